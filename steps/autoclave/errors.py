@@ -1,0 +1,190 @@
+"""The error tree: one class and one exit code per meaning.
+
+Every error says what happened, why, and what to do next. `cli.py` is the only place that
+catches them. The table in the documentation is generated from this file.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AutoclaveError(Exception):
+    """An error with a message for a person: what happened, why, what to do next."""
+
+    code: ClassVar[int] = 1
+    meaning: ClassVar[str] = "a defect in Autoclave itself"
+
+    def __init__(self, what: str, *, why: str = "", next: str = "") -> None:  # noqa: A002
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.next = next
+
+
+class UsageError(AutoclaveError):
+    """The command line cannot be understood."""
+
+    code = 2
+    meaning = "the command line cannot be understood"
+
+
+class ConfigError(AutoclaveError):
+    """A device, policy or trust file is refused."""
+
+    code = 10
+    meaning = "a device, policy or trust file is refused"
+
+
+class PolicyLoosened(ConfigError):
+    """A policy layer tries to demand less than the layer above it."""
+
+    code = 11
+    meaning = "a policy layer demands less than the layer above it"
+
+
+class SourceError(AutoclaveError):
+    """The device repository cannot be read: no commit, missing file, path outside it."""
+
+    code = 12
+    meaning = "the device repository cannot be used (git, missing files, paths that leave it)"
+
+
+class BuildFailed(AutoclaveError):
+    """The engine could not build the image."""
+
+    code = 20
+    meaning = "the engine could not build the image"
+
+
+class GateClosed(AutoclaveError):
+    """A gate is closed: the image does not meet the policy. Subclasses name the step."""
+
+    reasons: tuple[str, ...] = ()
+
+
+class BuildGateClosed(GateClosed):
+    """The built image does not meet the policy."""
+
+    code = 21
+    meaning = "gate closed: build"
+
+
+class UnitTestGateClosed(GateClosed):
+    """The tests do not meet the policy."""
+
+    code = 22
+    meaning = "gate closed: unit-test"
+
+
+class ScanGateClosed(GateClosed):
+    """The findings, or the scan itself, do not meet the policy."""
+
+    code = 23
+    meaning = "gate closed: scan"
+
+
+class ReleaseGateClosed(GateClosed):
+    """The records of the image do not carry a release."""
+
+    code = 24
+    meaning = "gate closed: sign (the release gate)"
+
+
+class DeployGateClosed(GateClosed):
+    """What was released may not run in this environment."""
+
+    code = 25
+    meaning = "gate closed: deploy"
+
+
+class EngineError(AutoclaveError):
+    """The container engine does not answer or refuses."""
+
+    code = 30
+    meaning = "the container engine does not answer or refuses"
+
+
+class ScannerError(AutoclaveError):
+    """The scanner is missing, of another version than pinned, or its output is unusable."""
+
+    code = 31
+    meaning = "the scanner is missing, of another version than pinned, or its output is unusable"
+
+
+class DatabaseError(AutoclaveError):
+    """The scanner's database is missing, empty or unreadable."""
+
+    code = 32
+    meaning = "the scanner's database is missing, empty or unreadable"
+
+
+class SignerError(AutoclaveError):
+    """A key cannot be used."""
+
+    code = 33
+    meaning = "a key cannot be used"
+
+
+class ToolError(AutoclaveError):
+    """Another external command is missing or failed."""
+
+    code = 34
+    meaning = "an external command is missing or failed"
+
+
+class StoreError(AutoclaveError):
+    """The store does not hold what was asked, or holds something else under its digest."""
+
+    code = 40
+    meaning = "the store lacks what was asked for, or is damaged"
+
+
+class RecordError(AutoclaveError):
+    """A record does not verify."""
+
+    code = 41
+    meaning = "a record does not verify"
+
+
+class Busy(AutoclaveError):
+    """Another run holds the lock of this store or environment."""
+
+    code = 42
+    meaning = "another run holds the lock of this store or environment"
+
+
+class DeployFailed(AutoclaveError):
+    """The new version did not become healthy; what ran before runs again, or nothing ran before."""
+
+    code = 50
+    meaning = "the new version did not become healthy; the previous one runs and answers"
+
+
+class RollbackFailed(AutoclaveError):
+    """The new version did not become healthy and the previous one does not answer either."""
+
+    code = 51
+    meaning = "the new version did not become healthy, and the previous one does not answer either"
+
+
+class DoctorFailed(AutoclaveError):
+    """`autoclave doctor` or `autoclave status` found something to mend."""
+
+    code = 60
+    meaning = "doctor or status found something to mend"
+
+
+class Interrupted(AutoclaveError):
+    """The user or the host stopped the run; no container was left behind."""
+
+    code = 130
+    meaning = "stopped by Ctrl-C or SIGTERM; no container is left behind"
+
+
+def tree(root: type[AutoclaveError] = AutoclaveError) -> list[type[AutoclaveError]]:
+    """List `root` and every class below it that has an exit code of its own, by code."""
+    found = [root] if "code" in vars(root) else []
+    for child in root.__subclasses__():
+        found += tree(child)
+    return sorted(found, key=lambda error: error.code)

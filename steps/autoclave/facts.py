@@ -1,0 +1,109 @@
+"""What the steps saw, as plain data: the only things that gates judge.
+
+Nothing here does I/O. Times are aware datetimes in UTC; digests are `sha256:<64 hex>`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class Severity(StrEnum):
+    """Severity of a finding, in the scanner's normalised scale."""
+
+    UNKNOWN = "unknown"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class Kind(StrEnum):
+    """What a finding is about."""
+
+    VULNERABILITY = "vulnerability"
+    SECRET = "secret"  # noqa: S105 -- the name of a finding kind
+    MISCONFIGURATION = "misconfiguration"
+
+
+class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One scanner result, normalised.
+
+    `id` is the CVE when any alias is one; `aliases` never repeats `id`. `target` says where
+    (a file in the image, or the OS package set). `fixed` lists versions that mend it, as the
+    scanner prints them. `cvss` is the highest v3 (else v2) base score, 0.0 to 10.0.
+    """
+
+    id: str
+    kind: Kind
+    severity: Severity
+    title: str
+    target: str
+    aliases: tuple[str, ...] = ()
+    package: str = ""
+    version: str = ""
+    purl: str = ""
+    fixed: str = ""
+    cvss: float | None = None
+    url: str = ""
+
+
+class Database(Struct, frozen=True, kw_only=True):
+    """The advisory database a scan used: its own time, the digest and size (bytes) of its file."""
+
+    updated: datetime
+    digest: str
+    size: int
+
+
+class ScanFacts(Struct, frozen=True, kw_only=True):
+    """One scan of one image. `os` is `family version` or empty; `packages` counts what was looked at."""
+
+    scanner: str
+    scanner_version: str
+    database: Database
+    started: datetime
+    finished: datetime
+    os: str
+    packages: int
+    findings: tuple[Finding, ...]
+
+
+class TestCase(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One test that did not simply pass: its name (`classname::name`), outcome and first line of message."""
+
+    __test__ = False  # not a pytest class
+
+    name: str
+    outcome: str  # "failed", "error" or "skipped"
+    message: str = ""
+    requirements: tuple[str, ...] = ()
+
+
+class RequirementCount(Struct, frozen=True):
+    """How many tests of one requirement passed, failed (or errored) and were skipped."""
+
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+class TestFacts(Struct, frozen=True, kw_only=True):
+    """A JUnit report, counted. `cases` holds the failed, errored and skipped ones, in file order.
+
+    `defect` is empty, or says why the report cannot be used (missing, malformed, hostile, too large);
+    then the counts are zero.
+    """
+
+    __test__ = False
+
+    passed: int = 0
+    failed: int = 0
+    errors: int = 0
+    skipped: int = 0
+    cases: tuple[TestCase, ...] = ()
+    requirements: dict[str, RequirementCount] = {}
+    defect: str = ""

@@ -1,0 +1,53 @@
+"""The store's interface: content by digest, names, and records attached to an image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+from autoclave.store.oci import Descriptor
+
+SMALL = 64 * 1024 * 1024
+"""Most bytes that `read` returns at once; larger content is streamed with `chunks`."""
+
+
+class Store(Protocol):
+    """Content-addressed, verified on read; the OCI layout on disk today, an OCI registry later."""
+
+    def write(self, chunks: Iterable[bytes], *, media_type: str, expect: str = "") -> Descriptor:
+        """Add a blob; with `expect`, refuse content of another digest. Atomic, idempotent."""
+
+    def has(self, digest: str) -> bool:
+        """Tell whether the content is there (its bytes are verified when they are read)."""
+
+    def read(self, digest: str, *, limit: int = SMALL) -> bytes:
+        """Return a small blob whole, verified. Raise StoreError if absent, damaged or larger than `limit`."""
+
+    def chunks(self, digest: str) -> Iterator[bytes]:
+        """Stream a blob in constant memory; raise StoreError at its end if the digest does not fit."""
+
+    def tag(self, name: str, descriptor: Descriptor) -> None:
+        """Give a manifest a name, replacing what had it. The descriptor's annotations are kept with it."""
+
+    def tags(self) -> dict[str, Descriptor]:
+        """Return every named manifest."""
+
+    def attach(
+        self,
+        subject: Descriptor,
+        *,
+        artifact_type: str,
+        layers: Sequence[Descriptor],
+        annotations: dict[str, str],
+        name: str = "",
+    ) -> Descriptor:
+        """Write an artifact manifest that refers to `subject` (OCI 1.1 referrer) and list it."""
+
+    def referrers(self, digest: str, *, artifact_type: str = "") -> list[Descriptor]:
+        """List the artifacts attached to an image, oldest first, each manifest verified."""
+
+    def image(self, digest: str) -> Descriptor:
+        """Return the descriptor of a listed image manifest. Raise StoreError when it is not there."""
+
+    def location(self, digest: str) -> str:
+        """Return where a scanner finds the image: `DIR@sha256:…` for a layout."""

@@ -1,0 +1,79 @@
+"""OCI content: descriptors, manifests and the media types used here.
+
+Source: OCI image specification 1.1 (descriptor.md, manifest.md, image-layout.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import msgspec
+from msgspec import Struct
+
+from autoclave.errors import StoreError
+
+INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+CONFIG = "application/vnd.oci.image.config.v1+json"
+LAYER = "application/vnd.oci.image.layer.v1.tar"
+EMPTY = "application/vnd.oci.empty.v1+json"
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+class Descriptor(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """A pointer to content: media type, digest and size in bytes."""
+
+    media_type: str
+    digest: str
+    size: int
+    annotations: dict[str, str] = {}
+    artifact_type: str = ""
+
+
+class Manifest(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
+    """An OCI image manifest; with `subject` it is a referrer of another one."""
+
+    schema_version: int
+    media_type: str
+    config: Descriptor
+    layers: list[Descriptor]
+    artifact_type: str = ""
+    subject: Descriptor | None = None
+    annotations: dict[str, str] = {}
+
+
+EMPTY_BLOB = b"{}"
+EMPTY_CONFIG = Descriptor(
+    media_type=EMPTY, digest="sha256:" + hashlib.sha256(EMPTY_BLOB).hexdigest(), size=len(EMPTY_BLOB)
+)
+
+
+def digest_of(raw: bytes) -> str:
+    """Return `sha256:<hex>` of the bytes."""
+    return "sha256:" + hashlib.sha256(raw).hexdigest()
+
+
+def checked(digest: str) -> str:
+    """Return the digest when it is a well-formed `sha256:<64 hex>`; raise StoreError otherwise."""
+    if not _DIGEST.fullmatch(digest):
+        raise StoreError(
+            f"{digest[:100]!r} is not an image digest",
+            why="a digest is 'sha256:' and 64 lower-case hexadecimal digits",
+            next="take it from 'autoclave build' or 'autoclave status'",
+        )
+    return digest
+
+
+def parse_manifest(raw: bytes, digest: str) -> Manifest:
+    """Decode a manifest; raise StoreError naming `digest` when it is none."""
+    try:
+        return msgspec.json.decode(raw, type=Manifest)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise StoreError(f"{digest} is not an OCI manifest", why=str(error)) from error
+
+
+def encode(value: Struct) -> bytes:
+    """Encode deterministically: the same struct gives the same bytes, so the same digest."""
+    return msgspec.json.encode(value, order="deterministic")
