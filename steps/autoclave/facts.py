@@ -107,3 +107,88 @@ class TestFacts(Struct, frozen=True, kw_only=True):
     cases: tuple[TestCase, ...] = ()
     requirements: dict[str, RequirementCount] = {}
     defect: str = ""
+
+
+class Material(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Something an image was made of: base image, Dockerfile, context, commit."""
+
+    name: str
+    digest: dict[str, str]
+    uri: str = ""
+
+
+class BuildFacts(Struct, frozen=True, kw_only=True):
+    """One build. `commit` is empty outside git; `user` is the image's user, empty for root by default.
+
+    `image_id` is what the engine calls the image, `config` the digest of its configuration.
+    """
+
+    commit: str
+    dirty: bool
+    user: str
+    image_id: str
+    config: str
+    builder: str
+    engine: str
+    materials: tuple[Material, ...]
+    started: datetime
+    finished: datetime
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What a test container may use: seconds, bytes, cores, processes; whether it has a network."""
+
+    timeout: int
+    memory: int
+    cpus: float
+    pids: int
+    network: bool
+
+
+class TestRun(Struct, frozen=True, kw_only=True):
+    """One run of the tests in a container.
+
+    `image_id` is what the container really ran; `released_layers` tells that its layers begin with
+    all layers of the image under test. `exit_code` is the test command's. `report` is its JUnit
+    and `report_digest` the digest of the raw file (empty when there was none).
+    """
+
+    __test__ = False
+
+    command: tuple[str, ...]
+    image_id: str
+    stage: str
+    released_layers: bool
+    user: str
+    engine: str
+    kernel: str
+    limits: Limits
+    exit_code: int
+    timed_out: bool
+    oom_killed: bool
+    report: TestFacts
+    report_digest: str
+    started: datetime
+    finished: datetime
+
+
+class Running(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One image of the device as it runs: what the target reads back, not what was asked for."""
+
+    image: str
+    digest: str
+    container: str
+    healthy: bool
+    address: str = ""
+
+
+class Deployment(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One deployment: what was asked for, what runs afterwards, and why it failed if it did."""
+
+    environment: str
+    target: str
+    running: tuple[Running, ...]
+    started: datetime
+    finished: datetime
+    failure: str = ""
+    put_back: tuple[Running, ...] = ()

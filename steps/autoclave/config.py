@@ -1,0 +1,94 @@
+"""TOML files → typed structs, with errors that name file, key path, expectation and nearest key."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from autoclave.errors import ConfigError
+
+T = TypeVar("T")
+
+_AT = re.compile(r" - at `(?P<path>[^`]*)`$")
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*)`", re.DOTALL)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Parse a TOML file. Raises ConfigError when it is absent, unreadable or no TOML."""
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"{path} does not exist",
+            next="'autoclave init' writes a starter" if path.name == "autoclave.toml" else "check the path",
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read", why=str(error)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            f"{path} is not valid TOML", why=str(error), next="mend the line it names"
+        ) from error
+
+
+def convert(data: object, kind: type[T], *, source: str) -> T:
+    """Turn decoded TOML into `kind`; unknown keys and wrong types raise ConfigError naming `source`."""
+    try:
+        return msgspec.convert(data, type=kind)
+    except msgspec.ValidationError as error:
+        raise _explained(str(error), kind, source) from error
+
+
+def nearest(word: str, valid: typing.Iterable[str]) -> str:
+    """Return a hint with the nearest valid word, or the list of all of them."""
+    choices = sorted(valid)
+    close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
+    return f"did you mean '{close[0]}'?" if close else f"valid here: {', '.join(choices)}"
+
+
+def _explained(message: str, kind: type, source: str) -> ConfigError:
+    at = _AT.search(message)
+    path = (at["path"] if at else "$").removeprefix("$").lstrip(".")
+    body = message[: at.start()] if at else message
+    unknown = _UNKNOWN.fullmatch(body)
+    if unknown:
+        full = f"{path}.{unknown['key']}".lstrip(".")
+        hint = nearest(unknown["key"], _keys(kind, path))
+        return ConfigError(f"{source}: unknown key '{full}'", why="it would be silently ignored", next=hint)
+    return ConfigError(f"{source}: {path or 'the file'}: {body[:1].lower()}{body[1:]}", next="mend this key")
+
+
+def _keys(kind: type, path: str) -> list[str]:
+    """Return the keys that are valid in the table at `path` of a struct type."""
+    here: Any = kind
+    for step in re.findall(r"\[[^\]]*\]|[^.\[\]]+", path):
+        here = _inside(here, step)
+    if isinstance(here, type) and issubclass(here, Struct):
+        return [field.encode_name for field in msgspec.structs.fields(here)]
+    return []
+
+
+def _inside(kind: Any, step: str) -> Any:
+    if step.startswith("["):  # an element of an array, or a value of a table with free keys
+        arguments = [arg for arg in typing.get_args(kind) if arg is not Ellipsis]
+        return _struct_of(arguments[-1]) if arguments else None
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        for field in msgspec.structs.fields(kind):
+            if field.encode_name == step:
+                return _struct_of(field.type)
+    return None
+
+
+def _struct_of(kind: Any) -> Any:
+    """Drop Annotated, `| None` and `| UnsetType` around a type."""
+    if typing.get_origin(kind) is typing.Annotated:
+        return _struct_of(typing.get_args(kind)[0])
+    arguments = typing.get_args(kind)
+    rest = [arg for arg in arguments if arg not in (type(None), msgspec.UnsetType)]
+    return _struct_of(rest[0]) if len(rest) < len(arguments) else kind

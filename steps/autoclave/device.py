@@ -1,0 +1,198 @@
+"""What `autoclave.toml` describes: the device, its images, tests, gates and environments."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from autoclave.config import convert, nearest, read_toml
+from autoclave.errors import ConfigError, SourceError
+
+FILE = "autoclave.toml"
+
+_BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=50)]
+Size = Annotated[str, Meta(pattern=r"^[1-9][0-9]*[kmg]?$", description="bytes, or with k, m, g")]
+Seconds = Annotated[int, Meta(ge=1, le=86_400)]
+Port = Annotated[int, Meta(ge=1, le=65_535)]
+Variable = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class SafetyClass(StrEnum):
+    """IEC 62304 software safety class (4.3)."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+
+
+class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """A TOML table: kebab-case keys, unknown ones refused."""
+
+
+class Identity(_Table, frozen=True):
+    """`[device]`: who this is."""
+
+    name: Name
+    version: Annotated[str, Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+-]*$", max_length=64)]
+    safety_class: SafetyClass
+    requirements: str = ""
+
+
+class BuildSecret(_Table, frozen=True):
+    """A secret for the build: mounted by BuildKit, its value taken from an environment variable."""
+
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$")]
+    env: Variable
+
+
+class Service(_Table, frozen=True):
+    """`[image.service]`: how the image runs when it is deployed. Times are seconds."""
+
+    port: Port | None = None
+    health: Annotated[str, Meta(pattern=r"^/[!-~]*$")] = ""
+    volumes: dict[Name, Annotated[str, Meta(pattern=r"^/[^:]+$")]] = {}
+    environment: dict[Variable, str] = {}
+    memory: Size = "512m"
+    cpus: Annotated[float, Meta(gt=0, le=64)] = 1.0
+    pids: Annotated[int, Meta(ge=1, le=32_768)] = 256
+    start_timeout: Seconds = 60
+
+
+class UnitTest(_Table, frozen=True):
+    """`[unit-test]`: the command, what it needs, and its limits. Times are seconds."""
+
+    command: Annotated[list[str], Meta(min_length=1)]
+    stage: str = ""
+    copy: list[str] = []
+    junit: str = "junit.xml"
+    timeout: Seconds = 600
+    memory: Size = "1g"
+    cpus: Annotated[float, Meta(gt=0, le=64)] = 1.0
+    pids: Annotated[int, Meta(ge=1, le=32_768)] = 256
+    environment: dict[Variable, str] = {}
+    network: bool = False
+
+
+class Image(_Table, frozen=True):
+    """`[[image]]`: one container image of the device. Paths are relative to the device folder."""
+
+    name: Name
+    context: str = "."
+    dockerfile: str = "Dockerfile"
+    target: str = ""
+    args: dict[Variable, str] = {}
+    secrets: list[BuildSecret] = []
+    service: Service | None = None
+    unit_test: UnitTest | None = None
+
+
+class Environment(_Table, frozen=True):
+    """`[[environment]]`: a place to deploy to; `publish` maps image names to ports on 127.0.0.1."""
+
+    name: Name
+    target: str = "docker"
+    publish: dict[Name, Port] = {}
+
+
+class Device(_Table, frozen=True):
+    """The whole device file."""
+
+    device: Identity
+    image: Annotated[list[Image], Meta(min_length=1)]
+    unit_test: UnitTest | None = None
+    environment: list[Environment] = []
+    policy: dict[str, Any] = {}
+
+    def tests_of(self, image: Image) -> UnitTest | None:
+        """Return the tests of an image: its own, else the device's."""
+        return image.unit_test or self.unit_test
+
+    def named(self, name: str) -> Image:
+        """Return an image by name. Raises ConfigError naming the nearest one."""
+        for image in self.image:
+            if image.name == name:
+                return image
+        raise ConfigError(
+            f"the device has no image '{name}'", next=nearest(name, [image.name for image in self.image])
+        )
+
+    def place(self, name: str) -> Environment:
+        """Return an environment by name. Raises ConfigError naming the nearest one."""
+        for environment in self.environment:
+            if environment.name == name:
+                return environment
+        known = [environment.name for environment in self.environment]
+        raise ConfigError(
+            f"the device has no environment '{name}'",
+            next=nearest(name, known) if known else "declare it with [[environment]] in autoclave.toml",
+        )
+
+
+def load(folder: Path) -> Device:
+    """Read the device file of a repository. Raises ConfigError, SourceError for paths that leave it."""
+    path = folder / FILE
+    device = convert(read_toml(path), Device, source=str(path))
+    _check_names(device, str(path))
+    for image in device.image:
+        inside(folder, image.context)
+        inside(folder, str(PurePosixPath(image.context) / image.dockerfile))
+        tests = device.tests_of(image)
+        for item in tests.copy if tests else []:
+            inside(folder, item)
+    return device
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of the device file."""
+    return msgspec.json.schema(Device)
+
+
+def in_bytes(size: str) -> int:
+    """Turn a size such as `512m` into bytes."""
+    number, unit = re.fullmatch(r"([0-9]+)([kmg]?)", size).groups()  # type: ignore[union-attr]
+    return int(number) * _BYTES[unit]
+
+
+def inside(folder: Path, relative: str) -> Path:
+    """Resolve a path of the device file; raise SourceError when it leaves the device folder."""
+    resolved = (folder / relative).resolve()
+    if PurePosixPath(relative).is_absolute() or not resolved.is_relative_to(folder.resolve()):
+        raise SourceError(
+            f"path '{relative}' leaves the device folder",
+            why=f"it resolves to {resolved}",
+            next="use a path inside the repository, and no link out of it",
+        )
+    return resolved
+
+
+def _check_names(device: Device, source: str) -> None:
+    images = [image.name for image in device.image]
+    places = [environment.name for environment in device.environment]
+    for kind, names in (("image", images), ("environment", places)):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigError(f"{source}: two {kind}s are called '{twice[0]}'", next="give each its own name")
+    for environment in device.environment:
+        for name in environment.publish:
+            if name not in images:
+                raise ConfigError(
+                    f"{source}: environment '{environment.name}' publishes the unknown image '{name}'",
+                    next=nearest(name, images),
+                )
+            service = device.named(name).service
+            if service is None or service.port is None:
+                raise ConfigError(
+                    f"{source}: environment '{environment.name}' publishes '{name}', which has no port",
+                    next=f"add [image.service] with port to image '{name}'",
+                )
+    for image in device.image:
+        tests = device.tests_of(image)
+        if tests and (PurePosixPath(tests.junit).is_absolute() or ".." in PurePosixPath(tests.junit).parts):
+            raise ConfigError(f"{source}: unit-test.junit '{tests.junit}' must lie below /autoclave/results")

@@ -1,0 +1,1 @@
+"""Records: what the steps saw and did, signed, attached to an image digest."""

@@ -1,0 +1,91 @@
+"""DSSE envelopes: sign and verify (source: dsse protocol.md and envelope.md)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
+from securesystemslib.signer import Key, Signature, Signer
+
+from autoclave.errors import RecordError
+
+MEDIA_TYPE = "application/vnd.dsse.envelope.v1+json"
+
+
+class _Signature(Struct, kw_only=True):
+    sig: str
+    keyid: str = ""
+
+
+class Envelope(Struct, kw_only=True, rename="camel"):
+    """An envelope as it is on the wire; `payload` is base64."""
+
+    payload: str
+    payload_type: str
+    signatures: list[_Signature]
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """Return the bytes that are signed: the pre-authentication encoding."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+def sign(payload: bytes, payload_type: str, signer: Signer) -> bytes:
+    """Return a signed envelope as JSON."""
+    made = signer.sign(pae(payload_type, payload))
+    return msgspec.json.encode(
+        Envelope(
+            payload=base64.b64encode(payload).decode(),
+            payload_type=payload_type,
+            signatures=[
+                _Signature(sig=base64.b64encode(bytes.fromhex(made.signature)).decode(), keyid=made.keyid)
+            ],
+        )
+    )
+
+
+def opened(raw: bytes) -> tuple[bytes, str, list[tuple[str, bytes]]]:
+    """Decode an envelope *without verifying it*: payload, its type, (key id, signature) pairs.
+
+    Raises RecordError when it is no envelope or has no signature.
+    """
+    try:
+        envelope = msgspec.json.decode(raw, type=Envelope)
+        payload = _b64(envelope.payload)
+        signatures = [(each.keyid, _b64(each.sig)) for each in envelope.signatures]
+    except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error) as error:
+        raise RecordError("the record is not a DSSE envelope", why=str(error)) from error
+    if not signatures:
+        raise RecordError("the record carries no signature")
+    return payload, envelope.payload_type, signatures
+
+
+def verified_by(raw: bytes, keys: Sequence[Key]) -> tuple[bytes, str, list[Key]]:
+    """Return payload, payload type, and every one of `keys` whose signature over it is good.
+
+    The key id in an envelope is only a hint and is not authenticated, so each key is tried on
+    each signature.
+    """
+    payload, kind, signatures = opened(raw)
+    message = pae(kind, payload)
+    good = [key for key in keys if any(is_good(key, signature, message) for _, signature in signatures)]
+    return payload, kind, good
+
+
+def is_good(key: Key, signature: bytes, message: bytes) -> bool:
+    """Tell whether the signature over the message was made with this key."""
+    try:
+        key.verify_signature(Signature(key.keyid, signature.hex()), message)
+    except (UnverifiedSignatureError, VerificationError):
+        return False
+    return True
+
+
+def _b64(text: str) -> bytes:
+    # Verifiers must accept the URL-safe alphabet as well (protocol.md).
+    return base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)

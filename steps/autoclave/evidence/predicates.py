@@ -1,0 +1,141 @@
+"""The predicates of our records: the standard fields, then `autoclave` (how made) and `facts` (what seen).
+
+Sources: SLSA provenance v1 and verification_summary v1; in-toto test-result v0.1 and vulns v0.2.
+Gates read `facts`; the standard fields say the same to other tools.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+import msgspec
+from msgspec import Struct
+
+from autoclave.errors import RecordError
+from autoclave.evidence.statement import NAME_OF, Statement, StepInfo
+from autoclave.facts import BuildFacts, Deployment, Finding, Kind, ScanFacts, TestRun
+
+F = TypeVar("F", bound=Struct)
+
+BUILD_TYPE = "urn:autoclave:build:dockerfile:v1"
+VERIFIER = "urn:autoclave:verifier"
+
+
+def provenance(info: StepInfo, facts: BuildFacts, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """SLSA provenance v1: at most build level 1, since the step signs inside its own job."""
+    return {
+        "buildDefinition": {
+            "buildType": BUILD_TYPE,
+            "externalParameters": dict(parameters),
+            "internalParameters": {"builder": facts.builder},
+            "resolvedDependencies": [
+                {"name": each.name, "digest": each.digest} | ({"uri": each.uri} if each.uri else {})
+                for each in facts.materials
+            ],
+        },
+        "runDetails": {
+            "builder": {
+                "id": "urn:autoclave:builder",
+                "version": {"autoclave": info.autoclave_version, "engine": facts.engine},
+            },
+            "metadata": {"startedOn": facts.started, "finishedOn": facts.finished},
+        },
+        **_ours(info, facts),
+    }
+
+
+def test_result(info: StepInfo, run: TestRun) -> dict[str, Any]:
+    """in-toto test-result v0.1. Its spec has no field for skipped tests or counts; `facts` has them."""
+    configuration = [
+        {"name": "command and limits", "digest": {"sha256": info.inputs.removeprefix("sha256:")}}
+    ]
+    if run.report_digest:
+        raw = {"name": "junit.xml", "digest": {"sha256": run.report_digest.removeprefix("sha256:")}}
+        configuration.append(raw)
+    return {
+        "result": "PASSED" if info.passed else "FAILED",
+        "configuration": configuration,
+        "failedTests": [case.name for case in run.report.cases if case.outcome in {"failed", "error"}],
+        **_ours(info, run),
+    }
+
+
+def vulns(info: StepInfo, facts: ScanFacts) -> dict[str, Any]:
+    """in-toto vulns v0.2, with every finding; other kinds than vulnerabilities are in `facts` alone."""
+    return {
+        "scanner": {
+            "uri": f"pkg:generic/{facts.scanner}",
+            "version": facts.scanner_version,
+            "db": {
+                "uri": f"urn:sha256:{facts.database.digest.removeprefix('sha256:')}",
+                "version": facts.database.digest,
+                "lastUpdate": facts.database.updated,
+            },
+            "result": [_result(each) for each in facts.findings if each.kind is Kind.VULNERABILITY],
+        },
+        "metadata": {"scanStartedOn": facts.started, "scanFinishedOn": facts.finished},
+        **_ours(info, facts),
+    }
+
+
+def verification(
+    info: StepInfo, *, resource: str, policy_digest: str, inputs: list[tuple[str, str]]
+) -> dict[str, Any]:
+    """SLSA verification summary v1. `inputs` are (name, digest) of the records that were judged."""
+    return {
+        "verifier": {"id": VERIFIER, "version": {"autoclave": info.autoclave_version}},
+        "timeVerified": info.finished_on,
+        "resourceUri": resource,
+        "policy": {
+            "uri": f"urn:autoclave:policy:{info.safety_class}",
+            "digest": {"sha256": policy_digest.removeprefix("sha256:")},
+        },
+        "inputAttestations": [
+            {"uri": f"urn:autoclave:record:{name}", "digest": {"sha256": digest.removeprefix("sha256:")}}
+            for name, digest in inputs
+        ],
+        "verificationResult": "PASSED" if info.passed else "FAILED",
+        "verifiedLevels": ["AUTOCLAVE_RELEASE_GATE"] if info.passed else [],
+        "autoclave": info,
+    }
+
+
+def deployment(info: StepInfo, facts: Deployment) -> dict[str, Any]:
+    """Our own predicate: there is no common one that tells what runs where."""
+    return _ours(info, facts)
+
+
+def facts_of(statement: Statement, kind: type[F]) -> F:
+    """Return the facts of a record. Raises RecordError when they do not fit."""
+    carrier: Any = _decoded(statement, msgspec.defstruct("Carrier", [("facts", kind)]))
+    return cast(F, carrier.facts)
+
+
+def result_of(statement: Statement) -> str:
+    """Return the result of a verification summary: PASSED or FAILED. Raises RecordError."""
+    return _decoded(statement, _Summary).verification_result
+
+
+class _Summary(Struct, rename="camel"):
+    verification_result: str
+
+
+def _decoded(statement: Statement, kind: type[F]) -> F:
+    try:
+        return msgspec.json.decode(statement.predicate, type=kind)
+    except msgspec.DecodeError as error:
+        name = NAME_OF.get(statement.predicate_type, "foreign")
+        raise RecordError(f"the {name} record is not of the expected form", why=str(error)) from error
+
+
+def _ours(info: StepInfo, facts: Struct) -> dict[str, Any]:
+    return {"autoclave": info, "facts": facts}
+
+
+def _result(finding: Finding) -> dict[str, Any]:
+    severity = [{"method": "scanner", "score": str(finding.severity)}]
+    if finding.cvss is not None:
+        severity.append({"method": "cvss_score", "score": f"{finding.cvss:.1f}"})
+    annotations = [{"package": finding.purl or finding.package}] if finding.package else []
+    return {"id": finding.id, "severity": severity, "annotations": annotations}

@@ -1,0 +1,168 @@
+"""Attach signed records to an image, and read them back verified."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from msgspec import Struct, structs
+from securesystemslib.signer import Signer
+
+from autoclave.errors import RecordError, StoreError
+from autoclave.evidence import dsse
+from autoclave.evidence.statement import (
+    NAME_OF,
+    PAYLOAD_TYPE,
+    ROLE_OF,
+    Statement,
+    finished,
+    info,
+    is_about,
+    parse,
+)
+from autoclave.evidence.trust import Trust, TrustedKey
+from autoclave.store.base import Store
+from autoclave.store.oci import Descriptor, Manifest, parse_manifest
+
+_LARGEST = 1 << 30  # bytes of one record: 100,000 findings are some 100 MB
+
+ARTIFACT_TYPE = "application/vnd.autoclave.record.v1+json"
+PREDICATE_TYPE = "in-toto.io/predicate-type"
+TITLE = "org.opencontainers.image.title"
+CREATED = "org.opencontainers.image.created"
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """A verified record: signature, subject and key are good. `keys` are the trusted keys that signed it."""
+
+    digest: str
+    envelope: Descriptor
+    statement: Statement
+    keys: tuple[TrustedKey, ...]
+    finished: datetime
+    attachments: tuple[Descriptor, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The short name of its type."""
+        return NAME_OF[self.statement.predicate_type]
+
+
+class Rejected(Struct, frozen=True, kw_only=True):
+    """Something attached as a record that does not verify, and why."""
+
+    digest: str
+    name: str
+    why: str
+
+
+def attach(
+    store: Store,
+    image: Descriptor,
+    payload: bytes,
+    predicate_type: str,
+    signer: Signer,
+    *,
+    attachments: Sequence[tuple[str, Descriptor]] = (),
+) -> Descriptor:
+    """Sign a statement and attach it, with files that it names by digest. Returns the record's descriptor."""
+    envelope = store.write([dsse.sign(payload, PAYLOAD_TYPE, signer)], media_type=dsse.MEDIA_TYPE)
+    layers = [_annotated(envelope, {PREDICATE_TYPE: predicate_type})]
+    layers += [_annotated(descriptor, {TITLE: title}) for title, descriptor in attachments]
+    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return store.attach(
+        image,
+        artifact_type=ARTIFACT_TYPE,
+        layers=layers,
+        annotations={PREDICATE_TYPE: predicate_type, CREATED: now},
+    )
+
+
+def read_all(
+    store: Store, image_digest: str, trust: Trust, *, environment: str = "", production: bool = False
+) -> tuple[list[Record], list[Rejected]]:
+    """Read every record attached to an image, oldest first; what does not verify comes with its reason."""
+    good: list[Record] = []
+    bad: list[Rejected] = []
+    for descriptor in store.referrers(image_digest, artifact_type=ARTIFACT_TYPE):
+        try:
+            record = _read(store, descriptor, image_digest)
+            good.append(_trusted(store, record, trust, environment, production=production))
+        except (RecordError, StoreError) as error:
+            name = NAME_OF.get(descriptor.annotations.get(PREDICATE_TYPE, ""), "unknown")
+            why = f"{error.what}: {error.why}" if error.why else error.what
+            bad.append(Rejected(digest=descriptor.digest, name=name, why=why))
+    good.sort(key=lambda record: record.finished)
+    return good, bad
+
+
+def _read(store: Store, descriptor: Descriptor, image_digest: str) -> Record:
+    """Decode a record and check what it is about; who signed it is checked by `_trusted`."""
+    manifest: Manifest = parse_manifest(store.read(descriptor.digest), descriptor.digest)
+    if not manifest.layers or manifest.layers[0].media_type != dsse.MEDIA_TYPE:
+        raise RecordError("the record's first layer is not a DSSE envelope")
+    payload, kind, _ = dsse.opened(store.read(manifest.layers[0].digest, limit=_LARGEST))
+    if kind != PAYLOAD_TYPE:
+        raise RecordError("the record's payload is not an in-toto statement", why=kind[:100])
+    statement = parse(payload)
+    if statement.predicate_type not in ROLE_OF:
+        raise RecordError("the record is of an unknown type", why=statement.predicate_type[:200])
+    if not is_about(statement, image_digest):
+        raise RecordError(
+            f"the {NAME_OF[statement.predicate_type]} record is about another image",
+            why=f"its subjects do not include {image_digest}",
+        )
+    return Record(
+        digest=descriptor.digest,
+        envelope=manifest.layers[0],
+        statement=statement,
+        keys=(),
+        finished=finished(statement),
+        attachments=tuple(manifest.layers[1:]),
+    )
+
+
+def _trusted(store: Store, record: Record, trust: Trust, environment: str, *, production: bool) -> Record:
+    """Return the record with the trusted keys of its role that signed it; explain when there is none."""
+    role = ROLE_OF[record.statement.predicate_type]
+    raw = store.read(record.envelope.digest, limit=_LARGEST)
+    _, _, good = dsse.verified_by(raw, [each.key for each in trust.keys])
+    signed = [each for each in trust.keys if each.key in good]
+    allowed = trust.for_role(role, environment, production=production)
+    keys = tuple(each for each in signed if each in allowed)
+    if keys:
+        return structs.replace(record, keys=keys)
+    where = f" in {environment}" if environment else ""
+    if signed:
+        labels = ", ".join(each.label for each in signed)
+        if production and any(each.development for each in signed):
+            raise RecordError(
+                "the record is signed by a development key", why=f"{labels} counts for nothing{where}"
+            )
+        raise RecordError(f"the record is signed by a key that may not sign {role}{where}", why=labels)
+    hints = [keyid for keyid, _ in dsse.opened(raw)[2]]
+    shown = ", ".join(hint[:12] or "without id" for hint in hints)
+    if any(each.key.keyid in hints for each in trust.keys):
+        raise RecordError("the record's signature does not fit its content", why=f"key {shown}")
+    raise RecordError("the record is signed by an unknown key", why=f"key {shown} is not in {trust.source}")
+
+
+def latest(records: Sequence[Record], predicate_type: str) -> Record | None:
+    """Return the newest verified record of a type, or None."""
+    found = [record for record in records if record.statement.predicate_type == predicate_type]
+    return found[-1] if found else None
+
+
+def made_with(records: Sequence[Record], predicate_type: str, inputs: str) -> Record | None:
+    """Return the newest verified record of a type that was made from exactly these inputs, or None."""
+    record = latest(records, predicate_type)
+    return record if record and info(record.statement).inputs == inputs else None
+
+
+def _annotated(descriptor: Descriptor, annotations: dict[str, str]) -> Descriptor:
+    return Descriptor(
+        media_type=descriptor.media_type,
+        digest=descriptor.digest,
+        size=descriptor.size,
+        annotations=annotations,
+    )

@@ -1,0 +1,148 @@
+"""in-toto Statement v1, and the part that every record of ours carries in its predicate.
+
+Sources: in-toto attestation framework, spec/v1/statement.md and the predicate pages named below.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from msgspec import Raw, Struct
+
+from autoclave.errors import RecordError
+
+TYPE = "https://in-toto.io/Statement/v1"
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+
+PROVENANCE = "https://slsa.dev/provenance/v1"
+TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
+VULNS = "https://in-toto.io/attestation/vulns/v0.2"
+SBOM = "https://cyclonedx.org/bom"
+VERIFICATION = "https://slsa.dev/verification_summary/v1"
+DEPLOYMENT = "urn:autoclave:predicate:deployment:v1"
+
+ROLE_OF = {
+    PROVENANCE: "build",
+    TEST_RESULT: "unit-test",
+    VULNS: "scan",
+    SBOM: "scan",
+    VERIFICATION: "release",
+    DEPLOYMENT: "deploy",
+}
+"""Which role a key needs to sign a record of each predicate type."""
+
+NAME_OF = {
+    PROVENANCE: "provenance",
+    TEST_RESULT: "test-result",
+    VULNS: "vulns",
+    SBOM: "sbom",
+    VERIFICATION: "verification",
+    DEPLOYMENT: "deployment",
+}
+"""The short name by which people ask for a record."""
+
+
+class Subject(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a statement is about; only the digest counts, the name is for people."""
+
+    digest: dict[str, str]
+    name: str = ""
+
+
+class Statement(
+    Struct, frozen=True, kw_only=True, rename={"type": "_type", "predicate_type": "predicateType"}
+):
+    """A statement about subjects; the predicate stays as the bytes that were signed."""
+
+    type: str
+    subject: list[Subject]
+    predicate_type: str
+    predicate: Raw
+
+
+class StepInfo(Struct, frozen=True, kw_only=True, rename="camel"):
+    """What every record of ours says about its making, as `autoclave` in the predicate.
+
+    `inputs` is the digest of the step's plan: commands, tool versions and inputs. `reasons` are
+    those of the step's own gate at that time; later gates judge the facts anew.
+    """
+
+    step: str
+    autoclave_version: str
+    device: str
+    device_version: str
+    safety_class: str
+    image: str
+    inputs: str
+    policy: str
+    started_on: datetime
+    finished_on: datetime
+    passed: bool
+    reasons: tuple[str, ...] = ()
+
+
+class _Carrier(Struct):
+    autoclave: StepInfo
+
+
+class _BomTime(Struct):
+    timestamp: datetime
+
+
+class _Bom(Struct):
+    metadata: _BomTime
+
+
+def make(
+    image_digest: str, predicate_type: str, predicate: dict[str, Any] | Raw, *, commit: str = ""
+) -> bytes:
+    """Return the bytes of a statement about an image digest (and the git commit it came from)."""
+    subjects: list[dict[str, Any]] = [{"digest": {"sha256": image_digest.removeprefix("sha256:")}}]
+    if commit:
+        subjects.append({"digest": {"gitCommit": commit}})
+    return msgspec.json.encode(
+        {"_type": TYPE, "subject": subjects, "predicateType": predicate_type, "predicate": predicate}
+    )
+
+
+def parse(payload: bytes) -> Statement:
+    """Decode a statement. Raises RecordError when it is none of this version."""
+    try:
+        statement = msgspec.json.decode(payload, type=Statement)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RecordError("the record holds no in-toto statement", why=str(error)) from error
+    if statement.type != TYPE:
+        raise RecordError("the record holds a statement of another version", why=statement.type[:100])
+    return statement
+
+
+def is_about(statement: Statement, image_digest: str) -> bool:
+    """Tell whether the statement's subjects include the image."""
+    wanted = image_digest.removeprefix("sha256:")
+    return any(subject.digest.get("sha256") == wanted for subject in statement.subject)
+
+
+def info(statement: Statement) -> StepInfo:
+    """Return what the record says about its making. Raises RecordError when it does not."""
+    try:
+        return msgspec.json.decode(statement.predicate, type=_Carrier).autoclave
+    except msgspec.DecodeError as error:
+        raise RecordError(
+            f"the {NAME_OF.get(statement.predicate_type, 'foreign')} record does not say how it was made",
+            why=str(error),
+        ) from error
+
+
+def finished(statement: Statement) -> datetime:
+    """Return when the step that made the record ended (UTC). Raises RecordError when it is not told."""
+    if statement.predicate_type != SBOM:
+        return info(statement).finished_on
+    try:
+        moment = msgspec.json.decode(statement.predicate, type=_Bom).metadata.timestamp
+    except msgspec.DecodeError as error:
+        raise RecordError("the SBOM has no timestamp", why=str(error)) from error
+    if moment.tzinfo is None:
+        raise RecordError("the SBOM's timestamp has no time zone")
+    return moment

@@ -1,0 +1,109 @@
+"""Trust: which key may sign which kind of record, and where.
+
+A trust file belongs to the organisation, never to a device repository. Without one, only the
+development keys of this user are trusted, and no production environment accepts them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from msgspec import Meta, Struct
+from securesystemslib.signer import Key, SSlibKey
+
+from autoclave.config import convert, read_toml
+from autoclave.errors import ConfigError, SignerError
+
+ROLES = ("build", "unit-test", "scan", "release", "deploy")
+
+
+class TrustedKey(Struct, frozen=True, kw_only=True):
+    """A public key, what it may sign, and in which environments it counts (empty: in all)."""
+
+    name: str
+    key: Key
+    may: tuple[str, ...]
+    environments: tuple[str, ...] = ()
+    development: bool = False
+
+    @property
+    def label(self) -> str:
+        """The key's name and id, for people."""
+        return f"{self.name} ({self.key.keyid[:12]})"
+
+
+class Trust(Struct, frozen=True):
+    """All trusted keys, and the file or folder they came from."""
+
+    keys: tuple[TrustedKey, ...]
+    source: str
+
+    def for_role(self, role: str, environment: str = "", *, production: bool = False) -> list[TrustedKey]:
+        """Return the keys that may sign records of a role, and count in the environment.
+
+        Without an environment (before deploy), a key counts wherever it may be used.
+        """
+        return [
+            key
+            for key in self.keys
+            if role in key.may
+            and (not environment or not key.environments or environment in key.environments)
+            and not (production and key.development)
+        ]
+
+
+class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    public: str
+    may: Annotated[list[str], Meta(min_length=1)]
+    environments: list[str] = []
+    development: bool = False
+
+
+class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    key: Annotated[list[_Entry], Meta(min_length=1)]
+
+
+def load(path: Path) -> Trust:
+    """Read a trust file: `[[key]]` tables with name, public (PEM file), may, environments, development.
+
+    Raises ConfigError for a file that cannot be used, SignerError for a key that cannot.
+    """
+    entries = convert(read_toml(path), _File, source=str(path)).key
+    for entry in entries:
+        for role in entry.may:
+            if role not in ROLES:
+                raise ConfigError(
+                    f"{path}: key '{entry.name}' may sign '{role}', which is no role",
+                    next=f"roles are {', '.join(ROLES)}",
+                )
+    return Trust(
+        tuple(
+            TrustedKey(
+                name=entry.name,
+                key=public_key(path.parent / entry.public),
+                may=tuple(entry.may),
+                environments=tuple(entry.environments),
+                development=entry.development,
+            )
+            for entry in entries
+        ),
+        str(path),
+    )
+
+
+def public_key(path: Path) -> Key:
+    """Read a public key in PEM form. Raises SignerError."""
+    try:
+        return SSlibKey.from_crypto(load_pem_public_key(path.read_bytes()))
+    except OSError as error:
+        raise SignerError(f"the public key {path} cannot be read", why=str(error)) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise SignerError(
+            f"{path} is not a usable public key",
+            why=str(error),
+            next="'openssl pkey -in KEY -pubout' writes one",
+        ) from error

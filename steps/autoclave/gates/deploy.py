@@ -1,0 +1,54 @@
+"""The deploy gate: may what was released run in this environment?"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from msgspec import Struct
+
+from autoclave.gates import release
+from autoclave.gates.policy import Policy
+from autoclave.gates.verdict import Verdict
+
+
+class Released(Struct, frozen=True, kw_only=True):
+    """What deploy verified itself, for one image and one environment.
+
+    `summary` is the result of the newest verification summary (empty: there is none); `signature` is
+    empty, or why no trusted release key signed the image.
+    """
+
+    evidence: release.Evidence
+    summary: str
+    signature: str
+    environment: str
+
+
+def is_production(environment: str, policy: Policy) -> bool:
+    """Tell whether an environment is production: every one is that the policy does not exempt."""
+    return environment not in policy.production.exempt
+
+
+def judge(released: Released, policy: Policy, now: datetime) -> Verdict:
+    """Judge a release for one environment, trusting nothing that `sign` concluded."""
+    reasons = list(release.judge(released.evidence, policy, now).reasons)
+    if not released.summary:
+        reasons.append("no valid verification record is attached: run 'autoclave sign' first")
+    elif released.summary != "PASSED":
+        reasons.append(f"the verification record says {released.summary}")
+    if released.signature:
+        reasons.append(released.signature)
+    if is_production(released.environment, policy):
+        reasons += _production(released, policy)
+    return Verdict("deploy", tuple(reasons))
+
+
+def _production(released: Released, policy: Policy) -> list[str]:
+    scan = released.evidence.scan
+    least = policy.production.min_database_bytes
+    if scan and scan.database.size < least:
+        return [
+            f"the scan used a partial advisory database ({scan.database.size:,} bytes, production demands "
+            f"{least:,}): scan again with the scanner's full database"
+        ]
+    return []

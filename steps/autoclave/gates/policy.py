@@ -1,0 +1,147 @@
+"""What the gates demand, and the rule that a lower layer may only demand more.
+
+Every field says in which direction it is stricter; `tighten` needs nothing else. Profiles per
+IEC 62304 safety class are data (profiles/*.toml).
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from autoclave.errors import PolicyLoosened
+from autoclave.facts import Severity
+
+P = TypeVar("P", bound=Struct)
+
+
+def _stricter(direction: str, description: str) -> Meta:
+    return Meta(description=description, extra={"stricter": direction})
+
+
+class _Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """A part of the policy. No field has a default: an empty policy is an error."""
+
+
+class BuildPolicy(_Section, frozen=True):
+    """What the build gate demands."""
+
+    non_root: Annotated[bool, _stricter("true", "the image must run as a non-root user")]
+
+
+class UnitTestPolicy(_Section, frozen=True):
+    """What the unit-test gate demands."""
+
+    min_passed: Annotated[int, Meta(ge=1), _stricter("higher", "fewest tests that must have passed")]
+    max_skipped: Annotated[int, Meta(ge=0), _stricter("lower", "most tests that may be skipped")]
+
+
+class ScanPolicy(_Section, frozen=True):
+    """What the scan gate demands. Secrets always block: there is no setting for them."""
+
+    block: Annotated[frozenset[Severity], _stricter("superset", "severities of vulnerabilities that block")]
+    fixable_only: Annotated[bool, _stricter("false", "let findings without a fixed version pass")]
+    block_unknown: Annotated[bool, _stricter("true", "findings without a severity block")]
+    block_misconfiguration: Annotated[
+        frozenset[Severity], _stricter("superset", "severities of misconfigurations that block")
+    ]
+    max_database_age_hours: Annotated[
+        int, Meta(ge=1), _stricter("lower", "oldest advisory database, in hours")
+    ]
+
+
+class ReleasePolicy(_Section, frozen=True):
+    """What the release gate (step `sign`) demands."""
+
+    clean_tree: Annotated[bool, _stricter("true", "built from a commit, with nothing uncommitted")]
+    max_record_age_hours: Annotated[int, Meta(ge=1), _stricter("lower", "oldest record, in hours")]
+
+
+class ProductionPolicy(_Section, frozen=True):
+    """What production environments demand on top. Development keys are always refused there."""
+
+    exempt: Annotated[frozenset[str], _stricter("subset", "names of environments that are not production")]
+    min_database_bytes: Annotated[
+        int, Meta(ge=0), _stricter("higher", "smallest advisory database; smaller ones are partial")
+    ]
+
+
+class Policy(_Section, frozen=True):
+    """Everything the gates demand."""
+
+    build: BuildPolicy
+    unit_test: UnitTestPolicy
+    scan: ScanPolicy
+    release: ReleasePolicy
+    production: ProductionPolicy
+
+
+def tighten(base: P, layer: dict[str, Any], *, source: str, above: str, path: str = "") -> P:
+    """Lay a partial policy over `base`. Raises PolicyLoosened, naming both values, when it demands less.
+
+    `layer` must already have been checked against the policy's keys and types; `source` and `above`
+    name the two layers in the message.
+    """
+    hints = get_type_hints(type(base), include_extras=True)
+    names = {field.encode_name: field.name for field in msgspec.structs.fields(type(base))}
+    changed: dict[str, Any] = {}
+    for key, value in layer.items():
+        name = names[key]
+        now = getattr(base, name)
+        where = f"{path}{key}"
+        if isinstance(now, Struct):
+            changed[name] = tighten(now, value, source=source, above=above, path=f"{where}.")
+            continue
+        wanted = msgspec.convert(value, type=hints[name])
+        direction = _direction(hints[name])
+        if not _at_least(direction, wanted, now):
+            raise PolicyLoosened(
+                f"{source} loosens the policy: {where} = {_shown(wanted)}, but {above} demands {_shown(now)}",
+                why=f"a lower layer may only demand more: stricter is {_WORDS[direction]}",
+                next=f"remove {where} there, or set it at least as strict as {_shown(now)}",
+            )
+        changed[name] = wanted
+    return msgspec.structs.replace(base, **changed)
+
+
+_WORDS = {
+    "true": "true",
+    "false": "false",
+    "higher": "a higher number",
+    "lower": "a lower number",
+    "superset": "a longer list that keeps every entry",
+    "subset": "a shorter list",
+}
+
+
+def _direction(annotated: Any) -> str:
+    if get_origin(annotated) is Annotated:
+        for part in get_args(annotated)[1:]:
+            if isinstance(part, Meta) and part.extra and "stricter" in part.extra:
+                return str(part.extra["stricter"])
+    raise TypeError(f"policy field without a direction: {annotated}")
+
+
+def _at_least(direction: str, wanted: Any, now: Any) -> bool:
+    match direction:
+        case "true":
+            return bool(wanted or not now)
+        case "false":
+            return bool(now or not wanted)
+        case "higher":
+            return bool(wanted >= now)
+        case "lower":
+            return bool(wanted <= now)
+        case "superset":
+            return bool(wanted >= now)
+        case "subset":
+            return bool(wanted <= now)
+    raise TypeError(f"unknown direction {direction}")
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, frozenset):
+        return "[" + ", ".join(sorted(map(str, value))) + "]"
+    return str(value).lower() if isinstance(value, bool) else str(value)

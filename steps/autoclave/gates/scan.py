@@ -1,0 +1,77 @@
+"""The scan gate: what was found, and whether the scan itself can be believed."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from autoclave.facts import Finding, Kind, ScanFacts, Severity
+from autoclave.gates.policy import Policy, ScanPolicy
+from autoclave.gates.verdict import Verdict
+
+_SHOWN = 10
+_RANK = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+def judge(facts: ScanFacts, policy: Policy, now: datetime) -> Verdict:
+    """Judge one scan at a moment (NIST SP 800-190 4.1.1, 4.1.2, 4.1.4)."""
+    blocking = [finding for finding in facts.findings if blocks(finding, policy.scan)]
+    return Verdict("scan", tuple([*_credible(facts, policy.scan, now), *_found(blocking)]))
+
+
+def blocks(finding: Finding, policy: ScanPolicy) -> bool:
+    """Tell whether one finding closes the gate. A secret always does."""
+    if finding.kind is Kind.SECRET:
+        return True
+    if finding.kind is Kind.MISCONFIGURATION:
+        return finding.severity in policy.block_misconfiguration
+    if policy.fixable_only and not finding.fixed:
+        return False
+    if finding.severity is Severity.UNKNOWN:
+        return policy.block_unknown
+    return finding.severity in policy.block
+
+
+def stale(facts: ScanFacts, policy: ScanPolicy, at: datetime) -> str:
+    """Return why the database is too old (or dated in the future) at a moment, or an empty string."""
+    age = at - facts.database.updated
+    allowed = timedelta(hours=policy.max_database_age_hours)
+    if age > allowed:
+        return (
+            f"the advisory database is {_hours(age)} old (of {facts.database.updated:%Y-%m-%d %H:%M} UTC), "
+            f"the policy allows {policy.max_database_age_hours} h"
+        )
+    if age < timedelta(minutes=-5):
+        return f"the advisory database is dated in the future ({facts.database.updated:%Y-%m-%d %H:%M} UTC)"
+    return ""
+
+
+def _credible(facts: ScanFacts, policy: ScanPolicy, now: datetime) -> list[str]:
+    reasons = []
+    old = stale(facts, policy, min(now, facts.finished))
+    if old:
+        reasons.append(old)
+    if facts.packages == 0:
+        reasons.append("nothing was scanned: the scanner found no packages in the image")
+    elif not facts.os:
+        reasons.append("the scanner did not recognise an operating system, so its packages were not judged")
+    return reasons
+
+
+def _found(blocking: list[Finding]) -> list[str]:
+    worst = sorted(blocking, key=lambda each: (-_RANK[each.severity], each.kind, each.id, each.target))
+    reasons = [_told(finding) for finding in worst[:_SHOWN]]
+    if len(worst) > _SHOWN:
+        reasons.append(f"and {len(worst) - _SHOWN} more blocking findings")
+    return reasons
+
+
+def _told(finding: Finding) -> str:
+    if finding.kind is Kind.VULNERABILITY:
+        mend = f"fixed in {finding.fixed}" if finding.fixed else "no fixed version yet"
+        return f"{finding.severity} {finding.id} in {finding.package} {finding.version} ({mend})"
+    return f"{finding.severity} {finding.kind} {finding.id} in {finding.target}: {finding.title}"
+
+
+def _hours(age: timedelta) -> str:
+    hours = age.total_seconds() / 3600
+    return f"{hours / 24:.0f} days" if hours >= 48 else f"{hours:.0f} h"

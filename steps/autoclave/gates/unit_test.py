@@ -1,0 +1,65 @@
+"""The unit-test gate: the exit code and the JUnit report must agree that the tests passed."""
+
+from __future__ import annotations
+
+from autoclave.facts import TestRun
+from autoclave.gates.policy import Policy
+from autoclave.gates.verdict import Verdict
+
+_SHOWN = 5  # failed tests that a reason names
+
+
+def judge(run: TestRun, policy: Policy) -> Verdict:
+    """Judge one test run (IEC 62304 5.5.5). Every way in which it may not count has its own reason."""
+    reasons = [*_image(run), *(_cut_short(run) or _results(run, policy))]
+    return Verdict("unit-test", tuple(reasons))
+
+
+def _image(run: TestRun) -> list[str]:
+    if run.released_layers:
+        return []
+    return [
+        f"the tests ran in stage '{run.stage}', whose layers do not begin with those of the image under test: "
+        "it is another image; let the stage start FROM the released stage"
+    ]
+
+
+def _cut_short(run: TestRun) -> list[str]:
+    """Return why the run did not come to its own end; its report then counts for nothing."""
+    if run.oom_killed:
+        return [f"the tests were killed for memory (limit {run.limits.memory // (1 << 20)} MiB)"]
+    if run.timed_out:
+        return [f"the tests did not end within {run.limits.timeout} s and were killed"]
+    return []
+
+
+def _results(run: TestRun, policy: Policy) -> list[str]:
+    report = run.report
+    if report.defect:
+        reasons = [report.defect]
+        if run.exit_code != 0:
+            reasons.append(f"the test command ended with exit code {run.exit_code}")
+        return reasons
+    total = report.passed + report.failed + report.errors + report.skipped
+    if total == 0:
+        return ["no test was collected: the report is empty"]
+    reasons = []
+    bad = [case for case in report.cases if case.outcome in {"failed", "error"}]
+    if bad:
+        named = [f"{case.name}: {case.message}" if case.message else case.name for case in bad[:_SHOWN]]
+        more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
+        reasons.append(f"{len(bad)} of {total} tests failed: {'; '.join(named)}{more}")
+    if run.exit_code != 0 and not bad:
+        reasons.append(
+            f"the report says that all tests passed, but the command ended with exit code {run.exit_code}"
+        )
+    if run.exit_code == 0 and bad:
+        reasons.append("the command ended with exit code 0 although tests failed")
+    if report.passed < policy.unit_test.min_passed:
+        reasons.append(f"{report.passed} tests passed, the policy demands {policy.unit_test.min_passed}")
+    if report.skipped > policy.unit_test.max_skipped:
+        names = ", ".join(case.name for case in report.cases if case.outcome == "skipped")
+        reasons.append(
+            f"{report.skipped} tests were skipped, the policy allows {policy.unit_test.max_skipped}: {names[:300]}"
+        )
+    return reasons

@@ -1,0 +1,49 @@
+"""Keep secret values out of everything that is printed."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from urllib.parse import quote
+
+_STARS = "[masked]"
+_SHORTEST = 4  # a shorter value would mask ordinary text everywhere
+
+
+class Mask:
+    """Replace known secrets in text: raw, base64 (all three alignments) and URL-encoded."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._forms: list[str] = []
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Mask these values from now on."""
+        forms = set(self._forms)
+        for secret in secrets:
+            for line in secret.splitlines():
+                if len(line.strip()) >= _SHORTEST:
+                    forms |= _forms_of(line.strip())
+        # The longest first, so that a secret that contains another one disappears whole.
+        self._forms = sorted(forms, key=len, reverse=True)
+
+    def __call__(self, text: str) -> str:
+        """Return the text with every known secret replaced."""
+        for form in self._forms:
+            text = text.replace(form, _STARS)
+        return text
+
+
+def _forms_of(secret: str) -> set[str]:
+    raw = secret.encode()
+    forms = {secret, quote(secret, safe="")}
+    for shift in range(3):
+        # Inside a longer base64 text a value appears in one of three alignments; the characters
+        # at its edges depend on its neighbours, so they are left off.
+        encoded = base64.b64encode(b"\0" * shift + raw).decode()
+        head = (0, 2, 3)[shift]
+        tail = -(-(8 * (shift + len(raw))) // 6) - (1 if (shift + len(raw)) % 3 else 0)
+        core = encoded[head:tail]
+        if len(core) >= _SHORTEST:
+            forms |= {core, core.replace("+", "-").replace("/", "_")}
+    return forms

@@ -1,0 +1,54 @@
+"""Development keys: made at first use, so that a laptop needs no ceremony; refused by production."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from securesystemslib.signer import CryptoSigner
+
+from autoclave.errors import SignerError
+from autoclave.signers import opened
+
+STEPS = "development-steps"
+RELEASE = "development-release"
+
+_NOTE = b"Autoclave development key: made on first use, never trusted in production.\n"
+
+
+def folder() -> Path:
+    """Return where the development keys of this user lie."""
+    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(base) / "autoclave" / "keys"
+
+
+def ensure(name: str) -> tuple[Path, Path]:
+    """Return the private and public key file of a development key, making a P-256 pair when absent.
+
+    Raises SignerError when the private file is readable by others.
+    """
+    private, public = folder() / f"{name}.pem", folder() / f"{name}.pub"
+    if not private.exists():
+        private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _write_once(private, _NOTE + CryptoSigner.generate_ecdsa().private_bytes, 0o600)
+    if private.stat().st_mode & 0o077:
+        raise SignerError(
+            f"the key file {private} is open to others",
+            why="its mode must be 600",
+            next=f"chmod 600 {private}",
+        )
+    if not public.exists():
+        key = opened(f"file:{private}", None).public_key
+        _write_once(public, _NOTE + key.keyval["public"].encode(), 0o644)
+    return private, public
+
+
+def _write_once(path: Path, content: bytes, mode: int) -> None:
+    """Write a file that is either whole or absent; the first of several writers wins."""
+    made = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(content)
+    with contextlib.suppress(FileExistsError):
+        os.link(made, path)
+    made.unlink()
