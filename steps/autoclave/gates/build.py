@@ -17,5 +17,5 @@ def judge(facts: BuildFacts, policy: Policy) -> Verdict:
 
 
 def _is_root(user: str) -> bool:
-    name = user.split(":")[0].strip()
+    name = user.partition(":")[0].strip()
     return name in {"", "root"} or (name.isdigit() and int(name) == 0)

@@ -14,12 +14,13 @@ from autoclave.gates.verdict import Verdict
 class Released(Struct, frozen=True, kw_only=True):
     """What deploy verified itself, for one image and one environment.
 
-    `summary` is the result of the newest verification summary (empty: there is none); `signature` is
-    empty, or why no trusted release key signed the image.
+    `summary` is the result of the newest verification summary (empty: there is none) and `verified` its
+    time; `signature` is empty, or why no trusted release key signed the image.
     """
 
     evidence: release.Evidence
     summary: str
+    verified: datetime | None
     signature: str
     environment: str
 
@@ -30,8 +31,12 @@ def is_production(environment: str, policy: Policy) -> bool:
 
 
 def judge(released: Released, policy: Policy, now: datetime) -> Verdict:
-    """Judge a release for one environment, trusting nothing that `sign` concluded."""
-    reasons = list(release.judge(released.evidence, policy, now).reasons)
+    """Judge a release for one environment, trusting nothing that `sign` concluded.
+
+    The ages of records are judged as of the verification, so that an older release can be put back.
+    """
+    at = min(now, released.verified) if released.verified else now
+    reasons = list(release.judge(released.evidence, policy, at).reasons)
     if not released.summary:
         reasons.append("no valid verification record is attached: run 'autoclave sign' first")
     elif released.summary != "PASSED":

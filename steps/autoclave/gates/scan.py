@@ -15,7 +15,7 @@ _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 def judge(facts: ScanFacts, policy: Policy, now: datetime) -> Verdict:
     """Judge one scan at a moment (NIST SP 800-190 4.1.1, 4.1.2, 4.1.4)."""
     blocking = [finding for finding in facts.findings if blocks(finding, policy.scan)]
-    return Verdict("scan", tuple([*_credible(facts, policy.scan, now), *_found(blocking)]))
+    return Verdict("scan", (*_credible(facts, policy.scan, now), *_found(blocking)))
 
 
 def blocks(finding: Finding, policy: ScanPolicy) -> bool:

@@ -19,8 +19,8 @@ def _image(run: TestRun) -> list[str]:
     if run.released_layers:
         return []
     return [
-        f"the tests ran in stage '{run.stage}', whose layers do not begin with those of the image under test: "
-        "it is another image; let the stage start FROM the released stage"
+        f"the tests ran in stage '{run.stage}', whose layers do not begin with those of the image under "
+        "test: it is another image; let the stage start FROM the released stage"
     ]
 
 
@@ -60,6 +60,7 @@ def _results(run: TestRun, policy: Policy) -> list[str]:
     if report.skipped > policy.unit_test.max_skipped:
         names = ", ".join(case.name for case in report.cases if case.outcome == "skipped")
         reasons.append(
-            f"{report.skipped} tests were skipped, the policy allows {policy.unit_test.max_skipped}: {names[:300]}"
+            f"{report.skipped} tests were skipped, the policy allows {policy.unit_test.max_skipped}: "
+            f"{names[:300]}"
         )
     return reasons

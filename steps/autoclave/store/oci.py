@@ -36,7 +36,7 @@ class Manifest(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="ca
     """An OCI image manifest; with `subject` it is a referrer of another one."""
 
     schema_version: int
-    media_type: str
+    media_type: str = ""  # optional in OCI manifests that others wrote
     config: Descriptor
     layers: list[Descriptor]
     artifact_type: str = ""
@@ -70,7 +70,7 @@ def parse_manifest(raw: bytes, digest: str) -> Manifest:
     """Decode a manifest; raise StoreError naming `digest` when it is none."""
     try:
         return msgspec.json.decode(raw, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StoreError(f"{digest} is not an OCI manifest", why=str(error)) from error
 
 

@@ -1,0 +1,1 @@
+"""A pulse oximeter's back end: readings in, alarms and FHIR R4 Observations out."""

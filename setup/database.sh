@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# The advisory database for Trivy. Prints the Trivy cache folder that holds it.
+#
+#   database.sh         Trivy's own database where it can be downloaded, else the small one
+#   database.sh small   the small one, built from setup/trivy/advisories.json: tests need the same findings every day
+#
+# The small one carries the time at which it was built, so it is built anew when it is older than 12 hours.
+# shellcheck source=setup/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+facts="$ROOT/setup/trivy/advisories.json"
+small="$CACHE/database-small"
+full="$CACHE/database-full"
+PATIENCE=180 # seconds for one try to download; the database has some hundred MiB
+
+younger() { # FOLDER MINUTES: its database is there and younger than that
+    [ -s "$1/db/trivy.db" ] && [ -n "$(find "$1/db/metadata.json" -mmin "-$2" 2>/dev/null)" ]
+}
+
+download() {
+    local tools
+    tools="$("$ROOT/setup/trivy.sh")" || exit 1
+    if within "$PATIENCE" "$tools/trivy" image --download-db-only --disable-telemetry --skip-version-check \
+        --cache-dir "$full" >"$LOGS/database.log" 2>&1 </dev/null; then
+        touch "$full/db/metadata.json"
+        return
+    fi
+    note "Trivy's own database cannot be downloaded; why stands in $LOGS/database.log"
+    return 1
+}
+
+build_small() {
+    local new="$small.new.$$" tools
+    tools="$("$ROOT/setup/trivy.sh")"
+    rm -rf "$new"
+    logged "$LOGS/database-small.log" "the small advisory database cannot be built" "check $facts" \
+        "$tools/advisories" -in "$facts" -out "$new"
+    sha256 "$facts" >"$new/facts"
+    mkdir -p "$small" && rm -rf "$small/db" && mv "$new/db" "$new/facts" "$small/" && rmdir "$new"
+}
+
+small_holds() { younger "$small" 720 && [ "$(cat "$small/facts" 2>/dev/null)" = "$(sha256 "$facts")" ]; }
+
+loud() {
+    note "####################################################################"
+    note "WARNING: a PARTIAL DEMONSTRATION DATABASE is in use. It lists"
+    note "$(grep -c '"VendorIDs"' "$facts") well-known advisories and knows of no others: an image may"
+    note "have many known vulnerabilities and still look clean here."
+    note "Policies for production refuse it."
+    note "####################################################################"
+}
+
+# choose FOLDER: `exports.sh` names what was chosen last; a run of the tests leaves that alone.
+choose() { ln -sfn "$(basename "$1")" "$CACHE/database"; }
+
+if [ "${1:-}" = small ]; then
+    chosen="$small"
+# Do not knock at a closed door each time: while the small one holds, the last try is recent enough.
+elif younger "$full" 1440 || { ! small_holds && download; }; then
+    chosen="$full"
+else
+    chosen="$small"
+fi
+if [ "$chosen" = "$small" ]; then
+    if ! small_holds; then build_small; fi
+    loud
+fi
+if [ "${1:-}" != small ]; then choose "$chosen"; fi
+printf '%s\n' "$chosen"

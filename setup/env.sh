@@ -1,0 +1,23 @@
+# shellcheck shell=sh
+# Source this (bash, zsh, dash):  . setup/env.sh
+# It puts `autoclave` on PATH and says where Trivy and its database lie. Run ./demo or ./check once before.
+#
+# bash and zsh tell a sourced file its own name; other shells do not, there the folders above the current one are searched.
+if [ -n "${BASH_SOURCE:-}" ]; then
+    autoclave_setup=$(dirname "$BASH_SOURCE") # the first element of an array in bash
+elif [ -n "${ZSH_VERSION:-}" ]; then
+    autoclave_setup=$(eval 'dirname "${(%):-%x}"')
+else
+    autoclave_setup=$PWD
+    while [ ! -x "$autoclave_setup/setup/exports.sh" ] && [ "$autoclave_setup" != / ]; do
+        autoclave_setup=$(dirname "$autoclave_setup")
+    done
+    autoclave_setup=$autoclave_setup/setup
+fi
+if [ -x "$autoclave_setup/exports.sh" ]; then
+    eval "$("$autoclave_setup/exports.sh")"
+else
+    # shellcheck disable=SC2016 # for the reader, not for this shell
+    echo 'setup/env.sh: this shell does not tell where the file lies. Instead: eval "$(/path/to/setup/exports.sh)"' >&2
+fi
+unset autoclave_setup

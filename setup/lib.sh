@@ -1,0 +1,101 @@
+# shellcheck shell=bash
+# What every set-up script shares: messages, time taken, checksums, the cache folder, apt.
+# Sourced, never run. Works with the bash 3.2 of macOS.
+# shellcheck disable=SC2034,SC2119,SC2120 # the names here are for the scripts that source this
+set -euo pipefail
+shopt -s inherit_errexit 2>/dev/null || true # bash 4.4 and newer
+
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)"
+CACHE="${XDG_CACHE_HOME:-${HOME:?is not set, so there is no cache folder}/.cache}/autoclave"
+LOGS="$CACHE/logs"
+BASE_IMAGE="python:3.11-slim-bookworm"
+TRIVY_VERSION="0.74.0"
+COSIGN_VERSION="3.1.3"
+mkdir -p "$LOGS"
+
+# Messages go to stderr: what a script prints on stdout is its result.
+say() { printf '==> %s\n' "$*" >&2; }
+note() { printf '    %s\n' "$*" >&2; }
+
+# die WHAT WHY NEXT
+die() {
+    printf '\nerror: %s\n  why:  %s\n  next: %s\n' "$1" "$2" "$3" >&2
+    exit 1
+}
+
+# part NAME COMMAND...: run one part, say how long it took.
+part() {
+    local name="$1" start=$SECONDS
+    shift
+    "$@"
+    say "$name: ready after $((SECONDS - start)) s"
+}
+
+# logged LOG WHAT NEXT COMMAND...: output goes to the log; its tail is shown when the command fails.
+logged() {
+    local log="$1" what="$2" next="$3"
+    shift 3
+    "$@" >"$log" 2>&1 </dev/null && return
+    sed 's/^/    | /' <(tail -n 20 "$log") >&2
+    die "$what" "the last lines of $log are shown above" "$next"
+}
+
+# sums ...: sha256sum; macOS calls it otherwise.
+sums() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
+sha256() { sums <"$1" | cut -c 1-64; }
+
+# key FILE...: twelve hex digits for the contents of these files and this kind of machine.
+key() { { cat "$@" && uname -sm; } | sums | cut -c 1-12; }
+
+# within SECONDS COMMAND...: macOS has no `timeout`; there the command's own limits must do.
+within() {
+    local limit="$1"
+    shift
+    if command -v timeout >/dev/null; then timeout "$limit" "$@"; else "$@"; fi
+}
+
+is_debian() { [ -e /etc/debian_version ] && command -v apt-get >/dev/null; }
+may_apt() { is_debian && [ "$(id -u)" = 0 ]; }
+
+# apt_add PACKAGE...: install without recommended packages; the caller has asked may_apt.
+apt_add() {
+    local log="$LOGS/apt.log"
+    say "installing $* with apt"
+    # The lists of a fresh machine are empty, those of an old one out of date: update when needed only.
+    apt_install "$@" >"$log" 2>&1 </dev/null && return
+    logged "$log" "apt-get update failed" "check this machine's network and /etc/apt, then start again" \
+        apt-get -q update
+    logged "$log" "apt could not install $*" "install the packages by hand, then start again" apt_install "$@"
+}
+
+apt_install() {
+    DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends "$@"
+}
+
+# ensure COMMAND PACKAGE: the command is there, or Debian's package brings it.
+ensure() {
+    if command -v "$1" >/dev/null; then return; fi
+    may_apt || die "$1 is missing" "it is not on PATH, and only root on Debian can have it installed here" "install $2"
+    apt_add "$2"
+}
+
+# in_background COMMAND...: start it in a process group of its own, which ends with this script at the latest.
+in_background() {
+    set -m
+    "$@" </dev/null >/dev/null &
+    background=$!
+    set +m
+    trap 'kill -- "-$background" 2>/dev/null || true' EXIT
+}
+
+# Where the programs lie: named by version and by everything that decides what is built.
+trivy_folder() {
+    local module="$ROOT/setup/trivy"
+    printf '%s/trivy-%s-%s\n' "$CACHE" "$TRIVY_VERSION" \
+        "$(key "$module/go.mod" "$module/go.sum" "$module/advisories/main.go" "$ROOT/setup/go.sh" "$ROOT/setup/trivy.sh")"
+}
+cosign_folder() {
+    local module="$ROOT/setup/cosign"
+    printf '%s/cosign-%s-%s\n' "$CACHE" "$COSIGN_VERSION" \
+        "$(key "$module/go.mod" "$module/go.sum" "$ROOT/setup/go.sh" "$ROOT/setup/cosign.sh")"
+}

@@ -1,0 +1,200 @@
+"""Build the device's images and record how each was made."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from msgspec import Struct
+
+from autoclave import dockerfile, source
+from autoclave.context import Context
+from autoclave.device import Image
+from autoclave.engines.base import BuildRequest
+from autoclave.errors import SourceError
+from autoclave.evidence import predicates
+from autoclave.evidence.statement import PROVENANCE
+from autoclave.facts import BuildFacts, Material
+from autoclave.gates import build as gate
+from autoclave.gates.verdict import Verdict
+from autoclave.options import OnImages
+from autoclave.plan import StepPlan
+from autoclave.store import archive
+from autoclave.store.image import identity
+from autoclave.store.oci import Descriptor, digest_of
+
+STEP = "build"
+
+
+class Options(OnImages, frozen=True):
+    """Options of `autoclave build`."""
+
+
+class Built(Struct, frozen=True):
+    """An image of the device and its digest in the store."""
+
+    image: Image
+    descriptor: Descriptor
+
+
+def run(opts: Options, ctx: Context) -> list[Built]:
+    """Build every chosen image, or take it from the store when nothing it is made of has changed."""
+    return [_build(image, opts, ctx) for image in ctx.images(opts.image)]
+
+
+def plan(image: Image, ctx: Context) -> StepPlan:
+    """Return what building an image would run, and everything that goes into it."""
+    request = request_for(image, ctx)
+    command = ctx.engine.build_command(request)
+    materials = _materials(image, request, ctx)
+    return StepPlan(
+        step=STEP,
+        image=image.name,
+        commands=(("docker", *command[1:]),),
+        tools={"builder": ctx.engine.builder()},
+        inputs={each.name: "+".join(sorted(each.digest.values())) for each in materials}
+        | {"dirty": str(ctx.commit.dirty).lower()},
+    )
+
+
+def request_for(image: Image, ctx: Context, *, stage: str = "") -> BuildRequest:
+    """Return the build request of an image, or of another stage of its Dockerfile."""
+    commit = ctx.commit
+    labels = {
+        "org.opencontainers.image.title": f"{ctx.device.device.name}/{image.name}",
+        "org.opencontainers.image.version": ctx.device.device.version,
+    }
+    if commit.id:
+        labels["org.opencontainers.image.revision"] = commit.id
+        labels["org.opencontainers.image.created"] = _utc(commit.time)
+    return BuildRequest(
+        folder=ctx.folder,
+        context=Path(image.context),
+        dockerfile=Path(image.context) / image.dockerfile,
+        target=stage or image.target,
+        args=image.args,
+        labels={} if stage else labels,
+        secrets={secret.id: secret.env for secret in image.secrets},
+        source_date_epoch=commit.time or None,
+    )
+
+
+def _build(image: Image, opts: Options, ctx: Context) -> Built:
+    planned = plan(image, ctx)
+    held = None if opts.again else _held(image, planned, ctx)
+    if held:
+        ctx.screen.skipped(STEP, f"{image.name} {held.descriptor.digest}: nothing it is made of has changed")
+        return held
+    ctx.screen.started(STEP, image.name)
+    if ctx.commit.dirty:
+        ctx.screen.warn(STEP, "the tree has uncommitted changes (or no commit): the record says so")
+    started = ctx.now()
+    request = request_for(image, ctx)
+    image_id = ctx.engine.build(request, lambda text: ctx.screen.line(STEP, text))
+    descriptor = archive.take(ctx.engine.save(image_id), ctx.store, image_id=image_id)
+    ctx.store.tag(image.name, descriptor)
+    made = identity(ctx.store, descriptor.digest)
+    facts = BuildFacts(
+        commit=ctx.commit.id,
+        dirty=ctx.commit.dirty,
+        user=made.user,
+        image_id=image_id,
+        config=made.config,
+        builder=ctx.engine.builder(),
+        engine=ctx.engine.info().name,
+        materials=tuple(_materials(image, request, ctx)),
+        started=started,
+        finished=ctx.now(),
+    )
+    verdict = gate.judge(facts, ctx.policy)
+    _record(image, descriptor, facts, verdict, ctx)
+    what = f"{image.name} {descriptor.digest}"
+    ctx.screen.verdict(verdict, (facts.finished - started).total_seconds(), what)
+    ctx.require(verdict, repeat=f"autoclave build --image {image.name} -v")
+    return Built(image, descriptor)
+
+
+def _held(image: Image, planned: StepPlan, ctx: Context) -> Built | None:
+    """Return the image built last when its verified record says it was made from exactly this plan."""
+    if image.name not in ctx.store.tags():
+        return None
+    descriptor = ctx.subject(image)
+    record = ctx.record(descriptor, PROVENANCE, planned)
+    if record is None:
+        return None
+    facts = predicates.facts_of(record.statement, BuildFacts)
+    if facts.config != identity(ctx.store, descriptor.digest).config:
+        return None
+    return Built(image, descriptor) if gate.judge(facts, ctx.policy).passed else None
+
+
+def _record(
+    image: Image, descriptor: Descriptor, facts: BuildFacts, verdict: Verdict, ctx: Context
+) -> Descriptor:
+    # The plan is made again: a base image that was pulled by the build is known only now.
+    info = ctx.info(plan(image, ctx), verdict, facts.started, facts.finished)
+    parameters = {
+        "device": ctx.device.device.name,
+        "image": image.name,
+        "dockerfile": image.dockerfile,
+        "context": image.context,
+        "target": image.target,
+        "args": image.args,
+        "secrets": [secret.id for secret in image.secrets],
+    }
+    return ctx.attach(descriptor, PROVENANCE, predicates.provenance(info, facts, parameters))
+
+
+def _materials(image: Image, request: BuildRequest, ctx: Context) -> list[Material]:
+    """Return what goes into an image: commit, Dockerfile, context and base images."""
+    text = _read(ctx.folder / request.dockerfile)
+    files = ctx.engine.context_files(request)
+    _refuse_store_in_context(files, ctx)
+    sha256 = {
+        "Dockerfile": digest_of(text),
+        "context": source.digest_of_files(
+            ctx.folder / image.context, (each for each in files if each.parts[0] != ".git")
+        ),
+    }
+    found = [Material(name=name, digest=_bare(digest)) for name, digest in sha256.items()]
+    if ctx.commit.id:
+        found.append(Material(name="source", digest={"gitCommit": ctx.commit.id}))
+    for base in dockerfile.bases(text.decode("utf-8", "replace"), image.args):
+        known = ctx.engine.image(base)
+        pulled = known.repo_digests[0] if known and known.repo_digests else ""
+        digest = known.id if known else "sha256:"
+        found.append(
+            Material(name=f"base {base}", digest=_bare(digest), uri=pulled or f"docker-image:{base}")
+        )
+    return found
+
+
+def _refuse_store_in_context(files: list[Path], ctx: Context) -> None:
+    if any(".autoclave" in each.parts for each in files):
+        raise SourceError(
+            "the build context holds the folder .autoclave, the store",
+            why="it would be sent to the engine with every build, and change the image",
+            next=f"add the line '.autoclave' to {ctx.folder / '.dockerignore'}",
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"the Dockerfile {path} cannot be read", why=str(error)) from error
+
+
+def _bare(digest: str) -> dict[str, str]:
+    return {"sha256": digest.removeprefix("sha256:")}
+
+
+def _utc(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+if __name__ == "__main__":
+    from autoclave.cli import main
+
+    sys.exit(main(["build", *sys.argv[1:]]))

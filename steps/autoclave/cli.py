@@ -1,0 +1,135 @@
+"""argv → Options → run → exit code; the only place that catches errors.
+
+Subcommands are imported when they are called, so that `autoclave --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from types import FrameType
+from typing import Any
+
+import click
+
+from autoclave import __version__
+from autoclave.errors import AutoclaveError, Interrupted, UsageError
+
+COMMANDS = {
+    "init": ("commands.init", "write a commented autoclave.toml for the repository you stand in"),
+    "run": ("commands.run", "walk the whole flow: build → unit-test ∥ scan → sign → deploy"),
+    "build": ("commands.steps", "build the device's images and record how"),
+    "unit-test": ("commands.steps", "run the tests in a container of exactly that image"),
+    "scan": ("commands.steps", "scan an image and record every finding"),
+    "sign": ("commands.steps", "the release gate: verify all records, then sign"),
+    "deploy": ("commands.steps", "verify again and deploy to an environment"),
+    "plan": ("commands.run", "print what would run, with a hash over it"),
+    "status": ("commands.status", "show what runs where, and whether it still verifies"),
+    "show": ("commands.show", "print the records of an image readably"),
+    "doctor": ("commands.doctor", "check engine, scanner, database, keys, clock, disk"),
+    "schema": ("commands.schema", "print the JSON schema of autoclave.toml"),
+}
+"""Every subcommand: the module that holds it, and its one line of help."""
+
+
+class _Lazy(click.Group):
+    """A group that imports a subcommand only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the subcommands in the order of the flow."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a subcommand; None when there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"autoclave.{COMMANDS[cmd_name][0]}")
+        make: Callable[[str, str], click.Command] = module.command
+        return make(cmd_name, COMMANDS[cmd_name][1])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand, or say which one is nearest."""
+        if args and args[0] not in COMMANDS:
+            from autoclave.config import nearest
+
+            raise click.UsageError(f"there is no command '{args[0]}'; {nearest(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of subcommands from the table, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(
+    cls=_Lazy,
+    help="Gated pipeline steps for medical-device software, all hung on one image digest.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "-V", "--version", message="autoclave %(version)s")
+def program() -> None:
+    """Hold the subcommands."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code (errors.py holds the table)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        done = program.main(args=words, prog_name="autoclave", standalone_mode=False)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except (Exception, KeyboardInterrupt) as error:
+        return _told(_as_ours(error), words, error)
+    return done if isinstance(done, int) else 0
+
+
+def _as_ours(error: BaseException) -> AutoclaveError:
+    """Return the error that a user is told: never a traceback."""
+    match error:
+        case AutoclaveError():
+            return error
+        case KeyboardInterrupt() | click.exceptions.Abort():
+            return Interrupted("stopped")
+        case click.ClickException():
+            return UsageError(error.format_message(), next="'autoclave --help' lists commands and options")
+        case _:
+            return AutoclaveError(
+                "a defect in Autoclave",
+                why=f"{type(error).__name__}: {error}",
+                next="run it again with --debug and report what it prints",
+            )
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _told(error: AutoclaveError, words: Sequence[str], cause: BaseException) -> int:
+    """Print what happened, why, and what to do next; return the error's exit code."""
+    if "--debug" in words:
+        import traceback
+
+        traceback.print_exception(cause)
+    if "--json" in words:
+        import msgspec
+
+        data: dict[str, Any] = {"event": "error", "code": error.code, "kind": type(error).__name__}
+        data |= {"what": error.what, "why": error.why, "next": error.next}
+        print(msgspec.json.encode(data).decode(), flush=True)
+        return error.code
+    print(f"\nautoclave: {error.what}", file=sys.stderr)
+    for label, text in (("why", error.why), ("next", error.next)):
+        for number, line in enumerate(text.splitlines()):
+            print(f"  {label + ':' if number == 0 else '':<6}{line}", file=sys.stderr)
+    return error.code
+
+
+def entry() -> None:
+    """Run as the console script."""
+    sys.exit(main())

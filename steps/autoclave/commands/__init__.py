@@ -1,0 +1,1 @@
+"""The subcommands: options in, one call, exit code out."""

@@ -1,0 +1,66 @@
+"""`autoclave build`, `unit-test`, `scan`, `sign`, `deploy`: one step alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from autoclave import build, deploy, scan, sign, unit_test
+from autoclave.commands.parameters import around
+from autoclave.context import Context
+from autoclave.device import Image
+from autoclave.errors import UsageError
+from autoclave.options import OnImages
+from autoclave.plan import StepPlan
+
+_MODULES: dict[str, Any] = {
+    "build": build,
+    "unit-test": unit_test,
+    "scan": scan,
+    "sign": sign,
+    "deploy": deploy,
+}
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the command of one step."""
+    module = _MODULES[name]
+
+    def call(options: Any, ctx: Context) -> None:
+        _check(options, ctx)
+        if options.dry_run:
+            for image in ctx.images(options.image):
+                _print(_plan(name, image, options, ctx), ctx)
+            return
+        module.run(options, ctx)
+        _tell(options, ctx)
+
+    return around(name, text, module.Options, call)
+
+
+def _check(options: OnImages, ctx: Context) -> None:
+    if options.digest and len(ctx.images(options.image)) != 1:
+        raise UsageError("--digest stands for one image", next="name it with --image as well")
+
+
+def _plan(name: str, image: Image, options: Any, ctx: Context) -> StepPlan:
+    if name == "scan":
+        return scan.plan(image, ctx, scan.scanner_of(options).version(ctx.shell))
+    if name == "deploy":
+        return deploy.plan(image, ctx.device.place(options.environment), ctx)
+    planned: StepPlan = _MODULES[name].plan(image, ctx)
+    return planned
+
+
+def _print(planned: StepPlan, ctx: Context) -> None:
+    from autoclave.commands.run import told
+
+    ctx.screen.result(told(planned), {"plan": planned, "hash": planned.digest})
+
+
+def _tell(options: OnImages, ctx: Context) -> None:
+    """Print the digests that the next step needs."""
+    for image in ctx.images(options.image):
+        digest = ctx.subject(image, options.digest).digest
+        ctx.screen.result(f"{image.name} {digest}", {"image": image.name, "digest": digest})

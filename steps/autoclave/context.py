@@ -1,0 +1,223 @@
+"""Everything a step works with: device, policy, trust, store, engine, signer, screen."""
+
+from __future__ import annotations
+
+import os
+import threading
+import uuid
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+from securesystemslib.signer import Signer
+
+from autoclave import __version__, device, engines, policy, source
+from autoclave.device import Device, Image
+from autoclave.engines.base import OWNER_LABEL, RUN_LABEL, Engine
+from autoclave.errors import (
+    BuildGateClosed,
+    DeployGateClosed,
+    GateClosed,
+    ReleaseGateClosed,
+    ScanGateClosed,
+    StoreError,
+    UnitTestGateClosed,
+)
+from autoclave.evidence import records, statement, trust
+from autoclave.evidence.records import Record
+from autoclave.evidence.statement import StepInfo
+from autoclave.evidence.trust import Trust, TrustedKey
+from autoclave.gates.policy import Policy
+from autoclave.gates.verdict import Verdict
+from autoclave.masking import Mask
+from autoclave.options import Common, Signing
+from autoclave.ownership import owner
+from autoclave.plan import StepPlan
+from autoclave.screen import Screen
+from autoclave.shell import Shell
+from autoclave.signers import development, opened
+from autoclave.store.base import Store
+from autoclave.store.layout import LayoutStore
+from autoclave.store.oci import Descriptor
+
+_CLOSED: dict[str, type[GateClosed]] = {
+    "build": BuildGateClosed,
+    "unit-test": UnitTestGateClosed,
+    "scan": ScanGateClosed,
+    "sign": ReleaseGateClosed,
+    "deploy": DeployGateClosed,
+}
+
+
+class Context:
+    """One command's surroundings; what is slow to open is opened when it is first used."""
+
+    def __init__(self, options: Common, screen: Screen) -> None:
+        self.options = options
+        self.screen = screen
+        self.folder = Path(options.folder).resolve()
+        self.device: Device = device.load(self.folder)
+        self.policy: Policy = policy.in_force(self.device, options.policy)
+        self.policy_digest = policy.digest(self.policy)
+        self.shell = Shell(echo=screen.command if options.verbose else None, mask=Mask(self._secrets()))
+        self.run_id = uuid.uuid4().hex
+        self.cancelled = threading.Event()
+        self._opening = threading.Lock()
+
+    def _secrets(self) -> list[str]:
+        """Return the values of build secrets, which must never be printed."""
+        names = [secret.env for image in self.device.image for secret in image.secrets]
+        return [os.environ[name] for name in names if os.environ.get(name)]
+
+    @property
+    def state_folder(self) -> Path:
+        """Where this device's store, reports and locks lie."""
+        return self.folder / ".autoclave"
+
+    @cached_property
+    def store(self) -> Store:
+        """The store."""
+        chosen = self.options.store
+        return LayoutStore(Path(chosen) if chosen else self.state_folder / "store")
+
+    @property
+    def engine(self) -> Engine:
+        """The container engine."""
+        with self._opening:  # two steps may ask for it at once
+            return self._engine
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return engines.opened(self.shell, self.options.docker)
+
+    @cached_property
+    def commit(self) -> source.Commit:
+        """The commit of the device repository."""
+        return source.commit_of(self.shell, self.folder)
+
+    @cached_property
+    def trust(self) -> Trust:
+        """Which keys may sign what: the organisation's file, else this user's development keys."""
+        if self.options.trust:
+            return trust.load(Path(self.options.trust))
+        steps, release = (development.ensure(name)[1] for name in (development.STEPS, development.RELEASE))
+        return Trust(
+            (
+                TrustedKey(
+                    name=development.STEPS,
+                    key=trust.public_key(steps),
+                    may=("build", "unit-test", "scan", "deploy"),
+                    development=True,
+                ),
+                TrustedKey(
+                    name=development.RELEASE,
+                    key=trust.public_key(release),
+                    may=("release",),
+                    development=True,
+                ),
+            ),
+            f"the development keys in {development.folder()}",
+        )
+
+    @cached_property
+    def signer(self) -> Signer:
+        """The key that signs records."""
+        options = self.options if isinstance(self.options, Signing) else Signing()
+        return self.signer_of(options.key, options.public_key, development.STEPS)
+
+    @staticmethod
+    def signer_of(uri: str, public: str, otherwise: str) -> Signer:
+        """Open a signer by URI, or the named development key when there is none."""
+        if not uri:
+            uri, public = f"file:{development.ensure(otherwise)[0]}", ""
+        return opened(uri, trust.public_key(Path(public)) if public else None)
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+        return datetime.now(UTC)
+
+    def images(self, names: tuple[str, ...]) -> list[Image]:
+        """Return the images that a step is to work on: the named ones, else all."""
+        return [self.device.named(name) for name in names] if names else list(self.device.image)
+
+    def subject(self, image: Image, digest: str = "") -> Descriptor:
+        """Return the image to work on: by digest, else the one built last. Raises StoreError."""
+        if digest:
+            return self.store.image(digest)
+        listed = self.store.tags().get(image.name)
+        if listed is None:
+            raise StoreError(f"image '{image.name}' has not been built", next="run 'autoclave build' first")
+        return self.store.image(listed.digest)
+
+    def info(
+        self,
+        plan: StepPlan,
+        verdict: Verdict,
+        started: datetime,
+        finished: datetime,
+    ) -> StepInfo:
+        """Return what a record says about its making."""
+        return StepInfo(
+            step=plan.step,
+            autoclave_version=__version__,
+            device=self.device.device.name,
+            device_version=self.device.device.version,
+            safety_class=self.device.device.safety_class,
+            image=plan.image,
+            inputs=plan.digest,
+            policy=self.policy_digest,
+            started_on=started,
+            finished_on=finished,
+            passed=verdict.passed,
+            reasons=verdict.reasons,
+        )
+
+    def attach(
+        self,
+        image: Descriptor,
+        predicate_type: str,
+        predicate: dict[str, Any] | bytes,
+        *,
+        signer: Signer | None = None,
+        attachments: list[tuple[str, Descriptor]] | None = None,
+    ) -> Descriptor:
+        """Sign a record about an image and attach it."""
+        body = Raw(predicate) if isinstance(predicate, bytes) else Raw(msgspec.json.encode(predicate))
+        return records.attach(
+            self.store,
+            image,
+            statement.make(image.digest, predicate_type, body),
+            predicate_type,
+            signer or self.signer,
+            attachments=attachments or [],
+        )
+
+    def record(self, image: Descriptor, predicate_type: str, plan: StepPlan) -> Record | None:
+        """Return the newest record of a type when it verifies and was made from exactly this plan."""
+        good, _ = records.read_all(self.store, image.digest, self.trust)
+        return records.made_with(good, predicate_type, plan.digest)
+
+    def require(self, verdict: Verdict, *, repeat: str) -> None:
+        """Raise the step's GateClosed unless the verdict is a pass; `repeat` is how to look closer."""
+        if verdict.passed:
+            return
+        error = _CLOSED[verdict.gate](
+            f"gate closed: {verdict.gate}", why="\n".join(verdict.reasons), next=f"look closer with: {repeat}"
+        )
+        error.reasons = verdict.reasons
+        raise error
+
+    def labels(self) -> dict[str, str]:
+        """Return the labels by which a later run finds what this one left behind."""
+        return {RUN_LABEL: self.run_id, OWNER_LABEL: owner()}
+
+    def cancel(self) -> None:
+        """Stop everything that this run started: commands and containers."""
+        self.cancelled.set()
+        self.shell.cancel()
+        if "_engine" in self.__dict__:
+            for container in self._engine.containers({RUN_LABEL: self.run_id}):
+                self._engine.remove(container.id)

@@ -1,0 +1,166 @@
+"""What the steps ask of a container engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from msgspec import Struct
+
+RUN_LABEL = "dev.autoclave.run"
+OWNER_LABEL = "dev.autoclave.owner"
+DEVICE_LABEL = "dev.autoclave.device"
+IMAGE_LABEL = "dev.autoclave.image"
+ENVIRONMENT_LABEL = "dev.autoclave.environment"
+DIGEST_LABEL = "dev.autoclave.digest"
+ROLE_LABEL = "dev.autoclave.role"
+
+
+class EngineInfo(Struct, frozen=True, kw_only=True):
+    """Which engine answers: `docker 20.10.24`, the kernel under it, and the host its ports are reached at.
+
+    `probe_host` is empty when published ports cannot be reached from here.
+    """
+
+    name: str
+    kernel: str
+    probe_host: str
+    clock: str
+
+
+class BuildRequest(Struct, frozen=True, kw_only=True):
+    """One image to build, with paths relative to `folder`, where the command runs.
+
+    `secrets` maps ids to the environment variables that hold their values.
+    """
+
+    folder: Path
+    context: Path
+    dockerfile: Path
+    target: str = ""
+    args: Mapping[str, str] = {}
+    labels: Mapping[str, str] = {}
+    secrets: Mapping[str, str] = {}
+    source_date_epoch: int | None = None
+
+
+class ImageState(Struct, frozen=True, kw_only=True):
+    """An image as the engine knows it; `repo_digests` are `name@sha256:…` of where it was pulled from."""
+
+    id: str
+    layers: tuple[str, ...]
+    user: str
+    repo_digests: tuple[str, ...] = ()
+
+
+class ContainerSpec(Struct, frozen=True, kw_only=True):
+    """A container and its limits. Always: all capabilities dropped, no new privileges, read-only root.
+
+    `memory` is bytes and also the swap limit (so: no swap). `scratch` are paths that get an anonymous
+    volume. `publish` is (container port, host port; 0 lets the engine choose) on 127.0.0.1.
+    """
+
+    image: str
+    name: str = ""
+    command: tuple[str, ...] = ()
+    user: str = ""
+    environment: Mapping[str, str] = {}
+    tmpfs: tuple[str, ...] = ("/tmp",)  # noqa: S108 -- a path inside the container
+    network: str = "none"
+    aliases: tuple[str, ...] = ()
+    memory: int = 0
+    cpus: float = 0.0
+    pids: int = 0
+    volumes: Mapping[str, str] = {}
+    scratch: tuple[str, ...] = ()
+    publish: tuple[int, int] | None = None
+    labels: Mapping[str, str] = {}
+    restart: bool = False
+    interactive: bool = False
+
+
+class ContainerState(Struct, frozen=True, kw_only=True):
+    """A container as it is. `health` is empty without a HEALTHCHECK; `image` is the engine's image id."""
+
+    id: str
+    name: str
+    image: str
+    running: bool
+    restarting: bool
+    exit_code: int
+    oom_killed: bool
+    health: str
+    labels: Mapping[str, str]
+    host_port: int | None
+    started: str
+
+
+class Engine(Protocol):
+    """A container engine. Every method raises EngineError when the engine does not answer or refuses."""
+
+    def info(self) -> EngineInfo:
+        """Tell which engine answers."""
+
+    def builder(self) -> str:
+        """Return how images are built: `buildkit` or `classic`."""
+
+    def build(self, request: BuildRequest, line: Callable[[str], None]) -> str:
+        """Build an image and return its id. Raises BuildFailed; output goes to `line` as it comes."""
+
+    def build_command(self, request: BuildRequest) -> list[str]:
+        """Return the command that `build` runs."""
+
+    def context_files(self, request: BuildRequest) -> list[Path]:
+        """Return the build context's files, relative and sorted, without what .dockerignore leaves out."""
+
+    def image(self, reference: str) -> ImageState | None:
+        """Return an image by name or id, or None."""
+
+    def save(self, image_id: str) -> Iterator[bytes]:
+        """Stream an image as a tar archive."""
+
+    def load(self, archive: Iterable[bytes]) -> None:
+        """Load images from a tar archive."""
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Create a container and return its id."""
+
+    def start(self, container: str) -> None:
+        """Start a container."""
+
+    def put(self, container: str, folder: str, archive: bytes) -> None:
+        """Unpack a tar archive into a folder of a container."""
+
+    def get(self, container: str, path: str) -> Iterator[bytes] | None:
+        """Stream a tar archive of a path in a container, or return None when it is not there."""
+
+    def logs(self, container: str, *, follow: bool = False) -> Iterator[str]:
+        """Yield the lines of a container's output."""
+
+    def state(self, container: str) -> ContainerState | None:
+        """Return a container's state by id or name, or None."""
+
+    def ended(self, container: str) -> ContainerState:
+        """Wait until a container has ended and return its state."""
+
+    def containers(self, labels: Mapping[str, str]) -> list[ContainerState]:
+        """List containers, running or not, that carry all of these labels."""
+
+    def stop(self, container: str) -> None:
+        """Stop a container, with time to end by itself."""
+
+    def kill(self, container: str) -> None:
+        """Kill a container; nothing happens when it does not run."""
+
+    def rename(self, container: str, name: str) -> None:
+        """Rename a container."""
+
+    def remove(self, container: str) -> None:
+        """Remove a container and its anonymous volumes; nothing happens when it is gone."""
+
+    def ensure_network(self, name: str) -> None:
+        """Create a private network unless it is there."""
+
+    def attach_command(self, container: str) -> list[str]:
+        """Return the command that starts a container on the user's terminal."""

@@ -1,0 +1,109 @@
+"""Build images with the engine's own command line: BuildKit where there is, classic where not."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from autoclave.engines.base import BuildRequest
+from autoclave.errors import BuildFailed, ConfigError, ToolError
+from autoclave.shell import Shell
+
+_TAIL = 20  # lines of a failed build that the error shows
+
+
+class Client(Struct, frozen=True):
+    """A docker command and how it builds: `buildkit` or `classic`."""
+
+    program: str
+    builder: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variable that selects the builder."""
+        return {"DOCKER_BUILDKIT": "1" if self.builder == "buildkit" else "0"}
+
+
+def find_client(shell: Shell, wanted: str = "") -> Client:
+    """Choose the docker command: the named one, else the first on PATH that has BuildKit, else the first.
+
+    Several can be there, for example a bare client before the distribution's. Raises ToolError.
+    """
+    programs = shell.all_named(wanted or "docker")
+    if not programs:
+        raise ToolError(
+            f"the command '{wanted or 'docker'}' is not there",
+            why="images are built with the engine's own command line",
+            next="install Docker's client (Debian: apt-get install docker.io)",
+        )
+    clients = [Client(program, _builder(shell, program)) for program in programs]
+    return next((client for client in clients if client.builder == "buildkit"), clients[0])
+
+
+def _builder(shell: Shell, program: str) -> str:
+    """Tell how a client builds: buildx is BuildKit; clients before 23 have BuildKit inside."""
+    if shell.run([program, "buildx", "version"], ok=range(256)).code == 0:
+        return "buildkit"
+    said = shell.run([program, "--version"], ok=range(256)).out.decode("utf-8", "replace")
+    version = re.search(r"version (\d+)\.", said)
+    return "buildkit" if version and 18 < int(version[1]) < 23 else "classic"
+
+
+def command(client: Client, request: BuildRequest, *, id_file: str = "IDFILE") -> list[str]:
+    """Return the build command. Secret values are never in it: BuildKit reads them from the environment."""
+    argv = [client.program, "build", "--file", str(request.dockerfile), "--iidfile", id_file]
+    if client.builder == "buildkit":
+        argv += ["--progress", "plain"]
+        if request.source_date_epoch is not None:
+            argv += ["--build-arg", f"SOURCE_DATE_EPOCH={request.source_date_epoch}"]
+    if request.target:
+        argv += ["--target", request.target]
+    for name, value in sorted(request.args.items()):
+        argv += ["--build-arg", f"{name}={value}"]
+    for name, value in sorted(request.labels.items()):
+        argv += ["--label", f"{name}={value}"]
+    for name, variable in sorted(request.secrets.items()):
+        argv += ["--secret", f"id={name},env={variable}"]
+    return [*argv, str(request.context)]
+
+
+def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[str], None]) -> str:
+    """Build and return the image id. Raises BuildFailed, ConfigError for secrets that cannot be given."""
+    _check_secrets(client, request)
+    said: list[str] = []
+
+    def heard(text: str) -> None:
+        said.append(text)
+        del said[:-_TAIL]
+        line(text)
+
+    with tempfile.TemporaryDirectory(prefix="autoclave-build-") as folder:
+        id_file = Path(folder) / "id"
+        argv = command(client, request, id_file=str(id_file))
+        code = shell.stream(argv, heard, cwd=request.folder, env=client.environment)
+        if code != 0 or not id_file.exists():
+            raise BuildFailed(
+                f"the build of {request.dockerfile} failed (exit code {code})",
+                why="\n".join(said),
+                next="mend the Dockerfile; 'autoclave build -v' shows the command to run by hand",
+            )
+        return id_file.read_text("ascii").strip()
+
+
+def _check_secrets(client: Client, request: BuildRequest) -> None:
+    if request.secrets and client.builder != "buildkit":
+        raise ConfigError(
+            "the image needs build secrets, which the classic builder cannot mount",
+            why="as build arguments they would stay in the image's history",
+            next="install buildx (Debian: apt-get install docker.io), or name a client with --docker",
+        )
+    missing = sorted(variable for variable in request.secrets.values() if not os.environ.get(variable))
+    if missing:
+        raise ConfigError(
+            f"the build secret in ${missing[0]} is not set", next=f"export {missing[0]} before the build"
+        )

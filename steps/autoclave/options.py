@@ -1,0 +1,88 @@
+"""Options of the steps: one field is one flag and one AUTOCLAVE_* variable.
+
+The command line, and later the hosts' inputs and the reference table, are made from these structs.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+
+def option(description: str, *, short: str = "", argument: bool = False) -> Meta:
+    """Describe an option; `argument` makes it positional."""
+    return Meta(description=description, extra={"short": short, "argument": argument})
+
+
+class Common(Struct, frozen=True, kw_only=True):
+    """Options that every command takes."""
+
+    folder: Annotated[str, option("the device repository: the folder with autoclave.toml", short="-C")] = "."
+    store: Annotated[str, option("the store, if not .autoclave/store in the device repository")] = ""
+    policy: Annotated[str, option("the organisation's policy file, which may only tighten")] = ""
+    trust: Annotated[str, option("the organisation's trust file: which key may sign what")] = ""
+    docker: Annotated[str, option("the docker command for building, if not the best one on PATH")] = ""
+    verbose: Annotated[bool, option("print every external command as a line to paste", short="-v")] = False
+    dry_run: Annotated[bool, option("print what would run, and run nothing")] = False
+    json: Annotated[bool, option("one JSON object per line instead of text")] = False
+    debug: Annotated[bool, option("show a traceback when an error ends the command")] = False
+
+
+class Signing(Common, frozen=True):
+    """Options of the commands that make records."""
+
+    key: Annotated[str, option("URI of the key that signs records; none: this user's development key")] = ""
+    public_key: Annotated[str, option("PEM file of that key's public half (for tokens and key services)")] = (
+        ""
+    )
+
+
+class OnImages(Signing, frozen=True):
+    """Options of the steps that work on images."""
+
+    image: Annotated[tuple[str, ...], option("only this image of the device (may be repeated)")] = ()
+    digest: Annotated[str, option("this image digest, if not the one built last")] = ""
+    again: Annotated[bool, option("run even if a record for the same inputs holds")] = False
+
+
+class Field(Struct, frozen=True, kw_only=True):
+    """One option, as every front end needs it."""
+
+    name: str
+    flag: str
+    variable: str
+    kind: type
+    multiple: bool
+    default: Any
+    required: bool
+    description: str
+    short: str
+    argument: bool
+
+
+def fields(kind: type[Struct]) -> list[Field]:
+    """Return the options of a struct in order."""
+    hints = get_type_hints(kind, include_extras=True)
+    return [_field(each, hints[each.name]) for each in msgspec.structs.fields(kind)]
+
+
+def _field(each: msgspec.structs.FieldInfo, hint: Any) -> Field:
+    if get_origin(hint) is not Annotated:
+        raise TypeError(f"option {each.name} has no description")
+    inner, meta = get_args(hint)[0], next(part for part in get_args(hint)[1:] if isinstance(part, Meta))
+    extra = meta.extra or {}
+    multiple = get_origin(inner) is tuple
+    return Field(
+        name=each.name,
+        flag="--" + each.name.replace("_", "-"),
+        variable="AUTOCLAVE_" + each.name.upper(),
+        kind=get_args(inner)[0] if multiple else inner,
+        multiple=multiple,
+        default=each.default,
+        required=each.required,
+        description=meta.description or "",
+        short=extra.get("short", ""),
+        argument=extra.get("argument", False),
+    )

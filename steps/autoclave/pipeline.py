@@ -1,0 +1,160 @@
+"""The order of the steps: build → unit-test ∥ scan → sign → deploy, resumable."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any, TypeVar
+
+from msgspec import structs
+
+from autoclave import build, deploy, scan, sign, unit_test
+from autoclave.context import Context
+from autoclave.device import Environment
+from autoclave.errors import AutoclaveError, GateClosed, Interrupted, UsageError
+from autoclave.facts import Deployment
+from autoclave.gates.deploy import is_production
+from autoclave.gates.verdict import Verdict
+from autoclave.options import OnImages, fields, option
+from autoclave.plan import StepPlan
+from autoclave.reports import junit_out
+from autoclave.reports.files import write_report
+from autoclave.sweeping import sweep
+
+T = TypeVar("T", bound=OnImages)
+
+ORDER = ("build", "unit-test", "scan", "sign", "deploy")
+
+
+class Options(scan.Scanning, frozen=True):
+    """Options of `autoclave run`."""
+
+    to: Annotated[str, option("the last step: build, unit-test, scan, sign or deploy")] = ""
+    environment: Annotated[str, option("where to deploy; none: the first that is not production")] = ""
+    release_key: Annotated[str, option("URI of the release key; none: the development release key")] = ""
+    release_public_key: Annotated[str, option("PEM file of the release key's public half")] = ""
+    again_step: Annotated[tuple[str, ...], option("run this step even if its record holds (repeatable)")] = ()
+
+
+def run(opts: Options, ctx: Context) -> dict[str, Any]:
+    """Walk the arrows up to the last step; return the digests and what runs.
+
+    Raises the first closed gate's error, after steps that ran beside it have finished their records.
+    """
+    steps, environment = chosen(opts, ctx)
+    _sweep(ctx)
+    verdicts: list[Verdict] = []
+    result: dict[str, Any] = {}
+    try:
+        result["images"] = {
+            each.image.name: each.descriptor.digest
+            for each in _kept(verdicts, "build", lambda: build.run(_for(build.Options, "build", opts), ctx))
+        }
+        _beside(steps, opts, ctx, verdicts)
+        if "sign" in steps:
+            _kept(verdicts, "sign", lambda: sign.run(_for(sign.Options, "sign", opts), ctx))
+        if "deploy" in steps and environment:
+            options = _for(deploy.Options, "deploy", opts, environment=environment.name)
+            deployed: Deployment | None = _kept(verdicts, "deploy", lambda: deploy.run(options, ctx))
+            result["environment"] = environment.name
+            result["deployed"] = bool(deployed)
+    finally:
+        write_report(ctx.state_folder, "device", "gates.xml", [junit_out.write(verdicts)])
+    return result
+
+
+def chosen(opts: Options, ctx: Context) -> tuple[tuple[str, ...], Environment | None]:
+    """Return the steps up to the last one, and where to deploy. Raises UsageError."""
+    environment = _environment(opts, ctx)
+    last = opts.to or ("deploy" if environment else "sign")
+    for name in (last, *opts.again_step):
+        if name not in ORDER:
+            raise UsageError(f"there is no step '{name}'", next=f"steps are: {', '.join(ORDER)}")
+    if last == "deploy" and environment is None:
+        raise UsageError("there is no environment to deploy to", next="name one with --environment")
+    until = ORDER.index(last)
+    steps = ORDER[: until + 1]
+    # unit-test and scan stand beside each other: neither needs the other.
+    return (("build", "scan") if last == "scan" else steps), environment
+
+
+def plans(opts: Options, ctx: Context) -> list[StepPlan]:
+    """Return what every step would run, for every image."""
+    steps, environment = chosen(opts, ctx)
+    found: list[StepPlan] = []
+    for image in ctx.device.image:
+        found.append(build.plan(image, ctx))
+        if "unit-test" in steps:
+            found.append(unit_test.plan(image, ctx))
+        if "scan" in steps:
+            found.append(scan.plan(image, ctx, scan.scanner_of(opts).version(ctx.shell)))
+        if "sign" in steps:
+            found.append(sign.plan(image, ctx))
+        if "deploy" in steps and environment and image.service:
+            found.append(deploy.plan(image, environment, ctx))
+    return found
+
+
+def _beside(steps: Sequence[str], opts: Options, ctx: Context, verdicts: list[Verdict]) -> None:
+    """Run unit-test and scan at the same time; both finish their records, then the first error counts."""
+    work: list[tuple[str, Callable[[], object]]] = []
+    if "unit-test" in steps:
+        work.append(("unit-test", lambda: unit_test.run(_for(unit_test.Options, "unit-test", opts), ctx)))
+    if "scan" in steps:
+        work.append(("scan", lambda: scan.run(_for(scan.Options, "scan", opts), ctx)))
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        futures = [pool.submit(_kept, verdicts, name, call) for name, call in work]
+        try:
+            errors = [future.exception() for future in futures]
+        except BaseException:
+            ctx.cancel()  # Ctrl-C: end both, then leave
+            raise
+    for error in errors:
+        if error:
+            raise error
+
+
+def _kept(verdicts: list[Verdict], step: str, call: Callable[[], Any]) -> Any:
+    """Run a step and keep its verdict for the host's report."""
+    try:
+        done = call()
+    except Interrupted:
+        raise
+    except GateClosed as error:
+        verdicts.append(Verdict(step, error.reasons or (error.what,)))
+        raise
+    except AutoclaveError as error:
+        verdicts.append(Verdict(step, (error.what,)))
+        raise
+    verdicts.append(Verdict(step))
+    return done
+
+
+def _for(kind: type[T], step: str, opts: Options, **more: Any) -> T:
+    """Return a step's options out of the run's."""
+    names = {field.name for field in fields(kind)}
+    here = {name: value for name, value in structs.asdict(opts).items() if name in names}
+    here["again"] = opts.again or step in opts.again_step
+    return kind(**(here | more))
+
+
+def _environment(opts: Options, ctx: Context) -> Environment | None:
+    if opts.environment:
+        return ctx.device.place(opts.environment)
+    for environment in ctx.device.environment:
+        if not is_production(environment.name, ctx.policy):
+            return environment
+    return None
+
+
+def _sweep(ctx: Context) -> None:
+    """Remove containers of earlier runs on this machine whose process is gone (a crash, a power cut)."""
+    for name in sweep(ctx.engine):
+        ctx.screen.note("run", f"removed {name}, left behind by a run that crashed")
+
+
+if __name__ == "__main__":
+    from autoclave.cli import main
+
+    sys.exit(main(["run", *sys.argv[1:]]))

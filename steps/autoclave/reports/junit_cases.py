@@ -1,0 +1,227 @@
+"""What the elements of a JUnit report mean: tests, outcomes, requirement ids, totals.
+
+There is no single standard. Accepted are the dialects of pytest, Surefire, Gradle, GoogleTest and
+CTest: one `testsuite` or nested ones, with or without totals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from xml.sax.handler import ContentHandler
+from xml.sax.xmlreader import AttributesImpl
+
+from autoclave.facts import RequirementCount, TestCase, TestFacts
+
+_DEEPEST = 64
+_MOST_KEPT = 100_000
+_LONGEST_NAME = 500
+_LONGEST_MESSAGE = 300
+_LONGEST_REQUIREMENT = 100
+
+_WORST = ("error", "failed", "skipped")
+_OUTCOMES = {"error": "error", "failure": "failed", "skipped": "skipped"}
+# GoogleTest and CTest say in an attribute that a test did not run.
+_NOT_RUN = {"notrun", "disabled", "skipped", "suppressed"}
+
+
+class Defect(Exception):
+    """Why a report cannot be used. Never leaves `junit.read`."""
+
+
+class _Case:
+    """One test while it is being read."""
+
+    __slots__ = ("message", "name", "outcome", "requirements")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.outcome = ""
+        self.message = ""
+        self.requirements: list[str] = []
+
+    def worsen(self, outcome: str, message: str) -> None:
+        if not self.outcome or _WORST.index(outcome) < _WORST.index(self.outcome):
+            self.outcome, self.message = outcome, message
+        elif outcome == self.outcome:
+            self.message = self.message or message
+
+
+class _Suite:
+    """One suite while it is being read: what it says about itself, what it holds."""
+
+    __slots__ = ("bad", "name", "says", "tests")
+
+    def __init__(self, name: str, says: Mapping[str, int]) -> None:
+        self.name = name
+        self.says = says
+        self.tests = 0
+        self.bad = 0
+
+
+class Collector(ContentHandler):
+    """Receives parser events and adds them up. `events` counts them, so a reader sees progress."""
+
+    def __init__(self, requirement_property: str) -> None:
+        super().__init__()
+        self.events = 0
+        self._property = requirement_property
+        self._depth = 0
+        self._suites: list[_Suite] = []
+        self._case: _Case | None = None
+        self._outcome_depth = 0  # depth of the failure, error or skipped element we are inside of
+        self._text = ""
+        self._by_pytest = False
+        self._counts = dict.fromkeys(("", *_WORST), 0)
+        self._cases: list[TestCase] = []
+        self._requirements: dict[str, list[int]] = {}
+
+    def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802
+        """Open a suite, a test, an outcome or a property; other elements are passed over."""
+        self.events += 1
+        self._depth += 1
+        if self._depth == 1:
+            self._root(name, attrs)
+        if self._depth > _DEEPEST:
+            raise Defect(f"elements nested more than {_DEEPEST} deep")
+        if name == "testcase":
+            self._open_case(attrs)
+        elif name in ("testsuite", "testsuites"):
+            self._open_suite(name, attrs)
+        elif name in _OUTCOMES:
+            self._open_outcome(name, attrs)
+        elif name == "property" and self._case and attrs.get("name") == self._property:
+            self._require(self._case, attrs.get("value") or "")
+
+    def endElement(self, name: str) -> None:  # noqa: N802
+        """Close what `startElement` opened."""
+        self.events += 1
+        if name == "testcase":
+            self._close_case()
+        elif name in ("testsuite", "testsuites"):
+            self._close_suite()
+        elif self._depth == self._outcome_depth:
+            self._close_outcome()
+        self._depth -= 1
+
+    def characters(self, content: str) -> None:
+        """Keep the beginning of an outcome's text, for tests whose outcome has no message."""
+        self.events += 1
+        if self._outcome_depth and len(self._text) < _LONGEST_MESSAGE:
+            self._text += content[:_LONGEST_MESSAGE]
+
+    def facts(self) -> TestFacts:
+        """Return the sums, after the end of the document."""
+        return TestFacts(
+            passed=self._counts[""],
+            failed=self._counts["failed"],
+            errors=self._counts["error"],
+            skipped=self._counts["skipped"],
+            cases=tuple(self._cases),
+            requirements={key: RequirementCount(*count) for key, count in self._requirements.items()},
+        )
+
+    def _root(self, name: str, attrs: AttributesImpl) -> None:
+        if name not in ("testsuite", "testsuites"):
+            raise Defect(f"the root element is <{_line(name)[:50]}>, not <testsuite> or <testsuites>")
+        self._by_pytest = "pytest" in (attrs.get("name") or "").split()
+
+    def _open_suite(self, name: str, attrs: AttributesImpl) -> None:
+        if self._case:
+            raise Defect("a suite inside a test")
+        says = {key: _number(attrs[key], key) for key in ("tests", "failures", "errors") if key in attrs}
+        self._suites.append(_Suite(_line(attrs.get("name") or name), says))
+
+    def _close_suite(self) -> None:
+        suite = self._suites.pop()
+        _agree(suite, lenient=self._by_pytest)
+        if self._suites:
+            self._suites[-1].tests += suite.tests
+            self._suites[-1].bad += suite.bad
+
+    def _open_case(self, attrs: AttributesImpl) -> None:
+        if self._case:
+            raise Defect("a test inside a test")
+        place, name = attrs.get("classname") or "", attrs.get("name") or ""
+        self._case = _Case(f"{place}::{name}" if place else name)
+        if _NOT_RUN & {attrs.get("status"), attrs.get("result")}:
+            self._case.worsen("skipped", "")
+        if self._property in attrs:
+            self._require(self._case, attrs[self._property])
+
+    def _close_case(self) -> None:
+        if self._case:
+            self._suites[-1].tests += 1
+            self._count(self._case)
+        self._case = None
+
+    def _open_outcome(self, name: str, attrs: AttributesImpl) -> None:
+        if self._outcome_depth:
+            return
+        self._outcome_depth = self._depth
+        self._text = ""
+        case = self._case or _Case(self._suites[-1].name)
+        case.worsen(_OUTCOMES[name], _line(attrs.get("message") or "")[:_LONGEST_MESSAGE])
+        if self._case is None and name != "skipped":
+            self._count(case)
+
+    def _close_outcome(self) -> None:
+        if self._case and not self._case.message:
+            self._case.message = _line(self._text.strip())[:_LONGEST_MESSAGE]
+        self._outcome_depth = 0
+
+    def _require(self, case: _Case, ids: str) -> None:
+        for one in filter(None, map(str.strip, ids.split(","))):
+            if len(one) > _LONGEST_REQUIREMENT:
+                raise Defect(f"a requirement id of more than {_LONGEST_REQUIREMENT} characters")
+            if one not in case.requirements:
+                case.requirements.append(_line(one))
+
+    def _count(self, case: _Case) -> None:
+        self._counts[case.outcome] += 1
+        self._suites[-1].bad += case.outcome in ("error", "failed")
+        for key in case.requirements:
+            sums = self._requirements.setdefault(key, [0, 0, 0])
+            sums[{"": 0, "skipped": 2}.get(case.outcome, 1)] += 1
+        if case.outcome:
+            self._cases.append(
+                TestCase(
+                    name=_line(case.name)[:_LONGEST_NAME],
+                    outcome=case.outcome,
+                    message=case.message,
+                    requirements=tuple(case.requirements),
+                )
+            )
+        if max(len(self._cases), len(self._requirements)) > _MOST_KEPT:
+            raise Defect(f"more than {_MOST_KEPT} tests that did not pass, or requirement ids")
+
+
+def _agree(suite: _Suite, *, lenient: bool) -> None:
+    """Raise Defect when a suite's own totals contradict what it holds.
+
+    pytest's `tests` counts reports, not elements: subtests and a failing teardown make it differ from
+    what it writes, in both directions; there only an empty suite contradicts it.
+    """
+    tests = suite.says.get("tests", suite.tests)
+    if tests != suite.tests and not (lenient and suite.tests):
+        raise Defect(f"suite {suite.name[:100]!r} says {tests} tests, holds {suite.tests}")
+    bad = suite.says.get("failures", 0) + suite.says.get("errors", 0)
+    if bad and not suite.bad:
+        raise Defect(f"suite {suite.name[:100]!r} says {bad} failures or errors, holds none")
+
+
+def _number(text: str, key: str) -> int:
+    if not text.strip():
+        return 0
+    try:
+        number = int(text)
+    except ValueError as error:
+        raise Defect(f"{key}={text[:50]!r} is not a number") from error
+    if number < 0:
+        raise Defect(f"{key}={number} is negative")
+    return number
+
+
+def _line(text: str) -> str:
+    """Return the first line, without characters that could steer a terminal."""
+    first = text.split("\n", 1)[0]
+    return first if first.isprintable() else "".join(c if c.isprintable() else " " for c in first)

@@ -1,0 +1,130 @@
+"""Scan an image and record every finding about it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from autoclave import scanners
+from autoclave.context import Context
+from autoclave.device import Image
+from autoclave.evidence import predicates
+from autoclave.evidence.statement import SBOM, VULNS
+from autoclave.facts import ScanFacts
+from autoclave.gates import scan as gate
+from autoclave.options import OnImages, option
+from autoclave.plan import StepPlan
+from autoclave.reports import gitlab
+from autoclave.reports.files import write_report
+from autoclave.scanners.base import Scanner, Versions
+from autoclave.store.oci import Descriptor
+
+STEP = "scan"
+
+_CHUNK = 1 << 20
+_REPORTS = {
+    "trivy.json": "application/json",
+    "trivy.sarif": "application/sarif+json",
+    "sbom.cdx.json": "application/vnd.cyclonedx+json",
+}
+
+
+class Scanning(OnImages, frozen=True):
+    """Options of the scanner."""
+
+    scanner: Annotated[str, option("the scanner")] = "trivy"
+    trivy: Annotated[str, option("the Trivy command")] = "trivy"
+    trivy_cache: Annotated[str, option("Trivy's cache folder, with its database; none: Trivy's own")] = ""
+
+
+class Options(Scanning, frozen=True):
+    """Options of `autoclave scan`."""
+
+
+def run(opts: Options, ctx: Context) -> list[Descriptor]:
+    """Scan every chosen image; return the digests that were scanned."""
+    return [_scan(image, opts, ctx) for image in ctx.images(opts.image)]
+
+
+def scanner_of(opts: Scanning) -> Scanner:
+    """Return the chosen scanner."""
+    return scanners.named(opts.scanner, program=opts.trivy, cache=cache_of(opts))
+
+
+def cache_of(opts: Scanning) -> Path:
+    """Return the folder with the scanner's database."""
+    if opts.trivy_cache:
+        return Path(opts.trivy_cache)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trivy"
+
+
+def plan(image: Image, ctx: Context, versions: Versions) -> StepPlan:
+    """Return what scanning an image would run, and what the findings depend on."""
+    return StepPlan(
+        step=STEP,
+        image=image.name,
+        commands=((versions.scanner, "image", "--input", "IMAGE"),),
+        tools={versions.scanner: versions.version},
+        inputs={"database": versions.database.digest},
+    )
+
+
+def _scan(image: Image, opts: Options, ctx: Context) -> Descriptor:
+    descriptor = ctx.subject(image, opts.digest)
+    scanner = scanner_of(opts)
+    planned = plan(image, ctx, scanner.version(ctx.shell))
+    if not opts.again and _held(descriptor, planned, ctx):
+        ctx.screen.skipped(STEP, f"{image.name}: {descriptor.digest[:19]}… was scanned with this database")
+        return descriptor
+    ctx.screen.started(STEP, f"{image.name} {descriptor.digest[:19]}…")
+    with tempfile.TemporaryDirectory(prefix="autoclave-scan-") as folder:
+        facts, raw = scanner.scan(ctx.shell, ctx.store.location(descriptor.digest), Path(folder))
+        _warn_if_partial(facts, ctx)
+        sbom = scanner.sbom(ctx.shell, raw, Path(folder))
+        kept = [_kept(path, image, ctx) for path in (raw, sbom, scanner.sarif(ctx.shell, raw, Path(folder)))]
+        bom = sbom.read_bytes()
+    report = gitlab.render(facts, image=image.name)
+    write_report(ctx.state_folder, image.name, "gl-container-scanning.json", [report])
+    verdict = gate.judge(facts, ctx.policy, ctx.now())
+    info = ctx.info(planned, verdict, facts.started, facts.finished)
+    ctx.attach(descriptor, SBOM, bom)
+    ctx.attach(descriptor, VULNS, predicates.vulns(info, facts), attachments=kept)
+    what = f"{image.name}: {facts.packages} packages, {len(facts.findings)} findings"
+    ctx.screen.verdict(verdict, (facts.finished - facts.started).total_seconds(), what)
+    ctx.require(verdict, repeat=f"autoclave scan --image {image.name} --again -v")
+    return descriptor
+
+
+def _held(descriptor: Descriptor, planned: StepPlan, ctx: Context) -> bool:
+    record = ctx.record(descriptor, VULNS, planned)
+    if record is None:
+        return False
+    facts = predicates.facts_of(record.statement, ScanFacts)
+    return gate.judge(facts, ctx.policy, ctx.now()).passed
+
+
+def _kept(path: Path, image: Image, ctx: Context) -> tuple[str, Descriptor]:
+    """Keep a report in the store, and beside it as a file for the host."""
+    with path.open("rb") as file:
+        kept = ctx.store.write(iter(lambda: file.read(_CHUNK), b""), media_type=_REPORTS[path.name])
+    write_report(ctx.state_folder, image.name, path.name, ctx.store.chunks(kept.digest))
+    return path.name, kept
+
+
+def _warn_if_partial(facts: ScanFacts, ctx: Context) -> None:
+    size, least = facts.database.size, ctx.policy.production.min_database_bytes
+    if size < least:
+        ctx.screen.warn(
+            STEP,
+            f"PARTIAL ADVISORY DATABASE ({size:,} bytes): it knows only a few advisories, so a clean scan "
+            "means little; production refuses it",
+        )
+
+
+if __name__ == "__main__":
+    from autoclave.cli import main
+
+    sys.exit(main(["scan", *sys.argv[1:]]))

@@ -1,0 +1,116 @@
+"""Look into a bolt file, the format of Trivy's database, without trusting it.
+
+Trivy opens a truncated file and dies in the middle of a scan, and scans happily with a database that
+lists nothing. Both are seen here first, from a few pages of the file.
+
+Layout (go.etcd.io/bbolt): pages of equal size; pages 0 and 1 are metas, the valid one with the higher
+transaction id counts. A meta names the root page and the first page past the end. Little endian.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+_MAGIC = 0xED0CDAED
+_HEADER = struct.Struct("<QHHI")  # page id, flags, count of elements, overflow pages
+_META = struct.Struct(
+    "<IIIIQQQQQQ"
+)  # magic, version, page size, flags, root, sequence, freelist, end, txid, sum
+_BRANCH_ELEMENT = struct.Struct("<IIQ")  # offset of the key, its size, page id
+_LEAF_ELEMENT = struct.Struct("<IIII")  # flags, offset of the key, sizes of key and value
+_BUCKET = struct.Struct("<QQ")  # root page (0: the page follows inline), sequence
+_BRANCH, _LEAF, _IS_BUCKET = 1, 2, 1
+_DEEPEST = 32
+_LARGEST_PAGE = 64 * 1024 * 1024
+
+
+class Damaged(Exception):
+    """The file is no whole bolt file; the message says in what way."""
+
+
+def buckets(path: Path) -> Iterator[tuple[str, int]]:
+    """Yield each top-level bucket: its name and how many elements its first page has.
+
+    Raises Damaged for a file that is empty, foreign, cut off or inconsistent, OSError if unreadable.
+    """
+    with path.open("rb") as file:
+        try:
+            yield from _File(file, path.stat().st_size).buckets()
+        except (struct.error, IndexError, OverflowError) as error:
+            raise Damaged("a page refers to something outside of it") from error
+
+
+class _File:
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file = file
+        self._page_size, self._root, self._end = self._meta(size)
+        if self._end * self._page_size > size:
+            raise Damaged(f"cut off: it has {size} of {self._end * self._page_size} bytes")
+
+    def _meta(self, size: int) -> tuple[int, int, int]:
+        if not size:
+            raise Damaged("the file is empty")
+        first = self._file.read(_HEADER.size + _META.size)
+        if len(first) < _HEADER.size + _META.size or _META.unpack_from(first, _HEADER.size)[0] != _MAGIC:
+            raise Damaged("not a bolt file")
+        page_size = _META.unpack_from(first, _HEADER.size)[2]
+        self._file.seek(page_size)
+        second = self._file.read(_HEADER.size + _META.size)
+        metas = [_META.unpack_from(raw, _HEADER.size) for raw in (first, second) if _is_meta(raw)]
+        if not metas or page_size < _HEADER.size + _META.size:
+            raise Damaged("neither of its two headers is whole")
+        newest = max(metas, key=lambda meta: meta[8])
+        return page_size, newest[4], newest[7]
+
+    def buckets(self) -> Iterator[tuple[str, int]]:
+        yield from self._walk(self._root, _DEEPEST)
+
+    def _walk(self, page_id: int, deeper: int) -> Iterator[tuple[str, int]]:
+        page, flags, count = self._page(page_id)
+        if not deeper or flags not in (_BRANCH, _LEAF):
+            raise Damaged(f"page {page_id} is of no use as a list of buckets")
+        for start in range(_HEADER.size, _HEADER.size + 16 * count, 16):
+            if flags == _BRANCH:
+                yield from self._walk(_BRANCH_ELEMENT.unpack_from(page, start)[2], deeper - 1)
+            else:
+                yield from self._bucket(page, start)
+
+    def _bucket(self, page: bytes, start: int) -> Iterator[tuple[str, int]]:
+        kind, offset, key_size, value_size = _LEAF_ELEMENT.unpack_from(page, start)
+        if not kind & _IS_BUCKET:
+            return
+        value = start + offset + key_size
+        name = page[start + offset : value].decode("utf-8", "replace")
+        root = _BUCKET.unpack_from(page, value)[0]
+        if root:
+            yield name, self._page(root)[2]
+        elif value_size >= _BUCKET.size + _HEADER.size:
+            yield name, _HEADER.unpack_from(page, value + _BUCKET.size)[2]
+
+    def _page(self, page_id: int) -> tuple[bytes, int, int]:
+        if page_id >= self._end:
+            raise Damaged(f"page {page_id} lies past its end")
+        self._file.seek(page_id * self._page_size)
+        page = self._file.read(self._page_size)
+        _, flags, count, overflow = _HEADER.unpack_from(page)
+        if overflow * self._page_size > _LARGEST_PAGE:
+            raise Damaged(f"page {page_id} is too large to be true")
+        return page + self._file.read(overflow * self._page_size), flags, count
+
+
+def _is_meta(raw: bytes) -> bool:
+    if len(raw) < _HEADER.size + _META.size:
+        return False
+    fields = _META.unpack_from(raw, _HEADER.size)
+    checksum: int = fields[9]
+    return bool(fields[0] == _MAGIC) and checksum == _fnv1a(raw[_HEADER.size : _HEADER.size + _META.size - 8])
+
+
+def _fnv1a(raw: bytes) -> int:
+    total = 0xCBF29CE484222325
+    for byte in raw:
+        total = ((total ^ byte) * 0x100000001B3) % 2**64
+    return total

@@ -1,0 +1,128 @@
+"""The release gate: read every record back, verify it, judge, and only then sign the image."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+from msgspec import Struct
+from securesystemslib.signer import Signer
+
+from autoclave.context import Context
+from autoclave.device import Image
+from autoclave.errors import RecordError
+from autoclave.evidence import cosign, predicates, records
+from autoclave.evidence.statement import VERIFICATION
+from autoclave.gates import release as gate
+from autoclave.gates.verdict import Verdict
+from autoclave.options import OnImages, option
+from autoclave.plan import StepPlan
+from autoclave.signers import development
+from autoclave.store.oci import Descriptor, digest_of
+from autoclave.verifying import Verified, evidence_of
+
+STEP = "sign"
+
+
+class Options(OnImages, frozen=True):
+    """Options of `autoclave sign`."""
+
+    release_key: Annotated[str, option("URI of the release key; none: the development release key")] = ""
+    release_public_key: Annotated[str, option("PEM file of the release key's public half")] = ""
+
+
+class _Judged(Struct, frozen=True):
+    image: Image
+    descriptor: Descriptor
+    verified: Verified
+    verdict: Verdict
+
+
+def run(opts: Options, ctx: Context) -> list[Descriptor]:
+    """Judge every image of the device, and sign all of them or none."""
+    signer = ctx.signer_of(opts.release_key, opts.release_public_key, development.RELEASE)
+    judged = [_judge(image, opts, ctx) for image in ctx.images(opts.image)]
+    closed = [each for each in judged if not each.verdict.passed]
+    for each in judged:
+        if each in closed or not _held(each, ctx) or opts.again:
+            _conclude(each, signer, ctx, withheld=bool(closed))
+        else:
+            ctx.screen.skipped(STEP, f"{each.image.name} {each.descriptor.digest[:19]}… is signed already")
+    for each in closed:
+        ctx.require(each.verdict, repeat=f"autoclave show {each.descriptor.digest}")
+    return [each.descriptor for each in judged]
+
+
+def plan(image: Image, ctx: Context) -> StepPlan:
+    """Return what the release gate depends on beside the records: the policy."""
+    return StepPlan(step=STEP, image=image.name, commands=(), tools={}, inputs={"policy": ctx.policy_digest})
+
+
+def _judge(image: Image, opts: Options, ctx: Context) -> _Judged:
+    descriptor = ctx.subject(image, opts.digest)
+    verified = evidence_of(descriptor, ctx)
+    return _Judged(image, descriptor, verified, gate.judge(verified.evidence, ctx.policy, ctx.now()))
+
+
+def _conclude(judged: _Judged, signer: Signer, ctx: Context, *, withheld: bool) -> None:
+    """Attach the verdict; sign the image when the whole device passed."""
+    ctx.screen.started(STEP, f"{judged.image.name} {judged.descriptor.digest[:19]}…")
+    started = ctx.now()
+    _summarise(judged, signer, ctx)
+    if judged.verdict.passed and not withheld:
+        digest = judged.descriptor.digest
+        reference = f"{ctx.device.device.name}/{judged.image.name}"
+        cosign.sign_image(ctx.store, digest, reference, signer)
+        cosign.list_attestations(ctx.store, digest, evidence_of(judged.descriptor, ctx).records)
+    elif judged.verdict.passed:
+        ctx.screen.note(STEP, f"{judged.image.name} passes, but is not signed: the device is released whole")
+    seconds = (ctx.now() - started).total_seconds()
+    ctx.screen.verdict(judged.verdict, seconds, f"{judged.image.name} {judged.descriptor.digest}")
+
+
+def _summarise(judged: _Judged, signer: Signer, ctx: Context) -> None:
+    planned = _inputs(judged, ctx)
+    now = ctx.now()
+    info = ctx.info(planned, judged.verdict, now, now)
+    predicate = predicates.verification(
+        info,
+        resource=f"urn:autoclave:image:{ctx.device.device.name}/{judged.image.name}"
+        f"@{ctx.device.device.version}",
+        policy_digest=ctx.policy_digest,
+        inputs=[
+            (each.name, each.digest)
+            for each in judged.verified.records
+            if each.statement.predicate_type != VERIFICATION
+        ],
+    )
+    ctx.attach(judged.descriptor, VERIFICATION, predicate, signer=signer)
+
+
+def _inputs(judged: _Judged, ctx: Context) -> StepPlan:
+    """Return the plan of this judgement: the policy, and exactly these records."""
+    judged_records = [each.digest for each in judged.verified.records if each.name in gate.REQUIRED]
+    return StepPlan(
+        step=STEP,
+        image=judged.image.name,
+        commands=(),
+        tools={},
+        inputs={"policy": ctx.policy_digest, "records": digest_of("\n".join(judged_records).encode())},
+    )
+
+
+def _held(judged: _Judged, ctx: Context) -> bool:
+    """Tell whether the image is signed, and its newest summary says PASSED for exactly these records."""
+    planned = _inputs(judged, ctx)
+    summary = records.made_with(judged.verified.records, VERIFICATION, planned.digest)
+    if summary is None or predicates.result_of(summary.statement) != "PASSED":
+        return False
+    try:
+        return bool(cosign.signed_by(ctx.store, judged.descriptor.digest, ctx.trust.for_role("release")))
+    except RecordError:
+        return False
+
+
+if __name__ == "__main__":
+    from autoclave.cli import main
+
+    sys.exit(main(["sign", *sys.argv[1:]]))

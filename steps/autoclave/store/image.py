@@ -1,0 +1,127 @@
+"""What an image is: the facts of its configuration that steps judge and link by.
+
+Source: OCI image specification 1.1 (config.md); HEALTHCHECK as Docker keeps it in `config.Healthcheck`.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct
+
+from autoclave.errors import StoreError
+from autoclave.store.base import Store
+from autoclave.store.oci import Manifest, checked, parse_manifest
+
+CONFIG_LIMIT = 4 * 1024 * 1024
+
+
+class ImageIdentity(Struct, frozen=True, kw_only=True):
+    """An image as its configuration tells it: `digest` of the manifest, `config` of the configuration.
+
+    `diff_ids` are the digests of the uncompressed layers, lowest first. `user` is as written (`name`, `1000`,
+    `1000:1000` or empty, which means root).
+    """
+
+    digest: str
+    config: str
+    diff_ids: tuple[str, ...]
+    user: str = ""
+    labels: dict[str, str] = {}
+    working_dir: str = ""
+    has_healthcheck: bool = False
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    os: str = ""
+    architecture: str = ""
+
+
+class _Healthcheck(Struct, rename="pascal"):
+    test: list[str] | None = None
+
+
+class _Run(Struct, rename="pascal"):
+    user: str | None = None
+    labels: dict[str, str] | None = None
+    working_dir: str | None = None
+    healthcheck: _Healthcheck | None = None
+    entrypoint: list[str] | None = None
+    cmd: list[str] | None = None
+
+
+class _RootFs(Struct):
+    type: str
+    diff_ids: list[str]
+
+
+class ImageConfig(Struct):
+    """An image configuration, as far as it is used here."""
+
+    rootfs: _RootFs
+    config: _Run | None = None
+    os: str = ""
+    architecture: str = ""
+
+
+def parse_config(raw: bytes, digest: str) -> ImageConfig:
+    """Decode an image configuration; raise StoreError naming `digest` when it is none or has no layers."""
+    try:
+        config = msgspec.json.decode(raw, type=ImageConfig)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _refused(digest, str(error)) from error
+    for diff_id in config.rootfs.diff_ids:
+        checked(diff_id)
+    if config.rootfs.type != "layers":
+        raise _refused(digest, "its rootfs is not made of layers")
+    return config
+
+
+def check_layers(manifest: Manifest, diff_ids: list[str], digest: str) -> None:
+    """Raise StoreError unless the layers can be those that the configuration names, one for one, in order."""
+    layers = manifest.layers
+    for descriptor in (manifest.config, *layers):
+        checked(descriptor.digest)
+        if not 0 <= descriptor.size < 1 << 62:
+            raise _refused(digest, f"{descriptor.digest} has the size {descriptor.size}")
+    if len(layers) != len(diff_ids):
+        raise _refused(digest, f"the manifest has {len(layers)} layers, its configuration {len(diff_ids)}")
+    for layer, diff_id in zip(layers, diff_ids, strict=True):
+        uncompressed = layer.media_type.endswith(".tar")
+        if uncompressed and layer.digest != diff_id:
+            raise _refused(digest, f"layer {layer.digest} is not {diff_id}, which its configuration names")
+
+
+def identity(store: Store, digest: str) -> ImageIdentity:
+    """Read what the image is from the store, verified.
+
+    Raises StoreError when the manifest or configuration is missing, damaged, or does not fit the other.
+    """
+    manifest = parse_manifest(store.read(digest, limit=CONFIG_LIMIT), digest)
+    if manifest.subject is not None:
+        raise _refused(digest, "it is a record about another image")
+    config = parse_config(store.read(manifest.config.digest, limit=CONFIG_LIMIT), manifest.config.digest)
+    check_layers(manifest, config.rootfs.diff_ids, digest)
+    run = config.config or _Run()
+    test = run.healthcheck.test if run.healthcheck else None
+    return ImageIdentity(
+        digest=digest,
+        config=manifest.config.digest,
+        diff_ids=tuple(config.rootfs.diff_ids),
+        user=run.user or "",
+        labels=run.labels or {},
+        working_dir=run.working_dir or "",
+        has_healthcheck=bool(test) and test != ["NONE"],
+        entrypoint=tuple(run.entrypoint or ()),
+        cmd=tuple(run.cmd or ()),
+        os=config.os,
+        architecture=config.architecture,
+    )
+
+
+def is_built_on(upper: ImageIdentity, lower: ImageIdentity) -> bool:
+    """Tell whether the upper image begins with all layers of the lower one, which has at least one."""
+    count = len(lower.diff_ids)
+    return count > 0 and upper.diff_ids[:count] == lower.diff_ids
+
+
+def _refused(digest: str, why: str) -> StoreError:
+    return StoreError(f"{digest} is not a usable image", why=why, next="build the image again")

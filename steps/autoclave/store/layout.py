@@ -1,0 +1,228 @@
+"""The store on disk: an OCI image layout folder.
+
+Readers take no lock: blobs never change and `index.json` is replaced as a whole, under a lock.
+Source: OCI image specification 1.1 (image-layout.md; manifest.md for `subject` and `artifactType`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from autoclave.errors import StoreError
+from autoclave.store import index as indexes
+from autoclave.store.base import SMALL
+from autoclave.store.blobs import Blobs
+from autoclave.store.folder import INDEX_FILE, LOCK_FILE, open_folder, read_small
+from autoclave.store.index import Index
+from autoclave.store.lock import exclusive
+from autoclave.store.oci import (
+    EMPTY_BLOB,
+    EMPTY_CONFIG,
+    INDEX,
+    MANIFEST,
+    Descriptor,
+    Manifest,
+    checked,
+    encode,
+    parse_manifest,
+)
+
+CREATED = "org.opencontainers.image.created"
+
+_DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+_INDEXES = {INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"}
+_IMAGES = {MANIFEST, _DOCKER_MANIFEST} | _INDEXES
+
+
+class LayoutStore:
+    """A store in the folder `root`; see `autoclave.store.base.Store` for the methods."""
+
+    def __init__(self, root: Path, *, create: bool = True, lock_timeout: float = 60) -> None:
+        """Open the layout, or make it when `create`; wait at most `lock_timeout` seconds for other writers.
+
+        Raises StoreError when there is none, when the folder is something else, or when it is not trusted.
+        """
+        self.root = root.absolute()
+        self._timeout = lock_timeout
+        self._blobs = Blobs(self.root)
+        self._index_path = self.root / INDEX_FILE
+        open_folder(self._blobs, create=create, lock_timeout=lock_timeout)
+
+    def write(self, chunks: Iterable[bytes], *, media_type: str, expect: str = "") -> Descriptor:
+        """Add a blob; with `expect`, refuse content of another digest. Atomic, idempotent, heals damage."""
+        digest, size = self._blobs.write(chunks, expect=expect)
+        return Descriptor(media_type=media_type, digest=digest, size=size)
+
+    def has(self, digest: str) -> bool:
+        """Tell whether the content is there (its bytes are verified when they are read)."""
+        return self._blobs.has(digest)
+
+    def read(self, digest: str, *, limit: int = SMALL) -> bytes:
+        """Return a small blob whole, verified. Raise StoreError if absent, damaged or larger than `limit`."""
+        return self._blobs.read(digest, limit=limit)
+
+    def chunks(self, digest: str) -> Iterator[bytes]:
+        """Stream a blob in constant memory; raise StoreError at its end if the digest does not fit."""
+        return self._blobs.chunks(digest)
+
+    def tag(self, name: str, descriptor: Descriptor) -> None:
+        """Give a manifest a name, replacing what had it; raise StoreError when the manifest is not there."""
+        self._check(descriptor)
+        self._update(lambda index: indexes.named(index, name, descriptor))
+
+    def tags(self) -> dict[str, Descriptor]:
+        """Return every named manifest, in the order of the index."""
+        return {entry.name: entry.descriptor for entry in self._index().entries if entry.name}
+
+    def attach(
+        self,
+        subject: Descriptor,
+        *,
+        artifact_type: str,
+        layers: Sequence[Descriptor],
+        annotations: dict[str, str],
+        name: str = "",
+    ) -> Descriptor:
+        """Write an artifact manifest that refers to `subject` (OCI 1.1 referrer) and list it.
+
+        The same attachment twice is one entry. Raises StoreError when the subject or a layer is not there.
+        """
+        self._check(subject)
+        for layer in layers:
+            self._require(layer)
+        self._blobs.write([EMPTY_BLOB], expect=EMPTY_CONFIG.digest)
+        raw = encode(
+            Manifest(
+                schema_version=2,
+                media_type=MANIFEST,
+                artifact_type=artifact_type,
+                config=EMPTY_CONFIG,
+                layers=list(layers),
+                subject=Descriptor(media_type=subject.media_type, digest=subject.digest, size=subject.size),
+                annotations=annotations,
+            )
+        )
+        digest, size = self._blobs.write([raw])
+        artifact = Descriptor(
+            media_type=MANIFEST,
+            digest=digest,
+            size=size,
+            annotations=annotations,
+            artifact_type=artifact_type,
+        )
+        self._update(
+            lambda index: indexes.named(index, name, artifact) if name else indexes.listed(index, artifact)
+        )
+        return artifact
+
+    def referrers(self, digest: str, *, artifact_type: str = "") -> list[Descriptor]:
+        """List the artifacts attached to an image, oldest first, each manifest verified.
+
+        Only the manifests themselves are believed: their `subject`, type and annotations, never what the
+        index says of them. Raises StoreError when any listed manifest is missing or damaged, so that no
+        record vanishes unseen.
+        """
+        checked(digest)
+        listed = {
+            entry.descriptor.digest: entry.descriptor
+            for entry in self._index().entries
+            if entry.descriptor.media_type == MANIFEST
+        }
+        found = [self._artifact(descriptor, digest) for descriptor in listed.values()]
+        return sorted(
+            (each for each in found if each and artifact_type in {"", each.artifact_type}), key=_created
+        )
+
+    def image(self, digest: str) -> Descriptor:
+        """Return the descriptor of a listed image, its manifest verified; raise StoreError when absent."""
+        checked(digest)
+        for entry in self._index().entries:
+            if entry.descriptor.digest == digest and entry.descriptor.media_type in _IMAGES:
+                raw = self._check(entry.descriptor)
+                if entry.descriptor.media_type == MANIFEST and parse_manifest(raw, digest).subject:
+                    raise StoreError(
+                        f"{digest} is a record, not an image",
+                        why="its manifest refers to another one",
+                        next="name the image's digest; 'autoclave status' lists the images",
+                    )
+                return entry.descriptor
+        raise StoreError(
+            f"the store has no image {digest}",
+            why=f"{self._index_path} does not list it",
+            next="build it, or point to the store that holds it",
+        )
+
+    def location(self, digest: str) -> str:
+        """Return where a scanner finds the image, `DIR@sha256:…`, after reading and verifying all of it.
+
+        Scanners read the files themselves and do not check them, so damage must be found before. Raises
+        StoreError when the image, its configuration or a layer is missing or damaged.
+        """
+        image = self.image(digest)
+        if image.media_type not in _INDEXES:
+            manifest = parse_manifest(self.read(digest), digest)
+            for blob in (manifest.config, *manifest.layers):
+                _refuse_size(blob, sum(map(len, self.chunks(blob.digest))))
+        if "@" in str(self.root):
+            raise StoreError(
+                f"scanners cannot find the store {self.root}",
+                why="they take what follows the first '@' for a digest",
+                next="move the store to a folder without '@' in its path",
+            )
+        return f"{self.root}@{digest}"
+
+    def _index(self) -> Index:
+        return indexes.parse(read_small(self._index_path, SMALL), str(self._index_path))
+
+    def _update(self, change: Callable[[Index], Index]) -> None:
+        with exclusive(self.root / LOCK_FILE, timeout=self._timeout, what=f"the store {self.root}"):
+            before = self._index()
+            after = change(before)
+            if after != before:
+                self._blobs.replace(self._index_path, after.encode())
+
+    def _artifact(self, listed: Descriptor, subject: str) -> Descriptor | None:
+        manifest = parse_manifest(self._check(listed), listed.digest)
+        if manifest.subject is None or manifest.subject.digest != subject:
+            return None
+        # Without an artifactType, the config's media type stands for it (OCI distribution spec, referrers).
+        return msgspec.structs.replace(
+            listed,
+            annotations=manifest.annotations,
+            artifact_type=manifest.artifact_type or manifest.config.media_type,
+        )
+
+    def _check(self, descriptor: Descriptor) -> bytes:
+        raw = self._blobs.read(descriptor.digest, limit=SMALL)
+        _refuse_size(descriptor, len(raw))
+        return raw
+
+    def _require(self, descriptor: Descriptor) -> None:
+        if not self._blobs.has(descriptor.digest):
+            raise StoreError(
+                f"the store does not hold {descriptor.digest}",
+                why="an attachment may only name content that is there",
+                next="write the content before attaching it",
+            )
+
+
+def _refuse_size(descriptor: Descriptor, size: int) -> None:
+    if size != descriptor.size:
+        raise StoreError(
+            f"{descriptor.digest} has another size than announced",
+            why=f"{size} bytes instead of {descriptor.size}",
+            next="restore the store from where it was archived, or build again",
+        )
+
+
+def _created(artifact: Descriptor) -> datetime:
+    # Undated or unreadable dates come first: what claims nothing cannot pass for the newest.
+    try:
+        when = datetime.fromisoformat(artifact.annotations.get(CREATED, ""))
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

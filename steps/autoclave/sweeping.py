@@ -1,0 +1,14 @@
+"""Remove what crashed runs left in the engine."""
+
+from __future__ import annotations
+
+from autoclave.engines.base import OWNER_LABEL, RUN_LABEL, Engine
+from autoclave.ownership import is_gone
+
+
+def sweep(engine: Engine) -> list[str]:
+    """Remove containers whose run ended without removing them; return their names."""
+    left = [each for each in engine.containers({RUN_LABEL: ""}) if is_gone(each.labels.get(OWNER_LABEL, ""))]
+    for container in left:
+        engine.remove(container.id)
+    return [each.name for each in left]

@@ -1,0 +1,239 @@
+"""Deploy to a container engine: one container per image, switched over with the previous one in reserve."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from msgspec import structs
+
+from autoclave.engines.base import (
+    DEVICE_LABEL,
+    DIGEST_LABEL,
+    ENVIRONMENT_LABEL,
+    IMAGE_LABEL,
+    OWNER_LABEL,
+    ROLE_LABEL,
+    RUN_LABEL,
+    ContainerSpec,
+    ContainerState,
+    Engine,
+)
+from autoclave.errors import Busy, EngineError
+from autoclave.facts import Running
+from autoclave.ownership import is_gone
+from autoclave.targets.base import Service, Unhealthy
+
+_PAUSE = 0.1  # seconds between two looks
+_PROBE = 2.0  # seconds until a probe must have answered
+_TAIL = 12  # lines of a container's output that explain why it is unhealthy
+
+# What a deployed container says about how its health is seen, for the day it is put back.
+_PROBE_LABEL = "dev.autoclave.probe"
+_TIMEOUT_LABEL = "dev.autoclave.start-timeout"
+
+
+class DockerTarget:
+    """The engine itself as the place where releases run."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._probe_host = engine.info().probe_host
+
+    @contextmanager
+    def locked(self, device: str, environment: str, holder: Mapping[str, str]) -> Iterator[None]:
+        """Hold the environment's lock: a container that is never started, whose name only one can have.
+
+        So it holds between machines that share the engine. A lock whose owner died on this machine is
+        taken over.
+        """
+        name = _name(device, environment, "lock")
+        spec = ContainerSpec(image=holder["image"], name=name, command=("lock",), labels=_owner(holder))
+        lock = self._take_lock(spec, environment)
+        try:
+            yield
+        finally:
+            self._engine.remove(lock)
+
+    def _take_lock(self, spec: ContainerSpec, environment: str) -> str:
+        try:
+            return self._engine.create(spec)
+        except EngineError:
+            held = self._engine.state(spec.name)
+            if held is None:
+                raise
+            owner = held.labels.get(OWNER_LABEL, "unknown")
+            if not is_gone(owner):
+                raise Busy(
+                    f"another deployment to {environment} is running",
+                    why=f"its lock is held by {owner} (host:process)",
+                    next=f"wait for it; if it is gone for good: docker rm {spec.name}",
+                ) from None
+            self._engine.remove(held.id)
+            return self._engine.create(spec)
+
+    def rehearse(self, service: Service, device: str, environment: str, line: Callable[[str], None]) -> None:
+        """Run the new version beside what is there, with volumes of its own. Raises Unhealthy."""
+        spec = _spec(
+            service, device, environment, name=_name(device, environment, service.image, "candidate")
+        )
+        spec = structs.replace(
+            spec,
+            volumes={},
+            scratch=tuple(service.volumes.values()),
+            publish=(service.port, 0) if service.port else None,
+            aliases=(),
+            restart=False,
+            labels={**spec.labels, **service.labels, ROLE_LABEL: "candidate"},
+        )
+        self._engine.ensure_network(spec.network)
+        self._engine.remove(spec.name)  # what a crashed deployment left
+        candidate = self._engine.create(spec)
+        try:
+            self._engine.start(candidate)
+            self._wait_healthy(candidate, line)
+        finally:
+            self._engine.remove(candidate)
+
+    def switch(self, service: Service, device: str, environment: str, line: Callable[[str], None]) -> Running:
+        """Replace the running version, keep named volumes, wait until healthy. Raises Unhealthy."""
+        name = _name(device, environment, service.image)
+        previous = f"{name}-previous"
+        here = self._engine.state(name)
+        if here:
+            self._engine.remove(previous)
+            self._engine.rename(here.id, previous)
+            self._engine.stop(here.id)
+        self._engine.ensure_network(_network(device, environment))
+        container = self._engine.create(_spec(service, device, environment, name=name))
+        try:
+            self._engine.start(container)
+        except EngineError as error:
+            raise Unhealthy(f"it cannot be started: {error.why or error.what}") from error
+        state = self._wait_healthy(container, line)
+        if state.image != service.image_id:
+            raise Unhealthy(f"the engine runs {state.image}, not {service.image_id}")
+        return _running(state, self._address(state), healthy=True)
+
+    def put_back(self, image: str, device: str, environment: str) -> Running | None:
+        """Bring the replaced version back and wait until it answers; None when there was none."""
+        name = _name(device, environment, image)
+        previous = self._engine.state(f"{name}-previous")
+        if self._engine.state(name):
+            self._engine.remove(name)
+        if previous is None:
+            return None
+        self._engine.rename(previous.id, name)
+        self._engine.start(previous.id)
+        state = self._wait_healthy(previous.id, lambda _: None)
+        return _running(state, self._address(state), healthy=True)
+
+    def settle(self, image: str, device: str, environment: str) -> None:
+        """Remove the version that was replaced."""
+        self._engine.remove(f"{_name(device, environment, image)}-previous")
+
+    def running(self, device: str, environment: str) -> list[Running]:
+        """Read back what runs, by image."""
+        labels = {DEVICE_LABEL: device, ENVIRONMENT_LABEL: environment, ROLE_LABEL: "service"}
+        found = sorted(self._engine.containers(labels), key=lambda state: state.name)
+        return [
+            _running(state, self._address(state), healthy=not self._complaint(state))
+            for state in found
+            if state.name == _name(device, environment, state.labels.get(IMAGE_LABEL, ""))
+        ]
+
+    def _wait_healthy(self, container: str, line: Callable[[str], None]) -> ContainerState:
+        """Wait until the container is healthy, showing its output when it is not in time."""
+        state = self._engine.state(container)
+        limit = float(state.labels.get(_TIMEOUT_LABEL, "60")) if state else 60.0
+        deadline = time.monotonic() + limit
+        complaint = "it is gone"
+        while state := self._engine.state(container):
+            complaint = self._complaint(state)
+            if not complaint:
+                return state
+            if time.monotonic() > deadline or (not state.running and not state.restarting):
+                break
+            time.sleep(_PAUSE)
+        for text in list(self._engine.logs(container))[-_TAIL:] if state else []:
+            line(text)
+        raise Unhealthy(f"not healthy (given {limit:.0f} s): {complaint}")
+
+    def _complaint(self, state: ContainerState) -> str:
+        """Return why a container is not healthy, or an empty string when it is."""
+        if not state.running:
+            killed = " (killed for memory)" if state.oom_killed else ""
+            return f"it ended with exit code {state.exit_code}{killed}"
+        probe = state.labels.get(_PROBE_LABEL, "")
+        if probe and state.host_port and self._probe_host:
+            return _http_complaint(self._probe_host, state.host_port, probe)
+        if state.health:
+            return "" if state.health == "healthy" else f"its HEALTHCHECK says {state.health}"
+        return "nothing tells whether it is healthy: give [image.service] health, or the image a HEALTHCHECK"
+
+    def _address(self, state: ContainerState) -> str:
+        return f"http://{self._probe_host}:{state.host_port}" if self._probe_host and state.host_port else ""
+
+
+def _http_complaint(host: str, port: int, path: str) -> str:
+    connection = http.client.HTTPConnection(host, port, timeout=_PROBE)
+    try:
+        connection.request("GET", path)
+        status = connection.getresponse().status
+    except (OSError, http.client.HTTPException) as error:
+        return f"GET {path} does not answer ({type(error).__name__})"
+    finally:
+        connection.close()
+    return "" if 200 <= status < 300 else f"GET {path} answers {status}"
+
+
+def _spec(service: Service, device: str, environment: str, *, name: str) -> ContainerSpec:
+    labels = {
+        **service.labels,
+        DEVICE_LABEL: device,
+        ENVIRONMENT_LABEL: environment,
+        IMAGE_LABEL: service.image,
+        DIGEST_LABEL: service.digest,
+        ROLE_LABEL: "service",
+        _PROBE_LABEL: service.health,
+        _TIMEOUT_LABEL: str(service.start_timeout),
+    }
+    labels.pop(RUN_LABEL, None)  # a deployed container outlives the run that made it
+    return ContainerSpec(
+        image=service.image_id,
+        name=name,
+        environment=service.environment,
+        network=_network(device, environment),
+        aliases=(service.image,),
+        memory=service.memory,
+        cpus=service.cpus,
+        pids=service.pids,
+        volumes={_name(device, environment, volume): path for volume, path in service.volumes.items()},
+        publish=(service.port, service.publish) if service.port and service.publish else None,
+        labels=labels,
+        restart=True,
+    )
+
+
+def _running(state: ContainerState, address: str, *, healthy: bool) -> Running:
+    return Running(
+        image=state.labels.get(IMAGE_LABEL, ""),
+        digest=state.labels.get(DIGEST_LABEL, ""),
+        container=state.image,
+        healthy=healthy,
+        address=address,
+    )
+
+
+def _name(device: str, environment: str, *rest: str) -> str:
+    return "-".join(("autoclave", device, environment, *rest))
+
+
+def _network(device: str, environment: str) -> str:
+    return _name(device, environment)
+
+
+def _owner(holder: Mapping[str, str]) -> dict[str, str]:
+    return {OWNER_LABEL: holder[OWNER_LABEL], ROLE_LABEL: "lock"}

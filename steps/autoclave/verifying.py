@@ -1,0 +1,87 @@
+"""Read everything attached to an image, verified, as the evidence that the late gates judge."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from msgspec import Struct
+
+from autoclave.context import Context
+from autoclave.errors import RecordError
+from autoclave.evidence import cosign, predicates, records
+from autoclave.evidence.records import Record, Rejected
+from autoclave.evidence.statement import PROVENANCE, TEST_RESULT, VERIFICATION, VULNS
+from autoclave.facts import BuildFacts, ScanFacts, TestRun
+from autoclave.gates.deploy import Released, is_production
+from autoclave.gates.release import Evidence
+from autoclave.store.image import identity
+from autoclave.store.oci import Descriptor
+
+F = TypeVar("F", bound=Struct)
+
+
+class Verified(Struct, frozen=True, kw_only=True):
+    """The evidence of one image, and the good records it was read from, oldest first."""
+
+    evidence: Evidence
+    records: tuple[Record, ...]
+
+
+def evidence_of(descriptor: Descriptor, ctx: Context, *, environment: str = "") -> Verified:
+    """Verify every record attached to an image and return what they say.
+
+    For an environment, only keys count that may sign for it, and production takes no development
+    key. A record that does not verify is evidence of tampering: it stays in `rejected`.
+    """
+    production = bool(environment) and is_production(environment, ctx.policy)
+    good, bad = records.read_all(
+        ctx.store, descriptor.digest, ctx.trust, environment=environment, production=production
+    )
+    build = _facts(good, bad, PROVENANCE, BuildFacts)
+    unit_test = _facts(good, bad, TEST_RESULT, TestRun)
+    scan = _facts(good, bad, VULNS, ScanFacts)
+    evidence = Evidence(
+        finished={each.name: each.finished for each in good},
+        rejected=tuple((each.name, each.why) for each in bad),
+        build=build,
+        unit_test=unit_test,
+        scan=scan,
+        config=identity(ctx.store, descriptor.digest).config,
+    )
+    return Verified(evidence=evidence, records=tuple(good))
+
+
+def released(descriptor: Descriptor, ctx: Context, environment: str) -> Released:
+    """Return what deploy must judge for one image and one environment."""
+    verified = evidence_of(descriptor, ctx, environment=environment)
+    summary = records.latest(verified.records, VERIFICATION)
+    production = is_production(environment, ctx.policy)
+    try:
+        cosign.signed_by(
+            ctx.store,
+            descriptor.digest,
+            ctx.trust.for_role("release", environment, production=production),
+        )
+        signature = ""
+    except RecordError as error:
+        signature = f"{error.what}: {error.why}"
+    return Released(
+        evidence=verified.evidence,
+        summary=predicates.result_of(summary.statement) if summary else "",
+        verified=summary.finished if summary else None,
+        signature=signature,
+        environment=environment,
+    )
+
+
+def _facts(good: Sequence[Record], bad: list[Rejected], predicate_type: str, kind: type[F]) -> F | None:
+    """Return the facts of the newest record of a type; what cannot be read joins the rejected ones."""
+    record = records.latest(good, predicate_type)
+    if record is None:
+        return None
+    try:
+        return predicates.facts_of(record.statement, kind)
+    except RecordError as error:
+        bad.append(Rejected(digest=record.digest, name=record.name, why=f"{error.what}: {error.why}"))
+        return None
