@@ -31,10 +31,10 @@ from autoclave.verifying import released
 STEP = "deploy"
 
 
-class Options(OnImages, frozen=True):
+class Options(OnImages, frozen=True, kw_only=True):
     """Options of `autoclave deploy`."""
 
-    environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)] = ""
+    environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
 
 
 class _Release(Struct, frozen=True):

@@ -57,5 +57,9 @@ def _option(field: Field) -> click.Option:
 
 def _argument(field: Field) -> click.Argument:
     return click.Argument(
-        [field.name], type=field.kind, required=True, envvar=field.variable, metavar=field.name.upper()
+        [field.name],
+        type=field.kind,
+        required=field.required,
+        default=None if field.required else field.default,
+        metavar=field.name.upper() if field.required else f"[{field.name.upper()}]",
     )
