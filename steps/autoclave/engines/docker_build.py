@@ -41,8 +41,8 @@ def find_client(shell: Shell, wanted: str = "") -> Client:
             why="images are built with the engine's own command line",
             next="install Docker's client (Debian: apt-get install docker.io)",
         )
-    clients = [Client(program, _builder(shell, program)) for program in programs]
-    return next((client for client in clients if client.builder == "buildkit"), clients[0])
+    clients = (Client(program, _builder(shell, program)) for program in programs)
+    return next((client for client in clients if client.builder == "buildkit"), Client(programs[0], "classic"))
 
 
 def _builder(shell: Shell, program: str) -> str:
