@@ -24,7 +24,7 @@ from autoclave.loaded import loaded
 from autoclave.options import OnImages, option
 from autoclave.plan import StepPlan
 from autoclave.store.image import identity
-from autoclave.store.oci import Descriptor
+from autoclave.store.oci import Descriptor, digest_of
 from autoclave.targets.base import Service, Target, Unhealthy
 from autoclave.verifying import released
 
@@ -81,7 +81,7 @@ def plan(image: Image, environment: Environment, ctx: Context) -> StepPlan:
         tools={"target": environment.target},
         inputs=inputs
         | {
-            "variables": str(sorted(settings.environment)),
+            "variables": digest_of(repr(sorted(settings.environment.items())).encode()),
             "environment": environment.name,
             "publish": str(environment.publish.get(image.name, "")),
         },
@@ -106,6 +106,8 @@ def _runs(images: list[_Release], environment: Environment, target: Target, ctx:
         if here is None or not here.healthy or here.digest != each.descriptor.digest:
             return False
         if here.container not in {made.config, each.descriptor.digest}:
+            return False
+        if here.inputs != plan(each.image, environment, ctx).digest:
             return False
     return True
 
@@ -227,6 +229,7 @@ def _service(each: _Release, environment: Environment, ctx: Context) -> Service:
         cpus=settings.cpus,
         pids=settings.pids,
         start_timeout=settings.start_timeout,
+        inputs=plan(each.image, environment, ctx).digest,
         labels=ctx.labels(),
     )
 

@@ -173,12 +173,17 @@ class TestRun(Struct, frozen=True, kw_only=True):
 
 
 class Running(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One image of the device as it runs: what the target reads back, not what was asked for."""
+    """One image of the device as it runs: what the target reads back, not what was asked for.
+
+    `container` is the engine's id of the image that the container runs; `inputs` the digest of the
+    deploy plan (settings) that it was started with.
+    """
 
     image: str
     digest: str
     container: str
     healthy: bool
+    inputs: str
     address: str = ""
 
 

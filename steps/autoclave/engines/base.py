@@ -14,6 +14,7 @@ DEVICE_LABEL = "dev.autoclave.device"
 IMAGE_LABEL = "dev.autoclave.image"
 ENVIRONMENT_LABEL = "dev.autoclave.environment"
 DIGEST_LABEL = "dev.autoclave.digest"
+INPUTS_LABEL = "dev.autoclave.inputs"
 ROLE_LABEL = "dev.autoclave.role"
 
 

@@ -42,7 +42,9 @@ def find_client(shell: Shell, wanted: str = "") -> Client:
             next="install Docker's client (Debian: apt-get install docker.io)",
         )
     clients = (Client(program, _builder(shell, program)) for program in programs)
-    return next((client for client in clients if client.builder == "buildkit"), Client(programs[0], "classic"))
+    return next(
+        (client for client in clients if client.builder == "buildkit"), Client(programs[0], "classic")
+    )
 
 
 def _builder(shell: Shell, program: str) -> str:
@@ -78,9 +80,10 @@ def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[s
     said: list[str] = []
 
     def heard(text: str) -> None:
-        said.append(text)
-        del said[:-_TAIL]
-        line(text)
+        if text.strip():
+            said.append(text)
+            del said[:-_TAIL]
+            line(text)
 
     with tempfile.TemporaryDirectory(prefix="autoclave-build-") as folder:
         id_file = Path(folder) / "id"

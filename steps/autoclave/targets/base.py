@@ -14,7 +14,8 @@ from autoclave.facts import Running
 class Service(Struct, frozen=True, kw_only=True):
     """One image as it is to run: the engine's image id, the digest it stands for, and its settings.
 
-    `memory` is bytes, `start_timeout` seconds; `publish` is the host port on 127.0.0.1, or None.
+    `memory` is bytes, `start_timeout` seconds; `publish` is the host port on 127.0.0.1, or None;
+    `inputs` is the digest of the plan that these settings come from.
     """
 
     image: str
@@ -29,6 +30,7 @@ class Service(Struct, frozen=True, kw_only=True):
     cpus: float
     pids: int
     start_timeout: int
+    inputs: str
     labels: Mapping[str, str]
 
 

@@ -14,6 +14,7 @@ from autoclave.engines.base import (
     DIGEST_LABEL,
     ENVIRONMENT_LABEL,
     IMAGE_LABEL,
+    INPUTS_LABEL,
     OWNER_LABEL,
     ROLE_LABEL,
     RUN_LABEL,
@@ -196,6 +197,7 @@ def _spec(service: Service, device: str, environment: str, *, name: str) -> Cont
         ENVIRONMENT_LABEL: environment,
         IMAGE_LABEL: service.image,
         DIGEST_LABEL: service.digest,
+        INPUTS_LABEL: service.inputs,
         ROLE_LABEL: "service",
         _PROBE_LABEL: service.health,
         _TIMEOUT_LABEL: str(service.start_timeout),
@@ -223,6 +225,7 @@ def _running(state: ContainerState, address: str, *, healthy: bool) -> Running:
         digest=state.labels.get(DIGEST_LABEL, ""),
         container=state.image,
         healthy=healthy,
+        inputs=state.labels.get(INPUTS_LABEL, ""),
         address=address,
     )
 

@@ -1,0 +1,114 @@
+"""Write docs/reference.md from the code: commands, options, variables, policy, exit codes.
+
+python docs/make_reference.py          # a contract test fails while the page and the code differ
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from autoclave import build, cli, deploy, pipeline, scan, sign, unit_test
+from autoclave.device import SafetyClass
+from autoclave.errors import tree
+from autoclave.gates.policy import Policy
+from autoclave.options import Common, Field, fields
+from autoclave.policy import profile
+
+PAGE = Path(__file__).with_name("reference.md")
+
+STEPS: dict[str, type[Struct]] = {
+    "build": build.Options,
+    "unit-test": unit_test.Options,
+    "scan": scan.Options,
+    "sign": sign.Options,
+    "deploy": deploy.Options,
+    "run, plan": pipeline.Options,
+}
+
+
+def page() -> str:
+    """Return the whole page."""
+    parts = [
+        "# Reference\n\nGenerated from the code by `docs/make_reference.py`; a test keeps the two alike.\n"
+    ]
+    parts += ["## Commands\n", _table(["command", "what it does"], _commands())]
+    parts += ["## Exit codes\n", _table(["code", "meaning", "error"], _codes())]
+    parts += ["## Options of every command\n", _options(fields(Common))]
+    common = {field.name for field in fields(Common)}
+    for name, kind in STEPS.items():
+        own = [field for field in fields(kind) if field.name not in common]
+        parts += [f"## Options of {name}\n", _options(own)]
+    parts += ["## Policy\n", _POLICY, _table(["key", "stricter is", "A", "B", "C", "meaning"], _policy())]
+    return "\n".join(parts)
+
+
+_POLICY = "The safety class selects the profile; the organisation's file, then `[policy]` in `autoclave.toml`, "
+    "may only tighten it.\n"
+
+
+def _commands() -> list[list[str]]:
+    return [[f"`autoclave {name}`", text] for name, (_, text) in cli.COMMANDS.items()]
+
+
+def _codes() -> list[list[str]]:
+    return [["0", "done; every gate that was asked is open", ""]] + [
+        [str(error.code), error.meaning, f"`{error.__name__}`"] for error in tree()
+    ]
+
+
+def _options(found: list[Field]) -> str:
+    rows = [
+        [
+            f"`{field.name.upper()}`"
+            if field.argument
+            else f"`{field.flag}`" + (f" `{field.short}`" if field.short else ""),
+            "" if field.argument else f"`{field.variable}`",
+            _default(field),
+            field.description,
+        ]
+        for field in found
+    ]
+    return _table(["option", "variable", "default", "meaning"], rows)
+
+
+def _default(field: Field) -> str:
+    shown = not field.required and field.default not in ("", (), False)
+    return f"`{field.default}`" if shown else ""
+
+
+def _policy() -> list[list[str]]:
+    profiles = [profile(each) for each in SafetyClass]
+    rows = []
+    for section in msgspec.structs.fields(Policy):
+        kind = section.type
+        hints = get_type_hints(kind, include_extras=True)
+        for field in msgspec.structs.fields(kind):
+            meta = next(each for each in get_args(hints[field.name]) if isinstance(each, Meta) and each.extra)
+            values = [_value(getattr(getattr(each, section.name), field.name)) for each in profiles]
+            direction = str((meta.extra or {})["stricter"])
+            rows.append(
+                [f"`{section.encode_name}.{field.encode_name}`", direction, *values, meta.description or ""]
+            )
+    return rows
+
+
+def _value(value: object) -> str:
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(map(str, value))) or "none"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return (
+        "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+        + "\n"
+    )
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
