@@ -46,8 +46,9 @@ def page() -> str:
     return "\n".join(parts)
 
 
-_POLICY = "The safety class selects the profile; the organisation's file, then `[policy]` in `autoclave.toml`, "
-    "may only tighten it.\n"
+_POLICY = """\
+The safety class selects the profile; the organisation's file, then `[policy]` in `autoclave.toml`, may only tighten it.
+"""
 
 
 def _commands() -> list[list[str]]:
