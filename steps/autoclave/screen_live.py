@@ -35,9 +35,10 @@ class LiveScreen:
         self._console = console or Console(stderr=True, highlight=False)
         self._rows: dict[str, _Row] = {}
         self._live = Live(
-            console=self._console, get_renderable=self._table, refresh_per_second=8, transient=False
+            console=self._console, get_renderable=self.table, refresh_per_second=8, transient=False
         )
         self._results: list[str] = []
+        self.warnings: list[str] = []
 
     def started(self, step: str, what: str) -> None:
         """A step begins."""
@@ -55,6 +56,7 @@ class LiveScreen:
 
     def warn(self, step: str, text: str) -> None:
         """Something that must not be overlooked."""
+        self.warnings.append(text)
         self._console.print(Text(f"{step:<9} ! ", "bold yellow") + Text(text, "yellow"))
 
     def command(self, text: str) -> None:
@@ -86,7 +88,8 @@ class LiveScreen:
             print(text, file=sys.stdout, flush=True)
         self._results.clear()
 
-    def _table(self) -> Table:
+    def table(self) -> Table:
+        """Return the steps as they stand."""
         table = Table.grid(padding=(0, 2))
         for step, row in self._rows.items():
             running = row.state == "running"
