@@ -201,11 +201,11 @@ class Context:
         return records.made_with(good, predicate_type, plan.digest)
 
     def require(self, verdict: Verdict, *, repeat: str) -> None:
-        """Raise the step's GateClosed unless the verdict is a pass; `repeat` is how to look closer."""
+        """Raise the step's GateClosed unless the verdict is a pass; `repeat` is the command for it."""
         if verdict.passed:
             return
         error = _CLOSED[verdict.gate](
-            f"gate closed: {verdict.gate}", why="\n".join(verdict.reasons), next=f"look closer with: {repeat}"
+            f"gate closed: {verdict.gate}", why="\n".join(verdict.reasons), next=f"repeat it with: {repeat}"
         )
         error.reasons = verdict.reasons
         raise error
