@@ -122,7 +122,9 @@ def _conclude(
     counts = f"{report.passed} passed, {report.failed + report.errors} failed, {report.skipped} skipped"
     seconds = (run.finished - run.started).total_seconds()
     ctx.screen.verdict(verdict, seconds, f"{planned.image}: {counts}")
-    ctx.require(verdict, repeat=f"autoclave unit-test --image {planned.image}   (--shell opens the container)")
+    ctx.require(
+        verdict, repeat=f"autoclave unit-test --image {planned.image}   (--shell opens the container)"
+    )
 
 
 def _held(descriptor: Descriptor, planned: StepPlan, ctx: Context) -> bool:

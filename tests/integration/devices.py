@@ -1,0 +1,159 @@
+"""Device repositories for tests: a copy of a sample, in git, with its own keys, port and containers."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+
+ROOT = Path(__file__).resolve().parents[2]
+KNOWN_BAD = ROOT / "examples" / "known-bad"
+SAMPLE = ROOT / "examples" / "pulse-oximeter"
+
+
+@dataclass
+class Done:
+    """A finished command line."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def step(self) -> str:
+        """The gate that closed, or the step that was under way."""
+        closed = [line.split()[1] for line in self.err.splitlines() if "✘ CLOSED" in line]
+        started = [line.split()[1] for line in self.err.splitlines() if " ▶ " in line]
+        return (closed or started or ["before the first step"])[-1]
+
+    @property
+    def message(self) -> str:
+        """What the error says: its first line, then the reasons."""
+        lines = self.err[self.err.rfind("\nautoclave: ") + 1 :].splitlines()
+        return "\n".join(line.strip() for line in lines if line)
+
+
+@dataclass
+class Repository:
+    """One device repository of a test."""
+
+    folder: Path
+    home: Path
+    port: int = 0
+    more: dict[str, str] = field(default_factory=dict)
+
+    def run(self, *words: str, **variables: str) -> Done:
+        """Run the command line here and return what came of it. Never a traceback."""
+        process = subprocess.run(
+            [sys.executable, "-m", "autoclave", *words],
+            cwd=self.folder,
+            env=self.environment | variables,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert "Traceback" not in process.stderr, process.stderr
+        return Done(process.returncode, process.stdout, process.stderr)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of every command here: its own keys, the real tools."""
+        for name in ("AUTOCLAVE_TRIVY", "AUTOCLAVE_TRIVY_CACHE"):
+            assert os.environ.get(name), f"{name} is not set: run ./check, or eval setup/exports.sh"
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        return {**os.environ, "PATH": path, "XDG_CONFIG_HOME": str(self.home), **self.more}
+
+    def edit(self, name: str, old: str, new: str) -> None:
+        """Replace text in a file of the repository; the text must be there."""
+        path = self.folder / name
+        text = path.read_text("utf-8")
+        assert old in text, f"{old!r} is not in {name}"
+        path.write_text(text.replace(old, new), "utf-8")
+
+    def commit(self) -> None:
+        """Commit everything."""
+        git(self.folder, "add", "-A")
+        git(self.folder, "commit", "-q", "--allow-empty", "-m", "test")
+
+    @property
+    def name(self) -> str:
+        """The device's name."""
+        return (self.folder / "autoclave.toml").read_text("utf-8").split('name = "')[1].split('"')[0]
+
+    @property
+    def index(self) -> dict[str, Any]:
+        """The store's index."""
+        loaded: dict[str, Any] = json.loads((self.store / "index.json").read_text("utf-8"))
+        return loaded
+
+    @property
+    def store(self) -> Path:
+        """The store's folder."""
+        return self.folder / ".autoclave" / "store"
+
+    def signatures(self) -> list[str]:
+        """The names of all release signatures in the store."""
+        names = [
+            each.get("annotations", {}).get("org.opencontainers.image.ref.name", "")
+            for each in self.index["manifests"]
+        ]
+        return [name for name in names if name.endswith(".sig")]
+
+    def containers(self) -> list[Any]:
+        """Every container of this device, running or not."""
+        labels = {"label": f"dev.autoclave.device={self.name}"}
+        found: list[Any] = docker.from_env().containers.list(all=True, filters=labels)
+        return found
+
+    def remove(self) -> None:
+        """Remove what this device left in the engine."""
+        client = docker.from_env()
+        for container in self.containers():
+            container.remove(force=True, v=True)
+        for volume in client.volumes.list(filters={"name": f"autoclave-{self.name}-"}):
+            volume.remove(force=True)
+        for network in client.networks.list(filters={"name": f"autoclave-{self.name}-"}):
+            network.remove()
+        client.close()
+
+
+def copied(source: Path, folder: Path, *, name: str) -> Repository:
+    """Copy a sample into a git repository of its own, under its own name and on a free port."""
+    device = folder / "device"
+    shutil.copytree(source, device, ignore=shutil.ignore_patterns(".autoclave", "__pycache__"))
+    repository = Repository(device, folder / "home", free_port())
+    file = device / "autoclave.toml"
+    lines = file.read_text("utf-8").splitlines()
+    for number, line in enumerate(lines):
+        if line.startswith("name = ") and "[device]" in lines[:number]:
+            lines[number] = f'name = "{name}"'
+            break
+    text = "\n".join(lines) + "\n"
+    for port in ("18080", "18081", "18082"):
+        text = text.replace(port, str(repository.port))
+    file.write_text(text, "utf-8")
+    git(device, "init", "-q")
+    repository.commit()
+    return repository
+
+
+def git(folder: Path, *words: str) -> None:
+    """Run git in a folder, as nobody in particular."""
+    person = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", "-C", str(folder), *person, *words], check=True, capture_output=True)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

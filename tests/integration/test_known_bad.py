@@ -1,0 +1,155 @@
+"""Every known-bad case, run for real: it stops at the right step, with its exit code and its words."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from integration.devices import KNOWN_BAD, ROOT, Done, Repository, copied
+from integration.gates_page import Row
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Iterator[Callable[[str], Repository]]:
+    """Make repositories out of examples/known-bad; whatever they leave in the engine is removed."""
+    made: list[Repository] = []
+
+    def make(case: str) -> Repository:
+        made.append(copied(KNOWN_BAD / case, tmp_path / case, name=f"t-{case}"))
+        return made[-1]
+
+    yield make
+    for repository in made:
+        repository.remove()
+
+
+def noted(rows: list[Row], case: str, done: Done, *, step: str, code: int, says: str) -> None:
+    """Check how a case ended, and keep it for the page."""
+    assert says in done.message, done.err
+    assert done.code == code, done.err
+    assert done.step == step, done.err
+    rows.append(Row(case, step, code, done.message))
+
+
+CASES = [
+    ("vulnerable Python package", "vulnerable-package", "scan", 23, "high CVE-2019-10906 in Jinja2 2.10"),
+    (
+        "OS package with a critical finding",
+        "critical-os-package",
+        "scan",
+        23,
+        "critical CVE-2023-38545 in curl",
+    ),
+    ("private key baked into a layer", "baked-secret", "scan", 23, "secret private-key in /app/device.key"),
+    ("root user where the profile forbids it", "root-user", "build", 21, "the image runs as root"),
+    ("failing test", "failing-test", "unit-test", 22, "1 of 2 tests failed"),
+    ("zero tests collected", "zero-tests", "unit-test", 22, "no test was collected"),
+    ("tests pass but exit code 3", "exit-code-3", "unit-test", 22, "ended with exit code 3"),
+    ("JUnit missing", "no-junit", "unit-test", 22, "left no JUnit report"),
+    ("JUnit with an external entity", "xxe-junit", "unit-test", 22, "entity declaration, which is refused"),
+    ("test that hangs", "hanging-test", "unit-test", 22, "did not end within 3 s and were killed"),
+    ("test killed for memory", "memory-hog", "unit-test", 22, "killed for memory (limit 64 MiB)"),
+    (
+        "policy loosened by the device file",
+        "loosened-policy",
+        "before the first step",
+        11,
+        "loosens the policy",
+    ),
+]
+
+
+@pytest.mark.parametrize(("case", "folder", "step", "code", "says"), CASES, ids=[each[1] for each in CASES])
+def test_a_faulty_device_is_stopped(
+    case: str,
+    folder: str,
+    step: str,
+    code: int,
+    says: str,
+    device: Callable[[str], Repository],
+    rows: list[Row],
+) -> None:
+    repository = device(folder)
+    done = repository.run("run")
+    noted(rows, case, done, step=step, code=code, says=says)
+    assert repository.containers() == []
+    if repository.store.exists():
+        assert repository.signatures() == []
+
+
+def test_an_image_from_scratch_has_nothing_to_scan(
+    device: Callable[[str], Repository], rows: list[Row]
+) -> None:
+    repository = device("from-scratch")
+    done = repository.run("run", "--to", "scan")
+    case = "image from scratch with nothing to scan"
+    noted(rows, case, done, step="scan", code=23, says="nothing was scanned")
+
+
+def database(folder: Path, *words: str) -> Path:
+    """Make a real database out of the project's advisories."""
+    facts = ROOT / "setup" / "trivy" / "advisories.json"
+    program = os.environ["AUTOCLAVE_ADVISORIES"]
+    subprocess.run([program, "-in", str(facts), "-out", str(folder), *words], check=True, capture_output=True)
+    return folder
+
+
+def test_an_empty_database_is_refused(
+    device: Callable[[str], Repository], rows: list[Row], tmp_path: Path
+) -> None:
+    repository = device("control")
+    cache = database(tmp_path / "cache")
+    (cache / "db" / "trivy.db").write_bytes(b"")
+    done = repository.run("run", AUTOCLAVE_TRIVY_CACHE=str(cache))
+    # The scanner is asked for its database before the step announces itself; unit-test runs beside it.
+    assert done.code == 32, done.err
+    assert "scan" not in [line.split()[1] for line in done.err.splitlines() if "✔" in line]
+    rows.append(Row("empty Trivy database", "scan", done.code, done.message))
+    assert repository.signatures() == []
+
+
+def test_an_old_database_closes_the_gate(
+    device: Callable[[str], Repository], rows: list[Row], tmp_path: Path
+) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    repository = device("control")
+    then = (datetime.now(UTC) - timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    cache = database(tmp_path / "cache", "-updated-at", then)
+    done = repository.run("run", AUTOCLAVE_TRIVY_CACHE=str(cache))
+    noted(
+        rows, "database 30 days old", done, step="scan", code=23, says="the advisory database is 30 days old"
+    )
+    assert repository.signatures() == []
+
+
+def test_a_dirty_tree_is_not_released_in_class_c(
+    device: Callable[[str], Repository], rows: list[Row]
+) -> None:
+    repository = device("control")
+    repository.edit("autoclave.toml", 'safety-class = "B"', 'safety-class = "C"')
+    done = repository.run("run")
+    noted(rows, "dirty tree in class C", done, step="sign", code=24, says="uncommitted changes")
+    assert repository.signatures() == []
+
+
+def test_an_unhealthy_version_does_not_replace_a_good_one(
+    device: Callable[[str], Repository], rows: list[Row]
+) -> None:
+    repository = device("unhealthy-version")
+    assert repository.run("run").code == 0
+    good = repository.run("status").out
+    repository.edit("autoclave.toml", "1.0.0", "2.0.0")
+    repository.commit()
+    done = repository.run("run")
+    noted(rows, "unhealthy new version", done, step="deploy", code=50, says="did not become healthy")
+    with urllib.request.urlopen(f"http://127.0.0.1:{repository.port}/", timeout=5) as answer:
+        assert b"1.0.0" in answer.read()
+    assert repository.run("status").out == good
+    assert len(repository.containers()) == 1
+    assert '"deployment"' in repository.run("show", "--json").out
