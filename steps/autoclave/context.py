@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 from msgspec import Raw
-from securesystemslib.signer import Signer
 
 from autoclave import __version__, device, engines, policy, source
 from autoclave.device import Device, Image
@@ -38,7 +37,7 @@ from autoclave.ownership import owner
 from autoclave.plan import StepPlan
 from autoclave.screen import Screen
 from autoclave.shell import Shell
-from autoclave.signers import development, opened
+from autoclave.signers import Signer, development, opened
 from autoclave.store.base import Store
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor

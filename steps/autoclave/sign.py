@@ -6,7 +6,6 @@ import sys
 from typing import Annotated
 
 from msgspec import Struct
-from securesystemslib.signer import Signer
 
 from autoclave.context import Context
 from autoclave.device import Image
@@ -17,7 +16,7 @@ from autoclave.gates import release as gate
 from autoclave.gates.verdict import Verdict
 from autoclave.options import OnImages, option
 from autoclave.plan import StepPlan
-from autoclave.signers import development
+from autoclave.signers import Signer, development
 from autoclave.store.oci import Descriptor, digest_of
 from autoclave.verifying import Verified, evidence_of
 
@@ -49,7 +48,8 @@ def run(opts: Options, ctx: Context) -> list[Descriptor]:
         else:
             ctx.screen.skipped(STEP, f"{each.image.name} {each.descriptor.digest[:19]}… is signed already")
     for each in closed:
-        ctx.require(each.verdict, repeat=f"autoclave show {each.descriptor.digest}")
+        look = f"autoclave show {each.descriptor.digest}"
+        ctx.require(each.verdict, repeat=f"autoclave sign   (the records: {look})")
     return [each.descriptor for each in judged]
 
 

@@ -11,10 +11,11 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "gates.md"
 _HEAD = """\
 # What the gates stop
 
-Every row was run for real by the integration tests (`tests/integration/test_known_bad.py`): a device folder with one fault, the
-real engine, the real scanner. The pipeline must stop at this step, with this exit code and these words, and
-nothing after it may have happened. This page is written by that run (`AUTOCLAVE_WRITE_DOCS=1`); a run that
-answers anything else fails. Digests, ports, key ids and times are shown as `…`.
+Every row was run for real by the integration tests (`tests/integration/test_known_bad*.py`): a device
+folder with one fault, the real engine, the real scanner. The pipeline must stop at this step, with this exit
+code and these words, and nothing after it may have happened. This page is written by that run
+(`AUTOCLAVE_WRITE_DOCS=1`); a run that answers anything else fails. What differs from run to run, such as
+digests and times, is shown as `…`.
 
 | case | stopped by | exit code | it says |
 | --- | --- | --- | --- |
@@ -33,8 +34,12 @@ class Row:
 
 def page(rows: list[Row]) -> str:
     """Return the page for all rows."""
-    lines = [f"| {row.case} | {row.step} | {row.code} | {told(row.message)} |" for row in rows]
-    return _HEAD + "\n".join(lines) + "\n"
+    return _HEAD + "\n".join(map(line, rows)) + "\n"
+
+
+def line(row: Row) -> str:
+    """Return one row of the table."""
+    return f"| {row.case} | {row.step} | {row.code} | {told(row.message)} |"
 
 
 def told(message: str) -> str:

@@ -86,8 +86,8 @@ def read_all(
     bad: list[Rejected] = []
     for descriptor in store.referrers(image_digest, artifact_type=ARTIFACT_TYPE):
         try:
-            record = _read(store, descriptor, image_digest)
-            good.append(_trusted(store, record, trust, environment, production=production))
+            record = _read(store, descriptor, image_digest, trust)
+            good.append(_permitted(record, trust, environment, production=production))
         except (RecordError, StoreError) as error:
             name = NAME_OF.get(descriptor.annotations.get(PREDICATE_TYPE, ""), "unknown")
             why = f"{error.what}: {error.why}" if error.why else error.what
@@ -96,12 +96,15 @@ def read_all(
     return good, bad
 
 
-def _read(store: Store, descriptor: Descriptor, image_digest: str) -> Record:
-    """Decode a record and check what it is about; who signed it is checked by `_trusted`."""
+def _read(store: Store, descriptor: Descriptor, image_digest: str, trust: Trust) -> Record:
+    """Verify a record's signature, and only then decode it and check what it is about.
+
+    The record's `keys` are all trusted keys that signed it, whatever they may sign.
+    """
     manifest: Manifest = parse_manifest(store.read(descriptor.digest), descriptor.digest)
     if not manifest.layers or manifest.layers[0].media_type != dsse.MEDIA_TYPE:
         raise RecordError("the record's first layer is not a DSSE envelope")
-    payload, kind, _ = dsse.opened(store.read(manifest.layers[0].digest, limit=_LARGEST))
+    payload, kind, keys = _signed(store.read(manifest.layers[0].digest, limit=_LARGEST), trust)
     if kind != PAYLOAD_TYPE:
         raise RecordError("the record's payload is not an in-toto statement", why=kind[:100])
     statement = parse(payload)
@@ -116,35 +119,38 @@ def _read(store: Store, descriptor: Descriptor, image_digest: str) -> Record:
         digest=descriptor.digest,
         envelope=manifest.layers[0],
         statement=statement,
-        keys=(),
+        keys=keys,
         finished=finished(statement),
         attachments=tuple(manifest.layers[1:]),
     )
 
 
-def _trusted(store: Store, record: Record, trust: Trust, environment: str, *, production: bool) -> Record:
-    """Return the record with the trusted keys of its role that signed it; explain when there is none."""
-    role = ROLE_OF[record.statement.predicate_type]
-    raw = store.read(record.envelope.digest, limit=_LARGEST)
-    _, _, good = dsse.verified_by(raw, [each.key for each in trust.keys])
-    signed = [each for each in trust.keys if each.key in good]
-    allowed = trust.for_role(role, environment, production=production)
-    keys = tuple(each for each in signed if each in allowed)
-    if keys:
-        return structs.replace(record, keys=keys)
-    where = f" in {environment}" if environment else ""
-    if signed:
-        labels = ", ".join(each.label for each in signed)
-        if production and any(each.development for each in signed):
-            raise RecordError(
-                "the record is signed by a development key", why=f"{labels} counts for nothing{where}"
-            )
-        raise RecordError(f"the record is signed by a key that may not sign {role}{where}", why=labels)
+def _signed(raw: bytes, trust: Trust) -> tuple[bytes, str, tuple[TrustedKey, ...]]:
+    """Return payload, its type and the trusted keys that signed; explain when there is none."""
+    payload, kind, good = dsse.verified_by(raw, [each.key for each in trust.keys])
+    if good:
+        return payload, kind, tuple(each for each in trust.keys if each.key in good)
     hints = [keyid for keyid, _ in dsse.opened(raw)[2]]
     shown = ", ".join(hint[:12] or "without id" for hint in hints)
     if any(each.key.keyid in hints for each in trust.keys):
         raise RecordError("the record's signature does not fit its content", why=f"key {shown}")
     raise RecordError("the record is signed by an unknown key", why=f"key {shown} is not in {trust.source}")
+
+
+def _permitted(record: Record, trust: Trust, environment: str, *, production: bool) -> Record:
+    """Return the record with those of its keys that may sign its type here; explain when there is none."""
+    role = ROLE_OF[record.statement.predicate_type]
+    allowed = trust.for_role(role, environment, production=production)
+    keys = tuple(each for each in record.keys if each in allowed)
+    if keys:
+        return structs.replace(record, keys=keys)
+    labels = ", ".join(each.label for each in record.keys)
+    where = f" in {environment}" if environment else ""
+    if production and any(each.development for each in record.keys):
+        raise RecordError(
+            "the record is signed by a development key", why=f"{labels} counts for nothing{where}"
+        )
+    raise RecordError(f"the record is signed by a key that may not sign {role}{where}", why=labels)
 
 
 def latest(records: Sequence[Record], predicate_type: str) -> Record | None:

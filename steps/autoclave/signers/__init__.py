@@ -10,6 +10,8 @@ from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
 
 from autoclave.errors import SignerError
 
+__all__ = ["Signer", "opened"]
+
 
 def opened(uri: str, public: Key | None) -> Signer:
     """Open a signer by URI. Raises SignerError.
