@@ -1,0 +1,88 @@
+"""Facts in which nothing is wrong, for the gates' tests to spoil one at a time."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from autoclave.device import SafetyClass
+from autoclave.facts import (
+    BuildFacts,
+    Database,
+    Finding,
+    Kind,
+    Limits,
+    ScanFacts,
+    Severity,
+    TestFacts,
+    TestRun,
+)
+from autoclave.gates.release import REQUIRED, Evidence
+from autoclave.policy import profile
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+THEN = NOW - timedelta(hours=1)
+DIGEST = "sha256:" + "1" * 64
+CONFIG = "sha256:" + "2" * 64
+POLICY = {each.value: profile(each) for each in SafetyClass}
+
+BUILD = BuildFacts(
+    commit="c0ffee",
+    dirty=False,
+    user="10001",
+    image_id=CONFIG,
+    config=CONFIG,
+    builder="buildkit",
+    engine="docker 20.10",
+    materials=(),
+    started=THEN,
+    finished=THEN,
+)
+TESTS = TestRun(
+    command=("pytest",),
+    image_id=CONFIG,
+    stage="",
+    released_layers=True,
+    user="10001",
+    engine="docker 20.10",
+    kernel="6.1",
+    limits=Limits(timeout=60, memory=64 << 20, cpus=1.0, pids=64, network=False),
+    exit_code=0,
+    timed_out=False,
+    oom_killed=False,
+    report=TestFacts(passed=3),
+    report_digest=DIGEST,
+    started=THEN,
+    finished=THEN,
+)
+SCAN = ScanFacts(
+    scanner="trivy",
+    scanner_version="0.74.0",
+    database=Database(updated=THEN, digest=DIGEST, size=200_000_000),
+    started=THEN,
+    finished=THEN,
+    os="debian 12",
+    packages=120,
+    findings=(),
+)
+EVIDENCE = Evidence(
+    finished=dict.fromkeys(REQUIRED, THEN),
+    rejected=(),
+    build=BUILD,
+    unit_test=TESTS,
+    scan=SCAN,
+    config=CONFIG,
+)
+
+
+def vulnerability(severity: Severity, *, fixed: str = "2.0", name: str = "CVE-2026-1") -> Finding:
+    """Return a vulnerability of that severity."""
+    return Finding(
+        id=name,
+        kind=Kind.VULNERABILITY,
+        severity=severity,
+        title="it can be escaped",
+        target="app",
+        package="jinja2",
+        version="1.0",
+        fixed=fixed,
+    )
