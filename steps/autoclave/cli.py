@@ -78,7 +78,9 @@ def program() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (errors.py holds the table)."""
     words = list(sys.argv[1:] if argv is None else argv)
-    signal.signal(signal.SIGTERM, _stop)
+    # Set even where a script started this in the background with SIGINT ignored: containers must go.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
     try:
         done = program.main(args=words, prog_name="autoclave", standalone_mode=False)
     except BrokenPipeError:

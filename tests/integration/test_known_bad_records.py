@@ -157,7 +157,8 @@ def test_the_engine_stops_in_the_middle(rows: list[Row], tmp_path: Path) -> None
     assert left_behind() == []
 
 
-def test_ctrl_c_leaves_no_container(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_stopping_it_leaves_no_container(tmp_path: Path, stop: signal.Signals) -> None:
     repository = copied(KNOWN_BAD / "hanging-test", tmp_path, name="t-ctrl-c")
     repository.edit("autoclave.toml", "timeout = 3", "timeout = 60")
     repository.commit()
@@ -169,7 +170,7 @@ def test_ctrl_c_leaves_no_container(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    waiting_for_container(lambda: process.send_signal(signal.SIGINT)).join()
+    waiting_for_container(lambda: process.send_signal(stop)).join()
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "Traceback" not in said

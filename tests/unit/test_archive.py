@@ -266,9 +266,10 @@ def test_taking_twice_changes_nothing(store: LayoutStore) -> None:
     raw = docker_20(config, BASE, APP)
     first = take([raw], store, image_id=digest_of(config))
     path = store.root / "blobs" / "sha256" / hexed(BASE)
-    before = path.stat().st_ino
+    before = path.stat()
     assert take([raw], store, image_id=digest_of(config)) == first
-    assert path.stat().st_ino == before
+    after = path.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 # --- refusing
@@ -431,6 +432,18 @@ def test_a_damaged_layer_stops_the_archive_before_its_end(store: LayoutStore, da
     assert APP not in bytes(sent), "nothing came after the damage"
 
 
+@pytest.mark.parametrize("size", [len(BASE) - 1, len(BASE) + 1, 0, -1, 1 << 100])
+def test_a_manifest_with_a_wrong_layer_size_gives_no_whole_archive(store: LayoutStore, size: int) -> None:
+    taken(store, BASE)
+    raw = manifest_of(config_of(BASE), layers=[described(LAYER, BASE, size=size)])
+    foreign = store.write([raw], media_type=MANIFEST)
+    sent: list[bytes] = []
+    with pytest.raises(StoreError, match=r"another size|not a usable image"):
+        sent.extend(give(store, foreign.digest, name="app:1"))
+    if sent and size < len(BASE):
+        assert BASE not in b"".join(sent), "no more than announced was sent"
+
+
 # --- what an image is
 
 
@@ -472,8 +485,9 @@ def test_no_healthcheck_is_told_apart(store: LayoutStore, check: object) -> None
 def test_identity_refuses_a_record(store: LayoutStore) -> None:
     image = taken(store, APP)
     record = store.attach(image, artifact_type="application/x", layers=[], annotations={})
-    with pytest.raises(StoreError, match="not a usable image"):
+    with pytest.raises(StoreError, match="not a usable image") as caught:
         identity(store, record.digest)
+    assert "record about another image" in caught.value.why
 
 
 def test_an_image_is_built_on_what_its_layers_begin_with(store: LayoutStore) -> None:

@@ -242,10 +242,11 @@ def test_annotations_of_the_descriptor_are_kept_with_the_name(store: LayoutStore
 def test_nothing_is_written_when_nothing_changes(store: LayoutStore) -> None:
     image = add_image(store, name="app")
     attach(store, image, b"record")
-    before = (store.root / "index.json").stat().st_ino
+    before = (store.root / "index.json").stat()
     store.tag("app", image)
     attach(store, image, b"record")
-    assert (store.root / "index.json").stat().st_ino == before
+    after = (store.root / "index.json").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 @pytest.mark.parametrize("name", ["", "-x", "a b", "a\nb", "x" * 256, "ü", "../x"])
@@ -298,6 +299,17 @@ def test_a_size_that_lies_is_refused(store: LayoutStore) -> None:
     path.write_bytes(path.read_bytes().replace(f'"size":{image.size}'.encode(), b'"size":7'))
     with pytest.raises(StoreError, match="another size"):
         store.image(image.digest)
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"[]", b'{"layers":' + b"[" * 100_000, b'{"x":' + b"[" * 100_000, b"\xff"]
+)
+def test_what_is_listed_but_no_manifest_is_refused(store: LayoutStore, raw: bytes) -> None:
+    listed = store.write([raw], media_type=MANIFEST)
+    store.tag("app", listed)
+    for use in (store.image, store.referrers):
+        with pytest.raises(StoreError, match="is not an OCI manifest"):
+            use(listed.digest)
 
 
 def test_a_record_is_not_an_image(store: LayoutStore) -> None:

@@ -49,13 +49,11 @@ def members(chunks: Iterable[bytes]) -> Iterator[tuple[Member, Iterator[bytes]]]
     source = _Source(chunks)
     seen: set[str] = set()
     extension: dict[str, str] = {}
-    for count in range(_MEMBERS + 1):
+    for _ in range(_MEMBERS + 1):
         header = source.exact(_BLOCK)
         if not any(header):
             source.finish()
             return
-        if count == _MEMBERS:
-            break
         _check_sum(header)
         kind, size = header[156:157], _number(header[124:136])
         if kind in _EXTENSIONS:

@@ -63,17 +63,17 @@ class DockerTarget:
             return self._engine.create(spec)
         except EngineError:
             held = self._engine.state(spec.name)
-            if held is None:
-                raise
-            owner = held.labels.get(OWNER_LABEL, "unknown")
-            if not is_gone(owner):
-                raise Busy(
-                    f"another deployment to {environment} is running",
-                    why=f"its lock is held by {owner} (host:process)",
-                    next=f"wait for it; if it is gone for good: docker rm {spec.name}",
-                ) from None
+        owner = held.labels.get(OWNER_LABEL, "unknown") if held else ""
+        if held and not is_gone(owner):
+            raise Busy(
+                f"another deployment to {environment} is running",
+                why=f"its lock is held by {owner} (host:process)",
+                next=f"wait for it; if it is gone for good: docker rm {spec.name}",
+            )
+        if held:
             self._engine.remove(held.id)
-            return self._engine.create(spec)
+        # Its holder has just let go, or is gone; whoever is faster now has it.
+        return self._engine.create(spec)
 
     def rehearse(self, service: Service, device: str, environment: str, line: Callable[[str], None]) -> None:
         """Run the new version beside what is there, with volumes of its own. Raises Unhealthy."""

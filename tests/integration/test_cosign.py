@@ -1,0 +1,135 @@
+"""The real cosign judges our signatures: it accepts them, and rejects what was tampered with."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS
+from integration import tampering
+from integration.devices import KNOWN_BAD, Repository, copied, free_port
+
+
+def program(name: str, variable: str = "") -> str:
+    """Return a real program. Fails, never skips."""
+    path = os.environ.get(variable) if variable else shutil.which(name)
+    assert path, f"{variable or name} is missing: ./check brings it"
+    return path
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Debian's registry on a loopback port."""
+    folder = tmp_path_factory.mktemp("registry")
+    address = f"127.0.0.1:{free_port()}"
+    (folder / "config.yml").write_text(
+        "version: 0.1\nlog: {level: error}\n"
+        f"storage: {{filesystem: {{rootdirectory: {folder / 'data'}}}}}\n"
+        f'http: {{addr: "{address}"}}\n'
+    )
+    process = subprocess.Popen([program("docker-registry"), "serve", str(folder / "config.yml")])
+    for _ in range(100):
+        try:
+            urllib.request.urlopen(f"http://{address}/v2/", timeout=1).close()
+            break
+        except OSError:
+            time.sleep(0.1)
+    yield address
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Repository, str]]:
+    """The control device, released, and its image digest."""
+    repository = copied(KNOWN_BAD / "control", tmp_path_factory.mktemp("released"), name="t-cosign")
+    done = repository.run("run", "--to", "sign")
+    assert done.code == 0, done.err
+    yield repository, done.out.split()[1]
+    repository.remove()
+
+
+def pushed(store: Path, digest: str, registry: str, name: str) -> str:
+    """Push image, signature and attestations out of a layout, byte for byte; return the reference."""
+    repository = f"{registry}/devices/{name}"
+    hexes = digest.replace(":", "-")
+    for tag, target in (("app", "1"), (f"{hexes}.sig", f"{hexes}.sig"), (f"{hexes}.att", f"{hexes}.att")):
+        words = ["copy", "--dest-tls-verify=false", "--preserve-digests"]
+        argv = [program("skopeo"), *words, f"oci:{store}:{tag}", f"docker://{repository}:{target}"]
+        subprocess.run(argv, check=True, capture_output=True)
+    return f"{repository}@{digest}"
+
+
+def cosign(command: str, key: Path, reference: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the real cosign and show what it says."""
+    argv = [program("cosign", "AUTOCLAVE_COSIGN"), command, "--key", str(key), "--insecure-ignore-tlog"]
+    argv += ["--new-bundle-format=false", "--allow-http-registry", *words, reference]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    verdict = "accepts" if done.returncode == 0 else "REJECTS"
+    print(f"\ncosign {command} {' '.join(words)}: {verdict}: {done.stderr.strip().splitlines()[-1][:150]}")
+    return done
+
+
+def keys(repository: Repository) -> tuple[Path, Path]:
+    """The public keys of steps and releases."""
+    folder = repository.home / "autoclave" / "keys"
+    return folder / "development-steps.pub", folder / "development-release.pub"
+
+
+def test_cosign_accepts_the_release_signature(
+    released: tuple[Repository, str], registry: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository, digest = released
+    reference = pushed(repository.store, digest, registry, "good")
+    steps, release = keys(repository)
+    with capsys.disabled():
+        done = cosign("verify", release, reference)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)[0]["critical"]["image"]["docker-manifest-digest"] == digest
+        assert cosign("verify", steps, reference).returncode != 0
+
+
+@pytest.mark.parametrize("predicate_type", [PROVENANCE, TEST_RESULT, VULNS, SBOM, VERIFICATION])
+def test_cosign_accepts_every_record(
+    predicate_type: str, released: tuple[Repository, str], registry: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository, digest = released
+    reference = pushed(repository.store, digest, registry, "good")
+    steps, release = keys(repository)
+    right, wrong = (release, steps) if predicate_type == VERIFICATION else (steps, release)
+    with capsys.disabled():
+        done = cosign("verify-attestation", right, reference, "--type", predicate_type)
+        assert done.returncode == 0, done.stderr
+        assert cosign("verify-attestation", wrong, reference, "--type", predicate_type).returncode != 0
+
+
+def test_cosign_rejects_what_was_tampered_with(
+    released: tuple[Repository, str], registry: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository, digest = released
+    store = tmp_path / "store"
+    shutil.copytree(repository.store, store)
+    index = tampering.load(store)
+    name = f"{digest.replace(':', '-')}.sig"
+    entry = next(
+        each
+        for each in index["manifests"]
+        if each.get("annotations", {}).get("org.opencontainers.image.ref.name") == name
+    )
+    manifest = json.loads(tampering.blob(store, entry["digest"]).read_bytes())
+    layer = manifest["layers"][0]
+    payload = tampering.blob(store, layer["digest"]).read_bytes()
+    layer["digest"], layer["size"] = tampering.put(store, payload.replace(b"t-cosign", b"t-cosigm"))
+    entry["digest"], entry["size"] = tampering.put(store, json.dumps(manifest).encode())
+    tampering.save(store, index)
+    reference = pushed(store, digest, registry, "tampered")
+    with capsys.disabled():
+        assert cosign("verify", keys(repository)[1], reference).returncode != 0
