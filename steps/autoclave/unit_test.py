@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import threading
 from collections.abc import Iterator
@@ -76,9 +77,11 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
     ctx.screen.started(STEP, f"{image.name} {descriptor.digest[:19]}…")
     started = ctx.now()
     under_test = _image_under_test(image, tests, descriptor, ctx)
-    spec = _spec(tests, under_test, ctx, shell=opts.shell)
-    with _container(spec, tests, ctx, keep=looking) as container:
+    spec = _spec(tests, under_test, opts, ctx)
+    with _container(spec, tests, ctx, keep=opts.keep) as container:
         if opts.shell:
+            ctx.screen.note(STEP, f"the test command is: {shlex.join(tests.command)}")
+            ctx.screen.close()  # the terminal is the shell's now
             ctx.shell.interactive(ctx.engine.attach_command(container))
             return descriptor
         state, timed_out = _watched(container, tests, ctx)
@@ -165,13 +168,13 @@ def _is_released(under_test: ImageState, descriptor: Descriptor, ctx: Context) -
     return bool(layers) and under_test.layers[: len(layers)] == layers
 
 
-def _spec(tests: UnitTest, under_test: ImageState, ctx: Context, *, shell: bool) -> ContainerSpec:
+def _spec(tests: UnitTest, under_test: ImageState, opts: Options, ctx: Context) -> ContainerSpec:
     user = under_test.user.partition(":")[0]
     is_root = user in {"", "root"} or (user.isdigit() and int(user) == 0)
     limits = _limits(tests)
     return ContainerSpec(
         image=under_test.id,
-        command=("/bin/sh",) if shell else tuple(tests.command),
+        command=("/bin/sh",) if opts.shell else tuple(tests.command),
         user=_NOBODY if is_root else "",
         environment={"HOME": "/tmp", **tests.environment},  # noqa: S108 -- a path inside the container
         network="bridge" if tests.network else "none",
@@ -179,8 +182,8 @@ def _spec(tests: UnitTest, under_test: ImageState, ctx: Context, *, shell: bool)
         cpus=limits.cpus,
         pids=limits.pids,
         scratch=(FOLDER,),
-        labels=ctx.labels(),
-        interactive=shell,
+        labels={} if opts.keep else ctx.labels(),  # a kept container is nobody's to sweep
+        interactive=opts.shell,
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -204,3 +206,35 @@ def test_doctor_finds_this_machine_fit(device: Callable[..., Repository]) -> Non
     lost = repository.run("doctor", AUTOCLAVE_TRIVY="/nonexistent/trivy")
     assert lost.code == 60
     assert "✘ scanner" in lost.out
+
+
+SECRET = "hush-2026/very+secret"
+
+
+def test_a_build_secret_stays_secret(device: Callable[..., Repository]) -> None:
+    repository = device(KNOWN_BAD / "control", "t-secret")
+    repository.edit(
+        "autoclave.toml",
+        'name = "app"\n',
+        'name = "app"\nsecrets = [{ id = "token", env = "BUILD_TOKEN" }]\n',
+    )
+    read = "RUN --mount=type=secret,id=token cat /run/secrets/token && base64 /run/secrets/token"
+    repository.edit("Dockerfile", "WORKDIR /app\n", f"WORKDIR /app\n{read}\n")
+    repository.commit()
+    unset = repository.run("build")
+    assert unset.code == 10
+    assert "$BUILD_TOKEN is not set" in unset.message
+    done = repository.run("build", "-v", BUILD_TOKEN=SECRET)
+    assert done.code == 0, done.err
+    assert "[masked]" in done.err
+    assert SECRET not in done.err + done.out
+    for file in (repository.folder / ".autoclave").rglob("*"):
+        assert not file.is_file() or SECRET.encode() not in file.read_bytes()
+
+
+@pytest.mark.parametrize("module", ["build", "unit_test", "scan", "sign", "deploy", "pipeline"])
+def test_each_step_is_a_script_too(module: str) -> None:
+    argv = [sys.executable, "-m", f"autoclave.{module}", "--help"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "--folder" in done.stdout
