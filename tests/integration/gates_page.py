@@ -52,6 +52,8 @@ def told(message: str) -> str:
 
 
 _VARYING = [
+    # Which question the engine no longer answers depends on the moment.
+    (r"the engine does not [^\n]*\nwhy:.*", "the engine does not …"),
     (r"sha256:[0-9a-f]{8,64}…?", "sha256:…"),
     (r"\b[0-9a-f]{12,64}\b", "…"),
     (r"/\S*/(?=(device|db|blobs|store|home|keys)\b)", "…/"),
