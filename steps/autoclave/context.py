@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from autoclave import __version__, device, engines, policy, source
 from autoclave.device import Device, Image
-from autoclave.engines.base import OWNER_LABEL, RUN_LABEL, Engine
+from autoclave.engines.base import DEVICE_LABEL, OWNER_LABEL, RUN_LABEL, Engine
 from autoclave.errors import (
     BuildGateClosed,
     DeployGateClosed,
@@ -211,7 +211,7 @@ class Context:
 
     def labels(self) -> dict[str, str]:
         """Return the labels by which a later run finds what this one left behind."""
-        return {RUN_LABEL: self.run_id, OWNER_LABEL: owner()}
+        return {RUN_LABEL: self.run_id, OWNER_LABEL: owner(), DEVICE_LABEL: self.device.device.name}
 
     def cancel(self) -> None:
         """Stop everything that this run started: commands and containers."""

@@ -116,6 +116,7 @@ def _deploy(images: list[_Release], environment: Environment, target: Target, ct
     """Roll out the whole device, or put back whatever was replaced; record what came of it."""
     started = ctx.now()
     services = [_service(each, environment, ctx) for each in images]
+    _recover(services, environment, target, ctx)
     switched: list[Service] = []
     running: list[Running] = []
     put_back: list[Running] = []
@@ -154,6 +155,18 @@ def _deploy(images: list[_Release], environment: Environment, target: Target, ct
     for service in services:
         target.settle(service.image, ctx.device.device.name, environment.name)
     return facts
+
+
+def _recover(services: list[Service], environment: Environment, target: Target, ctx: Context) -> None:
+    """Bring back what a deployment that died had stopped, before anything else is touched."""
+    for service in services:
+        try:
+            back = target.recover(service.image, ctx.device.device.name, environment.name)
+        except Unhealthy as error:
+            ctx.screen.warn(STEP, f"{service.image}: an earlier deployment died; what ran before: {error}")
+            continue
+        if back:
+            ctx.screen.warn(STEP, f"{service.image}: an earlier deployment died; put back {back.digest}")
 
 
 def _roll_out(

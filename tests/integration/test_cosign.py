@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,9 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         f"storage: {{filesystem: {{rootdirectory: {folder / 'data'}}}}}\n"
         f'http: {{addr: "{address}"}}\n'
     )
-    process = subprocess.Popen([program("docker-registry"), "serve", str(folder / "config.yml")])
+    with (folder / "log").open("wb") as log:
+        argv = [program("docker-registry"), "serve", str(folder / "config.yml")]
+        process = subprocess.Popen(argv, stdout=log, stderr=log)
     for _ in range(100):
         try:
             urllib.request.urlopen(f"http://{address}/v2/", timeout=1).close()
@@ -94,7 +97,9 @@ def test_cosign_accepts_the_release_signature(
         done = cosign("verify", release, reference)
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)[0]["critical"]["image"]["docker-manifest-digest"] == digest
-        assert cosign("verify", steps, reference).returncode != 0
+        rejected = cosign("verify", steps, reference)
+        assert rejected.returncode != 0
+        assert "invalid signature" in rejected.stderr
 
 
 @pytest.mark.parametrize("predicate_type", [PROVENANCE, TEST_RESULT, VULNS, SBOM, VERIFICATION])
@@ -108,7 +113,9 @@ def test_cosign_accepts_every_record(
     with capsys.disabled():
         done = cosign("verify-attestation", right, reference, "--type", predicate_type)
         assert done.returncode == 0, done.stderr
-        assert cosign("verify-attestation", wrong, reference, "--type", predicate_type).returncode != 0
+        rejected = cosign("verify-attestation", wrong, reference, "--type", predicate_type)
+        assert rejected.returncode != 0
+        assert predicate_type not in rejected.stderr.splitlines()[-1].split("found: ")[1]
 
 
 def test_cosign_rejects_what_was_tampered_with(
@@ -132,4 +139,70 @@ def test_cosign_rejects_what_was_tampered_with(
     tampering.save(store, index)
     reference = pushed(store, digest, registry, "tampered")
     with capsys.disabled():
-        assert cosign("verify", keys(repository)[1], reference).returncode != 0
+        rejected = cosign("verify", keys(repository)[1], reference)
+        assert rejected.returncode != 0
+        assert "invalid signature" in rejected.stderr
+
+
+REFERENCE = "org.opencontainers.image.ref.name"
+
+
+def named(index: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the index entry of a name."""
+    (entry,) = (each for each in index["manifests"] if each.get("annotations", {}).get(REFERENCE) == name)
+    found: dict[str, Any] = entry
+    return found
+
+
+def test_cosign_rejects_a_record_that_was_tampered_with(
+    released: tuple[Repository, str], registry: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository, digest = released
+    store = tmp_path / "store"
+    shutil.copytree(repository.store, store)
+    index = tampering.load(store)
+    entry = named(index, f"{digest.replace(':', '-')}.att")
+    manifest = json.loads(tampering.blob(store, entry["digest"]).read_bytes())
+    (layer,) = (each for each in manifest["layers"] if each["annotations"]["predicateType"] == VULNS)
+    raw = tampering.blob(store, layer["digest"]).read_bytes()
+    layer["digest"], layer["size"] = tampering.put(store, tampering.with_one_byte_changed(raw))
+    entry["digest"], entry["size"] = tampering.put(store, json.dumps(manifest).encode())
+    tampering.save(store, index)
+    reference = pushed(store, digest, registry, "tampered-record")
+    steps = keys(repository)[0]
+    with capsys.disabled():
+        # The records beside it still stand.
+        assert cosign("verify-attestation", steps, reference, "--type", TEST_RESULT).returncode == 0
+        rejected = cosign("verify-attestation", steps, reference, "--type", VULNS)
+    assert rejected.returncode != 0
+    # To cosign, a record whose signature does not hold is not there: only the others are found.
+    words = rejected.stderr.splitlines()[-1]
+    assert "none of the attestations matched" in words
+    assert VULNS not in words.split("found: ")[1]
+    assert TEST_RESULT in words.split("found: ")[1]
+
+
+def test_cosign_rejects_what_was_made_for_another_image(
+    released: tuple[Repository, str], registry: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repository, digest = released
+    store = tmp_path / "store"
+    shutil.copytree(repository.store, store)
+    index = tampering.load(store)
+    entry = named(index, "app")
+    manifest = json.loads(tampering.blob(store, entry["digest"]).read_bytes())
+    manifest["annotations"] = manifest.get("annotations", {}) | {"made": "by somebody else"}
+    entry["digest"], entry["size"] = tampering.put(store, json.dumps(manifest).encode())
+    for suffix in ("sig", "att"):  # genuine signatures, under another image's name
+        tag = named(index, f"{digest.replace(':', '-')}.{suffix}")
+        tag["annotations"][REFERENCE] = f"{entry['digest'].replace(':', '-')}.{suffix}"
+    tampering.save(store, index)
+    reference = pushed(store, entry["digest"], registry, "another")
+    steps, release = keys(repository)
+    with capsys.disabled():
+        verified = cosign("verify", release, reference)
+        attested = cosign("verify-attestation", steps, reference, "--type", VULNS)
+    assert verified.returncode != 0
+    assert "digest" in verified.stderr
+    assert attested.returncode != 0
+    assert "digest" in attested.stderr

@@ -218,7 +218,9 @@ def test_a_build_secret_stays_secret(device: Callable[..., Repository]) -> None:
         'name = "app"\n',
         'name = "app"\nsecrets = [{ id = "token", env = "BUILD_TOKEN" }]\n',
     )
-    read = "RUN --mount=type=secret,id=token cat /run/secrets/token && base64 /run/secrets/token"
+    # A word of its own, because a cached layer would print nothing.
+    word = f"echo {time.time_ns()}"
+    read = f"RUN --mount=type=secret,id=token {word} && cat /run/secrets/token && base64 /run/secrets/token"
     repository.edit("Dockerfile", "WORKDIR /app\n", f"WORKDIR /app\n{read}\n")
     repository.commit()
     unset = repository.run("build")

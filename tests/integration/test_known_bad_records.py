@@ -144,17 +144,17 @@ def test_the_engine_stops_in_the_middle(rows: list[Row], tmp_path: Path) -> None
     repository.edit("autoclave.toml", "timeout = 3", "timeout = 60")
     repository.commit()
     cable = Cable(tmp_path / "engine.sock")
-    timer = waiting_for_container(cable.pull)
+    timer = waiting_for_container("t-engine", cable.pull)
     done = repository.run("run", "--to", "unit-test", DOCKER_HOST=f"unix://{cable.path}")
     timer.join()
     noted(rows, "engine stopped in the middle", done, step="unit-test", code=30, says="the engine does not")
     # The engine is back: the run goes on where it was, and the container left behind is swept.
-    assert len(left_behind()) == 1
+    assert len(left_behind("t-engine")) == 1
     repository.edit("autoclave.toml", "timeout = 60", "timeout = 2")
     again = repository.run("run", "--to", "unit-test")
     assert again.code == 22, again.err
     assert "left behind by a run that crashed" in again.err
-    assert left_behind() == []
+    assert left_behind("t-engine") == []
 
 
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
@@ -170,28 +170,32 @@ def test_stopping_it_leaves_no_container(tmp_path: Path, stop: signal.Signals) -
         stderr=subprocess.PIPE,
         text=True,
     )
-    waiting_for_container(lambda: process.send_signal(stop)).join()
+    waiting_for_container("t-ctrl-c", lambda: process.send_signal(stop)).join()
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert "Traceback" not in said
-    assert left_behind() == []
+    assert left_behind("t-ctrl-c") == []
 
 
-def left_behind() -> list[str]:
-    """The containers of steps that are in the engine now."""
+def left_behind(device: str) -> list[str]:
+    """The containers of a device's steps that are in the engine now."""
     client = docker.from_env()
-    names = [each.name for each in client.containers.list(all=True, filters={"label": "dev.autoclave.run"})]
+    names = [each.name for each in client.containers.list(all=True, filters=_steps_of(device))]
     client.close()
     return names
 
 
-def waiting_for_container(then: Callable[[], None]) -> threading.Thread:
+def _steps_of(device: str) -> dict[str, list[str]]:
+    return {"label": ["dev.autoclave.run", f"dev.autoclave.device={device}"]}
+
+
+def waiting_for_container(device: str, then: Callable[[], None]) -> threading.Thread:
     """Start a thread that acts a moment after a test container runs."""
 
     def wait() -> None:
         client = docker.from_env()
         for _ in range(600):
-            if client.containers.list(filters={"label": "dev.autoclave.run"}):
+            if client.containers.list(filters=_steps_of(device)):
                 break
             time.sleep(0.1)
         client.close()

@@ -46,6 +46,13 @@ class Target(Protocol):
     ) -> AbstractContextManager[None]:
         """Hold the environment's lock. Raises Busy when another deployment does."""
 
+    def recover(self, image: str, device: str, environment: str) -> Running | None:
+        """Tidy up after a deployment that died while it switched over.
+
+        A new version that is healthy stays; otherwise the replaced one is brought back and returned.
+        Raises Unhealthy when it does not answer.
+        """
+
     def rehearse(self, service: Service, device: str, environment: str, line: Callable[[str], None]) -> None:
         """Run the new version beside what is there, with volumes of its own. Raises Unhealthy."""
 

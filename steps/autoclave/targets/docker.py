@@ -75,6 +75,17 @@ class DockerTarget:
         # Its holder has just let go, or is gone; whoever is faster now has it.
         return self._engine.create(spec)
 
+    def recover(self, image: str, device: str, environment: str) -> Running | None:
+        """Settle or put back what a deployment left that died while it switched over. Raises Unhealthy."""
+        name = _name(device, environment, image)
+        if self._engine.state(f"{name}-previous") is None:
+            return None
+        here = self._engine.state(name)
+        if here and not self._complaint(here):
+            self.settle(image, device, environment)
+            return None
+        return self.put_back(image, device, environment)
+
     def rehearse(self, service: Service, device: str, environment: str, line: Callable[[str], None]) -> None:
         """Run the new version beside what is there, with volumes of its own. Raises Unhealthy."""
         spec = _spec(

@@ -1,0 +1,46 @@
+"""Production takes an organisation's keys alone, and no release that was scanned with a partial database."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from integration.devices import KNOWN_BAD
+from integration.flow import device, organisation
+
+PRODUCTION = '\n[[environment]]\nname = "production"\n'
+
+
+def test_production_refuses_development_keys(tmp_path: Path) -> None:
+    with device(KNOWN_BAD / "control", tmp_path, name="t-dev-keys") as repository:
+        with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
+            file.write(PRODUCTION)
+        repository.commit()
+        assert repository.run("run").code == 0
+        refused = repository.run("deploy", "production")
+        assert refused.code == 25, refused.err
+        assert refused.step == "deploy"
+        assert "signed by a development key" in refused.message
+        assert "no trusted release key signed the image" in refused.message
+        (staging,) = repository.containers()
+        assert staging.name.startswith("autoclave-t-dev-keys-staging-")
+
+
+def test_production_refuses_a_partial_database(tmp_path: Path) -> None:
+    with device(KNOWN_BAD / "control", tmp_path, name="t-org-keys") as repository:
+        options = organisation(tmp_path / "organisation")
+        with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
+            file.write(PRODUCTION)
+        repository.commit()
+        done = repository.run("run", *options)
+        assert done.code == 0, done.err
+        # The organisation's keys are good enough for production: the database is all that is left.
+        refused = repository.run("deploy", "production", *options[:4])
+        assert refused.code == 25, refused.err
+        assert "the scan used a partial advisory database" in refused.message
+        assert "key" not in refused.message
+        assert len(repository.containers()) == 1
+        # And whoever trusts other keys takes nothing of it, in staging either.
+        strangers = organisation(tmp_path / "strangers")
+        refused = repository.run("deploy", "staging", "--again", *strangers[:4])
+        assert refused.code == 25, refused.err
+        assert "no trusted release key signed the image" in refused.message

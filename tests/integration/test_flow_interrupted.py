@@ -1,0 +1,70 @@
+"""A run that is stopped or dies leaves nothing behind, and the next one takes up where it ended."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from integration.devices import KNOWN_BAD, Repository
+from integration.flow import device, interrupted, owned, under_way, until
+
+
+def waits_in_its_test(repository: Repository) -> None:
+    """Give the hanging test all the time it wants."""
+    repository.edit("autoclave.toml", "timeout = 3\n", "timeout = 300\n")
+    repository.commit()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("words", [["run"], ["unit-test"]], ids=["run", "unit-test"])
+def test_a_stopped_run_leaves_no_container(number: signal.Signals, words: list[str], tmp_path: Path) -> None:
+    with device(KNOWN_BAD / "hanging-test", tmp_path, name="t-stopped") as repository:
+        waits_in_its_test(repository)
+        assert repository.run("build").code == 0
+        with under_way(repository, *words) as process:
+            until("the test container runs", lambda: [c for c in owned(process) if c.status == "running"])
+            done = interrupted(process, number)
+            assert done.code == 130, done.err
+            assert "autoclave: stopped" in done.err
+            assert owned(process) == []
+        assert repository.signatures() == []
+
+
+def test_a_killed_run_is_swept_and_resumed(tmp_path: Path) -> None:
+    with device(KNOWN_BAD / "hanging-test", tmp_path, name="t-killed") as repository:
+        waits_in_its_test(repository)
+        with under_way(repository, "run") as process:
+            until("the test container runs", lambda: [c for c in owned(process) if c.status == "running"])
+            interrupted(process, signal.SIGKILL)
+            (left,) = owned(process)
+            held = repository.run("build")
+            assert "↷ skipped" in held.err, held.err
+            control = (KNOWN_BAD / "control" / "tests" / "check.py").read_text("utf-8")
+            (repository.folder / "tests" / "check.py").write_text(control, "utf-8")
+            repository.commit()
+            resumed = repository.run("run")
+            assert resumed.code == 0, resumed.err
+            assert f"removed {left.name}, left behind by a run that crashed" in resumed.err
+            assert owned(process) == []
+        assert len(repository.containers()) == 1
+        assert len(repository.signatures()) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_deployment_that_is_cut_off_can_be_repeated(number: signal.Signals, tmp_path: Path) -> None:
+    with device(KNOWN_BAD / "control", tmp_path, name="t-cut-off") as repository:
+        assert repository.run("run").code == 0
+        with under_way(repository, "deploy", "staging", "--again") as process:
+            until("the candidate is there", lambda: owned(process))
+            done = interrupted(process, number)
+            assert done.code == (130 if number is signal.SIGINT else -signal.SIGKILL)
+            if number is signal.SIGINT:
+                assert owned(process) == []
+        assert repository.run("status").code == 0
+        # The lock of a dead process is taken over.
+        again = repository.run("deploy", "staging", "--again")
+        assert again.code == 0, again.err
+        assert repository.run("status").code == 0
+        assert len(repository.containers()) == 1
