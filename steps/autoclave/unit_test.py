@@ -204,6 +204,9 @@ def _container(spec: ContainerSpec, tests: UnitTest, ctx: Context, *, keep: bool
     try:
         ctx.engine.put(container, FOLDER, copying.packed(ctx.folder, tests.copy, empty_folders=["results"]))
         yield container
+    except KeyboardInterrupt:
+        keep = False  # only a run that ended leaves something to look at
+        raise
     finally:
         if keep and not ctx.cancelled.is_set():
             ctx.screen.note(

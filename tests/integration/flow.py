@@ -70,6 +70,14 @@ def owned(process: subprocess.Popen[str]) -> list[Any]:
     return [each for each in found if each.labels.get(OWNER_LABEL, "").endswith(f":{process.pid}")]
 
 
+def made_of(image: str) -> list[Any]:
+    """Every container of an image (by the engine's id), running or not."""
+    client = docker.from_env()
+    found: list[Any] = client.containers.list(all=True, filters={"ancestor": image}, ignore_removed=True)
+    client.close()
+    return found
+
+
 def until(what: str, condition: Callable[[], object], *, seconds: float = 90) -> None:
     """Wait until something is so; fail when it is not in time."""
     deadline = time.monotonic() + seconds

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from pathlib import Path
 
 import pytest
 
 from integration.devices import KNOWN_BAD, Repository
-from integration.flow import device, interrupted, owned, under_way, until
+from integration.flow import device, interrupted, made_of, owned, under_way, until
 
 
 def waits_in_its_test(repository: Repository) -> None:
@@ -68,3 +69,20 @@ def test_a_deployment_that_is_cut_off_can_be_repeated(number: signal.Signals, tm
         assert again.code == 0, again.err
         assert repository.run("status").code == 0
         assert len(repository.containers()) == 1
+
+
+def test_a_container_to_keep_goes_too_when_its_run_is_stopped(tmp_path: Path) -> None:
+    with device(KNOWN_BAD / "hanging-test", tmp_path, name="t-kept") as repository:
+        waits_in_its_test(repository)
+        built = repository.run("build")
+        assert built.code == 0
+        manifest = json.loads((repository.store / "blobs/sha256" / built.out.split()[1][7:]).read_bytes())
+        image = manifest["config"]["digest"]
+        with under_way(repository, "unit-test", "--keep") as process:
+            until("the test container runs", lambda: [c for c in made_of(image) if c.status == "running"])
+            done = interrupted(process, signal.SIGINT)
+        left = made_of(image)
+        for container in left:
+            container.remove(force=True, v=True)
+        assert done.code == 130, done.err
+        assert left == []

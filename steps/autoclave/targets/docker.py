@@ -29,6 +29,7 @@ from autoclave.targets.base import Service, Unhealthy
 
 _PAUSE = 0.1  # seconds between two looks
 _PROBE = 2.0  # seconds until a probe must have answered
+_TRIES = 3  # to take a lock whose holder lets go, or is found dead, meanwhile
 _TAIL = 12  # lines of a container's output that explain why it is unhealthy
 
 # What a deployed container says about how its health is seen, for the day it is put back.
@@ -59,21 +60,21 @@ class DockerTarget:
             self._engine.remove(lock)
 
     def _take_lock(self, spec: ContainerSpec, environment: str) -> str:
-        try:
-            return self._engine.create(spec)
-        except EngineError:
-            held = self._engine.state(spec.name)
-        owner = held.labels.get(OWNER_LABEL, "unknown") if held else ""
-        if held and not is_gone(owner):
-            raise Busy(
-                f"another deployment to {environment} is running",
-                why=f"its lock is held by {owner} (host:process)",
-                next=f"wait for it; if it is gone for good: docker rm {spec.name}",
-            )
-        if held:
-            self._engine.remove(held.id)
-        # Its holder has just let go, or is gone; whoever is faster now has it.
-        return self._engine.create(spec)
+        for _ in range(_TRIES):
+            try:
+                return self._engine.create(spec)
+            except EngineError as error:
+                refused = error
+                held = self._engine.state(spec.name)
+            if held and is_gone(held.labels.get(OWNER_LABEL, "")):
+                self._engine.remove(held.id)
+            elif held:
+                raise Busy(
+                    f"another deployment to {environment} is running",
+                    why=f"its lock is held by {held.labels.get(OWNER_LABEL, 'unknown')} (host:process)",
+                    next=f"wait for it; if it is gone for good: docker rm {spec.name}",
+                )
+        raise refused
 
     def recover(self, image: str, device: str, environment: str) -> Running | None:
         """Settle or put back what a deployment left that died while it switched over. Raises Unhealthy."""
