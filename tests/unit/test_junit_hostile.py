@@ -22,6 +22,7 @@ DEFECTS = {
     "cut off in a tag": (GOOD[:30], "truncated"),
     "something after the end": (GOOD + b"<more/>", "not XML"),
     "document type": (b'<!DOCTYPE testsuite SYSTEM "http://example.org/x.dtd">' + GOOD, "refused"),
+    "document type of its own": (b"<!DOCTYPE testsuite [<!ELEMENT testsuite ANY>]>" + GOOD, "refused"),
     "external entity": (
         b'<!DOCTYPE t [<!ENTITY x SYSTEM "file:///etc/passwd">]><testsuite name="&x;"/>',
         "refused",
@@ -58,6 +59,12 @@ DEFECTS = {
     "endless requirement id": (
         b'<testsuite><testcase requirement="' + b"R" * 101 + b'"/></testsuite>',
         "requirement id",
+    ),
+    "requirement ids without end": (
+        b'<testsuite><testcase requirement="'
+        + b",".join(b"%d" % n for n in range(1001))
+        + b'"/></testsuite>',
+        "more than 1000 requirement ids",
     ),
 }
 

@@ -17,6 +17,7 @@ _MOST_KEPT = 100_000
 _LONGEST_NAME = 500
 _LONGEST_MESSAGE = 300
 _LONGEST_REQUIREMENT = 100
+_MOST_REQUIREMENTS = 1000  # of one test
 
 _WORST = ("error", "failed", "skipped")
 _OUTCOMES = {"error": "error", "failure": "failed", "skipped": "skipped"}
@@ -37,7 +38,7 @@ class _Case:
         self.name = name
         self.outcome = ""
         self.message = ""
-        self.requirements: list[str] = []
+        self.requirements: dict[str, None] = {}  # an ordered set
 
     def worsen(self, outcome: str, message: str) -> None:
         if not self.outcome or _WORST.index(outcome) < _WORST.index(self.outcome):
@@ -173,8 +174,9 @@ class Collector(ContentHandler):
         for one in filter(None, map(str.strip, ids.split(","))):
             if len(one) > _LONGEST_REQUIREMENT:
                 raise Defect(f"a requirement id of more than {_LONGEST_REQUIREMENT} characters")
-            if one not in case.requirements:
-                case.requirements.append(_line(one))
+            case.requirements[_line(one)] = None
+        if len(case.requirements) > _MOST_REQUIREMENTS:
+            raise Defect(f"a test with more than {_MOST_REQUIREMENTS} requirement ids")
 
     def _count(self, case: _Case) -> None:
         self._counts[case.outcome] += 1

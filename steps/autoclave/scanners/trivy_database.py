@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from autoclave.errors import DatabaseError
 from autoclave.facts import Database
@@ -26,7 +27,7 @@ class Metadata(Struct, frozen=True, rename="pascal"):
     """What Trivy says about its database; `updated_at` is the time of the advisories."""
 
     version: int
-    updated_at: datetime
+    updated_at: Annotated[datetime, Meta(tz=True)]
 
 
 def path(cache: Path) -> Path:
