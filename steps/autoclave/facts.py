@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+Moment = Annotated[datetime, Meta(tz=True)]
+"""A time with a zone: without one it could not be compared with now."""
 
 
 class Severity(StrEnum):
@@ -54,7 +58,7 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Database(Struct, frozen=True, kw_only=True):
     """The advisory database a scan used: its own time, the digest and size (bytes) of its file."""
 
-    updated: datetime
+    updated: Moment
     digest: str
     size: int
 
@@ -65,8 +69,8 @@ class ScanFacts(Struct, frozen=True, kw_only=True):
     scanner: str
     scanner_version: str
     database: Database
-    started: datetime
-    finished: datetime
+    started: Moment
+    finished: Moment
     os: str
     packages: int
     findings: tuple[Finding, ...]

@@ -57,8 +57,8 @@ class Shell:
     def show(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
         """Print a command as a line that can be pasted into a shell (only with -v)."""
         if self._echo:
-            words = [f"{name}={shlex.quote(value)}" for name, value in (env or {}).items()]
-            self._echo(self.mask(" ".join([*words, shlex.join(argv)])))
+            words = [f"{name}={shlex.quote(self.mask(value))}" for name, value in (env or {}).items()]
+            self._echo(" ".join([*words, self._line(argv)]))
 
     def run(
         self,
@@ -86,7 +86,7 @@ class Shell:
                 process.communicate()
                 raise ToolError(
                     f"{argv[0]} did not finish within {timeout:g} s",
-                    next=f"run it by hand: {shlex.join(argv)}",
+                    next=f"run it by hand: {self._line(argv)}",
                 ) from error
             except BaseException:
                 self._kill(process)
@@ -175,6 +175,10 @@ class Shell:
         except OSError as error:
             raise ToolError(f"{argv[0]} cannot be started", why=str(error)) from error
 
+    def _line(self, argv: Sequence[str]) -> str:
+        """Return a command to paste. Words are masked before quoting, which may tear a secret apart."""
+        return self.mask(shlex.join(self.mask(word) for word in argv))
+
     def _stop_if_cancelled(self, argv: Sequence[str]) -> None:
         if self._cancelled:
             raise Interrupted(f"{Path(argv[0]).name} was stopped")
@@ -195,7 +199,7 @@ class Shell:
         return ToolError(
             f"{Path(argv[0]).name} ended with exit code {completed.code}",
             why=self.mask("\n".join(said)) or "it printed nothing",
-            next=f"run it by hand: {self.mask(shlex.join(argv))}",
+            next=f"run it by hand: {self._line(argv)}",
         )
 
 

@@ -37,6 +37,18 @@ def page(rows: list[Row]) -> str:
     return _HEAD + "\n".join(map(line, rows)) + "\n"
 
 
+def merged(known: str, rows: list[Row]) -> str:
+    """Return a known page with these rows renewed; new ones come last."""
+    lines = known.removeprefix(_HEAD).splitlines()
+    for row in rows:
+        at = [number for number, old in enumerate(lines) if old.startswith(f"| {row.case} |")]
+        if at:
+            lines[at[0]] = line(row)
+        else:
+            lines.append(line(row))
+    return _HEAD + "\n".join(lines) + "\n"
+
+
 def line(row: Row) -> str:
     """Return one row of the table."""
     return f"| {row.case} | {row.step} | {row.code} | {told(row.message)} |"
@@ -56,7 +68,7 @@ _VARYING = [
     (r"the engine does not [^\n]*\nwhy:.*", "the engine does not …"),
     (r"sha256:[0-9a-f]{8,64}…?", "sha256:…"),
     (r"\b[0-9a-f]{12,64}\b", "…"),
-    (r"/\S*/(?=(device|db|blobs|store|home|keys)\b)", "…/"),
+    (r"/\S*/(?=(device|db|blobs|store|home|keys)(?![\w.]))", "…/"),
     (r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:…"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d", "…"),
     (r"(?<=why:)\s+", " "),

@@ -1,26 +1,18 @@
-"""Records that somebody tampered with, and an engine that goes away: the release gate stays closed."""
+"""Records that somebody tampered with: the release gate stays closed, and so does deploy."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import docker
 import pytest
 
 from integration import tampering
 from integration.devices import KNOWN_BAD, Repository, copied
 from integration.gates_page import Row
-from integration.test_known_bad import noted
+from integration.known_bad import stopped
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +41,7 @@ def test_nothing_is_wrong_with_the_copy(here: Repository) -> None:
 
 def refused(here: Repository, rows: list[Row], case: str, says: str) -> None:
     done = here.run("sign")
-    noted(rows, case, done, step="sign", code=24, says=says)
-    assert here.signatures() == []
+    stopped(rows, case, here, done, step="sign", code=24, says=says)
     assert here.run("deploy", "staging").code == 25
     assert here.containers() == []
 
@@ -96,112 +87,3 @@ def test_a_deleted_scan_record(here: Repository, rows: list[Row]) -> None:
     index["manifests"].remove(tampering.record(index, tampering.VULNS))
     tampering.save(here.store, index)
     refused(here, rows, "scan record deleted before sign", "no valid vulns record")
-
-
-class Cable:
-    """A socket between client and engine that can be pulled: a double of an engine that stops."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(path))
-        self._listener.listen(64)
-        self._open: list[socket.socket] = []
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def pull(self) -> None:
-        """Cut every connection and answer none any more."""
-        self.path.unlink()
-        for each in [self._listener, *self._open]:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
-            far = socket.socket(socket.AF_UNIX)
-            far.connect("/var/run/docker.sock")
-            self._open += [near, far]
-            for one, other in ((near, far), (far, near)):
-                threading.Thread(target=_copy, args=(one, other), daemon=True).start()
-
-
-def _copy(source: socket.socket, sink: socket.socket) -> None:
-    try:
-        while chunk := source.recv(65536):
-            sink.sendall(chunk)
-        sink.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
-
-
-def test_the_engine_stops_in_the_middle(rows: list[Row], tmp_path: Path) -> None:
-    repository = copied(KNOWN_BAD / "hanging-test", tmp_path, name="t-engine")
-    repository.edit("autoclave.toml", "timeout = 3", "timeout = 60")
-    repository.commit()
-    cable = Cable(tmp_path / "engine.sock")
-    timer = waiting_for_container("t-engine", cable.pull)
-    done = repository.run("run", "--to", "unit-test", DOCKER_HOST=f"unix://{cable.path}")
-    timer.join()
-    noted(rows, "engine stopped in the middle", done, step="unit-test", code=30, says="the engine does not")
-    # The engine is back: the run goes on where it was, and the container left behind is swept.
-    assert len(left_behind("t-engine")) == 1
-    repository.edit("autoclave.toml", "timeout = 60", "timeout = 2")
-    again = repository.run("run", "--to", "unit-test")
-    assert again.code == 22, again.err
-    assert "left behind by a run that crashed" in again.err
-    assert left_behind("t-engine") == []
-
-
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_stopping_it_leaves_no_container(tmp_path: Path, stop: signal.Signals) -> None:
-    repository = copied(KNOWN_BAD / "hanging-test", tmp_path, name="t-ctrl-c")
-    repository.edit("autoclave.toml", "timeout = 3", "timeout = 60")
-    repository.commit()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "autoclave", "run"],
-        cwd=repository.folder,
-        env=repository.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    waiting_for_container("t-ctrl-c", lambda: process.send_signal(stop)).join()
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
-    assert "Traceback" not in said
-    assert left_behind("t-ctrl-c") == []
-
-
-def left_behind(device: str) -> list[str]:
-    """The containers of a device's steps that are in the engine now."""
-    client = docker.from_env()
-    names = [each.name for each in client.containers.list(all=True, filters=_steps_of(device))]
-    client.close()
-    return names
-
-
-def _steps_of(device: str) -> dict[str, list[str]]:
-    return {"label": ["dev.autoclave.run", f"dev.autoclave.device={device}"]}
-
-
-def waiting_for_container(device: str, then: Callable[[], None]) -> threading.Thread:
-    """Start a thread that acts a moment after a test container runs."""
-
-    def wait() -> None:
-        client = docker.from_env()
-        for _ in range(600):
-            if client.containers.list(filters=_steps_of(device)):
-                break
-            time.sleep(0.1)
-        client.close()
-        time.sleep(0.5)
-        then()
-
-    thread = threading.Thread(target=wait)
-    thread.start()
-    return thread

@@ -90,6 +90,7 @@ def test_many_findings_are_told_worst_first_and_cut() -> None:
     reasons = scan.judge(facts, POLICY["B"], NOW).reasons
     assert reasons[0].startswith("critical CVE-2026-99")
     assert reasons[-1] == "and 11 more blocking findings"
+    assert len(reasons) == 11
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,6 +53,12 @@ DOCKERFILES = [
     ),
     ("ARG V\nFROM a:${V:-7}\n", {}, ["a:7"]),
     ("FROM \\\n  a:1\nFROM b:2\nFROM A:1\n", {}, ["a:1", "b:2", "A:1"]),
+    ("FROM a:1 AS x\nFROM a:1 AS y\n", {}, ["a:1"]),
+    ("ARG BASE='a:1'\nFROM $BASE\n", {}, ["a:1"]),
+    ('ARG BASE="a:1" V=2\nFROM ${BASE}-$V\n', {}, ["a:1-2"]),
+    ("ARG B=a:1\nFROM $B AS x\nARG B=b:2\nFROM $B AS y\n", {}, ["a:1"]),
+    ("ARG D=\nFROM a:1${D:+-debug}\n", {"D": "1"}, ["a:1-debug"]),
+    ("FROM a:1 AS Build\nFROM build\nFROM SCRATCH\n", {}, ["a:1"]),
 ]
 
 
@@ -95,6 +102,9 @@ def folder_with_tests(tmp_path: Path) -> Path:
     (folder / "tests" / "__pycache__").mkdir(parents=True)
     (folder / "tests" / "test_a.py").write_text("a")
     (folder / "tests" / "__pycache__" / "x.pyc").write_text("no")
+    for skipped in (".git", ".autoclave", ".pytest_cache"):
+        (folder / "tests" / skipped).mkdir()
+        (folder / "tests" / skipped / "x").write_text("no")
     return folder
 
 
@@ -120,6 +130,13 @@ def test_nothing_outside_the_device_is_packed(tmp_path: Path) -> None:
         copying.packed(folder, ["no"], empty_folders=[])
 
 
+def test_a_pipe_is_not_packed(tmp_path: Path) -> None:
+    folder = folder_with_tests(tmp_path)
+    os.mkfifo(folder / "tests" / "pipe")
+    with pytest.raises(SourceError, match="neither a file nor a folder"):
+        copying.packed(folder, ["tests"], empty_folders=[])
+
+
 def archive(member: tarfile.TarInfo, body: bytes = b"") -> Iterator[bytes]:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
@@ -134,10 +151,16 @@ def test_one_file_comes_out_and_nothing_else() -> None:
     assert b"".join(copying.single_file(archive(member, b"xml"), limit=3)) == b"xml"
     with pytest.raises(copying.TooLarge):
         list(copying.single_file(archive(member, b"xml"), limit=2))
-    link = tarfile.TarInfo("junit.xml")
-    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE]
+)
+def test_only_a_regular_file_comes_out(kind: bytes) -> None:
+    member = tarfile.TarInfo("junit.xml")
+    member.type, member.linkname = kind, "/etc/passwd"
     with pytest.raises(SourceError, match="not a regular file"):
-        list(copying.single_file(archive(link), limit=9))
+        list(copying.single_file(archive(member), limit=9))
 
 
 def test_the_digest_of_files_sees_name_content_mode_and_links(tmp_path: Path) -> None:

@@ -45,6 +45,9 @@ TIGHTER = [
     ("scan", "fixable-only", False),
     ("unit-test", "min-passed", 5),
     ("unit-test", "max-skipped", 3),
+    ("unit-test", "max-skipped", 100),
+    ("unit-test", "min-passed", 1),
+    ("production", "min-database-bytes", 100_000_000),
     ("scan", "block", ["critical", "high"]),
     ("production", "exempt", ["test"]),
 ]
@@ -52,8 +55,14 @@ LOOSER = [
     ("build", "non-root", False, "true"),
     ("scan", "fixable-only", True, "false"),
     ("unit-test", "max-skipped", 4, "0"),
+    ("unit-test", "max-skipped", 1, "0"),
+    ("release", "clean-tree", False, "true"),
+    ("scan", "block-unknown", False, "true"),
+    ("scan", "block-misconfiguration", [], "[critical, high]"),
+    ("scan", "max-database-age-hours", 25, "24"),
     ("release", "max-record-age-hours", 9999, "168"),
     ("scan", "block", ["critical"], "[critical, high, medium]"),
+    ("scan", "block", ["critical", "high", "low"], "[critical, high, medium]"),
     ("production", "exempt", ["production", "test"], "[demo, dev, development, local, staging, test]"),
     ("production", "min-database-bytes", 0, "100000000"),
 ]
@@ -89,6 +98,18 @@ def test_an_empty_organisation_policy_is_an_error(tmp_path: Path) -> None:
     file.write_text("")
     with pytest.raises(ConfigError, match="the policy is empty"):
         in_force(device(), str(file))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("[scan]\nblok = []\n", r"unknown key 'scan\.blok'"), ("[unit-test]\nmin-passed = 0\n", "min-passed")],
+)
+def test_the_organisation_s_policy_is_checked_like_the_device_s(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=says) as caught:
+        in_force(device(), str(file))
+    assert str(file) in caught.value.what
 
 
 @pytest.mark.parametrize(

@@ -265,9 +265,10 @@ def test_development_keys_are_made_once_private_and_marked(
     assert private.read_bytes() == before
     signer = opened(f"file:{private}", None)
     assert signer.public_key == trust.public_key(public)
-    private.chmod(0o644)
-    with pytest.raises(SignerError, match="open to others"):
-        development.ensure(development.STEPS)
+    for mode in (0o644, 0o640, 0o602):
+        private.chmod(mode)
+        with pytest.raises(SignerError, match="open to others"):
+            development.ensure(development.STEPS)
 
 
 @pytest.mark.parametrize(

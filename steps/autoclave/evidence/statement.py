@@ -6,10 +6,10 @@ Sources: in-toto attestation framework, spec/v1/statement.md and the predicate p
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from autoclave.errors import RecordError
 
@@ -77,8 +77,8 @@ class StepInfo(Struct, frozen=True, kw_only=True, rename="camel"):
     image: str
     inputs: str
     policy: str
-    started_on: datetime
-    finished_on: datetime
+    started_on: Annotated[datetime, Meta(tz=True)]
+    finished_on: Annotated[datetime, Meta(tz=True)]
     passed: bool
     reasons: tuple[str, ...] = ()
 

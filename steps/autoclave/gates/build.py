@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from autoclave.facts import BuildFacts
 from autoclave.gates.policy import Policy
 from autoclave.gates.verdict import Verdict
@@ -18,4 +20,4 @@ def judge(facts: BuildFacts, policy: Policy) -> Verdict:
 
 def _is_root(user: str) -> bool:
     name = user.partition(":")[0].strip()
-    return name in {"", "root"} or (name.isdigit() and int(name) == 0)
+    return name in {"", "root"} or re.fullmatch(r"[+-]?0+", name) is not None  # engines read +0 as 0

@@ -47,10 +47,12 @@ def judge(evidence: Evidence, policy: Policy, now: datetime) -> Verdict:
 
 
 def _present(evidence: Evidence) -> list[str]:
+    facts = {"provenance": evidence.build, "test-result": evidence.unit_test, "vulns": evidence.scan}
+    unread = {name for name, seen in facts.items() if seen is None}
     return [
         f"no valid {name} record is attached to the image"
         for name in REQUIRED
-        if name not in evidence.finished
+        if name not in evidence.finished or name in unread
     ]
 
 

@@ -45,15 +45,17 @@ def _results(run: TestRun, policy: Policy) -> list[str]:
         return ["no test was collected: the report is empty"]
     reasons = []
     bad = [case for case in report.cases if case.outcome in {"failed", "error"}]
-    if bad:
+    failed = max(len(bad), report.failed + report.errors)
+    if failed:
         named = [f"{case.name}: {case.message}" if case.message else case.name for case in bad[:_SHOWN]]
-        more = f" and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-        reasons.append(f"{len(bad)} of {total} tests failed: {'; '.join(named)}{more}")
-    if run.exit_code != 0 and not bad:
+        more = f" and {failed - len(named)} more" if failed > len(named) else ""
+        told = f": {'; '.join(named)}{more}" if named else ""
+        reasons.append(f"{failed} of {total} tests failed{told}")
+    if run.exit_code != 0 and not failed:
         reasons.append(
             f"the report says that all tests passed, but the command ended with exit code {run.exit_code}"
         )
-    if run.exit_code == 0 and bad:
+    if run.exit_code == 0 and failed:
         reasons.append("the command ended with exit code 0 although tests failed")
     if report.passed < policy.unit_test.min_passed:
         reasons.append(f"{report.passed} tests passed, the policy demands {policy.unit_test.min_passed}")

@@ -1,0 +1,74 @@
+"""How a known-bad case must end: at its step, with its exit code and words, and with nothing after it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from defusedxml import ElementTree
+
+from integration import tampering
+from integration.devices import Done, Repository
+from integration.gates_page import Row
+
+TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
+SUMMARY = "https://slsa.dev/verification_summary/v1"
+
+_AFTER = {
+    "before the first step": {"build", "unit-test", "scan", "sign", "deploy"},
+    "build": {"unit-test", "scan", "sign", "deploy"},
+    "unit-test": {"sign", "deploy"},
+    "scan": {"sign", "deploy"},
+    "sign": {"deploy"},
+    "deploy": set(),
+}
+# What a closed gate leaves in the store as the proof of why.
+_PROOF = {22: TEST_RESULT, 23: tampering.VULNS, 24: SUMMARY}
+
+
+def stopped(
+    rows: list[Row], case: str, repository: Repository, done: Done, *, step: str, code: int, says: str
+) -> None:
+    """Check how a case ended and that nothing happened after it, and keep it for the page."""
+    assert done.code == code, done.err
+    assert says in done.message, done.err
+    assert step_of(repository, done) == step, done.err
+    assert not reached(done) & _AFTER[step], done.err
+    if step != "deploy":
+        assert not released(repository)
+        assert repository.containers() == []
+    if code in _PROOF:
+        proof(repository, _PROOF[code])
+    rows.append(Row(case, step, code, done.message))
+
+
+def step_of(repository: Repository, done: Done) -> str:
+    """Return the one step that failed: as the host's report names it, else as the screen does."""
+    report = repository.folder / ".autoclave" / "reports" / "device" / "gates.xml"
+    failed = []
+    if report.exists():
+        cases = ElementTree.fromstring(report.read_bytes()).iter("testcase")
+        failed = [str(each.get("name")) for each in cases if each.find("failure") is not None]
+    assert len(failed) <= 1, failed
+    return failed[0] if failed else done.step
+
+
+def reached(done: Done) -> set[str]:
+    """Return the steps that started or ended."""
+    marked = [line.split() for line in done.err.splitlines() if " ▶ " in line or " ✔ " in line]
+    return {words[1] for words in marked}
+
+
+def released(repository: Repository) -> bool:
+    """Tell whether the store holds a release signature."""
+    return (repository.store / "index.json").exists() and repository.signatures() != []
+
+
+def proof(repository: Repository, predicate_type: str) -> dict[str, Any]:
+    """Return the newest statement of a type; for a closed release gate it must not say PASSED."""
+    raw = tampering.envelope(repository.store, predicate_type).read_bytes()
+    statement: dict[str, Any] = json.loads(base64.b64decode(json.loads(raw)["payload"]))
+    if predicate_type == SUMMARY:
+        assert statement["predicate"]["verificationResult"] == "FAILED"
+    return statement

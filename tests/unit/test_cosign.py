@@ -1,0 +1,86 @@
+"""The release signature: about this digest, by this key, and unchanged."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from autoclave.errors import RecordError
+from autoclave.evidence import cosign
+from autoclave.evidence.trust import TrustedKey
+from autoclave.store.layout import LayoutStore
+from autoclave.store.oci import EMPTY, EMPTY_BLOB, MANIFEST, Descriptor, Manifest, encode
+
+SIGNER = CryptoSigner.generate_ecdsa()
+KEY = TrustedKey(name="release", key=SIGNER.public_key, may=("release",))
+DIGEST, OTHER = "sha256:" + "1" * 64, "sha256:" + "2" * 64
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LayoutStore:
+    return LayoutStore(tmp_path / "store")
+
+
+def payload(digest: str = DIGEST, kind: str = cosign.PAYLOAD_TYPE) -> bytes:
+    critical = {
+        "identity": {"docker-reference": "pump/app"},
+        "image": {"docker-manifest-digest": digest},
+        "type": kind,
+    }
+    return json.dumps({"critical": critical, "optional": None}).encode()
+
+
+def listed(store: LayoutStore, body: bytes, signature: str, kind: str = cosign.SIMPLE_SIGNING) -> None:
+    """List a signature of the image DIGEST as anybody who can write to the store could."""
+    layer = store.write([body], media_type=kind)
+    signed = Descriptor(
+        media_type=kind,
+        digest=layer.digest,
+        size=layer.size,
+        annotations={cosign.SIGNATURE: signature},
+    )
+    config = store.write([EMPTY_BLOB], media_type=EMPTY)
+    manifest = Manifest(schema_version=2, media_type=MANIFEST, config=config, layers=[signed])
+    store.tag(cosign.tag(DIGEST, "sig"), store.write([encode(manifest)], media_type=MANIFEST))
+
+
+def signed(body: bytes) -> str:
+    return base64.b64encode(bytes.fromhex(SIGNER.sign(body).signature)).decode()
+
+
+def test_a_signature_made_elsewhere_counts(store: LayoutStore) -> None:
+    listed(store, payload(), signed(payload()))
+    assert cosign.signed_by(store, DIGEST, [KEY]) == [KEY]
+
+
+SPOILT: list[tuple[bytes, str, dict[str, Any]]] = [
+    (payload(OTHER), signed(payload(OTHER)), {}),
+    (payload(), signed(payload(OTHER)), {}),
+    (payload(kind="something else"), signed(payload(kind="something else")), {}),
+    (payload() + b" ", signed(payload()), {}),
+    (payload(), "", {}),
+    (payload(), "no base64!", {}),
+    (b"{}", signed(b"{}"), {}),
+    (b"\xff", signed(b"\xff"), {}),
+    (payload(), signed(payload()), {"kind": "application/json"}),
+]
+
+
+@pytest.mark.parametrize(("body", "signature", "more"), SPOILT, ids=range(len(SPOILT)))
+def test_a_spoilt_signature_does_not_count(
+    store: LayoutStore, body: bytes, signature: str, more: dict[str, Any]
+) -> None:
+    listed(store, body, signature, **more)
+    with pytest.raises(RecordError, match="no trusted release key"):
+        cosign.signed_by(store, DIGEST, [KEY])
+
+
+def test_nobody_is_trusted_without_keys(store: LayoutStore) -> None:
+    cosign.sign_image(store, DIGEST, "pump/app", SIGNER)
+    with pytest.raises(RecordError, match="no trusted release key"):
+        cosign.signed_by(store, DIGEST, [])
