@@ -43,9 +43,12 @@ def run(opts: Options, ctx: Context) -> dict[str, Any]:
     Raises the first closed gate's error, after steps that ran beside it have finished their records.
     """
     steps, environment = chosen(opts, ctx)
-    _sweep(ctx)
     verdicts: list[Verdict] = []
     result: dict[str, Any] = {}
+    # Before anything can fail: an earlier run's verdicts must not stand for this one's.
+    unfinished = Verdict("run", ("the run did not finish",))
+    write_report(ctx.state_folder, "device", "gates.xml", [junit_out.write([unfinished])])
+    _sweep(ctx)
     try:
         result["images"] = {
             each.image.name: each.descriptor.digest
@@ -119,7 +122,8 @@ def _kept(verdicts: list[Verdict], step: str, call: Callable[[], Any]) -> Any:
     """Run a step and keep its verdict for the host's report."""
     try:
         done = call()
-    except Interrupted:
+    except (Interrupted, KeyboardInterrupt):
+        verdicts.append(Verdict(step, ("stopped before its end",)))
         raise
     except GateClosed as error:
         verdicts.append(Verdict(step, error.reasons or (error.what,)))

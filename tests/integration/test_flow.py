@@ -240,3 +240,12 @@ def test_each_step_is_a_script_too(module: str) -> None:
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "--folder" in done.stdout
+
+
+def test_an_earlier_run_s_verdicts_do_not_stand_for_a_later_one_s(device: Callable[..., Repository]) -> None:
+    repository = device(KNOWN_BAD / "control", "t-verdicts")
+    assert repository.run("run", "--to", "build").code == 0
+    file = repository.folder / ".autoclave" / "reports" / "device" / "gates.xml"
+    assert "<failure" not in file.read_text("utf-8")
+    assert repository.run("run", DOCKER_HOST="unix:///nonexistent.sock").code == 30
+    assert "the run did not finish" in file.read_text("utf-8")
