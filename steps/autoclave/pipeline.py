@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Annotated, Any, TypeVar
 
 from msgspec import structs
@@ -23,6 +23,8 @@ from autoclave.reports.files import write_report
 from autoclave.sweeping import sweep
 
 T = TypeVar("T", bound=OnImages)
+
+_LOOK = 0.2  # seconds between two looks at the steps that run beside each other
 
 ORDER = ("build", "unit-test", "scan", "sign", "deploy")
 
@@ -107,12 +109,15 @@ def _beside(steps: Sequence[str], opts: Options, ctx: Context, verdicts: list[Ve
     if "scan" in steps:
         work.append(("scan", lambda: scan.run(_for(scan.Options, "scan", opts), ctx)))
     with ThreadPoolExecutor(max_workers=2) as pool:
-        futures = [pool.submit(_kept, verdicts, name, call) for name, call in work]
         try:
-            errors = [future.exception() for future in futures]
+            futures = [pool.submit(_kept, verdicts, name, call) for name, call in work]
+            # In short waits: a signal that arrives just as a long one begins would not end it.
+            while wait(futures, timeout=_LOOK).not_done:
+                pass
         except BaseException:
             ctx.cancel()  # Ctrl-C: end both, then leave
             raise
+    errors = [future.exception() for future in futures]
     for error in errors:
         if error:
             raise error

@@ -235,6 +235,9 @@ def _watched(container: str, tests: UnitTest, ctx: Context) -> tuple[ContainerSt
 
     timer = threading.Timer(tests.timeout, expire)
     timer.daemon = True
+    # The run is cancelled before its containers are looked for: one that was made too late stops here.
+    if ctx.cancelled.is_set():
+        raise Interrupted("the tests were stopped")
     ctx.engine.start(container)
     timer.start()
     try:
