@@ -17,7 +17,6 @@ from autoclave.evidence import predicates
 from autoclave.evidence.statement import PROVENANCE
 from autoclave.facts import BuildFacts, Material
 from autoclave.gates import build as gate
-from autoclave.gates.verdict import Verdict
 from autoclave.options import OnImages
 from autoclave.plan import StepPlan
 from autoclave.store import archive
@@ -46,12 +45,14 @@ def run(opts: Options, ctx: Context) -> list[Built]:
 def plan(image: Image, ctx: Context) -> StepPlan:
     """Return what building an image would run, and everything that goes into it."""
     request = request_for(image, ctx)
-    command = ctx.engine.build_command(request)
-    materials = _materials(image, request, ctx)
+    return _plan(image, request, _materials(image, request, ctx), ctx)
+
+
+def _plan(image: Image, request: BuildRequest, materials: list[Material], ctx: Context) -> StepPlan:
     return StepPlan(
         step=STEP,
         image=image.name,
-        commands=(("docker", *command[1:]),),
+        commands=(("docker", *ctx.engine.build_command(request)[1:]),),
         tools={"builder": ctx.engine.builder()},
         inputs={each.name: "+".join(sorted(each.digest.values())) for each in materials}
         | {"dirty": str(ctx.commit.dirty).lower()},
@@ -81,8 +82,9 @@ def request_for(image: Image, ctx: Context, *, stage: str = "") -> BuildRequest:
 
 
 def _build(image: Image, opts: Options, ctx: Context) -> Built:
-    planned = plan(image, ctx)
-    held = None if opts.again else _held(image, planned, ctx)
+    request = request_for(image, ctx)
+    materials = _materials(image, request, ctx)
+    held = None if opts.again else _held(image, _plan(image, request, materials, ctx), ctx)
     if held:
         ctx.screen.skipped(STEP, f"{image.name} {held.descriptor.digest}: nothing it is made of has changed")
         return held
@@ -90,8 +92,10 @@ def _build(image: Image, opts: Options, ctx: Context) -> Built:
     if ctx.commit.dirty:
         ctx.screen.warn(STEP, "the tree has uncommitted changes (or no commit): the record says so")
     started = ctx.now()
-    request = request_for(image, ctx)
+    if _pull_bases(image, request, ctx):
+        materials = _materials(image, request, ctx)
     image_id = ctx.engine.build(request, lambda text: ctx.screen.line(STEP, text))
+    _refuse_changed(materials, _materials(image, request, ctx))
     descriptor = archive.take(ctx.engine.save(image_id), ctx.store, image_id=image_id)
     ctx.store.tag(image.name, descriptor)
     made = identity(ctx.store, descriptor.digest)
@@ -103,12 +107,13 @@ def _build(image: Image, opts: Options, ctx: Context) -> Built:
         config=made.config,
         builder=ctx.engine.builder(),
         engine=ctx.engine.info().name,
-        materials=tuple(_materials(image, request, ctx)),
+        materials=tuple(materials),
         started=started,
         finished=ctx.now(),
     )
     verdict = gate.judge(facts, ctx.policy)
-    _record(image, descriptor, facts, verdict, ctx)
+    info = ctx.info(_plan(image, request, materials, ctx), verdict, facts.started, facts.finished)
+    ctx.attach(descriptor, PROVENANCE, predicates.provenance(info, facts, _parameters(image, ctx)))
     what = f"{image.name} {descriptor.digest}"
     ctx.screen.verdict(verdict, (facts.finished - started).total_seconds(), what)
     ctx.require(verdict, repeat=f"autoclave build --image {image.name} -v")
@@ -129,12 +134,9 @@ def _held(image: Image, planned: StepPlan, ctx: Context) -> Built | None:
     return Built(image, descriptor) if gate.judge(facts, ctx.policy).passed else None
 
 
-def _record(
-    image: Image, descriptor: Descriptor, facts: BuildFacts, verdict: Verdict, ctx: Context
-) -> Descriptor:
-    # The plan is made again: a base image that was pulled by the build is known only now.
-    info = ctx.info(plan(image, ctx), verdict, facts.started, facts.finished)
-    parameters = {
+def _parameters(image: Image, ctx: Context) -> dict[str, object]:
+    """Return what the device file asked for, for the record."""
+    return {
         "device": ctx.device.device.name,
         "image": image.name,
         "dockerfile": image.dockerfile,
@@ -143,7 +145,26 @@ def _record(
         "args": image.args,
         "secrets": [secret.id for secret in image.secrets],
     }
-    return ctx.attach(descriptor, PROVENANCE, predicates.provenance(info, facts, parameters))
+
+
+def _pull_bases(image: Image, request: BuildRequest, ctx: Context) -> bool:
+    """Fetch base images that the engine lacks; BuildKit would fetch them without telling which they were."""
+    text = _read(ctx.folder / request.dockerfile).decode("utf-8", "replace")
+    missing = [base for base in dockerfile.bases(text, image.args) if ctx.engine.image(base) is None]
+    for base in missing:
+        ctx.engine.pull(base, lambda text: ctx.screen.line(STEP, text))
+    return bool(missing)
+
+
+def _refuse_changed(before: list[Material], after: list[Material]) -> None:
+    now = {each.name: each for each in after}
+    changed = [each.name for each in before if now.get(each.name) != each]
+    if changed:
+        raise SourceError(
+            f"what the image is made of changed while it was built: {', '.join(changed)}",
+            why="nobody could say which of the two it holds",
+            next="build again, and leave the files alone meanwhile",
+        )
 
 
 def _materials(image: Image, request: BuildRequest, ctx: Context) -> list[Material]:
@@ -154,7 +175,7 @@ def _materials(image: Image, request: BuildRequest, ctx: Context) -> list[Materi
     sha256 = {
         "Dockerfile": digest_of(text),
         "context": source.digest_of_files(
-            ctx.folder / image.context, (each for each in files if each.parts[0] != ".git")
+            ctx.folder / image.context, (each for each in files if ".git" not in each.parts[:1])
         ),
     }
     found = [Material(name=name, digest=_bare(digest)) for name, digest in sha256.items()]

@@ -22,6 +22,7 @@ from autoclave.errors import (
     GateClosed,
     ReleaseGateClosed,
     ScanGateClosed,
+    SignerError,
     StoreError,
     UnitTestGateClosed,
 )
@@ -184,14 +185,26 @@ class Context:
         attachments: list[tuple[str, Descriptor]] | None = None,
     ) -> Descriptor:
         """Sign a record about an image and attach it."""
+        signer = signer or self.signer
+        self._refuse_untrusted(signer, statement.ROLE_OF[predicate_type])
         body = Raw(predicate) if isinstance(predicate, bytes) else Raw(msgspec.json.encode(predicate))
         return records.attach(
             self.store,
             image,
             statement.make(image.digest, predicate_type, body),
             predicate_type,
-            signer or self.signer,
+            signer,
             attachments=attachments or [],
+        )
+
+    def _refuse_untrusted(self, signer: Signer, role: str) -> None:
+        """Refuse a key before it makes a record that nobody would accept, and that would stay attached."""
+        if any(each.key == signer.public_key for each in self.trust.for_role(role)):
+            return
+        raise SignerError(
+            f"the key {signer.public_key.keyid[:12]} may not sign {role}",
+            why=f"{self.trust.source} does not list it for that",
+            next="sign with a listed key (--key, --release-key), or name the right trust file with --trust",
         )
 
     def record(self, image: Descriptor, predicate_type: str, plan: StepPlan) -> Record | None:

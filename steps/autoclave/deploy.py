@@ -51,8 +51,11 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
     become healthy (the previous one runs), RollbackFailed when that does not answer either.
     """
     environment = ctx.device.place(opts.environment)
+    # Whatever image was named: a device is deployed whole or not at all.
     images = [
-        _Release(image, ctx.subject(image, opts.digest)) for image in ctx.images(opts.image) if image.service
+        _Release(image, ctx.subject(image, opts.digest_of(image.name)))
+        for image in ctx.device.image
+        if image.service
     ]
     if not images:
         raise DeployGateClosed(

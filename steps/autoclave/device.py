@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any
@@ -140,6 +139,12 @@ def load(folder: Path) -> Device:
     path = folder / FILE
     device = convert(read_toml(path), Device, source=str(path))
     _check_names(device, str(path))
+    requirements = device.device.requirements
+    if requirements and not inside(folder, requirements).is_file():
+        raise SourceError(
+            f"the requirements file '{requirements}' does not exist",
+            next="mend device.requirements in autoclave.toml",
+        )
     for image in device.image:
         inside(folder, image.context)
         inside(folder, str(PurePosixPath(image.context) / image.dockerfile))
@@ -156,8 +161,8 @@ def schema() -> dict[str, Any]:
 
 def in_bytes(size: str) -> int:
     """Turn a size such as `512m` into bytes."""
-    number, unit = re.fullmatch(r"([0-9]+)([kmg]?)", size).groups()  # type: ignore[union-attr]
-    return int(number) * _BYTES[unit]
+    number = size.rstrip("kmg")
+    return int(number) * _BYTES[size.removeprefix(number)]
 
 
 def inside(folder: Path, relative: str) -> Path:

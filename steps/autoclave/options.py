@@ -46,6 +46,10 @@ class OnImages(Signing, frozen=True):
     digest: Annotated[str, option("this image digest, if not the one built last")] = ""
     again: Annotated[bool, option("run even if a record for the same inputs holds")] = False
 
+    def digest_of(self, image: str) -> str:
+        """Return the digest to use for an image: the given one when it stands for this image, else none."""
+        return self.digest if not self.image or image in self.image else ""
+
 
 class Field(Struct, frozen=True, kw_only=True):
     """One option, as every front end needs it."""

@@ -32,6 +32,7 @@ ORDER = ("build", "unit-test", "scan", "sign", "deploy")
 class Options(scan.Scanning, frozen=True):
     """Options of `autoclave run`."""
 
+    again: Annotated[bool, option("run every step even if its record holds")] = False
     to: Annotated[str, option("the last step: build, unit-test, scan, sign or deploy")] = ""
     environment: Annotated[str, option("where to deploy; none: the first that is not production")] = ""
     release_key: Annotated[str, option("URI of the release key; none: the development release key")] = ""
@@ -114,8 +115,8 @@ def _beside(steps: Sequence[str], opts: Options, ctx: Context, verdicts: list[Ve
             # In short waits: a signal that arrives just as a long one begins would not end it.
             while wait(futures, timeout=_LOOK).not_done:
                 pass
-        except BaseException:
-            ctx.cancel()  # Ctrl-C: end both, then leave
+        except BaseException:  # Ctrl-C as well: end both, then leave
+            ctx.cancel()
             raise
     errors = [future.exception() for future in futures]
     for error in errors:

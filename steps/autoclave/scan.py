@@ -15,7 +15,7 @@ from autoclave.evidence import predicates
 from autoclave.evidence.statement import SBOM, VULNS
 from autoclave.facts import ScanFacts
 from autoclave.gates import scan as gate
-from autoclave.options import OnImages, option
+from autoclave.options import OnImages, Signing, option
 from autoclave.plan import StepPlan
 from autoclave.reports import gitlab
 from autoclave.reports.files import write_report
@@ -32,16 +32,25 @@ _REPORTS = {
 }
 
 
-class Scanning(OnImages, frozen=True):
-    """Options of the scanner."""
-
-    scanner: Annotated[str, option("the scanner")] = "trivy"
-    trivy: Annotated[str, option("the Trivy command")] = "trivy"
-    trivy_cache: Annotated[str, option("Trivy's cache folder, with its database; none: Trivy's own")] = ""
+ScannerName = Annotated[str, option("the scanner")]
+TrivyCommand = Annotated[str, option("the Trivy command")]
+TrivyCache = Annotated[str, option("Trivy's cache folder, with its database; none: Trivy's own")]
 
 
-class Options(Scanning, frozen=True):
+class Scanning(Signing, frozen=True):
+    """Options of the scanner, for commands that do not work on single images."""
+
+    scanner: ScannerName = "trivy"
+    trivy: TrivyCommand = "trivy"
+    trivy_cache: TrivyCache = ""
+
+
+class Options(OnImages, frozen=True):
     """Options of `autoclave scan`."""
+
+    scanner: ScannerName = "trivy"
+    trivy: TrivyCommand = "trivy"
+    trivy_cache: TrivyCache = ""
 
 
 def run(opts: Options, ctx: Context) -> list[Descriptor]:
@@ -49,12 +58,12 @@ def run(opts: Options, ctx: Context) -> list[Descriptor]:
     return [_scan(image, opts, ctx) for image in ctx.images(opts.image)]
 
 
-def scanner_of(opts: Scanning) -> Scanner:
+def scanner_of(opts: Scanning | Options) -> Scanner:
     """Return the chosen scanner."""
     return scanners.named(opts.scanner, program=opts.trivy, cache=cache_of(opts))
 
 
-def cache_of(opts: Scanning) -> Path:
+def cache_of(opts: Scanning | Options) -> Path:
     """Return the folder with the scanner's database."""
     if opts.trivy_cache:
         return Path(opts.trivy_cache)

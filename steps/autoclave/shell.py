@@ -88,7 +88,7 @@ class Shell:
                     f"{argv[0]} did not finish within {timeout:g} s",
                     next=f"run it by hand: {self._line(argv)}",
                 ) from error
-            except BaseException:
+            except BaseException:  # Ctrl-C as well: no child outlives the command that asked for it
                 self._kill(process)
                 process.wait()
                 raise
@@ -115,7 +115,7 @@ class Shell:
             for raw in process.stdout:
                 line(self.mask(raw.decode("utf-8", "replace").rstrip("\r\n")))
             code = int(process.wait())
-        except BaseException:
+        except BaseException:  # Ctrl-C as well
             self._kill(process)
             process.wait()
             raise

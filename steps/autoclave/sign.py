@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from autoclave.context import Context
 from autoclave.device import Image
@@ -40,7 +40,8 @@ class _Judged(Struct, frozen=True):
 def run(opts: Options, ctx: Context) -> list[Descriptor]:
     """Judge every image of the device, and sign all of them or none."""
     signer = ctx.signer_of(opts.release_key, opts.release_public_key, development.RELEASE)
-    judged = [_judge(image, opts, ctx) for image in ctx.images(opts.image)]
+    # Whatever image was named: a device is released whole or not at all.
+    judged = [_judge(image, opts.digest_of(image.name), ctx) for image in ctx.device.image]
     closed = [each for each in judged if not each.verdict.passed]
     for each in judged:
         if each in closed or not _held(each, ctx) or opts.again:
@@ -58,8 +59,8 @@ def plan(image: Image, ctx: Context) -> StepPlan:
     return StepPlan(step=STEP, image=image.name, commands=(), tools={}, inputs={"policy": ctx.policy_digest})
 
 
-def _judge(image: Image, opts: Options, ctx: Context) -> _Judged:
-    descriptor = ctx.subject(image, opts.digest)
+def _judge(image: Image, digest: str, ctx: Context) -> _Judged:
+    descriptor = ctx.subject(image, digest)
     verified = evidence_of(descriptor, ctx)
     return _Judged(image, descriptor, verified, gate.judge(verified.evidence, ctx.policy, ctx.now()))
 
@@ -100,13 +101,10 @@ def _summarise(judged: _Judged, signer: Signer, ctx: Context) -> None:
 
 def _inputs(judged: _Judged, ctx: Context) -> StepPlan:
     """Return the plan of this judgement: the policy, and exactly these records."""
-    judged_records = [each.digest for each in judged.verified.records if each.name in gate.REQUIRED]
-    return StepPlan(
-        step=STEP,
-        image=judged.image.name,
-        commands=(),
-        tools={},
-        inputs={"policy": ctx.policy_digest, "records": digest_of("\n".join(judged_records).encode())},
+    names = [each.digest for each in judged.verified.records if each.name in gate.REQUIRED]
+    planned = plan(judged.image, ctx)
+    return structs.replace(
+        planned, inputs={**planned.inputs, "records": digest_of("\n".join(names).encode())}
     )
 
 

@@ -18,6 +18,7 @@ from autoclave.evidence import predicates
 from autoclave.evidence.statement import TEST_RESULT
 from autoclave.facts import Limits, TestFacts, TestRun
 from autoclave.gates import unit_test as gate
+from autoclave.gates.build import is_root
 from autoclave.loaded import loaded
 from autoclave.options import OnImages, option
 from autoclave.plan import StepPlan
@@ -169,13 +170,11 @@ def _is_released(under_test: ImageState, descriptor: Descriptor, ctx: Context) -
 
 
 def _spec(tests: UnitTest, under_test: ImageState, opts: Options, ctx: Context) -> ContainerSpec:
-    user = under_test.user.partition(":")[0]
-    is_root = user in {"", "root"} or (user.isdigit() and int(user) == 0)
     limits = _limits(tests)
     return ContainerSpec(
         image=under_test.id,
         command=("/bin/sh",) if opts.shell else tuple(tests.command),
-        user=_NOBODY if is_root else "",
+        user=_NOBODY if is_root(under_test.user) else "",
         environment={"HOME": "/tmp", **tests.environment},  # noqa: S108 -- a path inside the container
         network="bridge" if tests.network else "none",
         memory=limits.memory,

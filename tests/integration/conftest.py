@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import time
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
 
+from integration.devices import free_port, program
 from integration.gates_page import PAGE, Row, line, merged, page
 
 
@@ -34,3 +38,27 @@ def _is_whole(session: pytest.Session, gathered: list[Row]) -> bool:
     here = PAGE.parents[1] / "tests" / "integration"
     files = set(here.glob("test_known_bad*.py"))
     return len(tests) == len(gathered) and files <= {each.path for each in tests}
+
+
+@pytest.fixture(scope="session")
+def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Debian's registry on a loopback port."""
+    folder = tmp_path_factory.mktemp("registry")
+    address = f"127.0.0.1:{free_port()}"
+    (folder / "config.yml").write_text(
+        "version: 0.1\nlog: {level: error}\n"
+        f"storage: {{filesystem: {{rootdirectory: {folder / 'data'}}}}}\n"
+        f'http: {{addr: "{address}"}}\n'
+    )
+    with (folder / "log").open("wb") as log:
+        argv = [program("docker-registry"), "serve", str(folder / "config.yml")]
+        process = subprocess.Popen(argv, stdout=log, stderr=log)
+    for _ in range(100):
+        try:
+            urllib.request.urlopen(f"http://{address}/v2/", timeout=1).close()
+            break
+        except OSError:
+            time.sleep(0.1)
+    yield address
+    process.terminate()
+    process.wait()

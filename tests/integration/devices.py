@@ -157,3 +157,10 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+def program(name: str, variable: str = "") -> str:
+    """Return a real program. Fails, never skips."""
+    path = os.environ.get(variable) if variable else shutil.which(name)
+    assert path, f"{variable or name} is missing: ./check brings it"
+    return path

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,38 +13,7 @@ import pytest
 
 from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS
 from integration import tampering
-from integration.devices import KNOWN_BAD, Repository, copied, free_port
-
-
-def program(name: str, variable: str = "") -> str:
-    """Return a real program. Fails, never skips."""
-    path = os.environ.get(variable) if variable else shutil.which(name)
-    assert path, f"{variable or name} is missing: ./check brings it"
-    return path
-
-
-@pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Debian's registry on a loopback port."""
-    folder = tmp_path_factory.mktemp("registry")
-    address = f"127.0.0.1:{free_port()}"
-    (folder / "config.yml").write_text(
-        "version: 0.1\nlog: {level: error}\n"
-        f"storage: {{filesystem: {{rootdirectory: {folder / 'data'}}}}}\n"
-        f'http: {{addr: "{address}"}}\n'
-    )
-    with (folder / "log").open("wb") as log:
-        argv = [program("docker-registry"), "serve", str(folder / "config.yml")]
-        process = subprocess.Popen(argv, stdout=log, stderr=log)
-    for _ in range(100):
-        try:
-            urllib.request.urlopen(f"http://{address}/v2/", timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.1)
-    yield address
-    process.terminate()
-    process.wait()
+from integration.devices import KNOWN_BAD, Repository, copied, program
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +45,16 @@ def cosign(command: str, key: Path, reference: str, *words: str) -> subprocess.C
     verdict = "accepts" if done.returncode == 0 else "REJECTS"
     print(f"\ncosign {command} {' '.join(words)}: {verdict}: {done.stderr.strip().splitlines()[-1][:150]}")
     return done
+
+
+REFERENCE = "org.opencontainers.image.ref.name"
+
+
+def named(index: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the index entry of a name."""
+    (entry,) = (each for each in index["manifests"] if each.get("annotations", {}).get(REFERENCE) == name)
+    found: dict[str, Any] = entry
+    return found
 
 
 def keys(repository: Repository) -> tuple[Path, Path]:
@@ -125,12 +101,7 @@ def test_cosign_rejects_what_was_tampered_with(
     store = tmp_path / "store"
     shutil.copytree(repository.store, store)
     index = tampering.load(store)
-    name = f"{digest.replace(':', '-')}.sig"
-    entry = next(
-        each
-        for each in index["manifests"]
-        if each.get("annotations", {}).get("org.opencontainers.image.ref.name") == name
-    )
+    entry = named(index, f"{digest.replace(':', '-')}.sig")
     manifest = json.loads(tampering.blob(store, entry["digest"]).read_bytes())
     layer = manifest["layers"][0]
     payload = tampering.blob(store, layer["digest"]).read_bytes()
@@ -142,16 +113,6 @@ def test_cosign_rejects_what_was_tampered_with(
         rejected = cosign("verify", keys(repository)[1], reference)
         assert rejected.returncode != 0
         assert "invalid signature" in rejected.stderr
-
-
-REFERENCE = "org.opencontainers.image.ref.name"
-
-
-def named(index: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return the index entry of a name."""
-    (entry,) = (each for each in index["manifests"] if each.get("annotations", {}).get(REFERENCE) == name)
-    found: dict[str, Any] = entry
-    return found
 
 
 def test_cosign_rejects_a_record_that_was_tampered_with(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from autoclave.device import SafetyClass
+from autoclave.evidence.statement import StepInfo
 from autoclave.facts import (
     BuildFacts,
     Database,
@@ -25,6 +26,19 @@ DIGEST = "sha256:" + "1" * 64
 CONFIG = "sha256:" + "2" * 64
 POLICY = {each.value: profile(each) for each in SafetyClass}
 
+MADE = StepInfo(
+    step="build",
+    autoclave_version="0",
+    device="pump",
+    device_version="1",
+    safety_class="B",
+    image="app",
+    inputs=DIGEST,
+    policy=DIGEST,
+    started_on=THEN,
+    finished_on=THEN,
+    passed=True,
+)
 BUILD = BuildFacts(
     commit="c0ffee",
     dirty=False,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from autoclave.facts import Finding, Kind, Severity, TestCase, TestFacts
+from autoclave.facts import Finding, Kind, Material, Severity, TestCase, TestFacts
 from autoclave.gates import build, deploy, release, scan, unit_test
 from autoclave.gates.deploy import Released
 from unit.judged import BUILD, CONFIG, EVIDENCE, NOW, POLICY, SCAN, TESTS, THEN, vulnerability
@@ -27,6 +27,11 @@ def test_root_is_refused_where_the_profile_forbids_it(user: str) -> None:
     facts = replace(BUILD, user=user)
     assert build.judge(facts, POLICY["A"]).passed
     assert "runs as root" in build.judge(facts, POLICY["B"]).reasons[0]
+
+
+def test_a_base_image_nobody_can_name_is_refused() -> None:
+    facts = replace(BUILD, materials=(Material(name="base python", digest={"sha256": ""}),))
+    assert "the digest of base python is not known" in build.judge(facts, POLICY["A"]).reasons[0]
 
 
 BAD = TestCase(name="t::a", outcome="failed", message="no")
@@ -144,6 +149,10 @@ DEPLOY_FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"summary": "FAILED"}, "the verification record says FAILED"),
     ({"signature": "the image carries no release signature"}, "no release signature"),
     ({"evidence": replace(EVIDENCE, **without("sbom"))}, "no valid sbom record"),
+    (
+        {"evidence": replace(EVIDENCE, **aged("vulns", NOW))},
+        "the vulns record is newer",
+    ),
 ]
 
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from autoclave.errors import RecordError
 from autoclave.evidence import predicates, statement
-from autoclave.evidence.statement import DEPLOYMENT, PROVENANCE, TEST_RESULT, VULNS, StepInfo
+from autoclave.evidence.statement import DEPLOYMENT, PROVENANCE, TEST_RESULT, VULNS
 from autoclave.facts import (
     BuildFacts,
     Deployment,
@@ -26,22 +26,9 @@ from autoclave.facts import (
     TestFacts,
     TestRun,
 )
-from unit.judged import BUILD, DIGEST, SCAN, TESTS, THEN, vulnerability
+from unit.judged import BUILD, DIGEST, MADE, SCAN, TESTS, THEN, vulnerability
 
-INFO = StepInfo(
-    step="scan",
-    autoclave_version="0",
-    device="pump",
-    device_version="1",
-    safety_class="C",
-    image="app",
-    inputs=DIGEST,
-    policy=DIGEST,
-    started_on=THEN,
-    finished_on=THEN,
-    passed=False,
-    reasons=("no",),
-)
+INFO = replace(MADE, step="scan", safety_class="C", passed=False, reasons=("no",))
 SECRET = Finding(id="key", kind=Kind.SECRET, severity=Severity.LOW, title="a key", target="/k")
 FOUND = replace(SCAN, findings=(replace(vulnerability(Severity.HIGH), cvss=9.1, aliases=("G",)), SECRET))
 RAN = replace(

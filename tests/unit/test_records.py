@@ -19,7 +19,7 @@ from autoclave.facts import BuildFacts, ScanFacts
 from autoclave.signers import development, opened
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import CONFIG, EMPTY_CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
-from unit.judged import BUILD, SCAN, THEN
+from unit.judged import BUILD, MADE, SCAN, THEN
 
 STEPS, RELEASE, STRANGER = (CryptoSigner.generate_ecdsa() for _ in range(3))
 
@@ -47,24 +47,8 @@ def image(store: LayoutStore, content: bytes = b"layer") -> Descriptor:
     return descriptor
 
 
-def made() -> statement.StepInfo:
-    return statement.StepInfo(
-        step="build",
-        autoclave_version="0",
-        device="pump",
-        device_version="1",
-        safety_class="B",
-        image="app",
-        inputs="sha256:" + "4" * 64,
-        policy="sha256:" + "5" * 64,
-        started_on=THEN,
-        finished_on=THEN,
-        passed=True,
-    )
-
-
 def payload(digest: str) -> bytes:
-    return statement.make(digest, PROVENANCE, predicates.provenance(made(), BUILD, {}))
+    return statement.make(digest, PROVENANCE, predicates.provenance(MADE, BUILD, {}))
 
 
 def attach(store: LayoutStore, subject: Descriptor, body: bytes, signer: CryptoSigner) -> Descriptor:
@@ -87,13 +71,13 @@ def test_a_good_record_is_read_back_with_its_facts(store: LayoutStore) -> None:
     assert [each.name for each in record.keys] == ["steps"]
     assert record.finished == THEN
     assert predicates.facts_of(record.statement, BuildFacts) == BUILD
-    assert records.made_with([record], PROVENANCE, made().inputs) == record
+    assert records.made_with([record], PROVENANCE, MADE.inputs) == record
     assert records.made_with([record], PROVENANCE, "sha256:other") is None
 
 
 def test_the_findings_of_a_scan_come_back_whole(store: LayoutStore) -> None:
     subject = image(store)
-    body = statement.make(subject.digest, VULNS, predicates.vulns(made(), SCAN))
+    body = statement.make(subject.digest, VULNS, predicates.vulns(MADE, SCAN))
     assert predicates.facts_of(statement.parse(body), ScanFacts) == SCAN
 
 
@@ -204,7 +188,7 @@ def test_a_summary_that_failed_says_so() -> None:
     for passed, result in ((True, "PASSED"), (False, "FAILED")):
         from msgspec.structs import replace
 
-        info = replace(made(), passed=passed)
+        info = replace(MADE, passed=passed)
         body = predicates.verification(info, resource="urn:x", policy_digest=info.policy, inputs=[])
         parsed = statement.parse(statement.make("sha256:" + "1" * 64, VERIFICATION, body))
         assert predicates.result_of(parsed) == result

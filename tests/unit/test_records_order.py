@@ -10,27 +10,14 @@ from msgspec.structs import replace
 from securesystemslib.signer import CryptoSigner
 
 from autoclave.evidence import dsse, predicates, records, statement
-from autoclave.evidence.statement import PROVENANCE, VULNS, StepInfo
+from autoclave.evidence.statement import PROVENANCE, VULNS
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
-from unit.judged import BUILD, DIGEST, SCAN, THEN
+from unit.judged import BUILD, MADE, SCAN, THEN
 
 SIGNER = CryptoSigner.generate_ecdsa()
 TRUST = Trust((TrustedKey(name="k", key=SIGNER.public_key, may=("build", "scan")),), "trust.toml")
-INFO = StepInfo(
-    step="build",
-    autoclave_version="0",
-    device="pump",
-    device_version="1",
-    safety_class="B",
-    image="app",
-    inputs=DIGEST,
-    policy=DIGEST,
-    started_on=THEN,
-    finished_on=THEN,
-    passed=True,
-)
 
 
 @pytest.fixture
@@ -47,7 +34,7 @@ def image(store: LayoutStore) -> Descriptor:
 
 
 def built(store: LayoutStore, image: Descriptor, hours: int, inputs: str) -> None:
-    info = replace(INFO, finished_on=THEN + timedelta(hours=hours), inputs=inputs)
+    info = replace(MADE, finished_on=THEN + timedelta(hours=hours), inputs=inputs)
     body = statement.make(image.digest, PROVENANCE, predicates.provenance(info, BUILD, {}))
     records.attach(store, image, body, PROVENANCE, SIGNER)
 
@@ -74,7 +61,7 @@ def rejected(store: LayoutStore, image: Descriptor) -> str:
 def test_a_record_of_an_unknown_type_is_rejected_though_well_signed(
     store: LayoutStore, image: Descriptor
 ) -> None:
-    body = statement.make(image.digest, "https://example.com/other/v1", {"autoclave": INFO})
+    body = statement.make(image.digest, "https://example.com/other/v1", {"autoclave": MADE})
     records.attach(store, image, body, PROVENANCE, SIGNER)
     assert "of an unknown type: https://example.com/other/v1" in rejected(store, image)
 
@@ -82,7 +69,7 @@ def test_a_record_of_an_unknown_type_is_rejected_though_well_signed(
 def test_what_a_record_is_called_from_outside_does_not_make_it_one(
     store: LayoutStore, image: Descriptor
 ) -> None:
-    body = statement.make(image.digest, VULNS, predicates.vulns(INFO, SCAN))
+    body = statement.make(image.digest, VULNS, predicates.vulns(MADE, SCAN))
     records.attach(store, image, body, PROVENANCE, SIGNER)
     (record,), _ = records.read_all(store, image.digest, TRUST)
     assert record.name == "vulns"

@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 from msgspec import Struct
 
-from autoclave import engines
 from autoclave.commands.parameters import around
 from autoclave.context import Context
 from autoclave.errors import AutoclaveError, DoctorFailed
@@ -70,7 +69,7 @@ def _checked(name: str, check: Callable[[], Finding]) -> Finding:
 
 
 def _engine(ctx: Context) -> Finding:
-    about = engines.opened(ctx.shell, ctx.options.docker).info()
+    about = ctx.engine.info()
     where = (
         about.probe_host
         or "remote: its published ports cannot be probed from here, images need a HEALTHCHECK"

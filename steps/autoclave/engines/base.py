@@ -118,6 +118,9 @@ class Engine(Protocol):
     def image(self, reference: str) -> ImageState | None:
         """Return an image by name or id, or None."""
 
+    def pull(self, reference: str, line: Callable[[str], None]) -> None:
+        """Fetch an image from its registry."""
+
     def save(self, image_id: str) -> Iterator[bytes]:
         """Stream an image as a tar archive."""
 

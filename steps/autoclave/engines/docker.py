@@ -107,6 +107,15 @@ class DockerEngine:
             repo_digests=tuple(found.get("RepoDigests") or ()),
         )
 
+    def pull(self, reference: str, line: Callable[[str], None]) -> None:
+        """Fetch an image from its registry, with the client's credentials."""
+        if self._shell.stream([self._client.program, "pull", reference], line):
+            raise EngineError(
+                f"the image {reference} cannot be pulled",
+                why="see what docker pull said above",
+                next="check the name and the network, or 'docker load' it from a file",
+            )
+
     def save(self, image_id: str) -> Iterator[bytes]:
         """Stream an image as a tar archive."""
         self._shell.show(["docker", "save", image_id])

@@ -12,12 +12,18 @@ from autoclave.gates.verdict import Verdict
 def judge(facts: BuildFacts, policy: Policy) -> Verdict:
     """Judge one build (NIST SP 800-190 4.1.2: images run as a non-root user)."""
     reasons = []
-    if policy.build.non_root and _is_root(facts.user):
+    if policy.build.non_root and is_root(facts.user):
         shown = f"USER {facts.user}" if facts.user else "no USER instruction"
         reasons.append(f"the image runs as root ({shown}), which the policy forbids: add 'USER 10001' to it")
+    unknown = [each.name for each in facts.materials if not all(each.digest.values())]
+    if unknown:
+        reasons.append(
+            f"the digest of {', '.join(unknown)} is not known: what the image was made of cannot be told"
+        )
     return Verdict("build", tuple(reasons))
 
 
-def _is_root(user: str) -> bool:
+def is_root(user: str) -> bool:
+    """Tell whether an image's USER is root: by name, by number, or because there is none."""
     name = user.partition(":")[0].strip()
     return name in {"", "root"} or re.fullmatch(r"[+-]?0+", name) is not None  # engines read +0 as 0

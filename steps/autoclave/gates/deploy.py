@@ -35,8 +35,9 @@ def judge(released: Released, policy: Policy, now: datetime) -> Verdict:
 
     The ages of records are judged as of the verification, so that an older release can be put back.
     """
-    at = min(now, released.verified) if released.verified else now
-    reasons = list(release.judge(released.evidence, policy, at).reasons)
+    newer = _newer(released)
+    at = min(now, released.verified) if released.verified and not newer else now
+    reasons = [*release.judge(released.evidence, policy, at).reasons, *newer]
     if not released.summary:
         reasons.append("no valid verification record is attached: run 'autoclave sign' first")
     elif released.summary != "PASSED":
@@ -46,6 +47,18 @@ def judge(released: Released, policy: Policy, now: datetime) -> Verdict:
     if is_production(released.environment, policy):
         reasons += _production(released, policy)
     return Verdict("deploy", tuple(reasons))
+
+
+def _newer(released: Released) -> list[str]:
+    """Return which records were made after the verification, so that it does not speak of them."""
+    if released.verified is None:
+        return []
+    finished = released.evidence.finished
+    return [
+        f"the {name} record is newer than the verification: run 'autoclave sign' again"
+        for name in release.REQUIRED
+        if name in finished and finished[name] > released.verified
+    ]
 
 
 def _production(released: Released, policy: Policy) -> list[str]:

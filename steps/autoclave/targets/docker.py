@@ -150,11 +150,13 @@ class DockerTarget:
     def running(self, device: str, environment: str) -> list[Running]:
         """Read back what runs, by image."""
         labels = {DEVICE_LABEL: device, ENVIRONMENT_LABEL: environment, ROLE_LABEL: "service"}
-        found = sorted(self._engine.containers(labels), key=lambda state: state.name)
+        # By name, so that a version in reserve counts only where nothing took its place.
+        by_image: dict[str, ContainerState] = {}
+        for state in sorted(self._engine.containers(labels), key=lambda each: each.name):
+            by_image.setdefault(state.labels.get(IMAGE_LABEL, ""), state)
         return [
             _running(state, self._address(state), healthy=not self._complaint(state))
-            for state in found
-            if state.name == _name(device, environment, state.labels.get(IMAGE_LABEL, ""))
+            for state in by_image.values()
         ]
 
     def _wait_healthy(self, container: str, line: Callable[[str], None]) -> ContainerState:
