@@ -31,9 +31,8 @@ def main() -> None:
     ratios = sorted(row[0] / row[1] for row in rows)
     print(f"autoclave --help  median {ours:5.1f} ms")
     print(f"python -c pass    median {peers:5.1f} ms")
-    print(
-        f"ratio             median {statistics.median(ratios):5.2f}   (min {ratios[0]:.2f}, max {ratios[-1]:.2f})"
-    )
+    low, middle, high = ratios[0], statistics.median(ratios), ratios[-1]
+    print(f"ratio             median {middle:5.2f}   (min {low:.2f}, max {high:.2f})")
 
 
 if __name__ == "__main__":
