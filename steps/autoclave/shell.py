@@ -54,11 +54,15 @@ class Shell:
         paths = [str(Path(folder) / program) for folder in folders if folder]
         return [path for path in dict.fromkeys(paths) if os.access(path, os.X_OK) and Path(path).is_file()]
 
-    def show(self, argv: Sequence[str], *, env: Mapping[str, str] | None = None) -> None:
+    def show(
+        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> None:
         """Print a command as a line that can be pasted into a shell (only with -v)."""
         if self._echo:
             words = [f"{name}={shlex.quote(self.mask(value))}" for name, value in (env or {}).items()]
-            self._echo(" ".join([*words, self._line(argv)]))
+            elsewhere = cwd is not None and cwd.resolve() != Path.cwd()
+            start = f"cd {shlex.quote(str(cwd))} && " if elsewhere else ""
+            self._echo(start + " ".join([*words, self._line(argv)]))
 
     def run(
         self,
@@ -70,13 +74,15 @@ class Shell:
         timeout: float | None = None,
         ok: Container[int] = (0,),
         out: Path | None = None,
+        shown: Sequence[str] = (),
     ) -> Completed:
         """Run a command to its end and return what it printed.
 
-        `env` is added to the environment. `out` sends standard output to a file. Raises ToolError
+        `env` is added to the environment. `out` sends standard output to a file. `shown` is the line to
+        paste instead, where the command leans on files that are gone when it has ended. Raises ToolError
         when the program is missing, its exit code is not in `ok`, or `timeout` (seconds) passes.
         """
-        self.show(argv, env=env)
+        self.show(shown or argv, env=env, cwd=None if shown else cwd)
         with _sink(out) as sink:
             process = self._start(argv, cwd=cwd, env=env, stdin=stdin is not None, stdout=sink)
             try:
@@ -107,9 +113,10 @@ class Shell:
         *,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
+        shown: Sequence[str] = (),
     ) -> int:
         """Run a command, hand over each line of both its streams as it comes, return its exit code."""
-        self.show(argv, env=env)
+        self.show(shown or argv, env=env, cwd=cwd)
         process = self._start(argv, cwd=cwd, env=env, stderr=subprocess.STDOUT)
         try:
             for raw in process.stdout:

@@ -249,3 +249,19 @@ def test_an_earlier_run_s_verdicts_do_not_stand_for_a_later_one_s(device: Callab
     assert "<failure" not in file.read_text("utf-8")
     assert repository.run("run", DOCKER_HOST="unix:///nonexistent.sock").code == 30
     assert "the run did not finish" in file.read_text("utf-8")
+
+
+def test_the_lines_of_v_can_be_pasted(device: Callable[..., Repository], tmp_path: Path) -> None:
+    repository = device(KNOWN_BAD / "control", "t-paste")
+    said = repository.run("build", "-v").err + repository.run("scan", "-v").err
+    lines = [line.split(" + ", 1)[1] for line in said.splitlines() if " + " in line]
+    assert any(" build " in line for line in lines)
+    assert any(" image --input " in line for line in lines)
+    assert any(" convert --format sarif " in line for line in lines)
+    for line in lines:
+        if line.startswith(("docker save", "docker load")):
+            continue  # what the SDK does, in words of the command line: they print an archive
+        done = subprocess.run(
+            line, shell=True, cwd=repository.folder, capture_output=True, text=True, check=False
+        )
+        assert done.returncode in {0, 5}, f"{line}\n{done.stderr}"

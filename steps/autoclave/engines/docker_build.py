@@ -56,9 +56,11 @@ def _builder(shell: Shell, program: str) -> str:
     return "buildkit" if version and 18 < int(version[1]) < 23 else "classic"
 
 
-def command(client: Client, request: BuildRequest, *, id_file: str = "IDFILE") -> list[str]:
+def command(client: Client, request: BuildRequest, *, id_file: str = "") -> list[str]:
     """Return the build command. Secret values are never in it: BuildKit reads them from the environment."""
-    argv = [client.program, "build", "--file", str(request.dockerfile), "--iidfile", id_file]
+    argv = [client.program, "build", "--file", str(request.dockerfile)]
+    if id_file:
+        argv += ["--iidfile", id_file]
     if client.builder == "buildkit":
         argv += ["--progress", "plain"]
         if request.source_date_epoch is not None:
@@ -88,7 +90,9 @@ def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[s
     with tempfile.TemporaryDirectory(prefix="autoclave-build-") as folder:
         id_file = Path(folder) / "id"
         argv = command(client, request, id_file=str(id_file))
-        code = shell.stream(argv, heard, cwd=request.folder, env=client.environment)
+        code = shell.stream(
+            argv, heard, cwd=request.folder, env=client.environment, shown=command(client, request)
+        )
         if code != 0 or not id_file.exists():
             raise BuildFailed(
                 f"the build of {request.dockerfile} failed (exit code {code})",

@@ -95,37 +95,45 @@ class Trivy:
         link.unlink(missing_ok=True)
         link.symlink_to(layout.absolute(), target_is_directory=True)
         report.unlink(missing_ok=True)
-        done = self._run(
-            shell, "image", "--input", f"{_IMAGE}@{digest}", "--format", "json", "--output", report.name,
+        rest = (
+            "--format", "json", "--output", report.name,
             "--exit-code", str(_FOUND), "--timeout", f"{_LONGEST:.0f}s", *_WHAT, *_OFFLINE,
             # The cache on disk is locked by one scan at a time; in memory, scans run side by side.
             "--cache-backend", "memory", "--no-progress",
             "--ignorefile", os.devnull, "--secret-config", "no-such-file.yaml",
-            cwd=workdir, ok=(0, _FOUND),
         )  # fmt: skip
-        return done.code
+        ours, pasted = (
+            ("image", "--input", f"{name}@{digest}", *rest) for name in (_IMAGE, layout.absolute())
+        )
+        return self._run(shell, *ours, cwd=workdir, ok=(0, _FOUND), shown=pasted).code
 
     def _convert(self, shell: Shell, report: Path, out: Path, form: str, *more: str) -> Path:
         out.unlink(missing_ok=True)
-        self._run(
-            shell, "convert", "--format", form, "--output", str(out.absolute()), *more,
-            "--ignorefile", os.devnull, str(report.absolute()), cwd=out.parent,
-        )  # fmt: skip
+        start, rest = ("convert", "--format", form, "--output"), (*more, "--ignorefile", os.devnull)
+        ours = (*start, str(out.absolute()), *rest, str(report.absolute()))
+        self._run(shell, *ours, cwd=out.parent, shown=(*start, out.name, *rest, report.name))
         if not out.is_file() or not out.stat().st_size:
             raise ScannerError(f"Trivy derived no {form} file", next="scan again")
         return out
 
     def _run(
-        self, shell: Shell, command: str, *args: str, cwd: Path | None = None, ok: tuple[int, ...] = (0,)
+        self,
+        shell: Shell,
+        *args: str,
+        cwd: Path | None = None,
+        ok: tuple[int, ...] = (0,),
+        shown: tuple[str, ...] = (),
     ) -> Completed:
         if shell.which(self._program) is None:
             raise ScannerError(
                 "Trivy is missing", why=f"there is no program {self._program}", next=_install()
             )
         # Settings files and variables of whoever starts us (or of a device repository) could hide findings.
-        argv = [self._program, command, *args, "--cache-dir", str(self._cache), "--config", os.devnull]
+        common = ("--cache-dir", str(self._cache), "--config", os.devnull)
+        argv, line = ([self._program, *words, *common] for words in (args, shown or args))
+        env = _without_foreign_settings()
         try:
-            return shell.run(argv, cwd=cwd, env=_without_foreign_settings(), timeout=_LONGEST + 60, ok=ok)
+            return shell.run(argv, cwd=cwd, env=env, timeout=_LONGEST + 60, ok=ok, shown=line)
         except ToolError as error:
             raise ScannerError(
                 f"Trivy failed: {error.what}",
