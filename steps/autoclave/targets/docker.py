@@ -29,7 +29,7 @@ from autoclave.targets.base import Service, Unhealthy
 
 _PAUSE = 0.1  # seconds between two looks
 _PROBE = 2.0  # seconds until a probe must have answered
-_TRIES = 3  # to take a lock whose holder lets go, or is found dead, meanwhile
+_TRIES = 50  # to take a lock that is being let go: while it is removed, its name is neither free nor found
 _TAIL = 12  # lines of a container's output that explain why it is unhealthy
 
 # What a deployed container says about how its health is seen, for the day it is put back.
@@ -74,6 +74,7 @@ class DockerTarget:
                     why=f"its lock is held by {held.labels.get(OWNER_LABEL, 'unknown')} (host:process)",
                     next=f"wait for it; if it is gone for good: docker rm {spec.name}",
                 )
+            time.sleep(_PAUSE)
         raise refused
 
     def recover(self, image: str, device: str, environment: str) -> Running | None:
