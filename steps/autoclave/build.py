@@ -122,7 +122,7 @@ def _build(image: Image, opts: Options, ctx: Context) -> Built:
 
 def _held(image: Image, planned: StepPlan, ctx: Context) -> Built | None:
     """Return the image built last when its verified record says it was made from exactly this plan."""
-    if image.name not in ctx.store.tags():
+    if ctx.store.named(image.name) is None:
         return None
     descriptor = ctx.subject(image)
     record = ctx.record(descriptor, PROVENANCE, planned)

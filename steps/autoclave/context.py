@@ -147,7 +147,7 @@ class Context:
         """Return the image to work on: by digest, else the one built last. Raises StoreError."""
         if digest:
             return self.store.image(digest)
-        listed = self.store.tags().get(image.name)
+        listed = self.store.named(image.name)
         if listed is None:
             raise StoreError(f"image '{image.name}' has not been built", next="run 'autoclave build' first")
         return self.store.image(listed.digest)

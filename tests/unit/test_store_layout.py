@@ -45,13 +45,15 @@ def attach(
 ) -> Descriptor:
     layer = store.write([content], media_type=ENVELOPE)
     annotations = {CREATED: created} if created else {}
-    return store.attach(
+    made = store.attach(
         image,
         artifact_type=more.get("artifact_type", RECORD),
         layers=[layer],
         annotations=annotations,
-        name=more.get("name", ""),
     )
+    if "name" in more:
+        store.tag(more["name"], made)
+    return made
 
 
 def entries(store: LayoutStore) -> list[dict[str, object]]:

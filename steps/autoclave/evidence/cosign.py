@@ -123,7 +123,7 @@ def _is_signature(store: Store, layer: Descriptor, image_digest: str, key: Trust
 
 
 def _layers(store: Store, name: str) -> list[Descriptor]:
-    listed = store.tags().get(name)
+    listed = store.named(name)
     if listed is None:
         return []
     return list(parse_manifest(store.read(listed.digest), listed.digest).layers)

@@ -12,7 +12,7 @@ SMALL = 64 * 1024 * 1024
 
 
 class Store(Protocol):
-    """Content-addressed, verified on read; the OCI layout on disk today, an OCI registry later."""
+    """Content-addressed, verified on read: an OCI layout on disk, or a repository of an OCI registry."""
 
     def write(self, chunks: Iterable[bytes], *, media_type: str, expect: str = "") -> Descriptor:
         """Add a blob; with `expect`, refuse content of another digest. Atomic, idempotent."""
@@ -29,8 +29,8 @@ class Store(Protocol):
     def tag(self, name: str, descriptor: Descriptor) -> None:
         """Give a manifest a name, replacing what had it. The descriptor's annotations are kept with it."""
 
-    def tags(self) -> dict[str, Descriptor]:
-        """Return every named manifest."""
+    def named(self, name: str) -> Descriptor | None:
+        """Return the manifest that has a name, or None."""
 
     def attach(
         self,
@@ -39,7 +39,6 @@ class Store(Protocol):
         artifact_type: str,
         layers: Sequence[Descriptor],
         annotations: dict[str, str],
-        name: str = "",
     ) -> Descriptor:
         """Write an artifact manifest that refers to `subject` (OCI 1.1 referrer) and list it."""
 
@@ -50,4 +49,4 @@ class Store(Protocol):
         """Return the descriptor of a listed image manifest. Raise StoreError when it is not there."""
 
     def location(self, digest: str) -> str:
-        """Return where a scanner finds the image: `DIR@sha256:…` for a layout."""
+        """Return where a scanner finds the image on this machine, all of it verified: `DIR@sha256:…`."""

@@ -78,6 +78,10 @@ class LayoutStore:
         """Return every named manifest, in the order of the index."""
         return {entry.name: entry.descriptor for entry in self._index().entries if entry.name}
 
+    def named(self, name: str) -> Descriptor | None:
+        """Return the manifest that has a name, or None."""
+        return self.tags().get(name)
+
     def attach(
         self,
         subject: Descriptor,
@@ -85,7 +89,6 @@ class LayoutStore:
         artifact_type: str,
         layers: Sequence[Descriptor],
         annotations: dict[str, str],
-        name: str = "",
     ) -> Descriptor:
         """Write an artifact manifest that refers to `subject` (OCI 1.1 referrer) and list it.
 
@@ -114,9 +117,7 @@ class LayoutStore:
             annotations=annotations,
             artifact_type=artifact_type,
         )
-        self._update(
-            lambda index: indexes.named(index, name, artifact) if name else indexes.listed(index, artifact)
-        )
+        self._update(lambda index: indexes.listed(index, artifact))
         return artifact
 
     def referrers(self, digest: str, *, artifact_type: str = "") -> list[Descriptor]:
