@@ -42,6 +42,9 @@ class Store(Protocol):
     ) -> Descriptor:
         """Write an artifact manifest that refers to `subject` (OCI 1.1 referrer) and list it."""
 
+    def adopt(self, raw: bytes) -> Descriptor:
+        """List an artifact as another store gave it, byte for byte; its content is here already."""
+
     def referrers(self, digest: str, *, artifact_type: str = "") -> list[Descriptor]:
         """List the artifacts attached to an image, oldest first, each manifest verified."""
 

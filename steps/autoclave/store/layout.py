@@ -27,6 +27,7 @@ from autoclave.store.oci import (
     Descriptor,
     Manifest,
     checked,
+    digest_of,
     encode,
     parse_manifest,
 )
@@ -95,27 +96,41 @@ class LayoutStore:
         The same attachment twice is one entry. Raises StoreError when the subject or a layer is not there.
         """
         self._check(subject)
-        for layer in layers:
-            self._require(layer)
         self._blobs.write([EMPTY_BLOB], expect=EMPTY_CONFIG.digest)
-        raw = encode(
-            Manifest(
-                schema_version=2,
-                media_type=MANIFEST,
-                artifact_type=artifact_type,
-                config=EMPTY_CONFIG,
-                layers=list(layers),
-                subject=Descriptor(media_type=subject.media_type, digest=subject.digest, size=subject.size),
-                annotations=annotations,
+        return self.adopt(
+            encode(
+                Manifest(
+                    schema_version=2,
+                    media_type=MANIFEST,
+                    artifact_type=artifact_type,
+                    config=EMPTY_CONFIG,
+                    layers=list(layers),
+                    subject=Descriptor(
+                        media_type=subject.media_type, digest=subject.digest, size=subject.size
+                    ),
+                    annotations=annotations,
+                )
             )
         )
-        digest, size = self._blobs.write([raw])
+
+    def adopt(self, raw: bytes) -> Descriptor:
+        """List an artifact as another store gave it, byte for byte; its content is here already.
+
+        The same one twice is one entry. Raises StoreError when it has no subject, or content is missing.
+        """
+        digest = digest_of(raw)
+        manifest = parse_manifest(raw, digest)
+        if manifest.subject is None:
+            raise StoreError(f"{digest} is not attached to anything", why="its manifest has no subject")
+        for blob in (manifest.config, *manifest.layers):
+            self._require(blob)
+        self._blobs.write([raw], expect=digest)
         artifact = Descriptor(
             media_type=MANIFEST,
             digest=digest,
-            size=size,
-            annotations=annotations,
-            artifact_type=artifact_type,
+            size=len(raw),
+            annotations=manifest.annotations,
+            artifact_type=manifest.artifact_type or manifest.config.media_type,
         )
         self._update(lambda index: indexes.listed(index, artifact))
         return artifact
