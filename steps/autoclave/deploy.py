@@ -95,7 +95,9 @@ def _judge(images: list[_Release], environment: Environment, ctx: Context) -> Ve
     """Return one verdict for the whole device: it is deployed whole or not at all."""
     reasons: list[str] = []
     for each in images:
-        judged = gate.judge(released(each.descriptor, ctx, environment.name), ctx.policy, ctx.now())
+        judged = gate.judge(
+            released(each.descriptor, each.image, ctx, environment.name), ctx.policy, ctx.now()
+        )
         prefix = f"{each.image.name}: " if len(images) > 1 else ""
         reasons += [f"{prefix}{reason}" for reason in judged.reasons]
     return Verdict(STEP, tuple(reasons))

@@ -61,7 +61,7 @@ def plan(image: Image, ctx: Context) -> StepPlan:
 
 def _judge(image: Image, digest: str, ctx: Context) -> _Judged:
     descriptor = ctx.subject(image, digest)
-    verified = evidence_of(descriptor, ctx)
+    verified = evidence_of(descriptor, image, ctx)
     return _Judged(image, descriptor, verified, gate.judge(verified.evidence, ctx.policy, ctx.now()))
 
 
@@ -74,7 +74,7 @@ def _conclude(judged: _Judged, signer: Signer, ctx: Context, *, withheld: bool) 
         digest = judged.descriptor.digest
         reference = f"{ctx.device.device.name}/{judged.image.name}"
         cosign.sign_image(ctx.store, digest, reference, signer)
-        cosign.list_attestations(ctx.store, digest, evidence_of(judged.descriptor, ctx).records)
+        cosign.list_attestations(ctx.store, digest, evidence_of(judged.descriptor, judged.image, ctx).records)
     elif judged.verdict.passed:
         ctx.screen.note(STEP, f"{judged.image.name} passes, but is not signed: the device is released whole")
     seconds = (ctx.now() - started).total_seconds()

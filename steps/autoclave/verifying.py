@@ -8,10 +8,11 @@ from typing import TypeVar
 from msgspec import Struct
 
 from autoclave.context import Context
+from autoclave.device import Image
 from autoclave.errors import RecordError
 from autoclave.evidence import cosign, predicates, records
 from autoclave.evidence.records import Record, Rejected
-from autoclave.evidence.statement import PROVENANCE, TEST_RESULT, VERIFICATION, VULNS
+from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS, info
 from autoclave.facts import BuildFacts, ScanFacts, TestRun
 from autoclave.gates.deploy import Released, is_production
 from autoclave.gates.release import Evidence
@@ -28,8 +29,10 @@ class Verified(Struct, frozen=True, kw_only=True):
     records: tuple[Record, ...]
 
 
-def evidence_of(descriptor: Descriptor, ctx: Context, *, environment: str = "") -> Verified:
-    """Verify every record attached to an image and return what they say.
+def evidence_of(descriptor: Descriptor, image: Image, ctx: Context, *, environment: str = "") -> Verified:
+    """Verify every record attached to an image digest and return what they say of this image of this device.
+
+    Records that call the digest another image, or of another device, count for nothing here.
 
     For an environment, only keys count that may sign for it, and production takes no development
     key. A record that does not verify is evidence of tampering: it stays in `rejected`.
@@ -38,6 +41,7 @@ def evidence_of(descriptor: Descriptor, ctx: Context, *, environment: str = "") 
     good, bad = records.read_all(
         ctx.store, descriptor.digest, ctx.trust, environment=environment, production=production
     )
+    good = [each for each in good if _is_of(each, image, ctx)]
     build = _facts(good, bad, PROVENANCE, BuildFacts)
     unit_test = _facts(good, bad, TEST_RESULT, TestRun)
     scan = _facts(good, bad, VULNS, ScanFacts)
@@ -52,9 +56,9 @@ def evidence_of(descriptor: Descriptor, ctx: Context, *, environment: str = "") 
     return Verified(evidence=evidence, records=tuple(good))
 
 
-def released(descriptor: Descriptor, ctx: Context, environment: str) -> Released:
+def released(descriptor: Descriptor, image: Image, ctx: Context, environment: str) -> Released:
     """Return what deploy must judge for one image and one environment."""
-    verified = evidence_of(descriptor, ctx, environment=environment)
+    verified = evidence_of(descriptor, image, ctx, environment=environment)
     summary = records.latest(verified.records, VERIFICATION)
     production = is_production(environment, ctx.policy)
     try:
@@ -73,6 +77,14 @@ def released(descriptor: Descriptor, ctx: Context, environment: str) -> Released
         signature=signature,
         environment=environment,
     )
+
+
+def _is_of(record: Record, image: Image, ctx: Context) -> bool:
+    """Tell whether a record is about this image of this device; an SBOM tells the digest alone."""
+    if record.statement.predicate_type == SBOM:
+        return True
+    made = info(record.statement)
+    return (made.device, made.image) == (ctx.device.device.name, image.name)
 
 
 def _facts(good: Sequence[Record], bad: list[Rejected], predicate_type: str, kind: type[F]) -> F | None:

@@ -87,3 +87,10 @@ def test_a_deleted_scan_record(here: Repository, rows: list[Row]) -> None:
     index["manifests"].remove(tampering.record(index, tampering.VULNS))
     tampering.save(here.store, index)
     refused(here, rows, "scan record deleted before sign", "no valid vulns record")
+
+
+def test_the_image_of_another_device(here: Repository, rows: list[Row]) -> None:
+    here.edit("autoclave.toml", f'name = "{here.name}"', 'name = "t-other-device"')
+    here.commit()
+    says = "no valid provenance record is attached"
+    refused(here, rows, "records call it an image of another device", says)

@@ -67,7 +67,11 @@ def _reasons(running: Running, environment: Environment, ctx: Context) -> list[s
     try:
         descriptor = ctx.store.image(running.digest)
         made = identity(ctx.store, running.digest)
-        verdict = gate.judge(released(descriptor, ctx, environment.name), ctx.policy, ctx.now())
+        verdict = gate.judge(
+            released(descriptor, ctx.device.named(running.image), ctx, environment.name),
+            ctx.policy,
+            ctx.now(),
+        )
     except AutoclaveError as error:
         return [f"{error.what}: {error.why}" if error.why else error.what]
     if running.container not in {made.config, running.digest}:
