@@ -18,6 +18,7 @@ from autoclave.device import Device, Image
 from autoclave.engines.base import DEVICE_LABEL, OWNER_LABEL, RUN_LABEL, Engine
 from autoclave.errors import (
     BuildGateClosed,
+    ConfigError,
     DeployGateClosed,
     GateClosed,
     ReleaseGateClosed,
@@ -39,7 +40,7 @@ from autoclave.plan import StepPlan
 from autoclave.screen import Screen
 from autoclave.shell import Shell
 from autoclave.signers import Signer, development, opened
-from autoclave.store.base import Store
+from autoclave.store.base import Store, is_address
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
 
@@ -52,10 +53,29 @@ _CLOSED: dict[str, type[GateClosed]] = {
 }
 
 
+def _refuse_other_template(version: str) -> None:
+    if version and version != __version__:
+        raise ConfigError(
+            f"the template is of version {version}, but this is Autoclave {__version__}",
+            why="steps of one version must not be driven by a template of another",
+            next="include the template at the tag of the version that the job image holds",
+        )
+
+
+def _development_keys(folder: Path) -> list[TrustedKey]:
+    """Return the development keys whose public halves lie in a folder."""
+    return [
+        TrustedKey(name=name, key=trust.public_key(path), may=may, development=True)
+        for name, may in development.ROLES.items()
+        if (path := folder / f"{name}.pub").is_file()
+    ]
+
+
 class Context:
     """One command's surroundings; what is slow to open is opened when it is first used."""
 
     def __init__(self, options: Common, screen: Screen) -> None:
+        _refuse_other_template(options.template)
         self.options = options
         self.screen = screen
         self.folder = Path(options.folder).resolve()
@@ -65,6 +85,7 @@ class Context:
         self.shell = Shell(echo=screen.command if options.verbose else None, mask=Mask(self._secrets()))
         self.run_id = uuid.uuid4().hex
         self.cancelled = threading.Event()
+        self.handed_keys: list[Path] = []
         self._opening = threading.Lock()
 
     def _secrets(self) -> list[str]:
@@ -81,6 +102,12 @@ class Context:
     def store(self) -> Store:
         """The store."""
         chosen = self.options.store
+        if is_address(chosen):
+            from autoclave.store.registry import RegistryStore
+            from autoclave.store.registry_auth import credentials_of
+
+            cache = LayoutStore(self.state_folder / "registry")
+            return RegistryStore(chosen, cache, lambda host: credentials_of(host, self.shell))
         return LayoutStore(Path(chosen) if chosen else self.state_folder / "store")
 
     @property
@@ -100,27 +127,17 @@ class Context:
 
     @cached_property
     def trust(self) -> Trust:
-        """Which keys may sign what: the organisation's file, else this user's development keys."""
+        """Which keys may sign what: the organisation's file, else development keys.
+
+        Those are this user's, and the ones that earlier jobs of the same pipeline handed on.
+        """
         if self.options.trust:
             return trust.load(Path(self.options.trust))
-        steps, release = (development.ensure(name)[1] for name in (development.STEPS, development.RELEASE))
-        return Trust(
-            (
-                TrustedKey(
-                    name=development.STEPS,
-                    key=trust.public_key(steps),
-                    may=("build", "unit-test", "scan", "deploy"),
-                    development=True,
-                ),
-                TrustedKey(
-                    name=development.RELEASE,
-                    key=trust.public_key(release),
-                    may=("release",),
-                    development=True,
-                ),
-            ),
-            f"the development keys in {development.folder()}",
-        )
+        for name in development.ROLES:
+            development.ensure(name)
+        folders = [development.folder(), *self.handed_keys]
+        keys = {each.key.keyid: each for folder in folders for each in _development_keys(folder)}
+        return Trust(tuple(keys.values()), "the development keys in " + ", ".join(map(str, folders)))
 
     @cached_property
     def signer(self) -> Signer:

@@ -10,6 +10,8 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
+from autoclave.errors import UsageError
+
 
 def option(description: str, *, short: str = "", argument: bool = False) -> Meta:
     """Describe an option; `argument` makes it positional."""
@@ -20,9 +22,12 @@ class Common(Struct, frozen=True, kw_only=True):
     """Options that every command takes."""
 
     folder: Annotated[str, option("the device repository: the folder with autoclave.toml", short="-C")] = "."
-    store: Annotated[str, option("the store, if not .autoclave/store in the device repository")] = ""
+    store: Annotated[
+        str, option("the store: a folder, or oci://HOST/REPOSITORY; none: .autoclave/store in the device")
+    ] = ""
     policy: Annotated[str, option("the organisation's policy file, which may only tighten")] = ""
     trust: Annotated[str, option("the organisation's trust file: which key may sign what")] = ""
+    template: Annotated[str, option("version of the host's template: another than this one is refused")] = ""
     docker: Annotated[str, option("the docker command for building, if not the best one on PATH")] = ""
     verbose: Annotated[bool, option("print every external command as a line to paste", short="-v")] = False
     dry_run: Annotated[bool, option("print what would run, and run nothing")] = False
@@ -43,12 +48,30 @@ class OnImages(Signing, frozen=True):
     """Options of the steps that work on images."""
 
     image: Annotated[tuple[str, ...], option("only this image of the device (may be repeated)")] = ()
-    digest: Annotated[str, option("this image digest, if not the one built last")] = ""
+    digest: Annotated[
+        str, option("this digest, if not the one built last (of several images: NAME=DIGEST,NAME=DIGEST)")
+    ] = ""
+    take_from: Annotated[
+        tuple[str, ...], option("first take in what another job handed on in this folder (repeatable)")
+    ] = ()
+    hand_on: Annotated[str, option("leave image, records and digests for the next job in this folder")] = ""
     again: Annotated[bool, option("run even if a record for the same inputs holds")] = False
 
     def digest_of(self, image: str) -> str:
-        """Return the digest to use for an image: the given one when it stands for this image, else none."""
-        return self.digest if not self.image or image in self.image else ""
+        """Return the digest to use for an image: the given one when it stands for this image, else none.
+
+        Raises UsageError when digests are given by name, and this name is not among them.
+        """
+        if "=" not in self.digest:
+            return self.digest if not self.image or image in self.image else ""
+        digests = dict(pair.partition("=")[::2] for pair in self.digest.split(","))
+        if image not in digests:
+            raise UsageError(
+                f"--digest names no digest of image '{image}'",
+                why=f"it has {', '.join(sorted(digests))}; the image built last may be another pipeline's",
+                next="give the digests as the build step printed them",
+            )
+        return digests[image]
 
 
 class Field(Struct, frozen=True, kw_only=True):

@@ -82,7 +82,7 @@ def plan(image: Image, ctx: Context, versions: Versions) -> StepPlan:
 
 
 def _scan(image: Image, opts: Options, ctx: Context) -> Descriptor:
-    descriptor = ctx.subject(image, opts.digest)
+    descriptor = ctx.subject(image, opts.digest_of(image.name))
     scanner = scanner_of(opts)
     planned = plan(image, ctx, scanner.version(ctx.shell))
     if not opts.again and _held(descriptor, planned, ctx):

@@ -6,6 +6,7 @@ can be taken by a script. With JSON everything goes to standard output, one obje
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Mapping
@@ -49,9 +50,13 @@ class Screen(Protocol):
 
 
 def chosen(*, as_json: bool) -> Screen:
-    """Return the screen that fits: JSON when asked for, a live one on a terminal, else plain lines."""
+    """Return the screen that fits: JSON when asked for, GitLab's log, a live terminal, else plain lines."""
     if as_json:
         return JsonScreen()
+    if os.environ.get("GITLAB_CI") == "true":
+        from autoclave.screen_gitlab import GitLabScreen
+
+        return GitLabScreen()
     if sys.stderr.isatty():
         from autoclave.screen_live import LiveScreen
 

@@ -69,7 +69,7 @@ def plan(image: Image, ctx: Context) -> StepPlan:
 
 def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
     tests = _tests_of(image, ctx)
-    descriptor = ctx.subject(image, opts.digest)
+    descriptor = ctx.subject(image, opts.digest_of(image.name))
     planned = plan(image, ctx)
     looking = opts.shell or opts.keep
     if not opts.again and not looking and _held(descriptor, planned, ctx):

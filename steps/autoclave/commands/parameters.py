@@ -56,10 +56,13 @@ def _option(field: Field) -> click.Option:
 
 
 def _argument(field: Field) -> click.Argument:
+    # A default of None would count as given: a required argument must have none at all.
+    default = {} if field.required else {"default": field.default}
     return click.Argument(
         [field.name],
         type=field.kind,
         required=field.required,
-        default=None if field.required else field.default,
+        envvar=field.variable,
         metavar=field.name.upper() if field.required else f"[{field.name.upper()}]",
+        **default,
     )

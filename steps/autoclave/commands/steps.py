@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from autoclave import build, deploy, scan, sign, unit_test
+from autoclave import build, deploy, handing, scan, sign, unit_test
 from autoclave.commands.parameters import around
 from autoclave.context import Context
 from autoclave.device import Image
-from autoclave.errors import UsageError
+from autoclave.errors import GateClosed, UsageError
 from autoclave.options import OnImages
 from autoclave.plan import StepPlan
 
@@ -33,15 +33,24 @@ def command(name: str, text: str) -> click.Command:
             for image in ctx.images(options.image):
                 _print(_plan(name, image, options, ctx), ctx)
             return
-        module.run(options, ctx)
+        handing.take_in(options, ctx)
+        try:
+            module.run(options, ctx)
+        except GateClosed:
+            # The next job, and the release record, need the proof of why.
+            handing.hand_on(name, options, ctx)
+            raise
+        handing.hand_on(name, options, ctx)
         _tell(options, ctx)
 
     return around(name, text, module.Options, call)
 
 
 def _check(options: OnImages, ctx: Context) -> None:
-    if options.digest and len(ctx.images(options.image)) != 1:
-        raise UsageError("--digest stands for one image", next="name it with --image as well")
+    if options.digest and "=" not in options.digest and len(ctx.images(options.image)) != 1:
+        raise UsageError(
+            "--digest stands for one image", next="name it with --image, or give NAME=DIGEST,NAME=DIGEST"
+        )
 
 
 def _plan(name: str, image: Image, options: Any, ctx: Context) -> StepPlan:
@@ -62,5 +71,5 @@ def _print(planned: StepPlan, ctx: Context) -> None:
 def _tell(options: OnImages, ctx: Context) -> None:
     """Print the digests that the next step needs."""
     for image in ctx.images(options.image):
-        digest = ctx.subject(image, options.digest).digest
+        digest = ctx.subject(image, options.digest_of(image.name)).digest
         ctx.screen.result(f"{image.name} {digest}", {"image": image.name, "digest": digest})

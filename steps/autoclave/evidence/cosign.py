@@ -33,6 +33,7 @@ from autoclave.store.oci import (
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE = "dev.cosignproject.cosign/signature"
 PAYLOAD_TYPE = "cosign container image signature"
+SUFFIXES = ("sig", "att")
 
 
 class _Identity(Struct, rename={"reference": "docker-reference"}):
@@ -72,7 +73,7 @@ def sign_image(store: Store, image_digest: str, reference: str, signer: Signer) 
         size=layer.size,
         annotations={SIGNATURE: signature},
     )
-    return _list(store, tag(image_digest, "sig"), [*_layers(store, tag(image_digest, "sig")), signed])
+    return add(store, image_digest, "sig", [signed])
 
 
 def list_attestations(store: Store, image_digest: str, records: Sequence[Record]) -> Descriptor:
@@ -88,6 +89,16 @@ def list_attestations(store: Store, image_digest: str, records: Sequence[Record]
         for record in records
     ]
     return _list(store, tag(image_digest, "att"), layers)
+
+
+def listed(store: Store, image_digest: str, suffix: str) -> list[Descriptor]:
+    """Return what is listed as an image's signatures (`sig`) or attestations (`att`), unverified."""
+    return _layers(store, tag(image_digest, suffix))
+
+
+def add(store: Store, image_digest: str, suffix: str, layers: Sequence[Descriptor]) -> Descriptor:
+    """List signatures or attestations beside those that are there already."""
+    return _list(store, tag(image_digest, suffix), [*listed(store, image_digest, suffix), *layers])
 
 
 def signed_by(store: Store, image_digest: str, keys: Sequence[TrustedKey]) -> list[TrustedKey]:

@@ -13,6 +13,8 @@ from autoclave.signers import opened
 
 STEPS = "development-steps"
 RELEASE = "development-release"
+ROLES = {STEPS: ("build", "unit-test", "scan", "deploy"), RELEASE: ("release",)}
+"""What each development key may sign."""
 
 _NOTE = b"Autoclave development key: made on first use, never trusted in production.\n"
 

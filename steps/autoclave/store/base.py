@@ -11,6 +11,11 @@ SMALL = 64 * 1024 * 1024
 """Most bytes that `read` returns at once; larger content is streamed with `chunks`."""
 
 
+def is_address(store: str) -> bool:
+    """Tell whether a store is named by a registry's address and not by a folder."""
+    return store.startswith(("oci://", "oci+http://"))
+
+
 class Store(Protocol):
     """Content-addressed, verified on read: an OCI layout on disk, or a repository of an OCI registry."""
 
