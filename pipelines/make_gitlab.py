@@ -32,7 +32,7 @@ _PATTERNS = {
     "folder": r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$",
     "store": r"^(oci(\+http)?://[A-Za-z0-9$._:/-]+)?$",
     "merge-request-store": r"^(oci(\+http)?://[A-Za-z0-9$._:/-]+)?$",
-    "environment": r"^([a-z0-9]+(-[a-z0-9]+)*)?$",
+    "environment": r"^[a-z0-9]+(-[a-z0-9]+)*$",
     "stage": r"^[A-Za-z0-9._-]+( [A-Za-z0-9._-]+)*$",
     "job-image": r"^[A-Za-z0-9$._:/@-]+$",
     "artifacts-expire": r"^[a-z0-9 ]+$",
@@ -89,7 +89,7 @@ HOST = (
     Input(
         "engine",
         "string",
-        "socket: the runner mounts the engine's; dind: a Docker-in-Docker service; remote: DOCKER_HOST of the project",
+        "socket: mounted by the runner; dind: Docker-in-Docker; remote: the DOCKER_HOST of the project",
         "socket",
         ("socket", "dind", "remote"),
     ),
@@ -203,15 +203,22 @@ STEPS = (
         "sign",
         "  needs: [autoclave-build, autoclave-unit-test, autoclave-scan]\n"
         + _RELEASE_RULES
+        # Variables scoped to this environment, the release key first, reach no other job.
+        + "  environment:\n    name: $[[ inputs.release-environment ]]\n    action: access\n"
         + "  interruptible: true\n"
         + _RETRY
         + _artifacts("sign"),
         takes=("build", "unit-test", "scan"),
+        more=(
+            Input(
+                "release-environment", "string", "environment that the release key is scoped to", "release"
+            ),
+        ),
     ),
 )
 _DEPLOY_RULES = f"""\
   rules:
-    - if: '$AUTOCLAVE_ROLLBACK_TO || "$[[ inputs.environment ]]" == ""'
+    - if: '$AUTOCLAVE_ROLLBACK_TO || "$[[ inputs.environment ]]" == "none"'
       when: never
     - if: {_RELEASE}
       when: $[[ inputs.when ]]
@@ -249,10 +256,10 @@ DEPLOY = Step(
     job="autoclave-deploy-$[[ inputs.environment ]]",
 )
 _FLOW = (
-    Input("staging", "string", "environment that every release goes to by itself; empty: none", "staging"),
-    Input("production", "string", "environment that a person releases to; empty: none", ""),
+    Input("staging", "string", "environment that every release goes to by itself, or none", "staging"),
+    Input("production", "string", "environment that a person releases to, or none", "none"),
 )
-_PATTERNS |= {name: _PATTERNS["environment"] for name in ("staging", "production")}
+_PATTERNS |= dict.fromkeys(("staging", "production", "release-environment"), _PATTERNS["environment"])
 
 
 def inputs_of(step: Step) -> list[Input]:
@@ -374,9 +381,10 @@ def _handed(step: Step) -> dict[str, str]:
 
 def _head(what: str) -> str:
     return (
-        f"# {what}, for Autoclave {__version__}. Written by pipelines/make_gitlab.py from the steps' options.\n"
-        "# Values reach the steps as variables, never as text of a script. A variable of the group or project\n"
-        "# with the same AUTOCLAVE_* name wins over an input: that is where an organisation pins policy and trust.\n"
+        f"# {what}, for Autoclave {__version__}.\n"
+        "# Written by pipelines/make_gitlab.py from the steps' options.\n"
+        "# Values reach the steps as variables, never as text of a script. A variable of the group with the\n"
+        "# same AUTOCLAVE_* name wins over an input: there an organisation pins policy and trust.\n"
     )
 
 
