@@ -29,7 +29,7 @@ _NOT_INPUTS = {
 _EXPANDED = {"store"}
 _TEXT = r"^[^\x00-\x1f\x7f]*$"
 _PATTERNS = {
-    "folder": r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$",
+    "folder": r"^(\.|[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)$",
     "store": r"^(oci(\+http)?://[A-Za-z0-9$._:/-]+)?$",
     "merge-request-store": r"^(oci(\+http)?://[A-Za-z0-9$._:/-]+)?$",
     "environment": r"^[a-z0-9]+(-[a-z0-9]+)*$",

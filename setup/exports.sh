@@ -18,6 +18,8 @@ printf 'case ":$PATH:" in *:%s:*) ;; *) export PATH=%s:"$PATH" ;; esac\n' "$(quo
 export_if_there AUTOCLAVE_TRIVY "$(trivy_folder)/trivy"
 export_if_there AUTOCLAVE_ADVISORIES "$(trivy_folder)/advisories"
 export_if_there AUTOCLAVE_COSIGN "$(cosign_folder)/cosign"
+export_if_there AUTOCLAVE_TEST_REGISTRY "$(registry_folder)/registry"
+export_if_there AUTOCLAVE_GITLAB_LOCAL "$(gitlab_local_folder)/bin"
 if [ -e "$CACHE/database" ]; then
     export_if_there AUTOCLAVE_TRIVY_CACHE "$(cd "$CACHE/database" && pwd -P)"
 fi

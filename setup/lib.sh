@@ -11,6 +11,7 @@ LOGS="$CACHE/logs"
 BASE_IMAGE="python:3.11-slim-bookworm"
 TRIVY_VERSION="0.74.0"
 COSIGN_VERSION="3.1.3"
+REGISTRY_VERSION="0.22.1" # of go-containerregistry, as in setup/registry/go.mod
 mkdir -p "$LOGS"
 
 # Messages go to stderr: what a script prints on stdout is its result.
@@ -98,4 +99,14 @@ cosign_folder() {
     local module="$ROOT/setup/cosign"
     printf '%s/cosign-%s-%s\n' "$CACHE" "$COSIGN_VERSION" \
         "$(key "$module/go.mod" "$module/go.sum" "$ROOT/setup/go.sh" "$ROOT/setup/cosign.sh")"
+}
+registry_folder() {
+    local module="$ROOT/setup/registry"
+    printf '%s/registry-%s-%s\n' "$CACHE" "$REGISTRY_VERSION" \
+        "$(key "$module/go.mod" "$module/go.sum" "$module/main.go" "$ROOT/setup/go.sh" "$ROOT/setup/registry.sh")"
+}
+gitlab_local_folder() {
+    local module="$ROOT/setup/gitlab-local"
+    printf '%s/gitlab-local-%s\n' "$CACHE" \
+        "$(key "$module/package-lock.json" "$module/requirements.lock" "$ROOT/setup/gitlab-local.sh")"
 }

@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "docker": ("engines/",),
     "securesystemslib": ("signers/", "evidence/"),
     "cryptography": ("signers/", "evidence/"),
-    "requests": ("store/registry.py",),
+    "requests": ("store/registry_http.py",),
     "gitlab": ("hosts/",),
     "jenkins": ("hosts/",),
 }

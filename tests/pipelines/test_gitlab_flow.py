@@ -1,0 +1,102 @@
+"""One include gives a repository in GitLab what `autoclave run` gives on a laptop."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from integration.devices import SAMPLE, Repository, copied, git
+from pipelines.gitlab_local import WHOLE_FLOW, GitLab, Pipeline, records
+
+JOBS = ["build", "unit-test", "scan", "sign", "deploy-staging"]
+PLAN = "\nplan:\n  stage: build\n  script: [autoclave plan]\n"
+
+
+@pytest.fixture(scope="module")
+def sample(gitlab: GitLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
+    """The pulse oximeter as a project, with the one include."""
+    repository = copied(SAMPLE, tmp_path_factory.mktemp("sample"), name="t-gitlab-sample")
+    gitlab.device(repository, WHOLE_FLOW + PLAN)
+    yield repository
+    repository.remove()
+
+
+@pytest.fixture(scope="module")
+def passed(gitlab: GitLab, sample: Repository) -> Pipeline:
+    """Its pipeline, the layout passed on as artifacts."""
+    pipeline = gitlab.run(sample)
+    assert pipeline.code == 0, pipeline.log
+    return pipeline
+
+
+def test_all_jobs_pass_and_the_release_runs(passed: Pipeline, sample: Repository) -> None:
+    assert passed.jobs == {f"autoclave-{job}": "PASS" for job in JOBS} | {"plan": "PASS"}
+    (container,) = sample.containers()
+    assert container.status == "running"
+    made = records(passed.handed_on("autoclave-deploy-staging", "deploy-staging") / "store")
+    assert set(made) == {"build", "unit-test", "scan", "sign", "deploy"}
+    assert all(each["passed"] for each in made.values())
+
+
+def test_plan_hash_digest_and_verdicts_are_those_of_a_local_run(
+    passed: Pipeline, sample: Repository, tmp_path: Path
+) -> None:
+    git(tmp_path, "clone", "-q", str(sample.folder), "laptop")
+    laptop = Repository(tmp_path / "laptop", tmp_path / "home", sample.port)
+    done = laptop.run("run", "--to", "sign")
+    assert done.code == 0, done.err
+    there = records(passed.handed_on("autoclave-deploy-staging", "deploy-staging") / "store")
+    here = records(laptop.store)
+    same = ("digest", "passed", "reasons", "policy", "safetyClass", "device", "image")
+    for step in ("build", "unit-test", "scan", "sign"):
+        assert [there[step][key] for key in same] == [here[step][key] for key in same], step
+    for step in ("build", "unit-test", "scan"):
+        assert there[step]["inputs"] == here[step]["inputs"], step
+    (plan,) = [line for line in laptop.run("plan").out.splitlines() if line.startswith("plan sha256:")]
+    assert plan in passed.of("plan")
+    print(f"\nlocal and GitLab alike: {plan}\n{done.out.strip()}")
+
+
+def test_keys_travel_as_public_halves_alone(passed: Pipeline) -> None:
+    artifacts = passed.folder / ".gitlab-ci-local" / "artifacts"
+    # Not the image's layers: libraries in them hold those words.
+    files = [path for path in artifacts.rglob("*") if path.is_file() and path.stat().st_size < 1 << 20]
+    assert [path for path in files if b"PRIVATE KEY" in path.read_bytes()] == []
+    assert [path.name for path in files if path.suffix == ".pub"]
+
+
+def test_reports_lie_where_the_template_promises_them(passed: Pipeline) -> None:
+    for job, names in {
+        "unit-test": ["junit.xml"],
+        "scan": ["gl-container-scanning.json", "sbom.cdx.json", "trivy.sarif"],
+    }.items():
+        for name in names:
+            assert passed.left(f"autoclave-{job}", f".autoclave/reports/gateway/{name}").is_file(), name
+
+
+def test_the_log_folds_what_tools_print_and_shows_the_verdict(passed: Pipeline) -> None:
+    log = passed.of("autoclave-unit-test")  # the runner understands GitLab's sections and times them
+    section = r"(autoclave_unit-test_\d+)_started\n.*79 passed in.*\1 took \d+ms\n"
+    assert re.search(section + r"[^\n]*✔ passed gateway: 79 passed", log, re.DOTALL)
+
+
+def test_a_second_pipeline_of_the_same_commit_deploys_nothing_twice(
+    gitlab: GitLab, passed: Pipeline, sample: Repository
+) -> None:
+    (before,) = sample.containers()
+    again = gitlab.run(sample)
+    assert again.code == 0, again.log
+    (after,) = sample.containers()
+    assert after.id == before.id
+    assert "exactly these digests run there" in again.of("autoclave-deploy-staging")
+
+
+def test_a_merge_request_builds_tests_and_scans_and_releases_nothing(
+    gitlab: GitLab, sample: Repository
+) -> None:
+    pipeline = gitlab.run(sample, CI_PIPELINE_SOURCE="merge_request_event", CI_COMMIT_BRANCH="")
+    assert pipeline.code == 0, pipeline.log
+    assert pipeline.jobs == {f"autoclave-{job}": "PASS" for job in JOBS[:3]} | {"plan": "PASS"}

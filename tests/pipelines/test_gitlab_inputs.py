@@ -1,0 +1,136 @@
+"""Inputs are data: what a repository writes into its include never becomes text of a script."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from integration.devices import ROOT, Repository
+from pipelines.gitlab_local import TEMPLATES, VERSION, WHOLE_FLOW, GitLab
+
+Device = Callable[[str, str], Repository]
+
+HOSTILE = [
+    "$(touch pwned)",
+    "`touch pwned`",
+    "; touch pwned #",
+    "' ; touch pwned ; '",
+    '" ; touch pwned ; "',
+    "${HOME}",
+    "$HOME",
+    "--help",
+    "-v",
+    "$[[ inputs.folder ]]",
+    "\\",
+    "%s {0} *",
+]
+
+
+def flow_with(**inputs: str) -> str:
+    """Return a CI file that hands these inputs to the whole flow."""
+    lines = [f"      {name.replace('_', '-')}: {json.dumps(value)}" for name, value in inputs.items()]
+    return WHOLE_FLOW + "    inputs:\n" + "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_a_hostile_value_reaches_the_command_as_it_is(gitlab: GitLab, device: Device, value: str) -> None:
+    repository = device("control", flow_with(policy=value))
+    pipeline = gitlab.run(repository, "autoclave-build")
+    # The policy file of that very name does not exist: the message quotes what arrived.
+    assert pipeline.jobs == {"autoclave-build": "FAIL"}, pipeline.log
+    said = pipeline.of("autoclave-build")
+    assert f"autoclave: {value} does not exist" in said, said
+    assert list(repository.folder.rglob("pwned")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("policy", "a\nb"),
+        ("folder", "../elsewhere"),
+        ("folder", "/etc"),
+        ("folder", "$(touch pwned)"),
+        ("store", "oci://registry.example/x; touch pwned"),
+        ("staging", "Staging; true"),
+        ("job-image", "image && touch pwned"),
+        ("engine", "podman"),
+        ("again", "perhaps"),
+    ],
+)
+def test_a_value_that_does_not_fit_its_input_starts_no_pipeline(
+    gitlab: GitLab, device: Device, name: str, value: str
+) -> None:
+    repository = device("control", flow_with(**{name: value}))
+    pipeline = gitlab.run(repository, "autoclave-build")
+    assert pipeline.code != 0
+    assert pipeline.jobs == {}, pipeline.log
+    assert name in pipeline.log
+    assert list(repository.folder.rglob("pwned")) == []
+
+
+def test_a_template_of_another_version_is_refused_with_both_versions(gitlab: GitLab, device: Device) -> None:
+    repository = device("control", WHOLE_FLOW)
+    pipeline = gitlab.run(repository, "autoclave-build", AUTOCLAVE_TEMPLATE="9.8.7")
+    assert pipeline.jobs == {"autoclave-build": "FAIL"}
+    assert "the template is of version 9.8.7, but this is Autoclave 0.1.0" in pipeline.of("autoclave-build")
+
+
+@pytest.fixture
+def web() -> Iterator[str]:
+    """The templates on a web server."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(ROOT / "pipelines"))
+    handler.log_message = lambda *_: None  # type: ignore[attr-defined]
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def jobs_of(gitlab: GitLab, repository: Repository) -> str:
+    """Return every job, expanded: what GitLab would run."""
+    done = gitlab.run(repository, "--preview")
+    assert done.code == 0, done.log
+    return done.log[done.log.index("autoclave-build:") : done.log.index("Using fallback git")]
+
+
+def test_the_one_file_for_remote_is_the_same_flow(gitlab: GitLab, device: Device, web: str) -> None:
+    inputs = "    inputs: {production: hospital, verbose: true}\n"
+    by_project = jobs_of(gitlab, device("control", WHOLE_FLOW + inputs))
+    remote = f"include:\n  - remote: {web}/gitlab/autoclave-single.yml\n{inputs}"
+    assert jobs_of(gitlab, device("control", remote)) == by_project
+    assert "autoclave-deploy-hospital" in by_project
+
+
+def test_a_local_copy_is_the_same_flow(gitlab: GitLab, device: Device) -> None:
+    by_project = jobs_of(gitlab, device("control", WHOLE_FLOW))
+    repository = device("control", "include:\n  - local: /pipelines/gitlab/autoclave.yml\n")
+    for path in (ROOT / "pipelines" / "gitlab").iterdir():
+        copy = repository.folder / "pipelines" / "gitlab" / path.name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    repository.commit()
+    assert jobs_of(gitlab, repository) == by_project
+
+
+def test_one_step_alone_can_be_included(gitlab: GitLab, device: Device) -> None:
+    include = f"  - project: {TEMPLATES}\n    ref: {VERSION}\n    file: /pipelines/gitlab"
+    repository = device(
+        "control", f"include:\n{include}/build.yml\n{include}/scan.yml\nstages: [build, verify]\n"
+    )
+    pipeline = gitlab.run(repository)
+    assert pipeline.jobs == {"autoclave-build": "PASS", "autoclave-scan": "PASS"}, pipeline.log
+
+
+def test_no_job_may_fail_and_scripts_are_the_steps_alone() -> None:
+    text = "".join(path.read_text("utf-8") for path in (ROOT / "pipelines" / "gitlab").iterdir())
+    assert "allow_failure" not in text
+    scripts = set(re.findall(r"^  script:\n((?:    .*\n)+)", text, re.MULTILINE))
+    steps = ("build", "unit-test", "scan", "sign", "deploy")
+    assert scripts == {f"    - autoclave {step}\n" for step in steps}
