@@ -71,6 +71,7 @@ class UnitTest(_Table, frozen=True):
     stage: str = ""
     copy: list[str] = []
     junit: str = "junit.xml"
+    coverage: str = ""
     timeout: Seconds = 600
     memory: Size = "1g"
     cpus: Annotated[float, Meta(gt=0, le=64)] = 1.0
@@ -199,5 +200,6 @@ def _check_names(device: Device, source: str) -> None:
                 )
     for image in device.image:
         tests = device.tests_of(image)
-        if tests and (PurePosixPath(tests.junit).is_absolute() or ".." in PurePosixPath(tests.junit).parts):
-            raise ConfigError(f"{source}: unit-test.junit '{tests.junit}' must lie below /autoclave/results")
+        for key, name in (("junit", tests.junit), ("coverage", tests.coverage)) if tests else ():
+            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+                raise ConfigError(f"{source}: unit-test.{key} '{name}' must lie below /autoclave/results")

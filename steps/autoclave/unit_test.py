@@ -60,6 +60,7 @@ def plan(image: Image, ctx: Context) -> StepPlan:
             "files": digest_of(archive),
             "stage": f"{tests.stage} {build.plan(image, ctx).digest}" if tests.stage else "",
             "junit": tests.junit,
+            "coverage": tests.coverage,
             "network": str(tests.network).lower(),
             "limits": f"{tests.timeout} s, {tests.memory}, {tests.cpus:g} cpus, {tests.pids} pids",
             "environment": digest_of(repr(sorted(tests.environment.items())).encode()),
@@ -87,6 +88,7 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
             return descriptor
         state, timed_out = _watched(container, tests, ctx)
         raw, report = _report(container, tests, ctx)
+        coverage = _coverage(container, tests, ctx)
     run = TestRun(
         command=tuple(tests.command),
         image_id=state.image,
@@ -104,9 +106,9 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
         started=started,
         finished=ctx.now(),
     )
-    attachments = [("junit.xml", raw)] if raw else []
-    if raw:
-        write_report(ctx.state_folder, image.name, "junit.xml", ctx.store.chunks(raw.digest))
+    attachments = [(name, kept) for name, kept in (("junit.xml", raw), ("coverage.xml", coverage)) if kept]
+    for name, kept in attachments:
+        write_report(ctx.state_folder, image.name, name, ctx.store.chunks(kept.digest))
     _conclude(descriptor, planned, run, attachments, ctx)
     return descriptor
 
@@ -263,6 +265,22 @@ def _report(container: str, tests: UnitTest, ctx: Context) -> tuple[Descriptor |
     except SourceError as error:
         return None, TestFacts(defect=f"the JUnit report at {path} cannot be used: {error.what}")
     return raw, junit.read(ctx.store.chunks(raw.digest))
+
+
+def _coverage(container: str, tests: UnitTest, ctx: Context) -> Descriptor | None:
+    """Copy the coverage report out into the store; no gate reads it, so one that is amiss is only told."""
+    path = f"{RESULTS}/{tests.coverage}"
+    archive = ctx.engine.get(container, path) if tests.coverage else None
+    try:
+        if archive:
+            chunks = copying.single_file(archive, limit=_LARGEST_REPORT)
+            return ctx.store.write(chunks, media_type="application/xml")
+        problem = f"the tests left no coverage report at {path}" if tests.coverage else ""
+    except SourceError as error:
+        problem = f"the coverage report at {path} cannot be used: {error.what}"
+    if problem:
+        ctx.screen.warn(STEP, problem)
+    return None
 
 
 if __name__ == "__main__":

@@ -70,7 +70,7 @@ def test_keys_travel_as_public_halves_alone(passed: Pipeline) -> None:
 
 def test_reports_lie_where_the_template_promises_them(passed: Pipeline) -> None:
     for job, names in {
-        "unit-test": ["junit.xml"],
+        "unit-test": ["junit.xml", "coverage.xml"],
         "scan": ["gl-container-scanning.json", "sbom.cdx.json", "trivy.sarif"],
     }.items():
         for name in names:
