@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from autoclave import build, cli, deploy, pipeline, scan, sign, unit_test
+from autoclave.commands import fleet, gitlab, gitlab_deployment, gitlab_release
 from autoclave.device import SafetyClass
 from autoclave.errors import tree
 from autoclave.gates.policy import Policy
@@ -27,6 +28,13 @@ STEPS: dict[str, type[Struct]] = {
     "sign": sign.Options,
     "deploy": deploy.Options,
     "run, plan": pipeline.Options,
+    "gitlab note": gitlab.Note,
+    "gitlab status": gitlab.CommitStatus,
+    "gitlab release": gitlab_release.Options,
+    "gitlab deployment": gitlab_deployment.Place,
+    "gitlab approvals": gitlab_deployment.Approved,
+    "fleet": fleet.Options,
+    "fleet bump": fleet.Bumping,
 }
 
 

@@ -29,6 +29,8 @@ COMMANDS = {
     "status": ("commands.status", "show what runs where, and whether it still verifies"),
     "show": ("commands.show", "print the records of an image readably"),
     "doctor": ("commands.doctor", "check engine, scanner, database, keys, clock, disk"),
+    "gitlab": ("commands.gitlab", "tell a GitLab project: note, commit statuses, release, deployment"),
+    "fleet": ("commands.fleet", "show which repositories of a GitLab group use Autoclave, and how"),
     "schema": ("commands.schema", "print the JSON schema of autoclave.toml"),
 }
 """Every subcommand: the module that holds it, and its one line of help."""

@@ -133,6 +133,14 @@ class ToolError(AutoclaveError):
     meaning = "an external command is missing or failed"
 
 
+class HostError(AutoclaveError):
+    """The CI host does not answer or refuses. `status` is the HTTP status, 0 when there was none."""
+
+    code = 35
+    meaning = "the CI host (GitLab, Jenkins) does not answer or refuses"
+    status: int = 0
+
+
 class StoreError(AutoclaveError):
     """The store does not hold what was asked, or holds something else under its digest."""
 

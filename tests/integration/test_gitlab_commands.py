@@ -1,0 +1,295 @@
+"""`autoclave gitlab ...` on real signed records, against a double of GitLab's REST API."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from autoclave.cli import main
+from autoclave.evidence import predicates, records, statement
+from autoclave.evidence.statement import DEPLOYMENT, PROVENANCE, TEST_RESULT, VERIFICATION, VULNS, StepInfo
+from autoclave.facts import Deployment
+from autoclave.signers import development, opened
+from autoclave.store.layout import LayoutStore
+from autoclave.store.oci import CONFIG, MANIFEST, Descriptor, Manifest, encode
+from doubles import gitlab_double
+from doubles.gitlab_double import Double, Fault, Token
+from doubles.gitlab_state import Project
+from unit.judged import BUILD, MADE, SCAN, TESTS, THEN
+
+SHA = "a" * 40
+DEVICE = """\
+[device]
+name = "pump"
+version = "1.4.0"
+safety-class = "B"
+[[image]]
+name = "app"
+[image.service]
+port = 8080
+[[environment]]
+name = "staging"
+"""
+
+
+class Bench:
+    """A device repository with one image in its store, and records to attach to it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "autoclave.toml").write_text(DEVICE)
+        self.store = LayoutStore(folder / ".autoclave" / "store")
+        config = self.store.write([b'{"rootfs":{"type":"layers","diff_ids":[]}}'], media_type=CONFIG)
+        manifest = Manifest(schema_version=2, media_type=MANIFEST, config=config, layers=[])
+        self.image: Descriptor = self.store.write([encode(manifest)], media_type=MANIFEST)
+        self.store.tag("app", self.image)
+
+    def attach(self, step: str, *reasons: str, key: str = development.STEPS) -> None:
+        made = structs.replace(MADE, step=step, passed=not reasons, reasons=reasons)
+        kind, body = self._body(step, made)
+        signer = opened(f"file:{development.ensure(key)[0]}", None)
+        raw = statement.make(self.image.digest, kind, body)
+        report = self.store.write([f"raw {step}".encode()], media_type="application/json")
+        records.attach(self.store, self.image, raw, kind, signer, attachments=[("report.json", report)])
+
+    def _body(self, step: str, made: StepInfo) -> tuple[str, dict[str, object]]:
+        if step == "build":
+            return PROVENANCE, predicates.provenance(made, structs.replace(BUILD, commit=SHA), {})
+        if step == "unit-test":
+            return TEST_RESULT, predicates.test_result(made, TESTS)
+        if step == "scan":
+            return VULNS, predicates.vulns(made, SCAN)
+        if step == "sign":
+            return VERIFICATION, {"verificationResult": "PASSED", "autoclave": made}
+        facts = Deployment(environment="staging", target="docker", running=(), started=THEN, finished=THEN)
+        return DEPLOYMENT, predicates.deployment(made, facts)
+
+    def all_passed(self) -> None:
+        for step in ("build", "unit-test", "scan"):
+            self.attach(step)
+        self.attach("sign", key=development.RELEASE)
+
+    def run(self, *words: str) -> int:
+        return main(["gitlab", words[0], "-C", str(self.folder), *words[1:]])
+
+
+@pytest.fixture
+def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
+    monkeypatch.setattr("autoclave.hosts.gitlab_client.TRIES", 1)
+    with gitlab_double.running() as made:
+        made.users = {7: "autoclave-bot", 8: "ann"}
+        made.tokens = {"token-of-the-bot": Token(7), "token-of-the-job": Token(8, job=True)}
+        made.projects = {5: Project(5, "acme/pump", notes={17: []}, commits={SHA}, tags={"v1.4.0"})}
+        monkeypatch.delenv("CI_COMMIT_TAG", raising=False)  # these tests may run in a job themselves
+        for name, value in {
+            "CI_SERVER_URL": made.url,
+            "CI_PROJECT_ID": "5",
+            "CI_MERGE_REQUEST_IID": "17",
+            "CI_COMMIT_SHA": SHA,
+            "CI_COMMIT_REF_NAME": "main",
+            "CI_PIPELINE_ID": "33",
+            "CI_PIPELINE_URL": "https://gitlab.example.com/acme/pump/-/pipelines/33",
+            "CI_JOB_TOKEN": "token-of-the-job",
+            "AUTOCLAVE_GITLAB_TOKEN": "token-of-the-bot",
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield made
+        assert made.violations == []
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    (tmp_path / "device").mkdir()
+    return Bench(tmp_path / "device")
+
+
+def test_the_note_tells_what_the_verified_records_say(bench: Bench, double: Double) -> None:
+    bench.attach("build")
+    bench.attach("scan", "CVE-2026-1 @all", "CVE-2026-2")
+    assert bench.run("note") == 0
+    (note,) = double.projects[5].notes[17]
+    assert "closed at scan" in note["body"]
+    assert "- `CVE-2026-1 @all`" in note["body"]
+    assert bench.image.digest in note["body"]
+    assert "| ✅ passed | ⚪ no record | ❌ closed | ⚪ no record | ⚪ no record |" in note["body"]
+
+
+def test_a_record_of_an_unknown_key_is_shown_as_rejected(bench: Bench, double: Double) -> None:
+    bench.all_passed()
+    bench.attach("scan", key="stranger")
+    assert bench.run("note") == 0
+    body = double.projects[5].notes[17][0]["body"]
+    assert "records do not verify at scan" in body
+    assert "unknown key" in body
+
+
+def test_the_newest_record_counts(bench: Bench, double: Double) -> None:
+    bench.attach("scan", "CVE-2026-1")
+    bench.attach("scan")
+    assert bench.run("status") == 0
+    assert [(each["name"], each["status"]) for each in double.projects[5].statuses] == [
+        ("autoclave/scan", "success")
+    ]
+
+
+def test_statuses_of_all_gates_that_have_spoken(bench: Bench, double: Double) -> None:
+    bench.all_passed()
+    bench.attach("deploy", "not healthy")
+    assert bench.run("status", "--step", "scan", "--running") == 0
+    assert double.projects[5].statuses[0]["status"] == "running"
+    assert bench.run("status") == 0
+    told = {each["name"]: (each["status"], each["pipeline_id"]) for each in double.projects[5].statuses}
+    assert told == {
+        "autoclave/build": ("success", 33),
+        "autoclave/unit-test": ("success", 33),
+        "autoclave/scan": ("success", 33),
+        "autoclave/sign": ("success", 33),
+        "autoclave/deploy": ("failed", 33),
+    }
+
+
+def test_a_status_is_not_set_on_another_commit_than_was_built(
+    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.attach("build")
+    assert bench.run("status", "--commit", "b" * 40) == 2
+    assert "was not built from commit" in capsys.readouterr().err
+    assert double.seen == []
+
+
+@pytest.mark.parametrize("words", [("note",), ("status",), ("deployment", "staging")])
+def test_a_server_that_is_down_is_a_warning_unless_strict(
+    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    bench.all_passed()
+    bench.attach("deploy")
+    double.faults = [Fault(verb, "/api", 503, times=99) for verb in ("GET", "POST", "PUT")]
+    assert bench.run(*words) == 0
+    assert "WARNING" in capsys.readouterr().err
+    assert bench.run(*words, "--strict") == 35
+    assert "token-of-the-bot" not in capsys.readouterr().err
+
+
+def test_a_note_with_the_job_token_alone_is_a_warning_that_names_the_needs(
+    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AUTOCLAVE_GITLAB_TOKEN")
+    assert bench.run("note") == 0
+    assert "a personal, project or group access token with scope api" in capsys.readouterr().err
+    assert double.seen == []
+
+
+def test_a_release_carries_the_records_of_the_digest(
+    bench: Bench, double: Double, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AUTOCLAVE_GITLAB_TOKEN")  # the job token will do
+    monkeypatch.setenv("CI_COMMIT_TAG", "v1.4.0")
+    bench.all_passed()
+    bench.attach("deploy")
+    for _ in range(2):
+        assert bench.run("release") == 0
+    (release,) = double.projects[5].releases
+    names = [each["name"] for each in release["links"]]
+    assert names == [
+        "app-provenance.dsse.json",
+        "app-provenance-report.json",
+        "app-test-result.dsse.json",
+        "app-test-result-report.json",
+        "app-vulns.dsse.json",
+        "app-vulns-report.json",
+        "app-verification.dsse.json",
+        "app-verification-report.json",
+        "evidence.json",
+    ]
+    assert f"`{bench.image.digest}`" in release["description"]
+    assert [each["file_name"] for each in double.projects[5].packages[0]["files"]] == names
+
+
+def test_nothing_unsigned_or_doubtful_is_released(
+    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.attach("build")
+    assert bench.run("release", "--tag", "v1.4.0") == 24
+    assert "not signed yet" in capsys.readouterr().err
+    bench.all_passed()
+    bench.attach("scan", key="stranger")
+    assert bench.run("release", "--tag", "v1.4.0") == 24
+    assert "unknown key" in capsys.readouterr().err
+    assert double.seen == []
+
+
+def test_a_release_that_gitlab_does_not_take_is_an_error(bench: Bench, double: Double) -> None:
+    bench.all_passed()
+    double.faults = [Fault("GET", "/packages", 403)]
+    assert bench.run("release", "--tag", "v1.4.0") == 35
+
+
+def test_a_deployment_is_recorded_as_its_record_says(
+    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.all_passed()
+    assert bench.run("deployment", "staging") == 2
+    assert "no record says" in capsys.readouterr().err
+    assert bench.run("deployment", "staging", "--running") == 0
+    bench.attach("deploy", "not healthy")
+    assert bench.run("deployment", "staging") == 0
+    bench.attach("deploy")
+    assert bench.run("deployment", "staging") == 0
+    assert [each["status"] for each in double.projects[5].deployments] == ["failed", "success"]
+    assert double.projects[5].environments[0]["description"] == f"app {bench.image.digest}"
+
+
+def test_approvals_are_printed_as_data(
+    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.run("deployment", "staging", "--running")
+    approval = {"user": {"id": 8, "username": "ann"}, "status": "approved", "comment": "ok\x1b[31m"}
+    double.projects[5].deployments[0]["approvals"] = [approval | {"created_at": "2026-11-24T10:00:00Z"}]
+    capsys.readouterr()
+    assert bench.run("approvals", "staging") == 0
+    assert "approved by ann (user 8) at 2026-11-24 10:00:00 ok\ufffd[31m" in capsys.readouterr().out
+    assert bench.run("approvals", "staging", "--json") == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["approvals"]["approvals"] == [
+        {
+            "userId": 8,
+            "username": "ann",
+            "status": "approved",
+            "comment": "ok\x1b[31m",
+            "at": "2026-11-24T10:00:00Z",
+        }
+    ]
+
+
+def test_a_dry_run_asks_nothing(bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.all_passed()
+    bench.attach("deploy")
+    for words in (("note",), ("status",), ("release", "--tag", "v1.4.0"), ("deployment", "staging")):
+        assert bench.run(*words, "--dry-run") == 0
+    assert "<!-- autoclave note: pump -->" in capsys.readouterr().out
+    assert double.seen == []
+
+
+def test_what_other_jobs_handed_on_is_taken_in(bench: Bench, double: Double) -> None:
+    bench.attach("build")
+    handed = bench.folder / "handed"
+    (bench.folder / ".autoclave").rename(handed)
+    (handed / "digests.env").write_text(f"AUTOCLAVE_DIGEST=app={bench.image.digest}\n")
+    digest = f"app={bench.image.digest}"
+    assert bench.run("status", "--take-from", "handed", "--digest", digest) == 0
+    assert [each["name"] for each in double.projects[5].statuses] == ["autoclave/build"]
+
+
+def test_one_digest_stands_for_no_several_images(
+    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (bench.folder / "autoclave.toml").write_text(DEVICE + '[[image]]\nname = "other"\n')
+    assert bench.run("note", "--digest", bench.image.digest) == 2
+    bench.attach("build")
+    assert bench.run("note", "--dry-run") == 0
+    assert "| `other` | not built |" in capsys.readouterr().out
