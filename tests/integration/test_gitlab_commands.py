@@ -266,6 +266,30 @@ def test_approvals_are_printed_as_data(
     ]
 
 
+def test_approvals_are_attached_as_what_the_host_said(
+    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.all_passed()
+    bench.run("deployment", "staging", "--running")
+    approval = {"user": {"id": 8, "username": "ann"}, "status": "approved", "comment": "ok"}
+    double.projects[5].deployments[0]["approvals"] = [approval | {"created_at": "2026-11-24T10:00:00Z"}]
+    assert bench.run("approvals", "staging", "--record") == 0
+    assert "attached to 1 image(s)" in capsys.readouterr().out
+    assert main(["show", "-C", str(bench.folder), bench.image.digest, "host-approvals"]) == 0
+    shown = json.loads(capsys.readouterr().out)["predicate"]
+    assert shown["facts"]["approvals"][0]["username"] == "ann"
+    assert shown["autoclave"]["step"] == "approvals"
+
+
+def test_approvals_that_cannot_be_read_change_no_verdict(
+    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.all_passed()
+    assert bench.run("approvals", "staging", "--record") == 0
+    assert "no deployment of" in capsys.readouterr().err
+    assert bench.run("approvals", "staging", "--record", "--strict") == 35
+
+
 def test_a_dry_run_asks_nothing(bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]) -> None:
     bench.all_passed()
     bench.attach("deploy")

@@ -7,16 +7,19 @@ from typing import Annotated
 
 import click
 
-from autoclave.commands.hosted import Hosted, Telling, commit, opened, standings, tell
+from autoclave.commands.hosted import Telling, commit, opened, standings, tell
 from autoclave.commands.parameters import around
 from autoclave.context import Context
 from autoclave.errors import UsageError
 from autoclave.evidence import predicates, records
-from autoclave.evidence.statement import DEPLOYMENT, info
+from autoclave.evidence.statement import DEPLOYMENT, HOST_APPROVALS, info
 from autoclave.facts import Deployment
+from autoclave.gates.verdict import Verdict
 from autoclave.hosts import gitlab_deploy
 from autoclave.options import option
+from autoclave.plan import StepPlan
 from autoclave.reports.merge_request import plain
+from autoclave.signers import development
 from autoclave.standing import Standing
 
 
@@ -28,11 +31,15 @@ class Place(Telling, frozen=True, kw_only=True):
     running: Annotated[bool, option("say that the deployment begins now")] = False
 
 
-class Approved(Hosted, frozen=True, kw_only=True):
+class Approved(Telling, frozen=True, kw_only=True):
     """Options of `autoclave gitlab approvals`."""
 
     environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
-    commit: Annotated[str, option("the commit; none: CI_COMMIT_SHA, else the one checked out")] = ""
+    record: Annotated[bool, option("attach them to the images, signed, as what the host said")] = False
+    key: Annotated[str, option("URI of the key that signs records; none: this user's development key")] = ""
+    public_key: Annotated[str, option("PEM file of that key's public half (for tokens and key services)")] = (
+        ""
+    )
 
 
 def commands() -> list[click.Command]:
@@ -84,7 +91,39 @@ def _deployed(image: Standing, environment: str) -> bool:
 
 def _approvals(opts: Approved, ctx: Context) -> None:
     ctx.device.place(opts.environment)
-    found = gitlab_deploy.approvals(opened(opts), opts.environment, commit(opts.commit, ctx))
+    sha = commit(opts.commit, ctx)
+    if not opts.record:
+        _print(gitlab_deploy.approvals(opened(opts), opts.environment, sha), ctx)
+        return
+
+    def call() -> str:
+        found = gitlab_deploy.approvals(opened(opts), opts.environment, sha)
+        _print(found, ctx)
+        return _attach(found, opts, ctx)
+
+    tell(opts, ctx, "approvals", call)
+
+
+def _attach(found: gitlab_deploy.Approvals, opts: Approved, ctx: Context) -> str:
+    """Attach what the host said to every image that the deployment is about."""
+    signer = ctx.signer_of(opts.key, opts.public_key, development.STEPS)
+    now = ctx.now()
+    images = [each for each in standings(opts, ctx) if ctx.device.named(each.image).service]
+    for each in images:
+        planned = StepPlan(
+            step="approvals",
+            image=each.image,
+            commands=(),
+            tools={"host": "gitlab"},
+            inputs={"environment": opts.environment, "deployment": str(found.deployment)},
+        )
+        info = ctx.info(planned, Verdict("approvals"), now, now)
+        subject = ctx.store.image(each.digest)
+        ctx.attach(subject, HOST_APPROVALS, predicates.host_approvals(info, found), signer=signer)
+    return f"attached to {len(images)} image(s), as what GitLab said"
+
+
+def _print(found: gitlab_deploy.Approvals, ctx: Context) -> None:
     lines = [
         f"deployment #{found.deployment} to {found.environment}: {found.status}, {found.pending} pending"
     ]

@@ -106,6 +106,11 @@ def deployment(info: StepInfo, facts: Deployment) -> dict[str, Any]:
     return _ours(info, facts)
 
 
+def host_approvals(info: StepInfo, facts: Struct) -> dict[str, Any]:
+    """What a CI host says about who approved a deployment: its word, never a person's signature."""
+    return _ours(info, facts)
+
+
 def facts_of(statement: Statement, kind: type[F]) -> F:
     """Return the facts of a record. Raises RecordError when they do not fit."""
     carrier: Any = _decoded(statement, msgspec.defstruct("Carrier", [("facts", kind)]))

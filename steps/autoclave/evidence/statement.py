@@ -22,6 +22,7 @@ VULNS = "https://in-toto.io/attestation/vulns/v0.2"
 SBOM = "https://cyclonedx.org/bom"
 VERIFICATION = "https://slsa.dev/verification_summary/v1"
 DEPLOYMENT = "urn:autoclave:predicate:deployment:v1"
+HOST_APPROVALS = "urn:autoclave:predicate:host-approvals:v1"
 
 ROLE_OF = {
     PROVENANCE: "build",
@@ -30,6 +31,7 @@ ROLE_OF = {
     SBOM: "scan",
     VERIFICATION: "release",
     DEPLOYMENT: "deploy",
+    HOST_APPROVALS: "deploy",
 }
 """Which role a key needs to sign a record of each predicate type."""
 
@@ -40,6 +42,7 @@ NAME_OF = {
     SBOM: "sbom",
     VERIFICATION: "verification",
     DEPLOYMENT: "deployment",
+    HOST_APPROVALS: "host-approvals",
 }
 """The short name by which people ask for a record."""
 
