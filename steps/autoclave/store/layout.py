@@ -7,12 +7,10 @@ Source: OCI image specification 1.1 (image-layout.md; manifest.md for `subject` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
 from autoclave.errors import StoreError
+from autoclave.store import artifacts
 from autoclave.store import index as indexes
 from autoclave.store.base import SMALL
 from autoclave.store.blobs import Blobs
@@ -22,21 +20,11 @@ from autoclave.store.lock import exclusive
 from autoclave.store.oci import (
     EMPTY_BLOB,
     EMPTY_CONFIG,
-    INDEX,
     MANIFEST,
     Descriptor,
-    Manifest,
     checked,
-    digest_of,
-    encode,
     parse_manifest,
 )
-
-CREATED = "org.opencontainers.image.created"
-
-_DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-_INDEXES = {INDEX, "application/vnd.docker.distribution.manifest.list.v2+json"}
-_IMAGES = {MANIFEST, _DOCKER_MANIFEST} | _INDEXES
 
 
 class LayoutStore:
@@ -98,19 +86,7 @@ class LayoutStore:
         self._check(subject)
         self._blobs.write([EMPTY_BLOB], expect=EMPTY_CONFIG.digest)
         return self.adopt(
-            encode(
-                Manifest(
-                    schema_version=2,
-                    media_type=MANIFEST,
-                    artifact_type=artifact_type,
-                    config=EMPTY_CONFIG,
-                    layers=list(layers),
-                    subject=Descriptor(
-                        media_type=subject.media_type, digest=subject.digest, size=subject.size
-                    ),
-                    annotations=annotations,
-                )
-            )
+            artifacts.artifact(subject, artifact_type=artifact_type, layers=layers, annotations=annotations)
         )
 
     def adopt(self, raw: bytes) -> Descriptor:
@@ -118,22 +94,12 @@ class LayoutStore:
 
         The same one twice is one entry. Raises StoreError when it has no subject, or content is missing.
         """
-        digest = digest_of(raw)
-        manifest = parse_manifest(raw, digest)
-        if manifest.subject is None:
-            raise StoreError(f"{digest} is not attached to anything", why="its manifest has no subject")
+        made, manifest, _ = artifacts.opened(raw)
         for blob in (manifest.config, *manifest.layers):
             self._require(blob)
-        self._blobs.write([raw], expect=digest)
-        artifact = Descriptor(
-            media_type=MANIFEST,
-            digest=digest,
-            size=len(raw),
-            annotations=manifest.annotations,
-            artifact_type=manifest.artifact_type or manifest.config.media_type,
-        )
-        self._update(lambda index: indexes.listed(index, artifact))
-        return artifact
+        self._blobs.write([raw], expect=made.digest)
+        self._update(lambda index: indexes.listed(index, made))
+        return made
 
     def referrers(self, digest: str, *, artifact_type: str = "") -> list[Descriptor]:
         """List the artifacts attached to an image, oldest first, each manifest verified.
@@ -148,23 +114,19 @@ class LayoutStore:
             for entry in self._index().entries
             if entry.descriptor.media_type == MANIFEST
         }
-        found = [self._artifact(descriptor, digest) for descriptor in listed.values()]
-        return sorted(
-            (each for each in found if each and artifact_type in {"", each.artifact_type}), key=_created
-        )
+        found = [
+            artifacts.referrer(descriptor, self._check(descriptor), digest) for descriptor in listed.values()
+        ]
+        return artifacts.oldest_first(found, artifact_type)
 
     def image(self, digest: str) -> Descriptor:
         """Return the descriptor of a listed image, its manifest verified; raise StoreError when absent."""
         checked(digest)
         for entry in self._index().entries:
-            if entry.descriptor.digest == digest and entry.descriptor.media_type in _IMAGES:
+            if entry.descriptor.digest == digest and entry.descriptor.media_type in artifacts.IMAGES:
                 raw = self._check(entry.descriptor)
-                if entry.descriptor.media_type == MANIFEST and parse_manifest(raw, digest).subject:
-                    raise StoreError(
-                        f"{digest} is a record, not an image",
-                        why="its manifest refers to another one",
-                        next="name the image's digest; 'autoclave status' lists the images",
-                    )
+                if entry.descriptor.media_type == MANIFEST:
+                    artifacts.refuse_record(parse_manifest(raw, digest), digest)
                 return entry.descriptor
         raise StoreError(
             f"the store has no image {digest}",
@@ -179,10 +141,10 @@ class LayoutStore:
         StoreError when the image, its configuration or a layer is missing or damaged.
         """
         image = self.image(digest)
-        if image.media_type not in _INDEXES:
+        if image.media_type not in artifacts.INDEXES:
             manifest = parse_manifest(self.read(digest), digest)
             for blob in (manifest.config, *manifest.layers):
-                _refuse_size(blob, sum(map(len, self.chunks(blob.digest))))
+                artifacts.refuse_size(blob, sum(map(len, self.chunks(blob.digest))))
         if "@" in str(self.root):
             raise StoreError(
                 f"scanners cannot find the store {self.root}",
@@ -201,20 +163,9 @@ class LayoutStore:
             if after != before:
                 self._blobs.replace(self._index_path, after.encode())
 
-    def _artifact(self, listed: Descriptor, subject: str) -> Descriptor | None:
-        manifest = parse_manifest(self._check(listed), listed.digest)
-        if manifest.subject is None or manifest.subject.digest != subject:
-            return None
-        # Without an artifactType, the config's media type stands for it (OCI distribution spec, referrers).
-        return msgspec.structs.replace(
-            listed,
-            annotations=manifest.annotations,
-            artifact_type=manifest.artifact_type or manifest.config.media_type,
-        )
-
     def _check(self, descriptor: Descriptor) -> bytes:
         raw = self._blobs.read(descriptor.digest, limit=SMALL)
-        _refuse_size(descriptor, len(raw))
+        artifacts.refuse_size(descriptor, len(raw))
         return raw
 
     def _require(self, descriptor: Descriptor) -> None:
@@ -224,21 +175,3 @@ class LayoutStore:
                 why="an attachment may only name content that is there",
                 next="write the content before attaching it",
             )
-
-
-def _refuse_size(descriptor: Descriptor, size: int) -> None:
-    if size != descriptor.size:
-        raise StoreError(
-            f"{descriptor.digest} has another size than announced",
-            why=f"{size} bytes instead of {descriptor.size}",
-            next="restore the store from where it was archived, or build again",
-        )
-
-
-def _created(artifact: Descriptor) -> datetime:
-    # Undated or unreadable dates come first: what claims nothing cannot pass for the newest.
-    try:
-        when = datetime.fromisoformat(artifact.annotations.get(CREATED, ""))
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -1,0 +1,143 @@
+"""Where a registry's repository is: `oci://HOST[:PORT]/REPOSITORY`, and which names it can give.
+
+Source: OCI distribution specification 1.1 (pulling manifests: the grammar of names and tags).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from autoclave.errors import StoreError
+
+_ADDRESS = re.compile(r"(?P<scheme>oci|oci\+http)://(?P<host>[^/]*)/(?P<repository>.*)", re.DOTALL)
+_HOST = re.compile(
+    r"(?P<name>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?"
+)
+_REPOSITORY = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_PLAIN = {"127.0.0.1", "localhost", "[::1]"}
+_LONGEST = 255  # host and repository together, as many clients demand
+_PORTS = {"https": 443, "http": 80}
+
+Origin = tuple[str, str, int]
+"""Scheme, host and port of a URL: credentials for one are nothing to another."""
+
+
+class Address(Struct, frozen=True):
+    """One repository of a registry. `host` has the port when it is not the scheme's own."""
+
+    scheme: str
+    host: str
+    repository: str
+
+    def __str__(self) -> str:
+        scheme = "oci+http" if self.scheme == "http" and not _is_plain(self.host) else "oci"
+        return f"{scheme}://{self.host}/{self.repository}"
+
+    @property
+    def origin(self) -> Origin:
+        """Scheme, host and port of the registry."""
+        return origin_of(self.url(""))
+
+    def url(self, path: str) -> str:
+        """Return the URL of something in the repository."""
+        # Docker Hub's name is not the name of its registry.
+        host = "registry-1.docker.io" if self.host == "docker.io" else self.host
+        return f"{self.scheme}://{host}/v2/{self.repository}/{path}"
+
+
+def parse(text: str) -> Address:
+    """Take an address apart; raise StoreError when it is malformed or carries more than host and repository.
+
+    The connection is encrypted, except to a registry on this machine and with `oci+http://`.
+    """
+    found = _ADDRESS.fullmatch(text)
+    if not found:
+        raise _malformed(text, "it must be oci://HOST[:PORT]/REPOSITORY")
+    if "@" in found["host"]:
+        # The address itself is not shown: what stands before the @ may be a password.
+        raise StoreError(
+            "the registry's address must not hold a user or password",
+            why="it would end up in logs and process lists",
+            next="log in with 'docker login', or set CI_REGISTRY, CI_REGISTRY_USER and CI_REGISTRY_PASSWORD",
+        )
+    host = _HOST.fullmatch(found["host"])
+    if (
+        not host
+        or ".." in host["name"]
+        or not 0 < int(host["port"] or 1) < 1 << 16
+        or not _is_host(host["name"])
+    ):
+        raise _malformed(text, f"{found['host'][:100]!r} is not a host")
+    if not _REPOSITORY.fullmatch(found["repository"]) or len(text) > _LONGEST + len("oci+http://"):
+        raise _malformed(
+            text,
+            "a repository is lower-case letters, digits and single . _ - between them, in parts separated "
+            "by /, without a tag or digest",
+        )
+    address = found["host"].lower()
+    scheme = "http" if found["scheme"] == "oci+http" or _is_plain(address) else "https"
+    return Address(scheme, address, found["repository"])
+
+
+def checked_tag(name: str) -> str:
+    """Return a name that a registry can give; raise StoreError otherwise."""
+    if not _TAG.fullmatch(name):
+        raise StoreError(
+            f"{name[:150]!r} cannot be a tag in a registry",
+            why="a tag has 1 to 128 letters, digits and . _ - and begins with a letter, a digit or _",
+            next="choose a plain name such as 'pulse-oximeter-1.4.0'",
+        )
+    return name
+
+
+def origin_of(url: str) -> Origin:
+    """Return scheme, host and port of a URL; an unusable URL has an origin that is nobody's."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+    except ValueError:
+        return "", "", 0
+
+
+def shown(url: str) -> str:
+    """Return a URL as it may be printed: no user, no query, where signatures and upload states are kept."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "a malformed URL"
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host name, without port, is this machine."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_host(name: str) -> bool:
+    if not name.startswith("["):
+        return True
+    try:
+        ipaddress.IPv6Address(name[1:-1])
+    except ValueError:
+        return False
+    return True
+
+
+def _is_plain(host: str) -> bool:
+    return re.sub(r":\d+$", "", host) in _PLAIN
+
+
+def _malformed(text: str, why: str) -> StoreError:
+    return StoreError(
+        f"{text[:200]!r} is not the address of a registry",
+        why=why,
+        next="write it such as oci://registry.example.com/devices/pulse-oximeter",
+    )

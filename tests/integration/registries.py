@@ -1,0 +1,112 @@
+"""Real registries for tests, each on a port of its own, and small images to put into them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from autoclave.store.base import Store
+from autoclave.store.layout import LayoutStore
+from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
+from autoclave.store.registry import RegistryStore
+from autoclave.store.registry_auth import Credentials
+from integration.devices import free_port, program
+
+USER, PASSWORD = "ci", "s3cret-pass/word+1"
+
+
+@contextmanager
+def debian(folder: Path, more: str = "", *, host: str = "127.0.0.1", tls: str = "") -> Iterator[str]:
+    """Run Debian's registry with its storage in `folder`/data; `more` and `tls` are lines of its settings."""
+    address = f"{host}:{free_port()}"
+    (folder / "config.yml").write_text(
+        "version: 0.1\nlog: {level: error}\n"
+        f"storage: {{filesystem: {{rootdirectory: {folder / 'data'}}}, delete: {{enabled: true}}}}\n"
+        f'http: {{addr: "{address}"{tls}}}\n{more}'
+    )
+    argv = [program("docker-registry"), "serve", str(folder / "config.yml")]
+    with _running(argv, f"{'https' if tls else 'http'}://{address}/v2/", folder):
+        yield address
+
+
+@contextmanager
+def with_password(folder: Path) -> Iterator[str]:
+    """Run Debian's registry for one user."""
+    argv = [program("htpasswd"), "-Bbn", USER, PASSWORD]
+    line = subprocess.run(argv, check=True, capture_output=True).stdout
+    (folder / "htpasswd").write_bytes(line)
+    with debian(folder, f"auth: {{htpasswd: {{realm: test, path: {folder / 'htpasswd'}}}}}\n") as address:
+        yield address
+
+
+@contextmanager
+def with_referrers(folder: Path) -> Iterator[str]:
+    """Run go-containerregistry's registry, which has the referrers API."""
+    address = f"127.0.0.1:{free_port()}"
+    argv = [program("registry", "AUTOCLAVE_TEST_REGISTRY"), "-address", address, "-folder", str(folder)]
+    with _running(argv, f"http://{address}/v2/", folder):
+        yield address
+
+
+@contextmanager
+def _running(argv: list[str], url: str, folder: Path) -> Iterator[None]:
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(argv, stdout=log, stderr=log)
+    try:
+        for _ in range(100):
+            try:
+                urllib.request.urlopen(url, timeout=1).close()
+                break
+            except urllib.error.HTTPError as error:  # it answers, even if it wants a password
+                error.close()
+                break
+            except OSError as error:
+                if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                    break
+                time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def nobody(_: str) -> Credentials | None:
+    """Have no credentials."""
+    return None
+
+
+def someone(_: str) -> Credentials | None:
+    """Have the right ones."""
+    return Credentials(user=USER, password=PASSWORD, source="the test")
+
+
+def store_at(
+    address: str,
+    cache: Path,
+    credentials: Callable[[str], Credentials | None] = nobody,
+    repository: str = "devices/app",
+    waited: list[float] | None = None,
+) -> RegistryStore:
+    """Open a repository; it waits a hundredth of what it would, and tells how long in `waited`."""
+
+    def sleep(seconds: float) -> None:
+        if waited is not None:
+            waited.append(seconds)
+        time.sleep(seconds / 100)
+
+    return RegistryStore(f"oci://{address}/{repository}", LayoutStore(cache), credentials, sleep=sleep)
+
+
+def add_image(store: Store, *layers: bytes) -> Descriptor:
+    """Put a small image into a store."""
+    written = [store.write([layer], media_type=LAYER) for layer in layers or (b"layer",)]
+    settings = {"rootfs": {"type": "layers", "diff_ids": [each.digest for each in written]}}
+    config = store.write([json.dumps(settings).encode()], media_type=CONFIG)
+    raw = encode(Manifest(schema_version=2, media_type=MANIFEST, config=config, layers=written))
+    return store.write([raw], media_type=MANIFEST)
