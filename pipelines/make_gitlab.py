@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from autoclave import __version__, build, deploy, scan, sign, unit_test
+from autoclave.commands import hosted
 from autoclave.options import Field, fields
 
 FOLDER = Path(__file__).parent / "gitlab"
@@ -24,7 +25,9 @@ FOLDER = Path(__file__).parent / "gitlab"
 _NOT_INPUTS = {
     *("digest", "take_from", "hand_on", "template"),
     *("json", "dry_run", "debug", "shell", "keep"),
+    *("gitlab_url", "gitlab_project", "commit", "strict"),
 }
+_TELLING = ("report", "release")
 # Only the address of a store may be put together from GitLab's own variables.
 _EXPANDED = {"store"}
 _TEXT = r"^[^\x00-\x1f\x7f]*$"
@@ -72,6 +75,13 @@ class Step:
     takes: tuple[str, ...] = ()
     more: tuple[Input, ...] = field(default=())
     job: str = ""
+    tells: tuple[str, ...] = ()
+
+    @property
+    def script(self) -> tuple[str, ...]:
+        """The commands: the step itself, then what tells GitLab about it, which changes no verdict."""
+        own = () if self.name in _TELLING else (f"autoclave {self.name}",)
+        return (*own, *(f"autoclave gitlab {each}" for each in self.tells))
 
     @property
     def job_name(self) -> str:
@@ -244,6 +254,7 @@ DEPLOY = Step(
     + _RETRY
     + _artifacts("deploy-$[[ inputs.environment ]]"),
     takes=("build", "unit-test", "scan", "sign"),
+    tells=("deployment", "approvals"),
     more=(
         Input(
             "when",
@@ -255,6 +266,36 @@ DEPLOY = Step(
     ),
     job="autoclave-deploy-$[[ inputs.environment ]]",
 )
+REPORT = Step(
+    "report",
+    hosted.Telling,
+    ".post",
+    f"""\
+  needs: [autoclave-build, autoclave-unit-test, autoclave-scan]
+  rules:
+    - if: $AUTOCLAVE_GITLAB_TOKEN == null || $AUTOCLAVE_ROLLBACK_TO
+      when: never
+    - if: {_MERGE_REQUEST}
+      variables:
+        AUTOCLAVE_STORE: "$[[ inputs.merge-request-store ]]"
+      when: always
+  interruptible: true
+"""
+    + _RETRY,
+    takes=("build", "unit-test", "scan"),
+    tells=("status", "note"),
+)
+RELEASE = Step(
+    "release",
+    hosted.Imaged,
+    "deploy",
+    "  needs: [autoclave-build, autoclave-unit-test, autoclave-scan, autoclave-sign]\n"
+    "  rules:\n    - if: $AUTOCLAVE_ROLLBACK_TO\n      when: never\n    - if: $CI_COMMIT_TAG\n"
+    "  interruptible: false\n" + _RETRY,
+    takes=("build", "unit-test", "scan", "sign"),
+    tells=("release",),
+)
+TEMPLATES = (*STEPS, DEPLOY, REPORT, RELEASE)
 _FLOW = (
     Input("staging", "string", "environment that every release goes to by itself, or none", "staging"),
     Input("production", "string", "environment that a person releases to, or none", "none"),
@@ -305,13 +346,16 @@ def _job(step: Step, name: str, body: str, kind: str, takes: tuple[str, ...]) ->
         )
     if kind == "rollback":
         lines.append("    AUTOCLAVE_DIGEST: $AUTOCLAVE_ROLLBACK_TO")
-    else:
+    elif step.name not in _TELLING:
         left = step.name if step.name != "deploy" else "deploy-$[[ inputs.environment ]]"
         lines.append(f'    AUTOCLAVE_HAND_ON: ".autoclave/handover/{left}"')
     for option in fields(step.options):
         if option.name not in _NOT_INPUTS:
             lines += _variable(option)
-    return "\n".join(lines) + f"\n  script:\n    - autoclave {step.name}\n" + body
+    if "approvals" in step.tells:
+        lines.append('    AUTOCLAVE_RECORD: "true"')
+    script = "".join(f"    - {command}\n" for command in step.script)
+    return "\n".join(lines) + f"\n  script:\n{script}" + body
 
 
 def _variable(option: Field) -> list[str]:
@@ -327,13 +371,13 @@ def _variable(option: Field) -> list[str]:
 def template(step: Step) -> str:
     """Return one step's template."""
     spec = "\n".join(line for each in inputs_of(step) for line in each.spec())
-    return f"{_head(f'The step {step.name}')}spec:\n  inputs:\n{spec}\n---\n{_ENGINES}\n{jobs(step)}"
+    return f"{_head(f'One job, {step.name}')}spec:\n  inputs:\n{spec}\n---\n{_ENGINES}\n{jobs(step)}"
 
 
 def flow_inputs() -> list[Input]:
     """Return the inputs of the whole flow: every step's, once, without what the flow itself decides."""
     found: dict[str, Input] = {}
-    for step in (*STEPS, DEPLOY):
+    for step in TEMPLATES:
         for each in inputs_of(step):
             if each.name not in {"stage", "environment", "when"}:
                 found.setdefault(each.name, each)
@@ -371,7 +415,7 @@ def _included() -> list[tuple[Step, dict[str, str]]]:
     for environment, when in (("staging", "on_success"), ("production", "manual")):
         own = {"stage": "deploy", "environment": f"$[[ inputs.{environment} ]]", "when": when}
         found.append((DEPLOY, own | _handed(DEPLOY)))
-    return found
+    return found + [(step, {"stage": step.stage} | _handed(step)) for step in (REPORT, RELEASE)]
 
 
 def _handed(step: Step) -> dict[str, str]:
@@ -390,7 +434,7 @@ def _head(what: str) -> str:
 
 def pages() -> dict[Path, str]:
     """Return every template and its text."""
-    found = {FOLDER / f"{step.name}.yml": template(step) for step in (*STEPS, DEPLOY)}
+    found = {FOLDER / f"{step.name}.yml": template(step) for step in TEMPLATES}
     return found | {FOLDER / "autoclave.yml": flow(), FOLDER / "autoclave-single.yml": single()}
 
 

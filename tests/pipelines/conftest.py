@@ -7,14 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from doubles import gitlab_double
+from doubles.gitlab_double import Token
+from doubles.gitlab_state import Project
 from integration.devices import KNOWN_BAD, Repository, copied
-from pipelines.gitlab_local import GitLab
+from pipelines.gitlab_local import JOB_TOKEN, MERGE_REQUEST, PROJECT, PROJECT_TOKEN, GitLab
 
 
 @pytest.fixture(scope="session")
-def gitlab(tmp_path_factory: pytest.TempPathFactory) -> GitLab:
+def gitlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitLab]:
     """The server with our templates."""
-    return GitLab(tmp_path_factory.mktemp("gitlab"))
+    with gitlab_double.running() as api:
+        api.users = {7: "autoclave-bot", 8: "ann"}
+        api.tokens = {PROJECT_TOKEN: Token(7), JOB_TOKEN: Token(8, job=True)}
+        api.projects = {
+            PROJECT: Project(PROJECT, "devices/sample", notes={MERGE_REQUEST: []}, tags={"v1.4.0"})
+        }
+        yield GitLab(tmp_path_factory.mktemp("gitlab"), api)
+        assert api.violations == []
 
 
 @pytest.fixture

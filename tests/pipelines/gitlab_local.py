@@ -16,10 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from doubles.gitlab_double import Double
 from integration.devices import ROOT, Repository, git, program
 
 TEMPLATES = "platform/autoclave"
 VERSION = "v0.1.0"
+PROJECT, MERGE_REQUEST = 5, 17
+JOB_TOKEN, PROJECT_TOKEN = "token-of-the-job", "token-of-the-project"
 WHOLE_FLOW = f"""\
 include:
   - project: {TEMPLATES}
@@ -54,9 +57,10 @@ class Pipeline:
 
 @dataclass
 class GitLab:
-    """A server of two kinds of projects: the templates, and devices."""
+    """A server of two kinds of projects: the templates, and devices. Its REST API is a double."""
 
     folder: Path
+    api: Double
     variables: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -69,6 +73,7 @@ class GitLab:
         bare = self.folder / "projects" / f"{project}.git"
         if not (folder / ".git").exists():
             git(folder, "init", "-q", "-b", "main")
+        (folder / ".git" / "info" / "exclude").write_text(".gitlab-ci-local\n", "utf-8")  # the runner's own
         git(folder, "add", "-A")
         git(folder, "commit", "-q", "--allow-empty", "-m", "test")
         if tag:
@@ -92,10 +97,16 @@ class GitLab:
     def run(self, repository: Repository, *words: str, **variables: str) -> Pipeline:
         """Run the repository's pipeline. `variables` are the project's, as an administrator sets them."""
         shutil.rmtree(repository.folder / ".gitlab-ci-local", ignore_errors=True)
+        self.api.projects[PROJECT].commits.add(commit(repository))
         given = {
             "GITLAB_CI": "true",
+            # Every job has a user of its own, and so development keys of its own, as on machines of its own.
+            "XDG_CONFIG_HOME": f"{self.folder}/homes/{repository.name}/$CI_JOB_NAME",
             "AUTOCLAVE_TRIVY": os.environ["AUTOCLAVE_TRIVY"],
             "AUTOCLAVE_TRIVY_CACHE": os.environ["AUTOCLAVE_TRIVY_CACHE"],
+            "CI_SERVER_URL": self.api.url,
+            "CI_PROJECT_ID": str(PROJECT),
+            "CI_JOB_TOKEN": JOB_TOKEN,
             **self.variables,
             **variables,
         }
@@ -120,6 +131,12 @@ class GitLab:
         assert "Traceback" not in log, log
         jobs = dict(reversed(pair) for pair in re.findall(r"^ (PASS|FAIL|WARN)  +(\S+) *$", log, re.M))
         return Pipeline(done.returncode, log, repository.folder, jobs)
+
+
+def commit(repository: Repository) -> str:
+    """Return the commit that a repository stands at."""
+    argv = ["git", "-C", str(repository.folder), "rev-parse", "HEAD"]
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def records(store: Path) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from integration.devices import SAMPLE, Repository, copied, git
-from pipelines.gitlab_local import WHOLE_FLOW, GitLab, Pipeline, records
+from pipelines.gitlab_local import (
+    MERGE_REQUEST,
+    PROJECT,
+    PROJECT_TOKEN,
+    WHOLE_FLOW,
+    GitLab,
+    Pipeline,
+    records,
+)
 
 JOBS = ["build", "unit-test", "scan", "sign", "deploy-staging"]
 PLAN = "\nplan:\n  stage: build\n  script: [autoclave plan]\n"
@@ -92,6 +100,34 @@ def test_a_second_pipeline_of_the_same_commit_deploys_nothing_twice(
     (after,) = sample.containers()
     assert after.id == before.id
     assert "exactly these digests run there" in again.of("autoclave-deploy-staging")
+
+
+def test_gitlab_is_told_which_digest_runs_where(gitlab: GitLab, passed: Pipeline) -> None:
+    digest = records(passed.handed_on("autoclave-build", "build") / "store")["build"]["digest"]
+    (staging,) = gitlab.api.projects[PROJECT].environments
+    assert staging["name"] == "staging"
+    assert digest in staging["description"]
+
+
+def test_a_merge_request_gets_one_note_and_a_status_per_gate(gitlab: GitLab, sample: Repository) -> None:
+    project = gitlab.api.projects[PROJECT]
+    here = {
+        "CI_PIPELINE_SOURCE": "merge_request_event",
+        "CI_COMMIT_BRANCH": "",
+        "CI_MERGE_REQUEST_IID": str(MERGE_REQUEST),
+        "AUTOCLAVE_GITLAB_TOKEN": PROJECT_TOKEN,
+    }
+    for _ in range(2):
+        pipeline = gitlab.run(sample, **here)
+        assert pipeline.jobs["autoclave-report"] == "PASS", pipeline.log
+    (note,) = project.notes[MERGE_REQUEST]
+    for text in ("unit-test", "scan", "passed"):
+        assert text in note["body"]
+    assert {each["name"]: each["status"] for each in project.statuses} == {
+        "autoclave/build": "success",
+        "autoclave/unit-test": "success",
+        "autoclave/scan": "success",
+    }
 
 
 def test_a_merge_request_builds_tests_and_scans_and_releases_nothing(

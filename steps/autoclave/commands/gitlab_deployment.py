@@ -10,7 +10,7 @@ import click
 from autoclave.commands.hosted import Telling, commit, opened, standings, tell
 from autoclave.commands.parameters import around
 from autoclave.context import Context
-from autoclave.errors import UsageError
+from autoclave.errors import HostError
 from autoclave.evidence import predicates, records
 from autoclave.evidence.statement import DEPLOYMENT, HOST_APPROVALS, info
 from autoclave.facts import Deployment
@@ -56,6 +56,10 @@ def _deployment(opts: Place, ctx: Context) -> None:
     tag = os.environ.get("CI_COMMIT_TAG", "")
     found = [each for each in standings(opts, ctx) if ctx.device.named(each.image).service]
     passed = [] if opts.running else [_deployed(each, opts.environment) for each in found]
+    if None in passed:
+        # A step that found everything running already leaves no record: there is no deployment to tell of.
+        tell(opts, ctx, "deployment", lambda: _nothing(opts.environment))
+        return
     wanted = gitlab_deploy.Wanted(
         environment=opts.environment,
         sha=sha,
@@ -72,8 +76,15 @@ def _deployment(opts: Place, ctx: Context) -> None:
     tell(opts, ctx, "deployment", lambda: "\n".join(gitlab_deploy.record(opened(opts), wanted)))
 
 
-def _deployed(image: Standing, environment: str) -> bool:
-    """Tell what the newest verified deployment record of an image says about this environment."""
+def _nothing(environment: str) -> str:
+    raise HostError(
+        f"no record here says that the images were deployed to {environment}",
+        next=f"run 'autoclave deploy {environment}' before, or say --running",
+    )
+
+
+def _deployed(image: Standing, environment: str) -> bool | None:
+    """Tell what the newest verified deployment record of an image says about this environment, or None."""
     found = [
         record
         for record in image.records
@@ -81,12 +92,7 @@ def _deployed(image: Standing, environment: str) -> bool:
         and predicates.facts_of(record.statement, Deployment).environment == environment
     ]
     newest = records.latest(found, DEPLOYMENT)
-    if newest is None:
-        raise UsageError(
-            f"no record says that '{image.image}' was deployed to {environment}",
-            next=f"run 'autoclave deploy {environment}' before, or say --running",
-        )
-    return info(newest.statement).passed
+    return info(newest.statement).passed if newest else None
 
 
 def _approvals(opts: Approved, ctx: Context) -> None:
@@ -106,6 +112,8 @@ def _approvals(opts: Approved, ctx: Context) -> None:
 
 def _attach(found: gitlab_deploy.Approvals, opts: Approved, ctx: Context) -> str:
     """Attach what the host said to every image that the deployment is about."""
+    if not found.approvals:
+        return "GitLab tells of no approval, so there is nothing to attach"
     signer = ctx.signer_of(opts.key, opts.public_key, development.STEPS)
     now = ctx.now()
     images = [each for each in standings(opts, ctx) if ctx.device.named(each.image).service]
