@@ -59,6 +59,13 @@ def _plan(image: Image, request: BuildRequest, materials: list[Material], ctx: C
     )
 
 
+def files_digest(image: Image, ctx: Context) -> str:
+    """Return one digest over Dockerfile, context and arguments: what a stage is made of beside its bases."""
+    materials = _materials(image, request_for(image, ctx), ctx)
+    files = [each for each in materials if each.name in {"Dockerfile", "context"}]
+    return digest_of(repr([(each.name, each.digest) for each in files] + sorted(image.args.items())).encode())
+
+
 def request_for(image: Image, ctx: Context, *, stage: str = "") -> BuildRequest:
     """Return the build request of an image, or of another stage of its Dockerfile."""
     commit = ctx.commit

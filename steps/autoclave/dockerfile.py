@@ -1,12 +1,14 @@
-"""Which base images a Dockerfile starts from (source: Dockerfile reference, ARG and FROM)."""
+"""What a Dockerfile starts from, and how one of its stages is replaced (source: Dockerfile reference)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 _FROM = re.compile(r"FROM\s+(?:--\S+\s+)*(?P<base>\S+)(?:\s+AS\s+(?P<stage>\S+))?\s*", re.IGNORECASE)
 _ARG = re.compile(r"ARG\s+(?P<rest>.+)", re.IGNORECASE)
+_WITH_HEREDOC = {"RUN", "COPY", "ADD"}
+_HEREDOC = re.compile(r"<<-?\s*([\"']?)(?P<end>[A-Za-z_]\w*)\1")
 _REFERENCE = re.compile(r"\$(?:(?P<bare>\w+)|\{(?P<name>\w+)(?::?(?P<sign>[-+])(?P<other>[^}]*))?\})")
 
 
@@ -15,7 +17,7 @@ def bases(text: str, args: Mapping[str, str]) -> list[str]:
     known: dict[str, str] = {}
     stages: set[str] = set()
     found: list[str] = []
-    for line in _instructions(text):
+    for _, line in _instructions(text):
         arg = _ARG.fullmatch(line)
         if arg and not stages and not found:  # only ARGs before the first FROM count in FROM
             for word in arg["rest"].split():
@@ -30,10 +32,45 @@ def bases(text: str, args: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _instructions(text: str) -> list[str]:
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    joined = re.sub(r"\\[ \t]*\n", " ", "\n".join(lines))
-    return [line.strip() for line in joined.splitlines() if line.strip()]
+def on_top_of(text: str, stage: str, image: str) -> str | None:
+    """Return the Dockerfile in which a stage is the given image, as it is; None when there is no such stage.
+
+    Nothing of that stage is built again: stages based on it stand on exactly these layers, whatever a
+    builder remembers. Its ARGs stay, for the stages that inherit them.
+    """
+    kept: list[str] = []
+    found = inside = False
+    for raw, line in _instructions(text):
+        start = _FROM.fullmatch(line)
+        if start:
+            inside = bool(stage) and (start["stage"] or "").lower() == stage.lower()
+            found = found or inside
+            raw = f"FROM {image} AS {stage}\n" if inside else raw  # noqa: PLW2901 -- the line as it shall be
+        if not inside or start or _ARG.fullmatch(line) or not line:
+            kept.append(raw)
+    return "".join(kept) if found else None
+
+
+def _instructions(text: str) -> Iterator[tuple[str, str]]:
+    """Yield every instruction as it is written, with its here-documents, and as one line; comments as ""."""
+    lines = iter(text.splitlines(keepends=True))
+    for first in lines:
+        raw, line = first, first.strip()
+        if line.startswith("#"):
+            yield raw, ""
+            continue
+        while line.endswith("\\") and (more := next(lines, None)) is not None:
+            raw += more
+            part = more.strip()
+            # Comments and empty lines may stand between the lines of one instruction.
+            if part and not part.startswith("#"):
+                line = f"{line[:-1].rstrip()} {part}"
+        for heredoc in _HEREDOC.finditer(line) if line[:4].upper().strip() in _WITH_HEREDOC else ():
+            for more in lines:
+                raw += more
+                if more.strip() == heredoc["end"]:
+                    break
+        yield raw, line
 
 
 def _substituted(text: str, known: Mapping[str, str]) -> str:

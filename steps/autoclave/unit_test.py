@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
-from autoclave import build, copying
+from msgspec import structs
+
+from autoclave import build, copying, dockerfile
 from autoclave.context import Context
 from autoclave.device import Image, UnitTest, in_bytes
-from autoclave.engines.base import ContainerSpec, ContainerState, Engine, ImageState
+from autoclave.engines.base import BuildRequest, ContainerSpec, ContainerState, Engine, ImageState
 from autoclave.errors import ConfigError, EngineError, Interrupted, SourceError
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import TEST_RESULT
@@ -58,7 +60,7 @@ def plan(image: Image, ctx: Context) -> StepPlan:
         tools={},
         inputs={
             "files": digest_of(archive),
-            "stage": f"{tests.stage} {build.plan(image, ctx).digest}" if tests.stage else "",
+            "stage": f"{tests.stage} {build.files_digest(image, ctx)}" if tests.stage else "",
             "junit": tests.junit,
             "coverage": tests.coverage,
             "network": str(tests.network).lower(),
@@ -156,12 +158,29 @@ def _image_under_test(image: Image, tests: UnitTest, descriptor: Descriptor, ctx
     released = loaded(descriptor, ctx)
     if not tests.stage:
         return released
-    request = build.request_for(image, ctx, stage=tests.stage)
+    request = _on_top_of(released, build.request_for(image, ctx, stage=tests.stage), image, ctx)
     built = ctx.engine.build(request, lambda text: ctx.screen.line(STEP, text))
     found = ctx.engine.image(built)
     if found is None:
         raise EngineError(f"the engine lost the test image {built}")
     return found
+
+
+def _on_top_of(released: ImageState, request: BuildRequest, image: Image, ctx: Context) -> BuildRequest:
+    """Return the request with the released image in the place of its own stage.
+
+    A machine that did not build the image has nothing in its builder's memory, and would make that stage
+    anew, with other layers.
+    """
+    text = (request.folder / request.dockerfile).read_text("utf-8", "replace")
+    name = (
+        f"autoclave-released/{ctx.device.device.name}/{image.name}:{released.id.removeprefix('sha256:')[:12]}"
+    )
+    changed = dockerfile.on_top_of(text, image.target, name)
+    if changed is None:
+        return request  # the tests' stage is not based on a named one: the gate compares layers in any case
+    ctx.engine.tag(released.id, name)
+    return structs.replace(request, text=changed)
 
 
 def _is_released(under_test: ImageState, descriptor: Descriptor, ctx: Context) -> bool:

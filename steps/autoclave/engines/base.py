@@ -33,7 +33,8 @@ class EngineInfo(Struct, frozen=True, kw_only=True):
 class BuildRequest(Struct, frozen=True, kw_only=True):
     """One image to build, with paths relative to `folder`, where the command runs.
 
-    `secrets` maps ids to the environment variables that hold their values.
+    `secrets` maps ids to the environment variables that hold their values. `text` is the Dockerfile to
+    use instead of the one in the folder.
     """
 
     folder: Path
@@ -44,6 +45,7 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str] = {}
     secrets: Mapping[str, str] = {}
     source_date_epoch: int | None = None
+    text: str = ""
 
 
 class ImageState(Struct, frozen=True, kw_only=True):
@@ -117,6 +119,9 @@ class Engine(Protocol):
 
     def image(self, reference: str) -> ImageState | None:
         """Return an image by name or id, or None."""
+
+    def tag(self, image: str, name: str) -> None:
+        """Give an image a name, `repository:tag`, replacing what had it."""
 
     def pull(self, reference: str, line: Callable[[str], None]) -> None:
         """Fetch an image from its registry."""

@@ -107,6 +107,12 @@ class DockerEngine:
             repo_digests=tuple(found.get("RepoDigests") or ()),
         )
 
+    def tag(self, image: str, name: str) -> None:
+        """Give an image a name, `repository:tag`, replacing what had it."""
+        repository, _, tag = name.rpartition(":")
+        with _translated(f"the engine does not name the image {image}"):
+            self._api.tag(image, repository, tag)
+
     def pull(self, reference: str, line: Callable[[str], None]) -> None:
         """Fetch an image from its registry, with the client's credentials."""
         if self._shell.stream([self._client.program, "pull", reference], line):

@@ -56,9 +56,9 @@ def _builder(shell: Shell, program: str) -> str:
     return "buildkit" if version and 18 < int(version[1]) < 23 else "classic"
 
 
-def command(client: Client, request: BuildRequest, *, id_file: str = "") -> list[str]:
+def command(client: Client, request: BuildRequest, *, id_file: str = "", dockerfile: str = "") -> list[str]:
     """Return the build command. Secret values are never in it: BuildKit reads them from the environment."""
-    argv = [client.program, "build", "--file", str(request.dockerfile)]
+    argv = [client.program, "build", "--file", dockerfile or str(request.dockerfile)]
     if id_file:
         argv += ["--iidfile", id_file]
     if client.builder == "buildkit":
@@ -89,7 +89,12 @@ def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[s
 
     with tempfile.TemporaryDirectory(prefix="autoclave-build-") as folder:
         id_file = Path(folder) / "id"
-        argv = command(client, request, id_file=str(id_file))
+        dockerfile = Path(folder) / "Dockerfile"
+        if request.text:
+            dockerfile.write_text(request.text, "utf-8")
+        argv = command(
+            client, request, id_file=str(id_file), dockerfile=str(dockerfile) if request.text else ""
+        )
         code = shell.stream(
             argv, heard, cwd=request.folder, env=client.environment, shown=command(client, request)
         )
