@@ -262,3 +262,15 @@ def test_development_keys_are_made_once_private_and_marked(
 def test_keys_that_cannot_be_used_say_why(uri: str, says: str) -> None:
     with pytest.raises(SignerError, match=says):
         opened(uri, None)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_content_nested_without_end_is_a_rejected_record_and_no_crash(
+    store: LayoutStore, signed: bool
+) -> None:
+    subject = image(store)
+    deep = b'{"payloadType": "x", "signatures": [], "payload": ' + b"[" * 100_000
+    if signed:
+        deep = dsse.sign(b'{"_type": ' + b"[" * 100_000, statement.PAYLOAD_TYPE, STEPS)
+    replaced(store, subject, deep)
+    assert "no" in rejected(store, subject)

@@ -10,7 +10,7 @@ import msgspec
 from autoclave.commands.parameters import around
 from autoclave.context import Context
 from autoclave.errors import UsageError
-from autoclave.evidence import records
+from autoclave.evidence import foreign, records
 from autoclave.evidence.records import Record
 from autoclave.evidence.statement import NAME_OF, SBOM, info
 from autoclave.options import Common, option
@@ -48,6 +48,7 @@ def _run(opts: Options, ctx: Context) -> None:
         for rejected in bad:
             text = f"  ✘ {rejected.name:<13} {rejected.digest}\n      DOES NOT VERIFY: {rejected.why}"
             ctx.screen.result(text, {"record": rejected.name, "digest": rejected.digest, "why": rejected.why})
+        _foreign(image, [each.envelope.digest for each in good], ctx)
 
 
 def _line(record: Record, ctx: Context) -> None:
@@ -64,6 +65,20 @@ def _line(record: Record, ctx: Context) -> None:
         lines += [f"      - {reason}" for reason in made.reasons]
     lines += [f"      with {_title(each)} {each.digest}" for each in record.attachments]
     ctx.screen.result("\n".join(lines), {"record": record.name, "digest": record.digest})
+
+
+def _foreign(image: Descriptor, ours: list[str], ctx: Context) -> None:
+    """Print what others attested with cosign."""
+    found, others = foreign.attestations(ctx.store, image.digest, ctx.trust, ours=ours)
+    for each in found:
+        text = f"  ✔ attestation in cosign's format: {each.statement.predicate_type}"
+        text += f"\n      signed by {', '.join(key.label for key in each.keys)}; no gate judges it"
+        ctx.screen.result(text, {"attestation": each.statement.predicate_type, "digest": each.digest})
+    if others:
+        text = (
+            f"  - {others} more in cosign's format do not verify: no key that trust names, or another image"
+        )
+        ctx.screen.result(text, {"unverified": others})
 
 
 def _whole(found: list[Record], name: str, ctx: Context) -> None:

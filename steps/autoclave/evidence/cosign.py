@@ -1,8 +1,8 @@
 """Signatures and attestations in cosign's format, so that other tools can judge ours.
 
 Source: cosign specs/SIGNATURE_SPEC.md, pkg/oci/static/signature.go. The older format (tags
-`sha256-<hex>.sig` and `.att`) is used on purpose: with the newer bundle format every record signed by
-a release key would count as a signature of the image, whatever its predicate says.
+`sha256-<hex>.sig` and `.att`) is written on purpose: with the newer bundle format every record signed by
+a release key would count as a signature of the image, whatever its predicate says. Both formats are read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from msgspec import Struct
 from securesystemslib.signer import Signer
 
 from autoclave.errors import RecordError, StoreError
-from autoclave.evidence import dsse
+from autoclave.evidence import cosign_bundle, dsse
 from autoclave.evidence.records import PREDICATE_TYPE, Record
 from autoclave.evidence.trust import TrustedKey
 from autoclave.store.base import Store
@@ -34,6 +34,8 @@ SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE = "dev.cosignproject.cosign/signature"
 PAYLOAD_TYPE = "cosign container image signature"
 SUFFIXES = ("sig", "att")
+
+_REASONS = 5
 
 
 class _Identity(Struct, rename={"reference": "docker-reference"}):
@@ -77,7 +79,7 @@ def sign_image(store: Store, image_digest: str, reference: str, signer: Signer) 
 
 
 def list_attestations(store: Store, image_digest: str, records: Sequence[Record]) -> Descriptor:
-    """List the envelopes of records where `cosign verify-attestation` looks for them."""
+    """List the envelopes of records where `cosign verify-attestation` looks, beside those of others."""
     layers = [
         Descriptor(
             media_type=dsse.MEDIA_TYPE,
@@ -88,7 +90,7 @@ def list_attestations(store: Store, image_digest: str, records: Sequence[Record]
         )
         for record in records
     ]
-    return _list(store, tag(image_digest, "att"), layers)
+    return add(store, image_digest, "att", layers)
 
 
 def listed(store: Store, image_digest: str, suffix: str) -> list[Descriptor]:
@@ -102,19 +104,23 @@ def add(store: Store, image_digest: str, suffix: str, layers: Sequence[Descripto
 
 
 def signed_by(store: Store, image_digest: str, keys: Sequence[TrustedKey]) -> list[TrustedKey]:
-    """Return those of `keys` that signed this image digest. Raises RecordError when none did."""
+    """Return keys out of `keys` that signed this image digest. Raises RecordError when none did.
+
+    Bundles count as well, but are looked for only when no key signed in the older format.
+    """
     layers = _layers(store, tag(image_digest, "sig"))
-    if not layers:
+    good = [key for key in keys if any(_is_signature(store, each, image_digest, key) for each in layers)]
+    if good:
+        return good
+    good, refused = cosign_bundle.signers(store, image_digest, keys)
+    if good:
+        return good
+    if not layers and not refused:
         raise RecordError(
             "the image carries no release signature", why="'autoclave sign' has not passed for it"
         )
-    good = [key for key in keys if any(_is_signature(store, each, image_digest, key) for each in layers)]
-    if not good:
-        raise RecordError(
-            "no trusted release key signed the image",
-            why=f"{len(layers)} signature(s), none by a key that trust accepts here",
-        )
-    return good
+    count = f"{len(layers)} signature(s), none by a key that trust accepts here"
+    raise RecordError("no trusted release key signed the image", why="; ".join([count, *refused[:_REASONS]]))
 
 
 def _is_signature(store: Store, layer: Descriptor, image_digest: str, key: TrustedKey) -> bool:
@@ -124,7 +130,7 @@ def _is_signature(store: Store, layer: Descriptor, image_digest: str, key: Trust
         raw = store.read(layer.digest)
         signature = base64.b64decode(layer.annotations.get(SIGNATURE, ""), validate=True)
         critical = msgspec.json.decode(raw, type=_Payload).critical
-    except (StoreError, binascii.Error, msgspec.DecodeError, UnicodeDecodeError):
+    except (StoreError, binascii.Error, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return (
         critical.type == PAYLOAD_TYPE

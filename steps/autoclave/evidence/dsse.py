@@ -58,7 +58,7 @@ def opened(raw: bytes) -> tuple[bytes, str, list[tuple[str, bytes]]]:
         envelope = msgspec.json.decode(raw, type=Envelope)
         payload = _b64(envelope.payload)
         signatures = [(each.keyid, _b64(each.sig)) for each in envelope.signatures]
-    except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, binascii.Error) as error:
         raise RecordError("the record is not a DSSE envelope", why=str(error)) from error
     if not signatures:
         raise RecordError("the record carries no signature")

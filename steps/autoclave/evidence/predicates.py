@@ -129,7 +129,7 @@ class _Summary(Struct, rename="camel"):
 def _decoded(statement: Statement, kind: type[F]) -> F:
     try:
         return msgspec.json.decode(statement.predicate, type=kind)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         name = NAME_OF.get(statement.predicate_type, "foreign")
         raise RecordError(f"the {name} record is not of the expected form", why=str(error)) from error
 

@@ -114,7 +114,7 @@ def parse(payload: bytes) -> Statement:
     """Decode a statement. Raises RecordError when it is none of this version."""
     try:
         statement = msgspec.json.decode(payload, type=Statement)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError("the record holds no in-toto statement", why=str(error)) from error
     if statement.type != TYPE:
         raise RecordError("the record holds a statement of another version", why=statement.type[:100])
@@ -131,7 +131,7 @@ def info(statement: Statement) -> StepInfo:
     """Return what the record says about its making. Raises RecordError when it does not."""
     try:
         return msgspec.json.decode(statement.predicate, type=_Carrier).autoclave
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise RecordError(
             f"the {NAME_OF.get(statement.predicate_type, 'foreign')} record does not say how it was made",
             why=str(error),
@@ -144,7 +144,7 @@ def finished(statement: Statement) -> datetime:
         return info(statement).finished_on
     try:
         moment = msgspec.json.decode(statement.predicate, type=_Bom).metadata.timestamp
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise RecordError("the SBOM has no timestamp", why=str(error)) from error
     if moment.tzinfo is None:
         raise RecordError("the SBOM's timestamp has no time zone")

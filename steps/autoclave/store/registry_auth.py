@@ -12,12 +12,15 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
 
 from autoclave.errors import StoreError, ToolError
-from autoclave.shell import Shell
+
+if TYPE_CHECKING:  # starting processes is slow to import, and few need a credential helper
+    from autoclave.shell import Shell
 
 _HELPER = re.compile(r"[A-Za-z0-9._-]+")
 _HUB = "https://index.docker.io/v1/"

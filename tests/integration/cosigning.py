@@ -1,0 +1,82 @@
+"""The real cosign, on a device's repository in a registry."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoclave.evidence.trust import TrustedKey, public_key
+from autoclave.shell import Shell
+from autoclave.store.layout import LayoutStore
+from autoclave.store.oci import Descriptor
+from autoclave.store.registry import RegistryStore
+from autoclave.store.registry_auth import credentials_of
+from integration.devices import Done, Repository, program
+from integration.registries import add_image
+
+OFFLINE = ["--yes", "--tlog-upload=false", "--use-signing-config=false"]
+
+
+@dataclass
+class Place:
+    """A repository of a registry, the device released into it, and the keys."""
+
+    address: str
+    device: Repository
+    digest: str
+    keys: Path
+
+    @property
+    def store(self) -> RegistryStore:
+        """The store as another machine opens it: with a cache of its own."""
+        cache = LayoutStore(self.keys / uuid.uuid4().hex)
+        return RegistryStore(self.address, cache, lambda host: credentials_of(host, Shell()))
+
+    def reference(self, digest: str) -> str:
+        """What cosign calls an image."""
+        return f"{self.address.removeprefix('oci://')}@{digest}"
+
+    def image(self) -> Descriptor:
+        """Put an image there that nobody has signed."""
+        return add_image(self.store, uuid.uuid4().bytes)
+
+    def run(self, *words: str) -> Done:
+        """Run our command line on it."""
+        return self.device.run(*words, "--store", self.address)
+
+    def cosign(
+        self, command: str, key: str, image: str, *words: str, code: int | None = 0
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the real cosign and show what it says."""
+        offline = ["--insecure-ignore-tlog"] if command.startswith("verify") else OFFLINE
+        file = self.keys / (f"{key}.pub" if command.startswith("verify") else f"{key}.key")
+        argv = [program("cosign", "AUTOCLAVE_COSIGN"), command, "--key", str(file), *offline, *words]
+        done = subprocess.run(
+            [*argv, self.reference(image)],
+            env={**os.environ, "COSIGN_PASSWORD": ""},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        last = (done.stderr.strip().splitlines() or [""])[-1]
+        print(f"cosign {command} by {key} {' '.join(words)}: {done.returncode}: {last[:200]}")
+        if code is not None:
+            assert (done.returncode == 0) == (code == 0), done.stderr
+        return done
+
+    def trusted(self, name: str) -> TrustedKey:
+        """One of the keys, trusted for releases."""
+        return TrustedKey(name=name, key=public_key(self.keys / f"{name}.pub"), may=("release",))
+
+
+def imported(files: dict[str, Path], folder: Path) -> Path:
+    """Have cosign take over private keys, and write their public halves beside them."""
+    for name, file in files.items():
+        argv = [program("cosign", "AUTOCLAVE_COSIGN"), "import-key-pair", "--key", str(file)]
+        argv += ["--output-key-prefix", str(folder / name)]
+        subprocess.run(argv, env={**os.environ, "COSIGN_PASSWORD": ""}, check=True, capture_output=True)
+    return folder
