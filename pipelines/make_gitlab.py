@@ -23,7 +23,7 @@ FOLDER = Path(__file__).parent / "gitlab"
 
 # What the flow itself sets, what only makes sense at a terminal, and what is a secret's place.
 _NOT_INPUTS = {
-    *("digest", "take_from", "hand_on", "template"),
+    *("digest", "take_from", "hand_on", "template", "cache_from", "cache_to"),
     *("json", "dry_run", "debug", "shell", "keep"),
     *("gitlab_url", "gitlab_project", "commit", "strict"),
 }
@@ -35,6 +35,7 @@ _PATTERNS = {
     "folder": r"^(\.|[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)$",
     "store": r"^(oci(\+http)?://[A-Za-z0-9$._:/-]+)?$",
     "merge-request-store": r"^(oci(\+http)?://[A-Za-z0-9$._:/-]+)?$",
+    "build-cache": r"^([A-Za-z0-9$._:/-]+:[A-Za-z0-9$._-]+)?$",
     "environment": r"^[a-z0-9]+(-[a-z0-9]+)*$",
     "stage": r"^[A-Za-z0-9._-]+( [A-Za-z0-9._-]+)*$",
     "job-image": r"^[A-Za-z0-9$._:/@-]+$",
@@ -111,6 +112,12 @@ _MERGE_REQUEST_STORE = Input(
     "store of merge requests, never the release's; none: the jobs pass a folder as artifact",
 )
 
+_BUILD_CACHE = Input(
+    "build-cache",
+    "string",
+    "image that releases leave their layers in and merge requests take them from (BuildKit); none: no cache",
+)
+
 _RELEASE = "$CI_COMMIT_TAG || $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
 _MERGE_REQUEST = '$CI_PIPELINE_SOURCE == "merge_request_event"'
 
@@ -170,7 +177,12 @@ STEPS = (
         "build",
         build.Options,
         "build",
-        _EARLY_RULES
+        # A release takes no layer out of a cache that somebody else could have filled.
+        _EARLY_RULES.replace(
+            "        AUTOCLAVE_STORE:",
+            '        AUTOCLAVE_CACHE_FROM: "$[[ inputs.build-cache ]]"\n        AUTOCLAVE_STORE:',
+        )
+        + '      variables:\n        AUTOCLAVE_CACHE_TO: "$[[ inputs.build-cache ]]"\n'
         + "  interruptible: true\n"
         + _RETRY
         + _artifacts("build", f"      dotenv: {_LEFT}/handover/build/digests.env\n"),
@@ -307,7 +319,8 @@ def inputs_of(step: Step) -> list[Input]:
     """Return a template's inputs: those of the host, then one for each option of the step."""
     own = [_input(each) for each in fields(step.options) if each.name not in _NOT_INPUTS]
     early = [_MERGE_REQUEST_STORE] if "merge_request_event" in step.body else []
-    return [Input("stage", "string", _STAGE, step.stage), *HOST, *step.more, *early, *own]
+    cache = [_BUILD_CACHE] if "inputs.build-cache" in step.body else []
+    return [Input("stage", "string", _STAGE, step.stage), *HOST, *step.more, *early, *cache, *own]
 
 
 def _input(option: Field) -> Input:

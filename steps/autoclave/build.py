@@ -5,29 +5,37 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from autoclave import dockerfile, source
 from autoclave.context import Context
 from autoclave.device import Image
 from autoclave.engines.base import BuildRequest
-from autoclave.errors import SourceError
+from autoclave.errors import ConfigError, EngineError, SourceError
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import PROVENANCE
 from autoclave.facts import BuildFacts, Material
 from autoclave.gates import build as gate
-from autoclave.options import OnImages
+from autoclave.options import OnImages, option
 from autoclave.plan import StepPlan
 from autoclave.store import archive
 from autoclave.store.image import identity
 from autoclave.store.oci import Descriptor, digest_of
+from autoclave.store.registry_address import registry_of
+from autoclave.store.registry_auth import credentials_of
 
 STEP = "build"
 
 
 class Options(OnImages, frozen=True):
     """Options of `autoclave build`."""
+
+    cache_from: Annotated[
+        tuple[str, ...], option("image in a registry whose layers the builder may take (needs BuildKit)")
+    ] = ()
+    cache_to: Annotated[str, option("keep the layers for later builds in this image (needs BuildKit)")] = ""
 
 
 class Built(Struct, frozen=True):
@@ -48,6 +56,27 @@ def plan(image: Image, ctx: Context) -> StepPlan:
     return _plan(image, request, _materials(image, request, ctx), ctx)
 
 
+def _cached(request: BuildRequest, opts: Options, ctx: Context) -> BuildRequest:
+    """Return the request with the caches that the options name. Raises ConfigError without BuildKit."""
+    names = [*opts.cache_from, *([opts.cache_to] if opts.cache_to else [])]
+    if not names:
+        return request
+    if ctx.engine.builder() != "buildkit":
+        raise ConfigError(
+            "the classic builder has no cache in a registry",
+            why="only BuildKit can take single layers out of an image",
+            next="install buildx, name a client with --docker, or leave the cache out",
+        )
+    found = {name: credentials_of(registry_of(name), ctx.shell) for name in names}
+    logins = {registry_of(name): each for name, each in found.items() if each and each.password}
+    return structs.replace(
+        request,
+        cache_from=opts.cache_from,
+        inline_cache=bool(opts.cache_to),
+        logins={host: (each.user, each.password) for host, each in logins.items()},
+    )
+
+
 def _plan(image: Image, request: BuildRequest, materials: list[Material], ctx: Context) -> StepPlan:
     return StepPlan(
         step=STEP,
@@ -55,7 +84,8 @@ def _plan(image: Image, request: BuildRequest, materials: list[Material], ctx: C
         commands=(("docker", *ctx.engine.build_command(request)[1:]),),
         tools={"builder": ctx.engine.builder()},
         inputs={each.name: "+".join(sorted(each.digest.values())) for each in materials}
-        | {"dirty": str(ctx.commit.dirty).lower()},
+        | {"dirty": str(ctx.commit.dirty).lower()}
+        | ({"cache": "kept in the image"} if request.inline_cache else {}),
     )
 
 
@@ -89,7 +119,7 @@ def request_for(image: Image, ctx: Context, *, stage: str = "") -> BuildRequest:
 
 
 def _build(image: Image, opts: Options, ctx: Context) -> Built:
-    request = request_for(image, ctx)
+    request = _cached(request_for(image, ctx), opts, ctx)
     materials = _materials(image, request, ctx)
     held = None if opts.again else _held(image, _plan(image, request, materials, ctx), ctx)
     if held:
@@ -120,7 +150,9 @@ def _build(image: Image, opts: Options, ctx: Context) -> Built:
     )
     verdict = gate.judge(facts, ctx.policy)
     info = ctx.info(_plan(image, request, materials, ctx), verdict, facts.started, facts.finished)
-    ctx.attach(descriptor, PROVENANCE, predicates.provenance(info, facts, _parameters(image, ctx)))
+    ctx.attach(descriptor, PROVENANCE, predicates.provenance(info, facts, _parameters(image, request, ctx)))
+    if opts.cache_to:
+        _keep_cache(image_id, opts.cache_to, request, ctx)
     what = f"{image.name} {descriptor.digest}"
     ctx.screen.verdict(verdict, (facts.finished - started).total_seconds(), what)
     ctx.require(verdict, repeat=f"autoclave build --image {image.name} -v")
@@ -141,9 +173,18 @@ def _held(image: Image, planned: StepPlan, ctx: Context) -> Built | None:
     return Built(image, descriptor) if gate.judge(facts, ctx.policy).passed else None
 
 
-def _parameters(image: Image, ctx: Context) -> dict[str, object]:
+def _keep_cache(image_id: str, name: str, request: BuildRequest, ctx: Context) -> None:
+    """Push the image as a cache. Without it later builds are slower, and no verdict is another one."""
+    try:
+        ctx.engine.push(image_id, name, request.logins.get(registry_of(name)))
+        ctx.screen.note(STEP, f"layers kept for later builds in {name}")
+    except EngineError as error:
+        ctx.screen.warn(STEP, f"layers not kept in {name}: {error.why or error.what}")
+
+
+def _parameters(image: Image, request: BuildRequest, ctx: Context) -> dict[str, object]:
     """Return what the device file asked for, for the record."""
-    return {
+    found: dict[str, object] = {
         "device": ctx.device.device.name,
         "image": image.name,
         "dockerfile": image.dockerfile,
@@ -152,6 +193,7 @@ def _parameters(image: Image, ctx: Context) -> dict[str, object]:
         "args": image.args,
         "secrets": [secret.id for secret in image.secrets],
     }
+    return found | ({"cacheFrom": list(request.cache_from)} if request.cache_from else {})
 
 
 def _pull_bases(image: Image, request: BuildRequest, ctx: Context) -> bool:

@@ -35,12 +35,16 @@ def debian(folder: Path, more: str = "", *, host: str = "127.0.0.1", tls: str = 
         yield address
 
 
+def password_file(folder: Path) -> None:
+    """Write the one user's password as the registry reads it, to `folder`/htpasswd."""
+    argv = [program("htpasswd"), "-Bbn", USER, PASSWORD]
+    (folder / "htpasswd").write_bytes(subprocess.run(argv, check=True, capture_output=True).stdout)
+
+
 @contextmanager
 def with_password(folder: Path) -> Iterator[str]:
     """Run Debian's registry for one user."""
-    argv = [program("htpasswd"), "-Bbn", USER, PASSWORD]
-    line = subprocess.run(argv, check=True, capture_output=True).stdout
-    (folder / "htpasswd").write_bytes(line)
+    password_file(folder)
     with debian(folder, f"auth: {{htpasswd: {{realm: test, path: {folder / 'htpasswd'}}}}}\n") as address:
         yield address
 

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoclave.errors import StoreError
-from autoclave.store.registry_address import Address, checked_tag, is_loopback, origin_of, parse, shown
+from autoclave.store.registry_address import (
+    Address,
+    checked_tag,
+    is_loopback,
+    origin_of,
+    parse,
+    registry_of,
+    shown,
+)
 from autoclave.store.registry_challenge import Challenge, challenges
 
 
@@ -156,3 +164,16 @@ def test_challenges(header: str, found: list[Challenge]) -> None:
 @given(st.text(max_size=60))
 def test_any_challenge_is_read_to_an_end(header: str) -> None:
     assert isinstance(challenges(header), list)
+
+
+def test_the_registry_of_an_image_s_full_name() -> None:
+    assert registry_of("registry.example/a/b:main") == "registry.example"
+    assert registry_of("127.0.0.1:5000/cache:1") == "127.0.0.1:5000"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "cache:1", "a/b:1", "r.example/b", "r.example/B:1", "r.example/b:1 --x", "-r.x/b:1"]
+)
+def test_other_names_of_images_are_refused(name: str) -> None:
+    with pytest.raises(StoreError, match="full name of an image"):
+        registry_of(name)

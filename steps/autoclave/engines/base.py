@@ -34,7 +34,8 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
     """One image to build, with paths relative to `folder`, where the command runs.
 
     `secrets` maps ids to the environment variables that hold their values. `text` is the Dockerfile to
-    use instead of the one in the folder.
+    use instead of the one in the folder. `cache_from` are images whose layers may be taken; with
+    `inline_cache` the image tells what its layers were made from. `logins` are (user, password) by host.
     """
 
     folder: Path
@@ -46,6 +47,9 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
     secrets: Mapping[str, str] = {}
     source_date_epoch: int | None = None
     text: str = ""
+    cache_from: tuple[str, ...] = ()
+    inline_cache: bool = False
+    logins: Mapping[str, tuple[str, str]] = {}
 
 
 class ImageState(Struct, frozen=True, kw_only=True):
@@ -122,6 +126,9 @@ class Engine(Protocol):
 
     def tag(self, image: str, name: str) -> None:
         """Give an image a name, `repository:tag`, replacing what had it."""
+
+    def push(self, image: str, name: str, login: tuple[str, str] | None) -> None:
+        """Put an image into a registry under a name, `registry/repository:tag`."""
 
     def pull(self, reference: str, line: Callable[[str], None]) -> None:
         """Fetch an image from its registry."""

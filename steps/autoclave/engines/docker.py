@@ -113,6 +113,16 @@ class DockerEngine:
         with _translated(f"the engine does not name the image {image}"):
             self._api.tag(image, repository, tag)
 
+    def push(self, image: str, name: str, login: tuple[str, str] | None) -> None:
+        """Put an image into a registry under a name, `registry/repository:tag`."""
+        self.tag(image, name)
+        repository, _, tag = name.rpartition(":")
+        auth = {"username": login[0], "password": login[1]} if login else None
+        with _translated(f"the engine does not push to {name}"):
+            for event in self._api.push(repository, tag, stream=True, decode=True, auth_config=auth):
+                if "error" in event:
+                    raise EngineError(f"the engine does not push to {name}", why=str(event["error"]))
+
     def pull(self, reference: str, line: Callable[[str], None]) -> None:
         """Fetch an image from its registry, with the client's credentials."""
         if self._shell.stream([self._client.program, "pull", reference], line):

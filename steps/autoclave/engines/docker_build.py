@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
 import tempfile
@@ -65,6 +67,10 @@ def command(client: Client, request: BuildRequest, *, id_file: str = "", dockerf
         argv += ["--progress", "plain"]
         if request.source_date_epoch is not None:
             argv += ["--build-arg", f"SOURCE_DATE_EPOCH={request.source_date_epoch}"]
+        if request.inline_cache:
+            argv += ["--build-arg", "BUILDKIT_INLINE_CACHE=1"]
+        for name in request.cache_from:
+            argv += ["--cache-from", name]
     if request.target:
         argv += ["--target", request.target]
     for name, value in sorted(request.args.items()):
@@ -96,7 +102,11 @@ def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[s
             client, request, id_file=str(id_file), dockerfile=str(dockerfile) if request.text else ""
         )
         code = shell.stream(
-            argv, heard, cwd=request.folder, env=client.environment, shown=command(client, request)
+            argv,
+            heard,
+            cwd=request.folder,
+            env=client.environment | _login(request, Path(folder)),
+            shown=command(client, request),
         )
         if code != 0 or not id_file.exists():
             raise BuildFailed(
@@ -105,6 +115,30 @@ def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[s
                 next="mend the Dockerfile; 'autoclave build -v' shows the command to run by hand",
             )
         return id_file.read_text("ascii").strip()
+
+
+def _login(request: BuildRequest, folder: Path) -> dict[str, str]:
+    """Return the variable of a client configuration that knows the request's logins beside its own."""
+    if not request.logins:
+        return {}
+    known = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    own = folder / "client"
+    own.mkdir(mode=0o700)
+    for each in known.iterdir() if known.is_dir() else ():  # plug-ins such as buildx, and contexts
+        if each.name != "config.json":
+            (own / each.name).symlink_to(each)
+    file = known / "config.json"
+    try:
+        config = json.loads(file.read_bytes()) if file.exists() else {}
+    except ValueError as error:
+        raise ConfigError(f"{file} is not JSON", why=str(error)) from error
+    for host, (user, password) in request.logins.items():
+        token = base64.b64encode(f"{user}:{password}".encode()).decode()
+        config.setdefault("auths", {}).setdefault(host, {"auth": token})
+    made = os.open(own / "config.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(made, "w") as out:
+        json.dump(config, out)
+    return {"DOCKER_CONFIG": str(own)}
 
 
 def _check_secrets(client: Client, request: BuildRequest) -> None:

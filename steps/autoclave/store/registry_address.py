@@ -84,6 +84,20 @@ def parse(text: str) -> Address:
     return Address(scheme, address, found["repository"])
 
 
+def registry_of(image: str) -> str:
+    """Return the host of an image's full name, `HOST[:PORT]/REPOSITORY:TAG`. Raises StoreError."""
+    host, _, rest = image.partition("/")
+    repository, _, tag = rest.rpartition(":")
+    named = _HOST.fullmatch(host) and ("." in host or ":" in host or host == "localhost")
+    if not (named and _REPOSITORY.fullmatch(repository) and _TAG.fullmatch(tag)):
+        raise StoreError(
+            f"{image[:200]!r} is not the full name of an image in a registry",
+            why="it must be HOST[:PORT]/REPOSITORY:TAG",
+            next="for example registry.example/devices/oximeter/cache:main",
+        )
+    return host
+
+
 def checked_tag(name: str) -> str:
     """Return a name that a registry can give; raise StoreError otherwise."""
     if not _TAG.fullmatch(name):
