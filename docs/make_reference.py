@@ -12,7 +12,15 @@ import msgspec
 from msgspec import Meta, Struct
 
 from autoclave import build, cli, deploy, pipeline, scan, sign, unit_test
-from autoclave.commands import fleet, gitlab, gitlab_deployment, gitlab_release
+from autoclave.commands import (
+    fleet,
+    gitlab,
+    gitlab_deployment,
+    gitlab_release,
+    jenkins,
+    jenkins_describe,
+    jenkins_provision,
+)
 from autoclave.device import SafetyClass
 from autoclave.errors import tree
 from autoclave.gates.policy import Policy
@@ -35,6 +43,10 @@ STEPS: dict[str, type[Struct]] = {
     "gitlab approvals": gitlab_deployment.Approved,
     "fleet": fleet.Options,
     "fleet bump": fleet.Bumping,
+    "jenkins provision": jenkins_provision.Options,
+    "jenkins run": jenkins.Running,
+    "jenkins describe": jenkins_describe.Options,
+    "jenkins plugins": jenkins.Asking,
 }
 
 

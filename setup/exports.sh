@@ -19,7 +19,9 @@ export_if_there AUTOCLAVE_TRIVY "$(trivy_folder)/trivy"
 export_if_there AUTOCLAVE_ADVISORIES "$(trivy_folder)/advisories"
 export_if_there AUTOCLAVE_COSIGN "$(cosign_folder)/cosign"
 export_if_there AUTOCLAVE_TEST_REGISTRY "$(registry_folder)/registry"
+export_if_there AUTOCLAVE_HUDSON "$(hudson_folder)/hudson"
 export_if_there AUTOCLAVE_GITLAB_LOCAL "$(gitlab_local_folder)/bin"
+export_if_there AUTOCLAVE_JENKINS_UNIT "$(jenkins_unit_folder)"
 if [ -e "$CACHE/database" ]; then
     export_if_there AUTOCLAVE_TRIVY_CACHE "$(cd "$CACHE/database" && pwd -P)"
 fi

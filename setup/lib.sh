@@ -12,6 +12,8 @@ BASE_IMAGE="python:3.11-slim-bookworm"
 TRIVY_VERSION="0.74.0"
 COSIGN_VERSION="3.1.3"
 REGISTRY_VERSION="0.22.1" # of go-containerregistry, as in setup/registry/go.mod
+HUDSON_VERSION="1.398"
+HUDSON_SHA256="3457c6f5a5ba75f86fd578eeec0c4ba011e542ab64c484e1a92edc2081dcbc37"
 mkdir -p "$LOGS"
 
 # Messages go to stderr: what a script prints on stdout is its result.
@@ -105,8 +107,18 @@ registry_folder() {
     printf '%s/registry-%s-%s\n' "$CACHE" "$REGISTRY_VERSION" \
         "$(key "$module/go.mod" "$module/go.sum" "$module/main.go" "$ROOT/setup/go.sh" "$ROOT/setup/registry.sh")"
 }
+hudson_folder() {
+    local parts="$ROOT/setup/hudson"
+    printf '%s/hudson-%s-%s\n' "$CACHE" "$HUDSON_VERSION" \
+        "$(key "$parts/Boot.java" "$parts/hudson" "$ROOT/setup/hudson.sh")"
+}
 gitlab_local_folder() {
     local module="$ROOT/setup/gitlab-local"
     printf '%s/gitlab-local-%s\n' "$CACHE" \
         "$(key "$module/package-lock.json" "$module/requirements.lock" "$ROOT/setup/gitlab-local.sh")"
+}
+jenkins_unit_folder() {
+    local module="$ROOT/setup/jenkins-unit"
+    printf '%s/jenkins-unit-%s\n' "$CACHE" \
+        "$(key "$module/pom.xml" "$module/jars.sha256" "$ROOT/setup/jenkins-unit.sh")"
 }

@@ -31,6 +31,7 @@ COMMANDS = {
     "doctor": ("commands.doctor", "check engine, scanner, database, keys, clock, disk"),
     "gitlab": ("commands.gitlab", "tell a GitLab project: note, commit statuses, release, deployment"),
     "fleet": ("commands.fleet", "show which repositories of a GitLab group use Autoclave, and how"),
+    "jenkins": ("commands.jenkins", "make a Jenkins job, run it, describe its builds, check plugins"),
     "schema": ("commands.schema", "print the JSON schema of autoclave.toml"),
 }
 """Every subcommand: the module that holds it, and its one line of help."""

@@ -141,6 +141,13 @@ class HostError(AutoclaveError):
     status: int = 0
 
 
+class RunFailed(AutoclaveError):
+    """A run on the CI host that was started from here did not pass."""
+
+    code = 36
+    meaning = "a run on the CI host did not pass"
+
+
 class StoreError(AutoclaveError):
     """The store does not hold what was asked, or holds something else under its digest."""
 

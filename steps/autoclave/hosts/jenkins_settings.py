@@ -1,0 +1,90 @@
+"""Where the Jenkins server and the account come from: an option or variables, never arguments.
+
+An argument would show in the process list; the two variables can be bound by `withCredentials`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from msgspec import Struct
+
+from autoclave.errors import HostError
+
+USER = "AUTOCLAVE_JENKINS_USER"
+TOKEN = "AUTOCLAVE_JENKINS_TOKEN"  # noqa: S105 -- the name of a variable
+URL = "JENKINS_URL"
+
+
+class Account(Struct, frozen=True):
+    """A user and the user's API token."""
+
+    user: str
+    token: str
+
+    def __repr__(self) -> str:
+        """Never show the token, not even in a traceback."""
+        return f"Account(user={self.user!r})"
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    """A Jenkins server and the account to speak to it with; the address ends with a slash."""
+
+    url: str
+    account: Account
+
+
+def server(url: str, environ: Mapping[str, str]) -> Server:
+    """Return the server to speak to. Raises HostError when it or the account is not known."""
+    found = (url or environ.get(URL, "")).strip()
+    if not found:
+        raise HostError(
+            "no Jenkins server is named",
+            why=f"there is no --jenkins-url, and {URL} is not set",
+            next="name it, e.g. --jenkins-url https://jenkins.example.com",
+        )
+    return Server(url=_address(found), account=account(environ))
+
+
+def account(environ: Mapping[str, str]) -> Account:
+    """Return the account out of its variables. Raises HostError when it is not whole or no account at all."""
+    user, token = environ.get(USER, "").strip(), environ.get(TOKEN, "").strip()
+    missing = [name for name, value in ((USER, user), (TOKEN, token)) if not value]
+    if missing:
+        raise HostError(
+            "there is no Jenkins account",
+            why=" and ".join(missing) + (" is not set" if len(missing) == 1 else " are not set"),
+            next=f"set {USER} to a user and {TOKEN} to an API token of that user (its page, Security)",
+        )
+    if not user.isprintable() or ":" in user:
+        raise HostError(f"what stands in {USER} is no user name", next="set it to the user's id alone")
+    # Refused here: further down an error would quote it.
+    if not re.fullmatch(r"[!-~]+", token):
+        raise HostError(
+            f"what stands in {TOKEN} is no token",
+            why="it holds blanks, line ends or letters that no token has",
+            next="set it to the token alone",
+        )
+    return Account(user, token)
+
+
+def _address(text: str) -> str:
+    """Return the address with one slash at its end. Raises HostError; never quotes a password inside it."""
+    wrong = HostError(
+        "that is not the address of a Jenkins server",
+        why="it must be http(s)://HOST[:PORT][/PATH], without user, password, query and fragment",
+        next="name it with --jenkins-url, e.g. https://jenkins.example.com",
+    )
+    try:
+        parts = urlsplit(text)
+        port = parts.port
+    except ValueError:
+        raise wrong from None
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or not host or port == 0 or parts.username is not None:
+        raise wrong
+    if parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", text) or "\\" in text:
+        raise wrong
+    return text.rstrip("/") + "/"

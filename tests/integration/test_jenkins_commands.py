@@ -1,0 +1,303 @@
+"""`autoclave jenkins ...` on real signed records, against a double of Jenkins's remote access API."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoclave.cli import main
+from autoclave.hosts import jenkins_plugins
+from doubles import jenkins_double
+from doubles.jenkins_double import PREFIX, Double, Fault
+from doubles.jenkins_state import Build
+from integration.devices import git
+from integration.test_gitlab_commands import Bench as Device
+
+TOKEN = "token-of-the-bot"
+
+
+class Bench(Device):
+    def run(self, *words: str) -> int:
+        return main(["jenkins", words[0], "-C", str(self.folder), *words[1:]])
+
+
+@pytest.fixture
+def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
+    monkeypatch.setattr("autoclave.hosts.jenkins_client.TRIES", 1)
+    monkeypatch.setattr("autoclave.hosts.jenkins_run._SHORTEST", 0.01)
+    with jenkins_double.running() as made:
+        monkeypatch.delenv("GIT_COMMIT", raising=False)  # these tests may run in a build themselves
+        for name, value in {
+            "JENKINS_URL": made.url,
+            "JOB_NAME": "devices/pump",
+            "BUILD_NUMBER": "3",
+            "AUTOCLAVE_JENKINS_USER": "bot",
+            "AUTOCLAVE_JENKINS_TOKEN": TOKEN,
+        }.items():
+            monkeypatch.setenv(name, value)
+        yield made
+        assert made.violations == []
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    folder = tmp_path / "device"
+    folder.mkdir()
+    git(folder, "init", "-q")
+    git(folder, "remote", "add", "origin", "https://git.example.com/devices/pump.git")
+    (folder / "Jenkinsfile").write_text("@Library('autoclave@v0.1.0') _\nautoclavePipeline()\n", "utf-8")
+    return Bench(folder)
+
+
+def provision(bench: Bench, *words: str) -> int:
+    return bench.run("provision", "--jenkins-folder", "devices", *words)
+
+
+# ---- provision
+
+
+def test_the_difference_comes_first_and_a_dry_run_sends_nothing(
+    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert provision(bench, "--dry-run") == 0
+    shown = capsys.readouterr().out
+    assert "+          <url>https://git.example.com/devices/pump.git</url>" in shown
+    assert double.sent == []
+    assert provision(bench, "--parameter", "ENVIRONMENT=staging", "--cron", "@daily") == 0
+    assert capsys.readouterr().out.endswith("made devices\nmade devices/pump\n")
+    sent = len(double.sent)
+    assert provision(bench) == 0
+    assert "devices/pump is so already\n" in capsys.readouterr().out
+    assert len(double.sent) == sent == 2
+
+
+def test_what_library_and_jenkinsfile_lack_is_told(
+    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert provision(bench) == 0
+    assert "no folder around devices/pump has a library autoclave" in capsys.readouterr().err
+    assert provision(bench, "--library-url", "https://git.example.com/platform/autoclave.git") == 0
+    assert "WARNING" not in capsys.readouterr().err
+    (bench.folder / "Jenkinsfile").write_text("@Library('autoclave@main') _\n", "utf-8")
+    assert provision(bench) == 0
+    told = capsys.readouterr().err
+    assert "Jenkinsfile loads autoclave@main; its first line must be: @Library('autoclave@v0.1.0') _" in told
+    assert "library autoclave is that of the folder devices" in told
+    (bench.folder / "Jenkinsfile").unlink()
+    assert provision(bench, "--dry-run") == 0
+    assert "Jenkinsfile is not in the repository" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--job", "a<b"),
+        ("--job", ".."),
+        ("--job", "pump\n"),
+        ("--jenkins-folder", "a//b"),
+        ("--git-url", "ext::sh -c id"),
+        ("--git-url", "--upload-pack=id"),
+        ("--git-url", "https://user:secret@git.example.com/pump.git"),
+        ("--git-url", "ssh://-oProxyCommand=id/pump.git"),
+        ("--branch", "-x"),
+        ("--branch", "a..b"),
+        ("--script", "../Jenkinsfile"),
+        ("--script", "/etc/passwd"),
+        ("--git-credentials", "a b"),
+        ("--library", "autoclave"),
+        ("--library", "autoclave@"),
+        ("--parameter", "A-B=x"),
+        ("--parameter", "A"),
+        ("--parameter", "A=\x01"),
+        ("--poll", "every day"),
+        ("--cron", "* * * *"),
+    ],
+)
+def test_hostile_names_are_refused_before_any_request(
+    bench: Bench, double: Double, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert provision(bench, *words) == 2
+    assert double.seen == []
+    assert "secret" not in capsys.readouterr().err.replace("user:secret", "") or "git.example.com" in words[1]
+
+
+# ---- run
+
+
+def test_a_build_ends_as_it_ended_there(
+    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provision(bench, "--parameter", "ENVIRONMENT=staging")
+    capsys.readouterr()
+    assert main(["jenkins", "run", "devices/pump", "--parameter", "ENVIRONMENT=production"]) == 0
+    told = capsys.readouterr()
+    assert told.out == f"devices/pump #1 ended as SUCCESS: {double.url}/job/devices/job/pump/1/\n"
+    assert "│ Finished: SUCCESS" in told.err
+    for outcome in ("FAILURE", "UNSTABLE", "ABORTED", "NOT_BUILT"):
+        double.outcome = outcome
+        assert main(["jenkins", "run", "devices/pump"]) == 36
+        assert f"ended as {outcome}" in capsys.readouterr().err
+
+
+def test_machines_get_lines_of_json(bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]) -> None:
+    provision(bench)
+    capsys.readouterr()
+    assert main(["jenkins", "run", "devices/pump", "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {"action": "run", "build": 1, "result": "SUCCESS"}.items() <= lines[-1].items()
+
+
+def test_ctrl_c_leaves_the_build_running_and_says_so(
+    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provision(bench)
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    double.script = ["one\n", "two\n"]
+    monkeypatch.setattr("autoclave.hosts.jenkins_run.Patience.wait", interrupted)
+    double.waits = 0
+    assert main(["jenkins", "run", "devices/pump"]) == 130
+    told = capsys.readouterr().err
+    assert "it goes on in Jenkins" in told
+    assert f"{double.url}/job/devices/job/pump/" in told
+    assert not double.requests("POST", "stop")
+
+
+def test_a_build_that_takes_too_long_is_not_followed_for_ever(
+    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+) -> None:
+    provision(bench)
+    double.waits = 1_000_000
+    assert main(["jenkins", "run", "devices/pump", "--timeout", "1"]) == 36
+    assert "did not end within 1 s" in capsys.readouterr().err
+
+
+# ---- describe
+
+
+@pytest.fixture
+def build(bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]) -> Build:
+    provision(bench)
+    capsys.readouterr()
+    made = double.items["devices/pump"].builds[3] = Build(3, [], "SUCCESS")
+    return made
+
+
+def test_the_description_tells_what_the_verified_records_say(
+    bench: Bench, double: Double, build: Build, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.attach("build")
+    bench.attach("scan", "CVE-2026-1 <b>", "CVE-2026-2")
+    build.description = "nightly"
+    assert bench.run("describe") == 0
+    assert "✘ closed at scan\n" in capsys.readouterr().out
+    text = build.description
+    assert text.startswith("nightly\n\nAutoclave: ✘ closed at scan\npump 1.4.0, safety class B")
+    assert f"app  {bench.image.digest}\n  ✔ build: passed\n  · unit-test: no record\n  ✘ scan: closed" in text
+    assert "      CVE-2026-1 <b>\n      CVE-2026-2\n" in text
+    assert bench.run("describe") == 0
+    assert "says so already" in capsys.readouterr().out
+    bench.all_passed()
+    assert bench.run("describe", "devices/pump", "3") == 0
+    assert build.description.startswith("nightly\n\nAutoclave: ✔ all gates passed\n")
+    assert "closed" not in build.description
+
+
+def test_html_carries_nothing_of_the_device_but_text(bench: Bench, double: Double, build: Build) -> None:
+    bench.attach("scan", "<img src=x onerror=alert(1)> (autoclave show)", "</li></ul><script>")
+    assert bench.run("describe", "--html") == 0
+    text = build.description or ""
+    assert "<li>&lt;img src=x onerror=alert(1)&gt; (autoclave-show)</li>" in text
+    assert "<script>" not in text
+    assert bench.run("describe", "--html") == 0
+    assert bench.run("describe") == 0, "plain text takes the place of the HTML"
+    assert build.description.startswith("Autoclave: ")  # type: ignore[union-attr]
+    assert "<table" not in build.description  # type: ignore[operator]
+
+
+def test_a_record_of_an_unknown_key_is_shown_as_rejected(bench: Bench, double: Double, build: Build) -> None:
+    bench.all_passed()
+    bench.attach("scan", key="stranger")
+    assert bench.run("describe") == 0
+    assert "⛔ scan: rejected" in (build.description or "")
+
+
+def test_a_server_that_is_down_is_a_warning_unless_strict(
+    bench: Bench, double: Double, build: Build, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.all_passed()
+    double.faults = [Fault(verb, PREFIX, 503, text=TOKEN, times=99) for verb in ("GET", "POST")]
+    assert bench.run("describe") == 0
+    assert "WARNING" in capsys.readouterr().err
+    assert bench.run("describe", "--strict") == 35
+    assert TOKEN not in capsys.readouterr().err
+    assert bench.run("describe", "--strict", "devices/pump", "last") == 2
+    assert bench.run("describe", "--dry-run") == 0
+    assert "all gates passed" in capsys.readouterr().out
+
+
+# ---- plugins, accounts
+
+
+def test_plugins_as_a_table_with_an_exit_code(double: Double, capsys: pytest.CaptureFixture[str]) -> None:
+    double.plugins = [
+        {"shortName": each.name, "version": "9999.v1", "active": True, "enabled": True}
+        for each in jenkins_plugins.WANTED
+        if not each.optional
+    ]
+    assert main(["jenkins", "plugins"]) == 0
+    assert "·  lockable-resources   -" in capsys.readouterr().out
+    double.plugins[3]["version"] = "4.11.4"
+    assert main(["jenkins", "plugins"]) == 60
+    told = capsys.readouterr()
+    assert "✘  git                  4.11.4" in told.out
+    assert "must be newer than 4.11.4" in told.out
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("AUTOCLAVE_JENKINS_TOKEN", "", "AUTOCLAVE_JENKINS_TOKEN is not set"),
+        ("AUTOCLAVE_JENKINS_USER", "", "AUTOCLAVE_JENKINS_USER is not set"),
+        ("AUTOCLAVE_JENKINS_TOKEN", "two words", "no token"),
+        ("AUTOCLAVE_JENKINS_USER", "a:b", "no user name"),
+        ("JENKINS_URL", "", "no Jenkins server is named"),
+        ("JENKINS_URL", "ftp://jenkins.example.com", "not the address"),
+        ("JENKINS_URL", "https://bot:hidden@jenkins.example.com", "not the address"),
+        ("JENKINS_URL", "https://jenkins.example.com/?a=b", "not the address"),
+        ("JENKINS_URL", "https://jenkins.example.com:99999", "not the address"),
+    ],
+)
+def test_accounts_and_addresses_that_are_none_are_told_without_quoting(
+    double: Double,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    value: str,
+    says: str,
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert main(["jenkins", "plugins"]) == 35
+    told = capsys.readouterr().err
+    assert says in told
+    assert "two words" not in told
+    assert "hidden" not in told
+    assert double.seen == []
+
+
+def test_there_is_no_flag_for_a_token() -> None:
+    for command in ("provision", "run", "describe", "plugins"):
+        shown = subprocess.run(
+            ["autoclave", "jenkins", command, "--help"], check=True, capture_output=True, text=True
+        ).stdout
+        assert "--jenkins-url" in shown
+        assert "--token" not in shown
+        assert "--user" not in shown

@@ -1,0 +1,174 @@
+"""Our Jenkins client against a real server: Hudson 1.398, with its own permissions and crumbs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from autoclave.cli import main
+from autoclave.errors import HostError
+from autoclave.hosts import jenkins_build, jenkins_plugins, jenkins_run
+from autoclave.hosts.jenkins import Jenkins
+from autoclave.hosts.jenkins_config import Wanted, parameters
+from autoclave.hosts.jenkins_jobs import Plan, carry_out, plan
+from autoclave.hosts.jenkins_settings import Account, Server
+from autoclave.hosts.jenkins_xml import put, read
+from integration.hudsons import PASSWORDS, Hudson, running
+
+pytestmark = pytest.mark.skipif("AUTOCLAVE_HUDSON" not in os.environ, reason="setup/hudson.sh was not run")
+
+FREESTYLE = """\
+<project>
+  <description/>
+  <keepDependencies>false</keepDependencies>
+  <properties/>
+  <scm class="hudson.scm.NullSCM"/>
+  <canRoam>true</canRoam>
+  <disabled>false</disabled>
+  <triggers class="vector"/>
+  <builders><hudson.tasks.Shell><command>SCRIPT</command></hudson.tasks.Shell></builders>
+  <publishers/>
+  <buildWrappers/>
+</project>
+"""
+EVIL = "</defaultValue><x/>]]>&amp;\"'<!-- \r\n é \N{BLACK HEART SUIT}"
+
+
+@pytest.fixture(scope="session")
+def hudson(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hudson]:
+    with running(tmp_path_factory.mktemp("hudson") / "home") as made:
+        print(f"Hudson answered after {made.seconds:.1f} s")
+        yield made
+
+
+def jenkins(hudson: Hudson, user: str = "bot", password: str = "") -> Jenkins:
+    return Jenkins(Server(url=hudson.url, account=Account(user, password or PASSWORDS[user])))
+
+
+@pytest.fixture
+def host(hudson: Hudson) -> Jenkins:
+    return jenkins(hudson)
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A job's name of the test's own."""
+    return re.sub(r"[^a-z0-9]+", "-", request.node.name)[:60].strip("-")
+
+
+def made(host: Jenkins, name: str, script: str, *wanted: tuple[str, str]) -> Plan:
+    root = read(FREESTYLE)
+    put(root, "builders/hudson.tasks.Shell/command", script)
+    parameters(root, wanted)
+    done = Plan(name=name, before=None, after=root)
+    assert carry_out(host, [done]) == [f"made {name}"]
+    return done
+
+
+def refused(call: Callable[[], Any]) -> HostError:
+    with pytest.raises(HostError) as caught:
+        call()
+    return caught.value
+
+
+def follow(host: Jenkins, name: str, given: dict[str, str]) -> tuple[int, list[str], str]:
+    patience = jenkins_run.Patience(host.sleep, 60)
+    started = jenkins_run.start(host, name, given)
+    number = jenkins_run.number(host, started, patience, print)
+    lines = list(jenkins_run.log(host, name, number, patience))
+    return number, lines, jenkins_run.result(host, name, number, patience)
+
+
+def test_configurations_survive_the_real_reader_whatever_they_hold(host: Jenkins, name: str) -> None:
+    made(host, name, "true", ("A", EVIL))
+    before = host.config(name)
+    assert before is not None
+    after = deepcopy(before)
+    parameters(after, (("A", EVIL), ("B", "two")))
+    assert carry_out(host, [Plan(name=name, before=before, after=after)]) == [f"changed {name}"]
+    now = host.config(name)
+    assert now is not None
+    told = {
+        each.findtext("name"): each.findtext("defaultValue")
+        for each in now.iter()
+        if each.find("name") is not None
+    }
+    assert told == {"A": EVIL, "B": "two"}
+    assert now.findtext("builders/*/command") == "true"
+    assert carry_out(host, [Plan(name=name, before=now, after=now)]) == [f"{name} is so already"]
+
+
+def test_a_build_is_followed_to_its_end(host: Jenkins, name: str) -> None:
+    made(host, name, 'echo "to $ENVIRONMENT"; sleep 2; echo done', ("ENVIRONMENT", "staging"))
+    number, lines, result = follow(host, name, {"ENVIRONMENT": "a b&c=é"})
+    assert (number, result) == (1, "SUCCESS")
+    assert "to a b&c=é" in lines
+    assert lines[-1] == "Finished: SUCCESS"
+    assert follow(host, name, {})[0] == 2
+    assert "has no parameter NOPE" in refused(lambda: jenkins_run.start(host, name, {"NOPE": "x"})).what
+
+
+def test_the_command_ends_as_the_build_does(
+    hudson: Hudson,
+    host: Jenkins,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made(host, name, "exit 3")
+    monkeypatch.setenv("AUTOCLAVE_JENKINS_USER", "bot")
+    monkeypatch.setenv("AUTOCLAVE_JENKINS_TOKEN", PASSWORDS["bot"])
+    assert main(["jenkins", "run", name, "--jenkins-url", hudson.url]) == 36
+    told = capsys.readouterr().err
+    assert "names no queue item" in told
+    assert "│ + exit 3" in told
+    assert f"{name} #1 ended as FAILURE" in told
+
+
+def test_a_description_is_kept_letter_by_letter(hudson: Hudson, host: Jenkins, name: str) -> None:
+    made(host, name, "true")
+    follow(host, name, {})
+    text = "✔ é <b>&amp;\n  two\n"
+    assert "wrote" in jenkins_build.describe(host, name, 1, lambda _: text)
+    assert "already" in jenkins_build.describe(jenkins(hudson), name, 1, lambda before: before)
+    assert refused(lambda: jenkins_build.describe(host, name, 99, lambda _: "x")).status == 404
+
+
+def test_crumbs_are_needed_and_renewed_when_they_are_not_valid(host: Jenkins, name: str) -> None:
+    made(host, name, "true")
+    assert host.client.crumb["crumb"]
+    host.client.crumb["crumb"] = "0" * 32
+    follow(host, name, {})
+    assert host.client.crumb["crumb"] != "0" * 32
+
+
+def test_wrong_accounts_and_missing_permissions_are_told(hudson: Hudson, host: Jenkins, name: str) -> None:
+    made(host, name, "true")
+    follow(host, name, {})
+    wrong = refused(lambda: follow(jenkins(hudson, password="not-the-password"), name, {}))
+    assert (wrong.status, "AUTOCLAVE_JENKINS_TOKEN" in wrong.next) == (401, True)
+    reader = jenkins(hudson, "reader")
+    build = refused(lambda: follow(reader, name, {}))
+    assert (build.status, build.why) == (403, "403: reader is missing the Build permission")
+    update = refused(lambda: jenkins_build.describe(reader, name, 1, lambda _: "x"))
+    assert (update.status, update.why) == (403, "403: reader is missing the Update permission")
+    assert refused(lambda: made(reader, f"{name}-2", "true")).status == 403
+
+
+def test_what_this_old_server_cannot_do_is_told(host: Jenkins, name: str) -> None:
+    wanted = Wanted(git_url="https://git.example.com/pump.git", branch="main", script="Jenkinsfile")
+    error = refused(lambda: carry_out(host, plan(host, name, wanted, None)))
+    assert (error.status, error.what) == (500, "Jenkins fails (provision)")
+    assert host.config(name) is None
+    assert "plugins" in refused(lambda: jenkins_plugins.look(host)).what
+
+
+def test_a_freestyle_job_is_not_made_a_pipeline(host: Jenkins, name: str) -> None:
+    made(host, name, "true")
+    wanted = Wanted(git_url="https://git.example.com/pump.git", branch="main", script="Jenkinsfile")
+    assert "not a pipeline job" in refused(lambda: plan(host, name, wanted, None)).what
