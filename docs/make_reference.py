@@ -11,7 +11,7 @@ from typing import get_args, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-from autoclave import build, cli, deploy, pipeline, scan, sign, unit_test
+from autoclave import build, cli, deploy, scan, sign, unit_test
 from autoclave.commands import (
     fleet,
     gitlab,
@@ -20,6 +20,7 @@ from autoclave.commands import (
     jenkins,
     jenkins_describe,
     jenkins_provision,
+    run,
 )
 from autoclave.device import SafetyClass
 from autoclave.errors import tree
@@ -35,7 +36,7 @@ STEPS: dict[str, type[Struct]] = {
     "scan": scan.Options,
     "sign": sign.Options,
     "deploy": deploy.Options,
-    "run, plan": pipeline.Options,
+    "run, plan": run.Planning,
     "gitlab note": gitlab.Note,
     "gitlab status": gitlab.CommitStatus,
     "gitlab release": gitlab_release.Options,

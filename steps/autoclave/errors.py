@@ -184,10 +184,10 @@ class RollbackFailed(AutoclaveError):
 
 
 class DoctorFailed(AutoclaveError):
-    """`autoclave doctor` or `autoclave status` found something to mend."""
+    """`doctor` or `status` found something to mend, or `plan --diff` a difference."""
 
     code = 60
-    meaning = "doctor or status found something to mend"
+    meaning = "doctor or status found something to mend, or plan --diff a difference"
 
 
 class Interrupted(AutoclaveError):

@@ -7,8 +7,22 @@ from pathlib import Path
 
 import click
 
+from autoclave import __version__
 from autoclave.device import FILE
 from autoclave.errors import ConfigError
+
+HOSTS = {
+    "gitlab": (
+        ".gitlab-ci.yml",
+        "include:\n  - project: platform/autoclave\n    ref: v{version}\n"
+        "    file: /pipelines/gitlab/autoclave.yml\n",
+    ),
+    "jenkins": (
+        "Jenkinsfile",
+        "@Library('autoclave@v{version}') _\n\nautoclavePipeline(staging: 'staging')\n",
+    ),
+}
+"""The file of each CI host, and its content."""
 
 _SKIPPED = {".git", ".autoclave", ".venv", "node_modules", "vendor"}
 
@@ -16,15 +30,26 @@ _SKIPPED = {".git", ".autoclave", ".venv", "node_modules", "vendor"}
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
     folder = click.Option(["--folder", "-C"], default=".", help="the device repository")
+    host = click.Option(
+        ["--host"], type=click.Choice(list(HOSTS)), help="write the file of this CI host as well"
+    )
     return click.Command(
-        name, callback=lambda folder: run(Path(folder)), params=[folder], help=text, short_help=text
+        name,
+        callback=lambda folder, host: run(Path(folder), host or ""),
+        params=[folder, host],
+        help=text,
+        short_help=text,
     )
 
 
-def run(folder: Path) -> int:
-    """Write autoclave.toml and the ignore files. Raises ConfigError when there is one already."""
+def run(folder: Path, host: str = "") -> int:
+    """Write autoclave.toml, the ignore files and a host's file. Raises ConfigError when they are there."""
     path = folder / FILE
+    if host:
+        _write_host(folder, host)
     if path.exists():
+        if host:
+            return 0
         raise ConfigError(f"{path} is there already", next="edit it; 'autoclave schema' describes every key")
     found = _dockerfiles(folder)
     path.write_text(starter(folder.resolve().name, found, tests=_tests(folder), manifests=_manifests(folder)))
@@ -33,6 +58,17 @@ def run(folder: Path) -> int:
     _ignore(folder / ".gitignore", ".autoclave/")
     print(f"wrote {path}: read it, then 'autoclave doctor' and 'autoclave run'")
     return 0
+
+
+def _write_host(folder: Path, host: str) -> None:
+    name, content = HOSTS[host]
+    path = folder / name
+    if path.exists():
+        raise ConfigError(
+            f"{path} is there already", next=f"add this to it:\n{content.format(version=__version__)}"
+        )
+    path.write_text(content.format(version=__version__), "utf-8")
+    print(f"wrote {path}: name your copy of the templates in it")
 
 
 def starter(folder: str, dockerfiles: list[Path], *, tests: str, manifests: list[Path]) -> str:

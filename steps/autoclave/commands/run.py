@@ -3,19 +3,34 @@
 from __future__ import annotations
 
 import shlex
+from pathlib import Path
+from typing import Annotated
 
 import click
+import msgspec
+from msgspec import Struct
 
 from autoclave import pipeline
 from autoclave.commands.parameters import around
 from autoclave.context import Context
+from autoclave.errors import DoctorFailed, UsageError
+from autoclave.options import option
 from autoclave.pipeline import Options
-from autoclave.plan import StepPlan, digest_of_all
+from autoclave.plan import StepPlan, differences, digest_of_all
+
+
+class Planning(Options, frozen=True):
+    """Options of `autoclave plan`."""
+
+    diff: Annotated[
+        tuple[str, ...],
+        option("what differs from this plan, kept with 'plan --json'; given twice: between the two"),
+    ] = ()
 
 
 def command(name: str, text: str) -> click.Command:
     """Return `run` or `plan`."""
-    return around(name, text, Options, _plan if name == "plan" else _run)
+    return around(name, text, Planning, _plan) if name == "plan" else around(name, text, Options, _run)
 
 
 def _run(opts: Options, ctx: Context) -> None:
@@ -27,12 +42,46 @@ def _run(opts: Options, ctx: Context) -> None:
     ctx.screen.result("\n".join(lines), done)
 
 
-def _plan(opts: Options, ctx: Context) -> None:
+def _plan(opts: Options, ctx: Context) -> int:
+    if isinstance(opts, Planning) and opts.diff:
+        return _differences(opts, ctx)
     found = pipeline.plans(opts, ctx)
     for planned in found:
         ctx.screen.result(told(planned), {"plan": planned, "hash": planned.digest})
     whole = digest_of_all(found)
     ctx.screen.result(f"plan {whole}", {"plan_hash": whole})
+    return 0
+
+
+def _differences(opts: Planning, ctx: Context) -> int:
+    """Print what differs; return 60 when something does."""
+    if len(opts.diff) > 2:
+        raise UsageError("--diff compares two plans", next="give it once or twice")
+    plans = [_kept(Path(name)) for name in opts.diff]
+    if len(plans) == 1:
+        plans.append(pipeline.plans(opts, ctx))
+    found = differences(*plans)
+    text = "\n".join(found) or f"no difference: plan {digest_of_all(plans[0])}"
+    ctx.screen.result(text, {"differences": found})
+    return DoctorFailed.code if found else 0
+
+
+def _kept(path: Path) -> list[StepPlan]:
+    """Read a plan that `autoclave plan --json` printed. Raises UsageError."""
+    try:
+        events = [msgspec.json.decode(line, type=_Event) for line in path.read_bytes().splitlines() if line]
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(
+            f"{path} is no plan", why=str(error), next="keep one with: autoclave plan --json >plan.json"
+        ) from error
+    plans = [event.plan for event in events if event.plan]
+    if not plans:
+        raise UsageError(f"{path} holds no plan", next="keep one with: autoclave plan --json >plan.json")
+    return plans
+
+
+class _Event(Struct):
+    plan: StepPlan | None = None
 
 
 def told(planned: StepPlan) -> str:
