@@ -1,0 +1,120 @@
+package dev.autoclave
+
+/** The whole flow: a node and a checkout for every stage, so that none depends on another's machine. */
+class Flow implements Serializable {
+    private static final long serialVersionUID = 1L
+
+    /** Run every stage that this build is for; return the digests, as NAME=DIGEST. */
+    static String run(script, Map given) {
+        Step.check(script, 'autoclavePipeline', 'pipeline', given)
+        // Not before the first node: an agent's variables are none of the controller's business here.
+        Map state = [commit: '', digest: '']
+        String agent = given.agent ? given.agent.toString() : ''
+        script.stage('build') {
+            on(script, agent, state) {
+                state.digest = Step.run(script, 'autoclaveBuild', 'build', 'autoclave build', Call.part('build', given))
+            }
+        }
+        script.stage('verify') {
+            script.parallel(
+                'unit-test': {
+                    on(script, agent, state) {
+                        Step.run(script, 'autoclaveUnitTest', 'unit-test', 'autoclave unit-test',
+                            Call.part('unit-test', given))
+                    }
+                },
+                'scan': {
+                    on(script, agent, state) {
+                        Step.run(script, 'autoclaveScan', 'scan', 'autoclave scan', Call.part('scan', given))
+                    }
+                },
+            )
+        }
+        if (releases(script)) {
+            release(script, given, state)
+        }
+        return state.digest
+    }
+
+    private static boolean releases(script) {
+        if (script.env.CHANGE_ID) {
+            script.echo('A pull request: built, tested and scanned. Nothing is signed or deployed.')
+            return false
+        }
+        if (script.env.BRANCH_IS_PRIMARY == 'true' || script.env.TAG_NAME) {
+            return true
+        }
+        script.echo('Neither the primary branch nor a tag of a multibranch project: nothing is signed or deployed.')
+        return false
+    }
+
+    private static void release(script, Map given, Map state) {
+        String agent = (given.releaseAgent ?: given.agent ?: '').toString()
+        String staging = (given.staging ?: 'staging').toString()
+        String production = (given.production ?: 'none').toString()
+        script.stage('sign') {
+            on(script, agent, state) {
+                Step.run(script, 'autoclaveSign', 'sign', 'autoclave sign', Call.part('sign', given))
+            }
+        }
+        if (staging != 'none') {
+            script.stage('deploy ' + staging) { deploy(script, agent, given, state, staging, '') }
+        }
+        if (production != 'none') {
+            String submitter = ''
+            // Outside of any node: nobody's machine waits for a person.
+            script.stage('approve ' + production) { submitter = approved(script, given, state, production) }
+            script.stage('deploy ' + production) { deploy(script, agent, given, state, production, submitter) }
+        }
+    }
+
+    private static void deploy(script, String agent, Map given, Map state, String environment, String submitter) {
+        Map own = Call.part('deploy', given)
+        own.environment = environment
+        on(script, agent, state) {
+            if (submitter) {
+                String folder = (script.env.AUTOCLAVE_FOLDER ?: given.folder ?: '.').toString()
+                String said = Call.approval(environment, submitter, state.digest, script.env.BUILD_URL ?: script.env.BUILD_TAG)
+                script.dir(folder) {
+                    script.writeFile(file: '.autoclave/reports/device/approval.json', text: said, encoding: 'UTF-8')
+                    script.archiveArtifacts(artifacts: '.autoclave/reports/device/approval.json', fingerprint: true)
+                }
+            }
+            Step.run(script, 'autoclaveDeploy', 'deploy', 'autoclave deploy', own)
+        }
+    }
+
+    /** Wait for a person; return who it was, as Jenkins says. */
+    private static String approved(script, Map given, Map state, String environment) {
+        Map asked = [
+            message: 'Release ' + state.digest + ' to ' + environment + '?',
+            ok: 'Release',
+            submitterParameter: 'AUTOCLAVE_APPROVER',
+        ]
+        if (given.submitter) {
+            asked.submitter = given.submitter.toString()
+        }
+        Object answer = script.input(asked)
+        String submitter = (answer instanceof Map ? answer.AUTOCLAVE_APPROVER : answer)?.toString()
+        if (!submitter) {
+            script.error('autoclavePipeline: Jenkins does not say who approved: only a user who is logged in may')
+        }
+        String before = script.currentBuild.description
+        script.currentBuild.description = (before ? before + '; ' : '') + environment + ': approved by ' + submitter
+        return submitter
+    }
+
+    /** Run on an agent, in a workspace with the commit that this build is about and no reports of another. */
+    private static void on(script, String agent, Map state, Closure body) {
+        script.node(agent) {
+            Object revision = script.checkout(script.scm)
+            String commit = revision instanceof Map && revision.GIT_COMMIT ? revision.GIT_COMMIT.toString() : ''
+            if (state.commit && commit != state.commit) {
+                script.error('autoclavePipeline: this stage has commit ' + commit + ', but the build stage had '
+                    + state.commit)
+            }
+            state.commit = commit
+            body()
+        }
+    }
+}

@@ -1,0 +1,219 @@
+package dev.autoclave
+
+/**
+ * One step of Autoclave in the workspace of the build.
+ *
+ * Between two Jenkins steps only strings, lists and maps of strings are held, so that a controller may
+ * restart anywhere. Values reach the command as variables, never as text of a script.
+ */
+class Step implements Serializable {
+    private static final long serialVersionUID = 1L
+
+    /** Run a step; return the digests that it was about, as NAME=DIGEST. */
+    static String run(script, String name, String step, String command, Map given) {
+        check(script, name, step, given)
+        boolean pullRequest = script.env.CHANGE_ID ? true : false
+        if (pullRequest && step in ['sign', 'deploy']) {
+            script.error(name + ': a pull request releases nothing; leave this stage out when env.CHANGE_ID is set')
+        }
+        Map values = valuesOf(script, name, step, given, pullRequest)
+        String folder = values.AUTOCLAVE_FOLDER ?: script.env.AUTOCLAVE_FOLDER ?: '.'
+        if (Call.problem(name, step, [folder: folder])) {
+            script.error(Call.problem(name, step, [folder: folder]))
+        }
+        if (step == 'deploy' && !environmentOf(script, given)) {
+            script.error(name + ": the key 'environment' must be given")
+        }
+        String left = step == 'deploy' ? 'deploy-' + environmentOf(script, given) : step
+        String taken = '.autoclave/taken/' + left
+        script.dir(folder + '/.autoclave/handover/' + left) { script.deleteDir() }
+        if (step == 'build') {
+            script.dir(folder + '/.autoclave/reports') { script.deleteDir() }
+        }
+        values.AUTOCLAVE_TEMPLATE = Keys.version()
+        values.AUTOCLAVE_HAND_ON = '.autoclave/handover/' + left
+        if (step == 'build') {
+            values.AUTOCLAVE_TAKE_FROM = ''
+            values.AUTOCLAVE_DIGEST = ''
+        } else {
+            values.AUTOCLAVE_TAKE_FROM = takeIn(script, step, folder, taken)
+            values.AUTOCLAVE_DIGEST = given.digest ? given.digest.toString() : digests(script, name, folder, taken)
+        }
+        try {
+            if (step == 'deploy') {
+                locked(script, 'autoclave-' + environmentOf(script, given)) {
+                    bound(script, step, command, given, values, pullRequest)
+                }
+            } else {
+                bound(script, step, command, given, values, pullRequest)
+            }
+        } finally {
+            handOn(script, step, folder, left)
+            script.dir(folder + '/' + taken) { script.deleteDir() }
+        }
+        return step == 'build' ? digests(script, name, folder, '.autoclave/handover') : values.AUTOCLAVE_DIGEST
+    }
+
+    /** Refuse a call that says something wrong. */
+    static void check(script, String name, String step, Map given) {
+        String problem = Call.problem(name, step, given)
+        if (problem) {
+            script.error(problem)
+        }
+    }
+
+    /** Run with a resource locked, or without where the controller has no such step. */
+    static void locked(script, String resource, Closure body) {
+        boolean entered = false
+        try {
+            script.lock(resource: resource) {
+                entered = true
+                body()
+            }
+        } catch (NoSuchMethodError missing) {
+            if (entered) {
+                throw missing
+            }
+            script.echo('There is no step lock: install Lockable Resources, so that builds wait for each other.')
+            body()
+        }
+    }
+
+    private static String environmentOf(script, Map given) {
+        return script.env.AUTOCLAVE_ENVIRONMENT ?: Call.text(given.environment) ?: ''
+    }
+
+    /** Return the variables of the keys that were given. What the controller sets already wins. */
+    private static Map valuesOf(script, String name, String step, Map given, boolean pullRequest) {
+        Map found = [:]
+        Map variables = Call.variables(step)
+        List names = variables.keySet() as List
+        for (int i = 0; i < names.size(); i++) {
+            String value = Call.text(given[names[i]])
+            String set = script.env."${variables[names[i]]}"
+            if (value != null && set && set != value) {
+                script.echo(name + ': ' + variables[names[i]] + " is set where this build runs and wins over the key '"
+                    + names[i] + "'")
+            } else if (value != null) {
+                found[variables[names[i]]] = value
+            }
+        }
+        if (pullRequest) {
+            // Development keys sign what nobody has reviewed, and no release takes them. The trust file lists
+            // others: without it, the stages of this build trust each other alone.
+            found.AUTOCLAVE_TRUST = ''
+            found.AUTOCLAVE_KEY = ''
+            found.AUTOCLAVE_PUBLIC_KEY = ''
+            found.AUTOCLAVE_STORE = Call.text(given.pullRequestStore) ?: ''
+        }
+        return found
+    }
+
+    /** Fetch what the steps before left in this build; return the folders, relative to the device's. */
+    private static String takeIn(script, String step, String folder, String taken) {
+        List steps = Keys.takes(step)
+        List folders = []
+        // A folder of this step's own: steps beside each other may share a workspace.
+        script.dir(folder + '/' + taken) {
+            script.deleteDir()
+            for (int i = 0; i < steps.size(); i++) {
+                try {
+                    script.unstash(Call.stash(steps[i], folder))
+                } catch (hudson.AbortException missing) {
+                    script.echo('No ' + steps[i] + ' step of this build has left anything: ' + missing.message)
+                }
+                folders.add(taken + '/' + steps[i])
+            }
+        }
+        return folders.join(' ')
+    }
+
+    private static String digests(script, String name, String folder, String below) {
+        String file = folder + '/' + below + '/build/digests.env'
+        String found = script.fileExists(file) ? Call.digests(script.readFile(file: file, encoding: 'UTF-8')) : ''
+        if (!found) {
+            script.error(name + ': ' + file + ' names no digest: the build step of this build must come first')
+        }
+        return found
+    }
+
+    /** Run the command with its variables and credentials. */
+    private static void bound(script, String step, String command, Map given, Map values, boolean pullRequest) {
+        List bindings = []
+        Map files = [:]
+        Map credentials = Call.credentials(given)
+        List names = credentials.keySet() as List
+        for (int i = 0; i < names.size(); i++) {
+            String credential = names[i]
+            String variable = Keys.credentials(step)[credential][0]
+            String kind = Keys.credentials(step)[credential][1]
+            if (pullRequest ? credential in Keys.ofReleases() : credential == 'pullRequestRegistry') {
+                continue
+            }
+            if (variable && script.env."${variable}") {
+                script.echo(variable + " is set where this build runs and wins over the credential '" + credential + "'")
+                continue
+            }
+            if (kind == 'login') {
+                values.CI_REGISTRY = Call.registry(values.AUTOCLAVE_STORE ?: script.env.AUTOCLAVE_STORE)
+                bindings.add(script.usernamePassword(credentialsId: credentials[credential].toString(),
+                    usernameVariable: 'CI_REGISTRY_USER', passwordVariable: 'CI_REGISTRY_PASSWORD'))
+            } else {
+                files[variable] = kind
+                String id = credentials[credential].toString()
+                bindings.add(kind == 'zip'
+                    ? script.zip(credentialsId: id, variable: variable + '_FILE')
+                    : script.file(credentialsId: id, variable: variable + '_FILE'))
+            }
+        }
+        if (bindings) {
+            script.withCredentials(bindings) { inside(script, step, command, values, files) }
+        } else {
+            inside(script, step, command, values, files)
+        }
+    }
+
+    private static void inside(script, String step, String command, Map values, Map files) {
+        List environment = []
+        List names = values.keySet() as List
+        for (int i = 0; i < names.size(); i++) {
+            environment.add(names[i] + '=' + values[names[i]])
+        }
+        List variables = files.keySet() as List
+        for (int i = 0; i < variables.size(); i++) {
+            String path = script.env."${variables[i] + '_FILE'}"
+            String before = files[variables[i]] == 'keyFile' ? 'file:' : ''
+            String after = files[variables[i]] == 'zip' ? '/trust.toml' : ''
+            environment.add(variables[i] + '=' + before + path + after)
+        }
+        script.withEnv(environment) { script.sh(script: command, label: command) }
+    }
+
+    /** Keep what the step left for the next ones, and show its reports. */
+    private static void handOn(script, String step, String folder, String left) {
+        script.dir(folder + '/.autoclave/handover') {
+            script.stash(name: Call.stash(left, folder), includes: left + '/**', useDefaultExcludes: false, allowEmpty: true)
+        }
+        script.dir(folder) {
+            // The image itself is in the stash or in the registry; the archive keeps what proves things about it.
+            String kept = '.autoclave/handover/' + left + (step == 'build' ? '/digests.env' : '/**')
+            if (step == 'unit-test') {
+                script.junit(testResults: '.autoclave/reports/*/junit.xml', allowEmptyResults: true)
+                kept += ', .autoclave/reports/*/junit.xml, .autoclave/reports/*/coverage.xml'
+            }
+            if (step == 'scan') {
+                findings(script)
+                kept += ', .autoclave/reports/*/*.json, .autoclave/reports/*/trivy.sarif'
+            }
+            script.archiveArtifacts(artifacts: kept, excludes: '**/.lock', fingerprint: true, allowEmptyArchive: true)
+        }
+    }
+
+    private static void findings(script) {
+        try {
+            script.recordIssues(tools: [script.sarif(pattern: '.autoclave/reports/*/trivy.sarif')])
+        } catch (NoSuchMethodError missing) {
+            script.echo('There is no step recordIssues: install Warnings to see the findings as a table.')
+        }
+    }
+}

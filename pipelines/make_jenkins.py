@@ -1,0 +1,285 @@
+"""Write the key table and help pages of the Jenkins library from the steps' options.
+
+    python pipelines/make_jenkins.py            writes them
+    python pipelines/make_jenkins.py --check    exits with 1 when one of them is not what would be written
+
+A key of a call is an option is an AUTOCLAVE_* variable is an input of the GitLab templates: the same
+options are left out as there. Keys that only Jenkins has (credentials, agents, environments) stand below.
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+
+from autoclave import __version__, build, deploy, scan, sign, unit_test
+from autoclave.options import Field, fields
+
+FOLDER = Path(__file__).parent / "jenkins"
+KEYS = FOLDER / "src" / "dev" / "autoclave" / "Keys.groovy"
+_GITLAB = runpy.run_path(str(Path(__file__).parent / "make_gitlab.py"))
+_NOT_KEYS: set[str] = _GITLAB["_NOT_INPUTS"]
+_PATTERNS = {
+    **{name: _GITLAB["_PATTERNS"][name] for name in ("folder", "environment")},
+    # Jenkins expands nothing in a value: no $ here.
+    "store": r"^(oci(\+http)?://[A-Za-z0-9._:/-]+|(?!oci).*)$",
+}
+_DIGEST = r"[A-Za-z0-9._-]+=sha256:[0-9a-f]{64}"
+_DIGESTS = rf"^{_DIGEST}(,{_DIGEST})*$"
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of a call. Without a variable it is the library's own."""
+
+    name: str
+    kind: str
+    description: str
+    variable: str = ""
+    pattern: str = ""
+    default: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A Jenkins credential, and the variable it ends up in."""
+
+    name: str
+    kind: str
+    description: str
+    variable: str = ""
+
+
+@dataclass(frozen=True)
+class Var:
+    """One global variable of the library."""
+
+    name: str
+    step: str
+    text: str
+    options: type
+    takes: tuple[str, ...] = ()
+    more: tuple[Key, ...] = ()
+
+
+_CREDENTIALS_KEY = Key("credentials", "map", "ids of Jenkins credentials, by the names below")
+_REQUEST_STORE = Key(
+    "pullRequestStore",
+    "text",
+    "store of pull requests, never the release's; none: the stages pass a folder on",
+    pattern=_PATTERNS["store"],
+)
+_FLOW = (
+    Key("staging", "text", "environment that every release goes to by itself, or none",
+        pattern=_PATTERNS["environment"], default="staging"),
+    Key("production", "text", "environment that a person releases to, or none",
+        pattern=_PATTERNS["environment"], default="none"),
+    Key("submitter", "text", "users or groups who may release to production, separated by commas; none: all"),
+    Key("agent", "text", "label of the agents for all stages; none: any agent"),
+    Key("releaseAgent", "text", "label of the agents that sign and deploy; none: as for the other stages"),
+)  # fmt: skip
+CREDENTIALS = (
+    Credential("key", "keyFile", "secret file: the key that signs the steps' records", "AUTOCLAVE_KEY"),
+    Credential("releaseKey", "keyFile", "secret file: the release key", "AUTOCLAVE_RELEASE_KEY"),
+    Credential("policy", "file", "secret file: the organisation's policy", "AUTOCLAVE_POLICY"),
+    Credential(
+        "trust", "file", "secret file: trust.toml that names public keys by absolute paths", "AUTOCLAVE_TRUST"
+    ),
+    Credential(
+        "trustFolder", "zip", "secret ZIP file: trust.toml and the public keys beside it", "AUTOCLAVE_TRUST"
+    ),
+    Credential("registry", "login", "user name and password of the store's registry"),
+    Credential("pullRequestRegistry", "login", "the same for the registry of pullRequestStore"),
+)
+_OF_RELEASES = ("key", "releaseKey", "trust", "trustFolder", "registry")
+"""Never bound in a build of a pull request: its code is not reviewed yet, and signs with development keys."""
+
+VARS = (
+    Var("autoclaveBuild", "build", "Builds the device's images and records how.", build.Options,
+        more=(_REQUEST_STORE,)),
+    Var("autoclaveUnitTest", "unit-test", "Runs the tests in a container of exactly the built image.",
+        unit_test.Options, ("build",), (_REQUEST_STORE,)),
+    Var("autoclaveScan", "scan", "Scans the image that was built and records every finding.",
+        scan.Options, ("build",), (_REQUEST_STORE,)),
+    Var("autoclaveSign", "sign", "The release gate: verifies all records, then signs.",
+        sign.Options, ("build", "unit-test", "scan")),
+    Var("autoclaveDeploy", "deploy", "Verifies again and deploys to an environment.",
+        deploy.Options, ("build", "unit-test", "scan", "sign"),
+        (Key("digest", "text", "NAME=DIGEST of an earlier release to go back to, held by the store",
+             pattern=_DIGESTS),)),
+)  # fmt: skip
+_EXAMPLES = {
+    "build": "autoclaveBuild()",
+    "unit-test": "autoclaveUnitTest()",
+    "scan": "autoclaveScan trivyCache: '/var/cache/trivy'",
+    "sign": "autoclaveSign credentials: [key: 'autoclave-steps', releaseKey: 'autoclave-release']",
+    "deploy": "autoclaveDeploy environment: 'staging'",
+}
+
+
+def keys_of(var: Var) -> list[Key]:
+    """Return the keys of a step's variable: one for each option, then those of the host."""
+    own = [_key(each) for each in fields(var.options) if each.name not in _NOT_KEYS]
+    return [*own, *var.more, _CREDENTIALS_KEY]
+
+
+def flow_keys() -> list[Key]:
+    """Return the keys of the whole flow: every step's, once, without what the flow itself decides."""
+    found: dict[str, Key] = {}
+    for var in VARS:
+        for each in keys_of(var):
+            if each.name not in {"environment", "digest"}:
+                found.setdefault(each.name, each)
+    return [*_FLOW, *found.values()]
+
+
+def credentials_of(var: Var) -> list[Credential]:
+    """Return the credentials that a step can take: of its options, and the registry's."""
+    variables = {each.variable for each in fields(var.options)}
+    found = [each for each in CREDENTIALS if not each.variable or each.variable in variables]
+    return [each for each in found if _REQUEST_STORE in var.more or each.name != "pullRequestRegistry"]
+
+
+def _key(option: Field) -> Key:
+    first, *others = option.name.split("_")
+    plain = {bool: "flag", int: "number", float: "number"}.get(option.kind, "text")
+    default = option.default if isinstance(option.default, str) else ""
+    return Key(
+        name=first + "".join(each.capitalize() for each in others),
+        kind="list" if option.multiple else plain,
+        description=option.description,
+        variable=option.variable,
+        pattern=_PATTERNS.get(option.name, ""),
+        default=default,
+        required=option.required,
+    )
+
+
+def _literal(text: str) -> str:
+    """Return a Groovy string that holds this text and nothing is interpolated in."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _list(words: list[str]) -> str:
+    return f"[{', '.join(_literal(word) for word in words)}]"
+
+
+def table() -> str:
+    """Return Keys.groovy."""
+    parts = [
+        f"""\
+package dev.autoclave
+
+import com.cloudbees.groovy.cps.NonCPS
+
+/**
+ * The keys of every call, for Autoclave {__version__}.
+ * Written by pipelines/make_jenkins.py from the steps' options.
+ *
+ * A key is name: [variable, kind, pattern]; without a variable it is the library's own.
+ */
+class Keys implements Serializable {{
+    private static final long serialVersionUID = 1L
+
+    /** The version of the steps that this library drives; they refuse another one. */
+    @NonCPS
+    static String version() {{ {_literal(__version__)} }}
+
+    /** Credentials that no build of a pull request ever sees. */
+    @NonCPS
+    static List<String> ofReleases() {{ {_list(list(_OF_RELEASES))} }}
+
+    /** What a list of digests looks like. */
+    @NonCPS
+    static String digests() {{ {_literal(_DIGESTS)} }}
+"""
+    ]
+    keys = {var.step: keys_of(var) for var in VARS} | {"pipeline": flow_keys()}
+    credentials = {var.step: credentials_of(var) for var in VARS} | {"pipeline": list(CREDENTIALS)}
+    parts += _method(
+        "Map<String, List>",
+        "of",
+        "The keys of a call.",
+        {
+            step: [f"{each.name}: {_list([each.variable, each.kind, each.pattern])}" for each in found]
+            for step, found in keys.items()
+        },
+    )
+    parts += _method(
+        "Map<String, List>",
+        "credentials",
+        "The credentials of a call: [variable, kind].",
+        {
+            step: [f"{each.name}: {_list([each.variable, each.kind])}" for each in found]
+            for step, found in credentials.items()
+        },
+    )
+    takes = {var.step: [_literal(each) for each in var.takes] for var in VARS}
+    parts += _method("List<String>", "takes", "The steps whose records a step takes in.", takes)
+    return "".join(parts) + "}\n"
+
+
+def _method(kind: str, name: str, text: str, cases: dict[str, list[str]]) -> list[str]:
+    empty = "[:]" if kind.startswith("Map") else "[]"
+    lines = [f"\n    /** {text} */\n    @NonCPS\n    static {kind} {name}(String step) {{\n"]
+    lines.append("        switch (step) {\n")
+    for step, entries in cases.items():
+        lines.append(f"            case {_literal(step)}:\n")
+        if entries:
+            inside = "".join(f"                    {entry},\n" for entry in entries)
+            lines.append(f"                return [\n{inside}                ]\n")
+        else:
+            lines.append(f"                return {empty}\n")
+    lines.append(f"            default:\n                return {empty}\n        }}\n    }}\n")
+    return lines
+
+
+def page(name: str, text: str, example: str, keys: list[Key], credentials: list[Credential]) -> str:
+    """Return a help page, as plain text: every markup formatter shows it."""
+    parts = [f"{name}: {text}\n", f"Of Autoclave {__version__}; written by pipelines/make_jenkins.py.\n"]
+    parts.append(f"\n    {example}\n\nKeys:\n")
+    for key in keys:
+        kind = {"text": "", "flag": "true or false. ", "list": "a list. ", "map": "a map. "}.get(key.kind, "")
+        default = f" Default: {key.default}." if key.default not in {"", "."} else ""
+        required = " Must be given." if key.required else ""
+        variable = f" [{key.variable}]" if key.variable else ""
+        parts.append(_entry(key.name, f"{kind}{key.description}.{default}{required}{variable}"))
+    parts.append("\nCredentials (ids of Jenkins credentials):\n")
+    for each in credentials:
+        never = " Never bound for a pull request." if each.name in _OF_RELEASES else ""
+        parts.append(_entry(each.name, f"{each.description}.{never}"))
+    parts.append(
+        "\nAn AUTOCLAVE_* variable that the controller, folder or agent sets wins over a key: there an\n"
+        "organisation pins policy and trust.\n"
+    )
+    return "".join(parts)
+
+
+def _entry(name: str, text: str) -> str:
+    lines = textwrap.wrap(text, 94, break_long_words=False)
+    return f"  {name}\n" + "".join(f"      {line}\n" for line in lines)
+
+
+def pages() -> dict[Path, str]:
+    """Return every file that is written from the options, and its text."""
+    found = {KEYS: table()}
+    for var in VARS:
+        keys, credentials = keys_of(var), credentials_of(var)
+        example = _EXAMPLES[var.step]
+        found[FOLDER / "vars" / f"{var.name}.txt"] = page(var.name, var.text, example, keys, credentials)
+    text = "The whole flow: build, unit-test and scan, sign, deploy."
+    example = "autoclavePipeline staging: 'staging', production: 'hospital'"
+    whole = page("autoclavePipeline", text, example, flow_keys(), list(CREDENTIALS))
+    return found | {FOLDER / "vars" / "autoclavePipeline.txt": whole}
+
+
+if __name__ == "__main__":
+    wrong = [path for path, text in pages().items() if not path.exists() or path.read_text("utf-8") != text]
+    if "--check" in sys.argv:
+        sys.exit(f"not as written from the options: {wrong}" if wrong else 0)
+    for path, text in pages().items():
+        path.write_text(text, "utf-8")
