@@ -5,6 +5,7 @@ python docs/make_reference.py          # a contract test fails while the page an
 
 from __future__ import annotations
 
+import runpy
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -63,8 +64,41 @@ def page() -> str:
     for name, kind in STEPS.items():
         own = [field for field in fields(kind) if field.name not in common]
         parts += [f"## Options of {name}\n", _options(own)]
+    parts += ["## The same option on every host\n", _HOSTS, _hosts()]
     parts += ["## Policy\n", _POLICY, _table(["key", "stricter is", "A", "B", "C", "meaning"], _policy())]
     return "\n".join(parts)
+
+
+_HOSTS = """\
+An option of a step, as the command line, its variable, GitLab's input and Jenkins' key call it. The flow itself sets what has no
+input; what only makes sense at a terminal has none either.
+"""
+
+
+def _hosts() -> str:
+    pipelines = PAGE.parents[1] / "pipelines"
+    gitlab_made = runpy.run_path(str(pipelines / "make_gitlab.py"))
+    jenkins_made = runpy.run_path(str(pipelines / "make_jenkins.py"))
+    inputs = {
+        step.name: {each.name for each in gitlab_made["inputs_of"](step)} for step in gitlab_made["TEMPLATES"]
+    }
+    keys = {var.step: {each.name for each in jenkins_made["keys_of"](var)} for var in jenkins_made["VARS"]}
+    rows = []
+    for step, kind in list(STEPS.items())[:5]:
+        for field in fields(kind):
+            name = field.name.replace("_", "-")
+            words = name.split("-")
+            key = words[0] + "".join(word.title() for word in words[1:])
+            rows.append(
+                [
+                    step,
+                    f"`{field.name.upper() if field.argument else field.flag}`",
+                    f"`{field.variable}`",
+                    f"`{name}`" if name in inputs[step] else "",
+                    f"`{key}`" if key in keys[step] else "",
+                ]
+            )
+    return _table(["step", "option", "variable", "GitLab input", "Jenkins key"], rows)
 
 
 _POLICY = """\
