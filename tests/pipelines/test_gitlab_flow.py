@@ -18,6 +18,7 @@ from pipelines.gitlab_local import (
     Pipeline,
     records,
 )
+from pipelines.telling import tell
 
 JOBS = ["build", "unit-test", "scan", "sign", "deploy-staging"]
 PLAN = "\nplan:\n  stage: build\n  script: [autoclave plan]\n"
@@ -65,7 +66,11 @@ def test_plan_hash_digest_and_verdicts_are_those_of_a_local_run(
         assert there[step]["inputs"] == here[step]["inputs"], step
     (plan,) = [line for line in laptop.run("plan").out.splitlines() if line.startswith("plan sha256:")]
     assert plan in passed.of("plan")
-    print(f"\nlocal and GitLab alike: {plan}\n{done.out.strip()}")
+    for step in ("build", "unit-test", "scan", "sign"):
+        here_and_there = f"{here[step]['inputs'][:26]}… | {there[step]['inputs'][:26]}…"
+        verdict = "passed" if there[step]["passed"] else "CLOSED"
+        tell(f"{step:<9} {verdict} {there[step]['digest'][:26]}… plan, laptop | GitLab: {here_and_there}")
+    tell(f"whole {plan} on the laptop and in GitLab")
 
 
 def test_keys_travel_as_public_halves_alone(passed: Pipeline) -> None:

@@ -13,6 +13,7 @@ import pytest
 from integration.devices import Repository
 from pipelines import gitlab_page
 from pipelines.gitlab_local import WHOLE_FLOW, GitLab, Pipeline
+from pipelines.telling import tell
 
 Device = Callable[[str, str], Repository]
 
@@ -84,6 +85,7 @@ def test_an_override_leaves_the_gate_closed(
     assert says in pipeline.of(f"autoclave-{job}"), pipeline.log
     assert repository.containers() == []
     tried = override.replace("\n", "<br>")
+    tell(f"override: {attempt}: autoclave-{job} refused: {_told(pipeline, job)}")
     rows[attempt] = (
         f"{attempt}<br>`{tried.replace('<br>', '`<br>`')}`",
         f"autoclave-{job}",
