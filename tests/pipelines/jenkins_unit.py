@@ -125,9 +125,9 @@ def _told(folder: Path, scenario: Scenario) -> dict[str, Any]:
 
 
 @contextmanager
-def device(folder: Path, sample: str, *, more: str = "") -> Iterator[Repository]:
+def device(folder: Path, sample: str, *, name: str = "", more: str = "") -> Iterator[Repository]:
     """Make a repository of a known-bad device (or of the good one, `control`), with `more` in its file."""
-    repository = copied(KNOWN_BAD / sample, folder, name=f"t-jk-{sample}"[:40].rstrip("-"))
+    repository = copied(KNOWN_BAD / sample, folder, name=f"t-jk-{name or sample}"[:40].rstrip("-"))
     git(repository.folder, "branch", "-M", "main")
     if more:
         with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:

@@ -144,7 +144,8 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str
 def two_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     """The good device with a second environment, which a person releases to."""
     place = f'\n[[environment]]\nname = "test"\npublish = {{ app = {free_port()} }}\n'
-    with jenkins_unit.device(tmp_path_factory.mktemp("places"), "control", more=place) as repository:
+    folder = tmp_path_factory.mktemp("places")
+    with jenkins_unit.device(folder, "control", name="places", more=place) as repository:
         yield repository
 
 

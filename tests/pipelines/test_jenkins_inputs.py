@@ -73,7 +73,7 @@ def on_node(*calls: str) -> str:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     """The good device."""
-    with jenkins_unit.device(tmp_path_factory.mktemp("sample"), "control") as repository:
+    with jenkins_unit.device(tmp_path_factory.mktemp("sample"), "control", name="inputs") as repository:
         yield repository
 
 
