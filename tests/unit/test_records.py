@@ -274,3 +274,14 @@ def test_content_nested_without_end_is_a_rejected_record_and_no_crash(
         deep = dsse.sign(b'{"_type": ' + b"[" * 100_000, statement.PAYLOAD_TYPE, STEPS)
     replaced(store, subject, deep)
     assert "no" in rejected(store, subject)
+
+
+def test_a_trust_file_may_hold_the_public_key_itself(tmp_path: Path) -> None:
+    pem = STEPS.public_key.keyval["public"]
+    entry = '[[key]]\nname = "steps"\nmay = ["scan"]\npublic = """\n{}\n"""\n'
+    path = tmp_path / "trust.toml"
+    path.write_text(entry.format(pem))
+    assert trust.load(path).keys[0].key == STEPS.public_key
+    path.write_text(entry.format(pem.replace("M", "?", 1)))
+    with pytest.raises(SignerError, match=r"a key in .* is not a usable public key"):
+        trust.load(path)

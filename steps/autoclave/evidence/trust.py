@@ -68,8 +68,9 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def load(path: Path) -> Trust:
-    """Read a trust file: `[[key]]` tables with name, public (PEM file), may, environments, development.
+    """Read a trust file: `[[key]]` tables with name, public, may, environments, development.
 
+    `public` is a PEM file beside the trust file, or the PEM text itself (one file is all a CI host hands on).
     Raises ConfigError for a file that cannot be used, SignerError for a key that cannot.
     """
     entries = convert(read_toml(path), _File, source=str(path)).key
@@ -84,7 +85,7 @@ def load(path: Path) -> Trust:
         tuple(
             TrustedKey(
                 name=entry.name,
-                key=public_key(path.parent / entry.public),
+                key=_listed(entry.public, path),
                 may=tuple(entry.may),
                 environments=tuple(entry.environments),
                 development=entry.development,
@@ -98,12 +99,23 @@ def load(path: Path) -> Trust:
 def public_key(path: Path) -> Key:
     """Read a public key in PEM form. Raises SignerError."""
     try:
-        return SSlibKey.from_crypto(load_pem_public_key(path.read_bytes()))
+        return _parsed(path.read_bytes(), str(path))
     except OSError as error:
         raise SignerError(f"the public key {path} cannot be read", why=str(error)) from error
+
+
+def _listed(public: str, path: Path) -> Key:
+    if public.lstrip().startswith("-----BEGIN "):
+        return _parsed(public.strip().encode(), f"a key in {path}")
+    return public_key(path.parent / public)
+
+
+def _parsed(pem: bytes, what: str) -> Key:
+    try:
+        return SSlibKey.from_crypto(load_pem_public_key(pem))
     except (ValueError, UnsupportedAlgorithm) as error:
         raise SignerError(
-            f"{path} is not a usable public key",
+            f"{what} is not a usable public key",
             why=str(error),
             next="'openssl pkey -in KEY -pubout' writes one",
         ) from error
