@@ -67,9 +67,12 @@ def test_plan_hash_digest_and_verdicts_are_those_of_a_local_run(
     (plan,) = [line for line in laptop.run("plan").out.splitlines() if line.startswith("plan sha256:")]
     assert plan in passed.of("plan")
     for step in ("build", "unit-test", "scan", "sign"):
-        here_and_there = f"{here[step]['inputs'][:26]}… | {there[step]['inputs'][:26]}…"
         verdict = "passed" if there[step]["passed"] else "CLOSED"
-        tell(f"{step:<9} {verdict} {there[step]['digest'][:26]}… plan, laptop | GitLab: {here_and_there}")
+        # The release gate's own plan names the very records it read, which are each run's own.
+        plans = "" if step == "sign" else f" {here[step]['inputs'][:26]}… | {there[step]['inputs'][:26]}…"
+        tell(
+            f"{step:<9} {verdict} {there[step]['digest'][:26]}… plan, laptop | GitLab:{plans or ' (records)'}"
+        )
     tell(f"whole {plan} on the laptop and in GitLab")
 
 
