@@ -299,7 +299,7 @@ REPORT = Step(
 )
 RELEASE = Step(
     "release",
-    hosted.Imaged,
+    hosted.Hosted,
     "deploy",
     "  needs: [autoclave-build, autoclave-unit-test, autoclave-scan, autoclave-sign]\n"
     "  rules:\n    - if: $AUTOCLAVE_ROLLBACK_TO\n      when: never\n    - if: $CI_COMMIT_TAG\n"

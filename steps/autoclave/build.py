@@ -123,6 +123,7 @@ def _build(image: Image, opts: Options, ctx: Context) -> Built:
     materials = _materials(image, request, ctx)
     held = None if opts.again else _held(image, _plan(image, request, materials, ctx), ctx)
     if held:
+        ctx.built[image.name] = held.descriptor
         ctx.screen.skipped(STEP, f"{image.name} {held.descriptor.digest}: nothing it is made of has changed")
         return held
     ctx.screen.started(STEP, image.name)
@@ -135,6 +136,7 @@ def _build(image: Image, opts: Options, ctx: Context) -> Built:
     _refuse_changed(materials, _materials(image, request, ctx))
     descriptor = archive.take(ctx.engine.save(image_id), ctx.store, image_id=image_id)
     ctx.store.tag(image.name, descriptor)
+    ctx.built[image.name] = descriptor
     made = identity(ctx.store, descriptor.digest)
     facts = BuildFacts(
         commit=ctx.commit.id,

@@ -86,6 +86,7 @@ class Context:
         self.run_id = uuid.uuid4().hex
         self.cancelled = threading.Event()
         self.handed_keys: list[Path] = []
+        self.built: dict[str, Descriptor] = {}
         self._opening = threading.Lock()
 
     def _secrets(self) -> list[str]:
@@ -161,10 +162,13 @@ class Context:
         return [self.device.named(name) for name in names] if names else list(self.device.image)
 
     def subject(self, image: Image, digest: str = "") -> Descriptor:
-        """Return the image to work on: by digest, else the one built last. Raises StoreError."""
+        """Return the image to work on: by digest, else the one built last. Raises StoreError.
+
+        What this very run built comes first: in a shared store the name may stand for another run's by now.
+        """
         if digest:
             return self.store.image(digest)
-        listed = self.store.named(image.name)
+        listed = self.built.get(image.name) or self.store.named(image.name)
         if listed is None:
             raise StoreError(f"image '{image.name}' has not been built", next="run 'autoclave build' first")
         return self.store.image(listed.digest)

@@ -42,12 +42,9 @@ def hand_on(step: str, opts: OnImages, ctx: Context) -> None:
     """Leave records, digests and public development keys for the next job; after a build, the image too."""
     if not opts.hand_on:
         return
-    digests = {}
-    for image in ctx.images(opts.image):
-        given = opts.digest_of(image.name)
-        listed = None if given else ctx.store.named(image.name)
-        if given or listed:
-            digests[image.name] = given or (listed.digest if listed else "")
+    # A build hands on what it built, and nothing that an earlier one left under the same name.
+    names = [image.name for image in ctx.images(opts.image) if step != "build" or image.name in ctx.built]
+    digests = {name: ctx.subject(ctx.device.named(name), opts.digest_of(name)).digest for name in names}
     folder = ctx.folder / opts.hand_on
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

@@ -44,16 +44,21 @@ class Signing(Common, frozen=True):
     )
 
 
+ImageNames = Annotated[tuple[str, ...], option("only this image of the device (may be repeated)")]
+Digest = Annotated[
+    str, option("this digest, if not the one built last (of several images: NAME=DIGEST,NAME=DIGEST)")
+]
+TakeFrom = Annotated[
+    tuple[str, ...], option("first take in what another job handed on in this folder (repeatable)")
+]
+
+
 class OnImages(Signing, frozen=True):
     """Options of the steps that work on images."""
 
-    image: Annotated[tuple[str, ...], option("only this image of the device (may be repeated)")] = ()
-    digest: Annotated[
-        str, option("this digest, if not the one built last (of several images: NAME=DIGEST,NAME=DIGEST)")
-    ] = ""
-    take_from: Annotated[
-        tuple[str, ...], option("first take in what another job handed on in this folder (repeatable)")
-    ] = ()
+    image: ImageNames = ()
+    digest: Digest = ""
+    take_from: TakeFrom = ()
     hand_on: Annotated[str, option("leave image, records and digests for the next job in this folder")] = ""
     again: Annotated[bool, option("run even if a record for the same inputs holds")] = False
 

@@ -77,7 +77,7 @@ class FaultyRegistry(ThreadingHTTPServer):
 
     def fail(self, method: str, path: str, fault: str | int, times: int = 1, **more: object) -> None:
         """Add a rule."""
-        self.rules.append(Rule(method, path, str(fault), times, **more))  # type: ignore[arg-type]
+        self.rules.append(Rule(method, path, str(fault), times, **more))
 
     def matching(self, method: str, path: str) -> Rule | None:
         """Return the rule for a request, one use of it spent."""

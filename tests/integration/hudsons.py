@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from integration.devices import free_port
+from integration.devices import free_port, program
 
 PASSWORDS = {"bot": "a-secret-of-the-bot", "reader": "a-secret-of-the-reader"}
 _CONFIG = """\
@@ -69,7 +69,7 @@ def running(home: Path) -> Iterator[Hudson]:
     begun = time.monotonic()
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(
-            [os.environ["AUTOCLAVE_HUDSON"], str(home), str(port)],
+            [program("hudson", "AUTOCLAVE_HUDSON"), str(home), str(port)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
@@ -19,8 +18,6 @@ from autoclave.hosts.jenkins_jobs import Plan, carry_out, plan
 from autoclave.hosts.jenkins_settings import Account, Server
 from autoclave.hosts.jenkins_xml import put, read
 from integration.hudsons import PASSWORDS, Hudson, running
-
-pytestmark = pytest.mark.skipif("AUTOCLAVE_HUDSON" not in os.environ, reason="setup/hudson.sh was not run")
 
 FREESTYLE = """\
 <project>

@@ -63,7 +63,7 @@ def test_what_others_have_set_stays(double: Double) -> None:
         "<jenkins.model.BuildDiscarderProperty><strategy class='hudson.tasks.LogRotator'>"
         "<numToKeep>7</numToKeep></strategy></jenkins.model.BuildDiscarderProperty>"
     )
-    root.find("properties").append(fromstring(theirs))  # type: ignore[union-attr]
+    root.find("properties").append(fromstring(theirs))
     known = root.find("properties/hudson.model.ParametersDefinitionProperty/parameterDefinitions")
     assert known is not None
     known.append(
@@ -72,7 +72,7 @@ def test_what_others_have_set_stays(double: Double) -> None:
             "<defaultValue>a&#13;\nb</defaultValue></hudson.model.TextParameterDefinition>"
         )
     )
-    root.find("description").text = "Ours, by hand"  # type: ignore[union-attr]
+    root.find("description").text = "Ours, by hand"
     scm = root.find("definition/scm")
     assert scm is not None
     scm.append(fromstring("<extensions><hudson.plugins.git.extensions.impl.CleanCheckout/></extensions>"))
@@ -125,7 +125,7 @@ def test_secrets_in_a_configuration_are_not_shown(double: Double) -> None:
     root.insert(0, fromstring("<authToken>trigger-me</authToken>"))
     root.insert(1, fromstring("<other>{AQAAABAAAAAQabcdefgh0123456789+/=}</other>"))
     wanted = structs.replace(WANTED, description="x")
-    root.find("description").text = ""  # type: ignore[union-attr]
+    root.find("description").text = ""
     shown = jenkins_jobs.plan(jenkins(double), JOB, wanted, None)[-1].diff
     assert "<authToken>[not shown]</authToken>" in shown
     assert "trigger-me" not in shown
@@ -140,7 +140,7 @@ def test_a_library_of_the_folder_is_added_beside_others(double: Double) -> None:
     assert found is not None
     assert found.findtext("*/defaultVersion") == "v0.1.0"
     assert found.findtext("*/retriever/scm/remote") == LIBRARY.git_url
-    found[0].find("name").text = "another"  # type: ignore[union-attr]
+    found[0].find("name").text = "another"
     provision(jenkins(double), library=LIBRARY)
     names = [each.findtext("name") for each in double.items["devices"].config.find(libraries) or []]
     assert names == ["another", "autoclave"]
@@ -160,7 +160,7 @@ def test_a_change_by_somebody_else_in_between_is_not_overwritten(double: Double)
     provision(jenkins(double))
     host = jenkins(double)
     plans = jenkins_jobs.plan(host, JOB, structs.replace(WANTED, branch="release"), None)
-    double.items[JOB].config.find("description").text = "new"  # type: ignore[union-attr]
+    double.items[JOB].config.find("description").text = "new"
     assert "somebody else" in refused(lambda: jenkins_jobs.carry_out(host, plans)).what
     assert text_of(double, "definition/scm/branches/*/name") == "main"
 
@@ -199,7 +199,7 @@ def test_a_build_is_followed_from_the_queue_through_its_log_to_the_result(
         b"\x1b[0m two\r\n" + half[:1],
         half[1:] + b" three\n",
         "Finished: SUCCESS",
-    ]  # type: ignore[list-item]
+    ]
     number, said, lines, result = run(job, {"ENVIRONMENT": "production&x=y"})
     assert (number, result) == (1, "SUCCESS")
     assert said == ["In the quiet period. Expires in 1 sec"], "the seconds alone are no news"
@@ -239,7 +239,7 @@ def test_unknown_parameters_are_refused_since_jenkins_would_ignore_them(double: 
 
 
 def test_a_disabled_job_is_told(double: Double, job: Jenkins) -> None:
-    double.items[JOB].config.find("disabled").text = "true"  # type: ignore[union-attr]
+    double.items[JOB].config.find("disabled").text = "true"
     assert "takes no builds" in refused(lambda: run(job)).what
     assert double.sent == []
 

@@ -85,7 +85,7 @@ def test_a_template_of_another_version_is_refused_with_both_versions(gitlab: Git
 def web() -> Iterator[str]:
     """The templates on a web server."""
     handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(ROOT / "pipelines"))
-    handler.log_message = lambda *_: None  # type: ignore[attr-defined]
+    handler.log_message = lambda *_: None
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from autoclave import handing
+from autoclave.context import Context
 from autoclave.errors import StoreError, UsageError
 from autoclave.evidence import cosign, transfer
 from autoclave.options import OnImages
+from autoclave.screen import JsonScreen
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
 
@@ -104,3 +107,31 @@ def test_a_digest_that_is_not_given_is_never_guessed() -> None:
 def test_one_bare_digest_stands_for_the_chosen_image() -> None:
     assert OnImages(digest=A).digest_of("app") == A
     assert OnImages(digest=A, image=("app",)).digest_of("other") == ""
+
+
+DEVICE = """\
+[device]
+name = "pump"
+version = "1"
+safety-class = "A"
+[[image]]
+name = "app"
+[[image]]
+name = "other"
+"""
+
+
+def test_what_a_run_built_stays_its_own_when_another_run_takes_the_name(tmp_path: Path) -> None:
+    (tmp_path / "autoclave.toml").write_text(DEVICE)
+    opts = OnImages(folder=str(tmp_path), hand_on="left")
+    ctx = Context(opts, JsonScreen())
+    assert isinstance(ctx.store, LayoutStore)
+    ours = add_image(ctx.store, "app")
+    ctx.built["app"] = ours
+    theirs = ctx.store.write([ctx.store.read(ours.digest) + b"\n"], media_type=MANIFEST)
+    ctx.store.tag("app", theirs)
+    assert ctx.subject(ctx.device.named("app")).digest == ours.digest
+    add_image(ctx.store, "other")  # from an earlier build: not this one's to hand on
+    handing.hand_on("build", opts, ctx)
+    assert (tmp_path / "left" / "digests.env").read_text() == f"AUTOCLAVE_DIGEST=app={ours.digest}\n"
+    assert set(LayoutStore(tmp_path / "left" / "store").tags()) == {"app"}

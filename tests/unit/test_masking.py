@@ -19,7 +19,7 @@ SECRETS = ["hunter2hunter2", "p@ss/word+2026?", "\u00fcber-geheim\u00ff\u00fe", 
 def test_base64_gives_at_most_the_edges_away(
     secret: str, before: bytes, after: bytes, encode: object
 ) -> None:
-    encoded = encode(before + secret.encode() + after).decode()  # type: ignore[operator]
+    encoded = encode(before + secret.encode() + after).decode()
     masked = Mask([secret])(encoded)
     assert "[masked]" in masked
     left, right = masked.split("[masked]")

@@ -84,7 +84,7 @@ def test_a_plan_s_hash_covers_everything_in_it() -> None:
 
 @pytest.mark.parametrize("step", [build, unit_test, scan, sign, deploy, pipeline])
 def test_every_option_has_a_flag_a_variable_and_a_meaning(step: object) -> None:
-    found = fields(step.Options)  # type: ignore[attr-defined]
+    found = fields(step.Options)
     assert len({field.flag for field in found}) == len(found)
     assert len({field.variable for field in found}) == len(found)
     assert all(field.description for field in found)

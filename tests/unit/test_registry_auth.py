@@ -190,5 +190,5 @@ def test_a_token_server_that_is_not_encrypted_gets_no_credentials(scheme: str, r
 
     authority = Authority(Address(scheme, HOST, "a"), source, Wire(None), Retry())
     with pytest.raises(StoreError, match="is not trusted"):
-        authority.renew(Answer(), "")  # type: ignore[arg-type]
+        authority.renew(Answer(), "")
     assert authority.header == ""

@@ -15,7 +15,7 @@ def finding(
 ) -> Finding:
     return Finding(
         id=name, kind=Kind.VULNERABILITY, severity=severity, title=name, package=package, version="1",
-        aliases=aliases, target=more.pop("target", "t"), **more,  # type: ignore[arg-type]
+        aliases=aliases, target=more.pop("target", "t"), **more,
     )  # fmt: skip
 
 
@@ -54,7 +54,7 @@ def test_two_cves_are_never_one_even_when_they_share_an_alias() -> None:
 
 @pytest.mark.parametrize("other", [{"package": "q"}, {"target": "elsewhere"}])
 def test_the_same_vulnerability_elsewhere_is_another_finding(other: dict[str, str]) -> None:
-    assert len(list(merged([finding("CVE-1"), finding("CVE-1", **other)]))) == 2  # type: ignore[arg-type]
+    assert len(list(merged([finding("CVE-1"), finding("CVE-1", **other)]))) == 2
 
 
 NAMES = st.sampled_from(["CVE-1", "CVE-2", "CVE-3", "GHSA-1", "GHSA-2", "PYSEC-1", "DSA-1"])

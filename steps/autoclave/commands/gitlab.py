@@ -12,7 +12,8 @@ from typing import Annotated
 import click
 
 from autoclave.commands import gitlab_deployment, gitlab_release
-from autoclave.commands.hosted import Telling, commit, opened, standings, tell
+from autoclave.commands.hosted import Telling, commit, opened, tell
+from autoclave.commands.imaged import standings
 from autoclave.commands.parameters import around
 from autoclave.context import Context
 from autoclave.errors import UsageError

@@ -9,7 +9,8 @@ from typing import Annotated
 import click
 import msgspec
 
-from autoclave.commands.hosted import Imaged, opened, standings
+from autoclave.commands.hosted import Hosted, opened
+from autoclave.commands.imaged import standings
 from autoclave.commands.parameters import around
 from autoclave.context import Context
 from autoclave.errors import ReleaseGateClosed
@@ -27,7 +28,7 @@ _EVIDENCE = (PROVENANCE, TEST_RESULT, VULNS, SBOM, VERIFICATION)
 _LARGEST = 1 << 30  # bytes of one file
 
 
-class Options(Imaged, frozen=True):
+class Options(Hosted, frozen=True):
     """Options of `autoclave gitlab release`."""
 
     tag: Annotated[str, option("the tag to release; none: CI_COMMIT_TAG")] = ""

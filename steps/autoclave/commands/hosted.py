@@ -6,35 +6,22 @@ import os
 from collections.abc import Callable
 from typing import Annotated
 
-from autoclave import handing
+from autoclave.commands.imaged import Imaged
 from autoclave.context import Context
 from autoclave.errors import UsageError
 from autoclave.hosts import gitlab_settings
 from autoclave.hosts.gitlab import GitLab, attempt
-from autoclave.options import Common, OnImages, option
-from autoclave.standing import Standing, standing
+from autoclave.options import option
 
 
-class Hosted(Common, frozen=True):
+class Hosted(Imaged, frozen=True):
     """Options of the commands that speak to a GitLab project."""
 
     gitlab_url: Annotated[str, option("the GitLab server; none: CI_SERVER_URL")] = ""
     gitlab_project: Annotated[str, option("the project's id or path; none: CI_PROJECT_ID")] = ""
 
 
-class Imaged(Hosted, frozen=True):
-    """Options of those that read the records of images."""
-
-    image: Annotated[tuple[str, ...], option("only this image of the device (may be repeated)")] = ()
-    digest: Annotated[
-        str, option("this digest, if not the one built last (of several images: NAME=DIGEST,NAME=DIGEST)")
-    ] = ""
-    take_from: Annotated[
-        tuple[str, ...], option("first take in what another job handed on in this folder (repeatable)")
-    ] = ()
-
-
-class Telling(Imaged, frozen=True):
+class Telling(Hosted, frozen=True):
     """Options of the commands whose failure changes no verdict."""
 
     commit: Annotated[str, option("the commit; none: CI_COMMIT_SHA, else the one checked out")] = ""
@@ -67,15 +54,3 @@ def commit(given: str, ctx: Context) -> str:
     if not found:
         raise UsageError("there is no commit to speak of", next="name it with --commit")
     return found
-
-
-def standings(opts: Imaged, ctx: Context) -> list[Standing]:
-    """Return how the images stand that the options name. Raises UsageError for one digest of several."""
-    named = OnImages(store=opts.store, image=opts.image, digest=opts.digest, take_from=opts.take_from)
-    images = ctx.images(opts.image)
-    if opts.digest and "=" not in opts.digest and len(images) != 1:
-        raise UsageError(
-            "--digest stands for one image", next="name it with --image, or give NAME=DIGEST,NAME=DIGEST"
-        )
-    handing.take_in(named, ctx)
-    return [standing(image, named.digest_of(image.name), ctx) for image in images]

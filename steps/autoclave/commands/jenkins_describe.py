@@ -7,31 +7,24 @@ from typing import Annotated
 
 import click
 
+from autoclave.commands.imaged import Imaged, standings
 from autoclave.commands.parameters import around
 from autoclave.context import Context
 from autoclave.errors import HostError, UsageError
 from autoclave.hosts import jenkins_names, jenkins_settings
 from autoclave.hosts.jenkins import Jenkins
 from autoclave.hosts.jenkins_build import describe
-from autoclave.options import Common, option
+from autoclave.options import option
 from autoclave.reports import jenkins_build as report
 from autoclave.reports.merge_request import About
-from autoclave.standing import Standing
 
 
-class Options(Common, frozen=True):
+class Options(Imaged, frozen=True):
     """Options of `autoclave jenkins describe`."""
 
     job: Annotated[str, option("the job's full name (FOLDER/JOB); none: JOB_NAME", argument=True)] = ""
     number: Annotated[str, option("the build's number; none: BUILD_NUMBER", argument=True)] = ""
     jenkins_url: Annotated[str, option("the Jenkins server; none: JENKINS_URL")] = ""
-    image: Annotated[tuple[str, ...], option("only this image of the device (may be repeated)")] = ()
-    digest: Annotated[
-        str, option("this digest, if not the one built last (of several images: NAME=DIGEST,NAME=DIGEST)")
-    ] = ""
-    take_from: Annotated[
-        tuple[str, ...], option("first take in what another job handed on in this folder (repeatable)")
-    ] = ()
     commit: Annotated[str, option("the commit; none: GIT_COMMIT, else the one checked out")] = ""
     html: Annotated[bool, option("write HTML, for servers whose markup formatter is 'Safe HTML'")] = False
     strict: Annotated[bool, option("end with code 35 when Jenkins does not take it")] = False
@@ -43,7 +36,7 @@ def command(name: str, text: str) -> click.Command:
 
 
 def _describe(opts: Options, ctx: Context) -> None:
-    found = _standings(opts, ctx)
+    found = standings(opts, ctx)
     device = ctx.device.device
     about = About(
         device=device.name,
@@ -79,13 +72,3 @@ def _known(what: str, given: str, variable: str) -> str:
     if not found:
         raise UsageError(f"no {what} is named", why=f"{variable} is not set", next="name it: JOB NUMBER")
     return found
-
-
-def _standings(opts: Options, ctx: Context) -> list[Standing]:
-    # Imported here: it brings the library for GitLab, which takes half a second to load.
-    from autoclave.commands import hosted
-
-    asked = hosted.Imaged(
-        store=opts.store, image=opts.image, digest=opts.digest, take_from=opts.take_from, policy=opts.policy
-    )
-    return hosted.standings(asked, ctx)

@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from autoclave import build, deploy, handing, scan, sign, unit_test
+from autoclave.commands.imaged import check_digest
 from autoclave.commands.parameters import around
 from autoclave.context import Context
 from autoclave.device import Image
-from autoclave.errors import GateClosed, UsageError
+from autoclave.errors import GateClosed
 from autoclave.options import OnImages
 from autoclave.plan import StepPlan
 
@@ -28,7 +29,7 @@ def command(name: str, text: str) -> click.Command:
     module = _MODULES[name]
 
     def call(options: Any, ctx: Context) -> None:
-        _check(options, ctx)
+        check_digest(options, ctx)
         if options.dry_run:
             for image in ctx.images(options.image):
                 _print(_plan(name, image, options, ctx), ctx)
@@ -44,13 +45,6 @@ def command(name: str, text: str) -> click.Command:
         _tell(options, ctx)
 
     return around(name, text, module.Options, call)
-
-
-def _check(options: OnImages, ctx: Context) -> None:
-    if options.digest and "=" not in options.digest and len(ctx.images(options.image)) != 1:
-        raise UsageError(
-            "--digest stands for one image", next="name it with --image, or give NAME=DIGEST,NAME=DIGEST"
-        )
 
 
 def _plan(name: str, image: Image, options: Any, ctx: Context) -> StepPlan:
