@@ -8,19 +8,16 @@ plainly. Signs are drawn, so that the picture does not hang on this machine's fo
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
+
+from picture import draw, with_signs
 
 from autoclave.reports.jenkins_build import html
 from autoclave.reports.merge_request import About, Gate, Row, State
 
 PICTURE = Path(__file__).with_name("jenkins-build.png")
 _WIDTH = 1200  # CSS pixels; the picture has twice as many
-_WAIT = 60  # seconds
 
 ABOUT = About(
     device="pulse-oximeter",
@@ -50,45 +47,7 @@ ROWS = [
 def page() -> str:
     """Return the build's page with the description in it."""
     shown = html(ABOUT, ROWS)
-    for sign, picture in _SIGNS.items():
-        shown = shown.replace(sign, f'<svg class="sign" viewBox="0 0 16 16">{picture}</svg>')
-    return _PAGE.replace("BODY", shown)
-
-
-def draw(browser: str, folder: Path) -> None:
-    """Take the picture, just as high as the page is."""
-    source = folder / "build.html"
-    source.write_text(page(), "utf-8")
-    argv = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}"]
-    argv += ["--hide-scrollbars", "--force-device-scale-factor=2"]
-    dumped = subprocess.run(
-        [*argv, f"--window-size={_WIDTH},400", "--dump-dom", source.as_uri()],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=_WAIT,
-    )
-    found = re.search(r'data-height="(\d+)"', dumped.stdout)
-    if not found:
-        raise SystemExit("chromium did not tell the height of the page")
-    size = f"--window-size={_WIDTH},{found[1]}"
-    subprocess.run(
-        [*argv, size, f"--screenshot={PICTURE}", source.as_uri()],
-        check=True,
-        capture_output=True,
-        timeout=_WAIT,
-    )
-
-
-def main() -> int:
-    """Draw the picture; tell when there is no browser."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
-    if browser is None:
-        print("chromium is missing: apt-get install chromium", file=sys.stderr)
-        return 1
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        draw(browser, Path(folder))
-    return 0
+    return _PAGE.replace("BODY", with_signs(shown, _SIGNS))
 
 
 _SIGNS = {
@@ -130,10 +89,8 @@ li { margin: 4px 0 }
 Build #128 <small>24 Nov 2026, 13:02:11</small></h1>
 <div class="box">BODY</div>
 <div class="facts"><span>Started by an SCM change</span><span>Took 1 min 43 s on agent-2</span>
-<span>Revision 5f0d2f6c5d0e (main)</span></div></main><script>
-document.body.dataset.height = Math.ceil(document.documentElement.getBoundingClientRect().height)
-</script></body></html>
+<span>Revision 5f0d2f6c5d0e (main)</span></div></main>
 """
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(draw(page(), PICTURE, width=_WIDTH))

@@ -8,20 +8,16 @@ drawn, as GitLab does, so that the picture does not hang on this machine's fonts
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from markdown_it import MarkdownIt
+from picture import draw, with_signs
 
 from autoclave.reports.merge_request import About, Gate, Row, State, note
 
 PICTURE = Path(__file__).with_name("merge-request-note.png")
 _WIDTH = 980  # CSS pixels; the picture has twice as many
-_WAIT = 60  # seconds
 
 ABOUT = About(
     device="pulse-oximeter",
@@ -51,45 +47,7 @@ ROWS = [
 def page() -> str:
     """Return the note as a page."""
     html = MarkdownIt("commonmark").enable("table").render(note(ABOUT, ROWS))
-    for sign, picture in _SIGNS.items():
-        html = html.replace(sign, f'<svg class="sign" viewBox="0 0 16 16">{picture}</svg>')
-    return _PAGE.replace("BODY", html)
-
-
-def draw(browser: str, folder: Path) -> None:
-    """Take the picture, just as high as the page is."""
-    source = folder / "note.html"
-    source.write_text(page(), "utf-8")
-    argv = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}"]
-    argv += ["--hide-scrollbars", "--force-device-scale-factor=2"]
-    dumped = subprocess.run(
-        [*argv, f"--window-size={_WIDTH},400", "--dump-dom", source.as_uri()],
-        check=True,
-        capture_output=True,
-        text=True,
-        timeout=_WAIT,
-    )
-    found = re.search(r'data-height="(\d+)"', dumped.stdout)
-    if not found:
-        raise SystemExit("chromium did not tell the height of the page")
-    size = f"--window-size={_WIDTH},{found[1]}"
-    subprocess.run(
-        [*argv, size, f"--screenshot={PICTURE}", source.as_uri()],
-        check=True,
-        capture_output=True,
-        timeout=_WAIT,
-    )
-
-
-def main() -> int:
-    """Draw the picture; tell when there is no browser."""
-    browser = shutil.which("chromium") or shutil.which("chromium-browser")
-    if browser is None:
-        print("chromium is missing: apt-get install chromium", file=sys.stderr)
-        return 1
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-        draw(browser, Path(folder))
-    return 0
+    return _PAGE.replace("BODY", with_signs(html, _SIGNS))
 
 
 _SIGNS = {
@@ -128,10 +86,8 @@ hr + p { color: #626168; font-size: 13px; margin-bottom: 4px }
 .sign { width: 15px; height: 15px; vertical-align: -2px }
 </style></head><body><article><div class="avatar">A</div><div class="note">
 <header><b>autoclave-bot</b> @autoclave-bot · 2 minutes ago <span class="badge">Developer</span></header>
-<div class="md">BODY</div></div></article><script>
-document.body.dataset.height = Math.ceil(document.documentElement.getBoundingClientRect().height)
-</script></body></html>
+<div class="md">BODY</div></div></article>
 """
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(draw(page(), PICTURE, width=_WIDTH))

@@ -20,10 +20,10 @@ from autoclave.options import Field, fields
 
 FOLDER = Path(__file__).parent / "jenkins"
 KEYS = FOLDER / "src" / "dev" / "autoclave" / "Keys.groovy"
-_GITLAB = runpy.run_path(str(Path(__file__).parent / "make_gitlab.py"))
-_NOT_KEYS: set[str] = _GITLAB["_NOT_INPUTS"]
+_GITLAB = runpy.run_path(str(Path(__file__).parent / "gitlab_jobs.py"))
+_NOT_KEYS: set[str] = _GITLAB["NOT_INPUTS"]
 _PATTERNS = {
-    **{name: _GITLAB["_PATTERNS"][name] for name in ("folder", "environment")},
+    **{name: _GITLAB["PATTERNS"][name] for name in ("folder", "environment")},
     # Jenkins expands nothing in a value: no $ here.
     "store": r"^(oci(\+http)?://[A-Za-z0-9._:/-]+|(?!oci).*)$",
 }
