@@ -1,0 +1,97 @@
+"""The sample device on a laptop, in GitLab and in Jenkins: the same plans, digest and verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from integration.devices import SAMPLE, Repository, copied, git
+from pipelines import jenkins_unit
+from pipelines.gitlab_local import WHOLE_FLOW, GitLab, records
+from pipelines.jenkins_unit import IMPORT, Scenario
+from pipelines.telling import tell
+
+HOSTS = ("laptop", "GitLab", "Jenkins")
+PLAN = "\nplan:\n  stage: build\n  script: [autoclave plan]\n"
+JENKINSFILE = IMPORT + "node {\n  checkout scm\n  sh 'autoclave plan'\n}\nautoclavePipeline()\n"
+SAME = ("digest", "passed", "reasons", "policy", "safetyClass", "device", "deviceVersion", "image")
+
+
+@dataclass
+class Walked:
+    """What a host made of the commit: the hash over all plans, and what each record says."""
+
+    plan: str
+    made: dict[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def walked(gitlab: GitLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Walked]]:
+    """One commit of the pulse oximeter, brought from source to staging by every host for itself."""
+    folder = tmp_path_factory.mktemp("three")
+    repository = copied(SAMPLE, folder, name="t-three-hosts")
+    gitlab.device(repository, WHOLE_FLOW + PLAN)
+    try:
+        yield {
+            "GitLab": _gitlab(gitlab, repository),
+            "Jenkins": _jenkins(repository, tmp_path_factory),
+            "laptop": _laptop(repository, tmp_path_factory),
+        }
+    finally:
+        repository.remove()
+
+
+def _gitlab(gitlab: GitLab, repository: Repository) -> Walked:
+    pipeline = gitlab.run(repository)
+    assert pipeline.code == 0, pipeline.log
+    store = pipeline.handed_on("autoclave-deploy-staging", "deploy-staging") / "store"
+    done = Walked(_plan(pipeline.of("plan")), records(store))
+    repository.remove()  # the next host finds nothing running
+    return done
+
+
+def _jenkins(repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Walked:
+    (build,) = jenkins_unit.run(tmp_path_factory.mktemp("jenkins"), Scenario(repository, JENKINSFILE))
+    assert build.said["result"] == "SUCCESS", build.log
+    store = build.folder / "stashes/autoclave-deploy-staging/deploy-staging/store"
+    done = Walked(_plan(build.log), records(store))
+    repository.remove()
+    return done
+
+
+def _laptop(repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Walked:
+    folder = tmp_path_factory.mktemp("laptop")
+    git(folder, "clone", "-q", str(repository.folder), "clone")
+    laptop = Repository(folder / "clone", folder / "home", repository.port)
+    planned = laptop.run("plan")
+    done = laptop.run("run", "--environment", "staging")
+    assert (planned.code, done.code) == (0, 0), planned.err + done.err
+    return Walked(_plan(planned.out), records(laptop.store))
+
+
+def _plan(text: str) -> str:
+    (line,) = [line.strip() for line in text.splitlines() if line.strip().startswith("plan sha256:")]
+    return line
+
+
+def test_the_plan_has_one_hash(walked: dict[str, Walked]) -> None:
+    assert len({each.plan for each in walked.values()}) == 1
+    tell(f"three hosts, whole {walked['laptop'].plan}")
+
+
+@pytest.mark.parametrize("step", ["build", "unit-test", "scan", "sign", "deploy"])
+def test_digest_verdict_and_inputs_of_a_step_are_the_same(walked: dict[str, Walked], step: str) -> None:
+    made = {host: walked[host].made[step] for host in HOSTS}
+    for key in SAME:
+        assert len({str(each[key]) for each in made.values()}) == 1, key
+    # The release gate's own inputs name the very records that it read, which are each host's own.
+    if step != "sign":
+        assert len({each["inputs"] for each in made.values()}) == 1
+    cells = [
+        f"{host} {'passed' if each['passed'] else 'CLOSED'} {each['digest'][7:17]} by {each['inputs'][7:17]}"
+        for host, each in made.items()
+    ]
+    tell(f"{step:<9} {' | '.join(cells)}")
