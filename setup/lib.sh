@@ -12,6 +12,8 @@ BASE_IMAGE="python:3.11-slim-bookworm"
 TRIVY_VERSION="0.74.0"
 COSIGN_VERSION="3.1.3"
 REGISTRY_VERSION="0.22.1" # of go-containerregistry, as in setup/registry/go.mod
+DOCKER_CLIENT_VERSION="28.5.2" # speaks API 1.24 to 1.51, so to engines from 20.10 to 29
+BUILDX_VERSION="0.38.2"
 HUDSON_VERSION="1.398"
 HUDSON_SHA256="3457c6f5a5ba75f86fd578eeec0c4ba011e542ab64c484e1a92edc2081dcbc37"
 mkdir -p "$LOGS"
@@ -106,6 +108,11 @@ registry_folder() {
     local module="$ROOT/setup/registry"
     printf '%s/registry-%s-%s\n' "$CACHE" "$REGISTRY_VERSION" \
         "$(key "$module/go.mod" "$module/go.sum" "$module/main.go" "$ROOT/setup/go.sh" "$ROOT/setup/registry.sh")"
+}
+client_folder() {
+    local docker="$ROOT/setup/docker" buildx="$ROOT/setup/buildx"
+    printf '%s/client-%s-%s-%s\n' "$CACHE" "$DOCKER_CLIENT_VERSION" "$BUILDX_VERSION" "$(key "$docker/go.mod" \
+        "$docker/go.sum" "$buildx/go.mod" "$buildx/go.sum" "$ROOT/setup/go.sh" "$ROOT/setup/client.sh")"
 }
 hudson_folder() {
     local parts="$ROOT/setup/hudson"

@@ -1,0 +1,32 @@
+"""This very repository as a device: what is tracked here, as one commit of a repository of its own."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from integration.devices import ROOT, Repository, git
+
+
+@contextmanager
+def project(folder: Path) -> Iterator[Repository]:
+    """Make a repository of this one's files, as they are now."""
+    listed = subprocess.run(
+        ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    device = folder / "project"
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (device / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, device / name)
+    repository = Repository(device, folder / "home")
+    git(device, "init", "-q", "-b", "main")
+    repository.commit()
+    try:
+        yield repository
+    finally:
+        repository.remove()
