@@ -12,6 +12,8 @@ BASE_IMAGE="python:3.11-slim-bookworm"
 TRIVY_VERSION="0.74.0"
 COSIGN_VERSION="3.1.3"
 REGISTRY_VERSION="0.22.1" # of go-containerregistry, as in setup/registry/go.mod
+KUBERNETES_VERSION="1.34.4" # as in setup/kubernetes/go.mod
+ETCD_VERSION="3.7.3"
 DOCKER_CLIENT_VERSION="28.5.2" # speaks API 1.24 to 1.51, so to engines from 20.10 to 29
 BUILDX_VERSION="0.38.2"
 HUDSON_VERSION="1.398"
@@ -108,6 +110,12 @@ registry_folder() {
     local module="$ROOT/setup/registry"
     printf '%s/registry-%s-%s\n' "$CACHE" "$REGISTRY_VERSION" \
         "$(key "$module/go.mod" "$module/go.sum" "$module/main.go" "$ROOT/setup/go.sh" "$ROOT/setup/registry.sh")"
+}
+kubernetes_folder() {
+    local module="$ROOT/setup/kubernetes" etcd="$ROOT/setup/etcd"
+    printf '%s/kubernetes-%s-%s\n' "$CACHE" "$KUBERNETES_VERSION" \
+        "$(key "$module/go.mod" "$module/go.sum" "$module/pause/main.go" "$etcd/go.mod" "$etcd/go.sum" \
+            "$ROOT/setup/go.sh" "$ROOT/setup/kubernetes.sh")"
 }
 client_folder() {
     local docker="$ROOT/setup/docker" buildx="$ROOT/setup/buildx"
