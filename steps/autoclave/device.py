@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -64,6 +64,25 @@ class Service(_Table, frozen=True):
     start_timeout: Seconds = 60
 
 
+class TestService(_Table, frozen=True):
+    """`[[unit-test.service]]`: a container beside the tests, on their private network. Times are seconds.
+
+    `image` is an image of this device, or a reference pinned by digest; `health` is a command that exits
+    with 0 in the container once it is ready (none: the image's own HEALTHCHECK).
+    """
+
+    __test__ = False  # not a pytest class
+
+    name: Name
+    image: str
+    health: list[str] = []
+    environment: dict[Variable, str] = {}
+    memory: Size = "512m"
+    cpus: Annotated[float, Meta(gt=0, le=64)] = 1.0
+    pids: Annotated[int, Meta(ge=1, le=32_768)] = 256
+    start_timeout: Seconds = 60
+
+
 class UnitTest(_Table, frozen=True):
     """`[unit-test]`: the command, what it needs, and its limits. Times are seconds."""
 
@@ -78,6 +97,7 @@ class UnitTest(_Table, frozen=True):
     pids: Annotated[int, Meta(ge=1, le=32_768)] = 256
     environment: dict[Variable, str] = {}
     network: bool = False
+    service: list[TestService] = []
 
 
 class Image(_Table, frozen=True):
@@ -93,12 +113,44 @@ class Image(_Table, frozen=True):
     unit_test: UnitTest | None = None
 
 
+class Kubernetes(_Table, frozen=True):
+    """`[environment.kubernetes]`: what is applied to which namespace. Paths are relative to the device folder.
+
+    One of `manifests` (files, or folders of `*.yaml`), `kustomization` (a folder) and `chart` (a Helm
+    chart's folder, with `values` files). `context` is the kubeconfig's; `repository` is where the cluster
+    pulls from, if that is not the store's own address. `timeout` is seconds for a whole rollout.
+    """
+
+    namespace: Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    manifests: list[str] = []
+    kustomization: str = ""
+    chart: str = ""
+    values: list[str] = []
+    context: str = ""
+    repository: str = ""
+    timeout: Seconds = 300
+
+
 class Environment(_Table, frozen=True):
     """`[[environment]]`: a place to deploy to; `publish` maps image names to ports on 127.0.0.1."""
 
     name: Name
     target: str = "docker"
     publish: dict[Name, Port] = {}
+    kubernetes: Kubernetes | None = None
+
+
+class Flow(_Table, frozen=True):
+    """`[[flow]]`: network traffic that the device needs in a cluster; all other traffic is denied.
+
+    `from` and `to` are an image of the device, `outside` (any address), a CIDR, `namespace/NAME`, or, for
+    `to` alone, `dns`. One end at least is an image of the device.
+    """
+
+    source: Annotated[str, Meta(min_length=1)] = msgspec.field(name="from")
+    to: Annotated[str, Meta(min_length=1)]
+    ports: list[Port] = []
+    protocol: Literal["tcp", "udp"] = "tcp"
 
 
 class Device(_Table, frozen=True):
@@ -108,6 +160,7 @@ class Device(_Table, frozen=True):
     image: Annotated[list[Image], Meta(min_length=1)]
     unit_test: UnitTest | None = None
     environment: list[Environment] = []
+    flow: list[Flow] = []
     policy: dict[str, Any] = {}
 
     def tests_of(self, image: Image) -> UnitTest | None:
