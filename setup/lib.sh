@@ -12,6 +12,9 @@ BASE_IMAGE="python:3.11-slim-bookworm"
 TRIVY_VERSION="0.74.0"
 COSIGN_VERSION="3.1.3"
 REGISTRY_VERSION="0.22.1" # of go-containerregistry, as in setup/registry/go.mod
+KUBERNETES_VERSION="1.34.4" # as in setup/kubernetes/go.mod
+ETCD_VERSION="3.7.3"
+HELM_VERSION="3.22.0"
 HUDSON_VERSION="1.398"
 HUDSON_SHA256="3457c6f5a5ba75f86fd578eeec0c4ba011e542ab64c484e1a92edc2081dcbc37"
 mkdir -p "$LOGS"
@@ -106,6 +109,17 @@ registry_folder() {
     local module="$ROOT/setup/registry"
     printf '%s/registry-%s-%s\n' "$CACHE" "$REGISTRY_VERSION" \
         "$(key "$module/go.mod" "$module/go.sum" "$module/main.go" "$ROOT/setup/go.sh" "$ROOT/setup/registry.sh")"
+}
+kubernetes_folder() {
+    local module="$ROOT/setup/kubernetes" etcd="$ROOT/setup/etcd"
+    printf '%s/kubernetes-%s-%s\n' "$CACHE" "$KUBERNETES_VERSION" \
+        "$(key "$module/go.mod" "$module/go.sum" "$module/pause/main.go" "$etcd/go.mod" "$etcd/go.sum" \
+            "$ROOT/setup/go.sh" "$ROOT/setup/kubernetes.sh")"
+}
+helm_folder() {
+    local module="$ROOT/setup/helm"
+    printf '%s/helm-%s-%s\n' "$CACHE" "$HELM_VERSION" \
+        "$(key "$module/go.mod" "$module/go.sum" "$ROOT/setup/go.sh" "$ROOT/setup/helm.sh")"
 }
 hudson_folder() {
     local parts="$ROOT/setup/hudson"
