@@ -18,7 +18,7 @@ from pipelines.gitlab_local import (
     Pipeline,
     records,
 )
-from pipelines.telling import tell
+from telling import tell
 
 JOBS = ["build", "unit-test", "scan", "sign", "deploy-staging"]
 PLAN = "\nplan:\n  stage: build\n  script: [autoclave plan]\n"
