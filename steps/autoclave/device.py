@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
@@ -14,6 +15,7 @@ from autoclave.errors import ConfigError, SourceError
 
 FILE = "autoclave.toml"
 
+_PINNED = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]{0,255}@sha256:[0-9a-f]{64}")
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=50)]
@@ -68,7 +70,9 @@ class TestService(_Table, frozen=True):
     """`[[unit-test.service]]`: a container beside the tests, on their private network. Times are seconds.
 
     `image` is an image of this device, or a reference pinned by digest; `health` is a command that exits
-    with 0 in the container once it is ready (none: the image's own HEALTHCHECK).
+    with 0 in the container once it is ready (none: the image's own HEALTHCHECK). The container's root is
+    read-only: `scratch` are folders of the image that get a volume for the time of the tests, beside those
+    that the image declares. `user` is a number (none: the image's own, `nobody` for an image of root's).
     """
 
     __test__ = False  # not a pytest class
@@ -76,6 +80,8 @@ class TestService(_Table, frozen=True):
     name: Name
     image: str
     health: list[str] = []
+    user: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,9}(:[0-9]{1,10})?$")] | None = None
+    scratch: list[Annotated[str, Meta(pattern=r"^/[^:]+$")]] = []
     environment: dict[Variable, str] = {}
     memory: Size = "512m"
     cpus: Annotated[float, Meta(gt=0, le=64)] = 1.0
@@ -114,7 +120,7 @@ class Image(_Table, frozen=True):
 
 
 class Kubernetes(_Table, frozen=True):
-    """`[environment.kubernetes]`: what is applied to which namespace. Paths are relative to the device folder.
+    """`[environment.kubernetes]`: what is applied where. Paths are relative to the device folder.
 
     One of `manifests` (files, or folders of `*.yaml`), `kustomization` (a folder) and `chart` (a Helm
     chart's folder, with `values` files). `context` is the kubeconfig's; `repository` is where the cluster
@@ -256,3 +262,21 @@ def _check_names(device: Device, source: str) -> None:
         for key, name in (("junit", tests.junit), ("coverage", tests.coverage)) if tests else ():
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise ConfigError(f"{source}: unit-test.{key} '{name}' must lie below /autoclave/results")
+        _check_services(tests.service if tests else [], images, source)
+
+
+def _check_services(services: list[TestService], images: list[str], source: str) -> None:
+    names = [service.name for service in services]
+    for service in services:
+        if names.count(service.name) > 1:
+            raise ConfigError(
+                f"{source}: two unit-test services are called '{service.name}'", next="give each its own name"
+            )
+        if service.image in images or _PINNED.fullmatch(service.image):
+            continue
+        raise ConfigError(
+            f"{source}: unit-test service '{service.name}' runs the image '{service.image}', which is "
+            "neither an image of this device nor pinned by digest",
+            why="a tag names another image tomorrow, and the record could not tell what the tests ran beside",
+            next=f"write it as NAME@sha256:…, or: {nearest(service.image, images)}",
+        )

@@ -36,6 +36,9 @@ class UnitTestPolicy(_Section, frozen=True):
 
     min_passed: Annotated[int, Meta(ge=1), _stricter("higher", "fewest tests that must have passed")]
     max_skipped: Annotated[int, Meta(ge=0), _stricter("lower", "most tests that may be skipped")]
+    arbitrary_user: Annotated[
+        bool, _stricter("true", "the image must also run under an arbitrary user in group 0, as on OpenShift")
+    ]
 
 
 class ScanPolicy(_Section, frozen=True):
