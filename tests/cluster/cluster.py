@@ -143,6 +143,8 @@ def running() -> Iterator[Cluster]:
     with namespaces.opened(components.HIDDEN, components.SYSCTLS) as inside:
         cluster = Cluster(programs, inside)
         with cluster.reachable:
+            # Only with a route does the kernel ask the service rules, which then send the packet elsewhere.
+            inside.run("ip", "route", "add", components.SERVICES, "dev", inside.interface)
             _write(cluster)
             _start(cluster)
             cluster.start_seconds = time.monotonic() - began

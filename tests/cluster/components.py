@@ -114,6 +114,7 @@ def proxy(folder: Path, programs: Path) -> list[str]:
         f"--kubeconfig={folder}/proxy.kubeconfig",
         "--hostname-override=node1",
         "--proxy-mode=iptables",
+        "--iptables-min-sync-period=100ms",
         f"--cluster-cidr={PODS}",
         "--conntrack-max-per-core=0",
         "--conntrack-min=0",

@@ -37,6 +37,11 @@ class Namespaces:
         return f"10.243.{self.number}.2"
 
     @property
+    def interface(self) -> str:
+        """The node's end of the cable."""
+        return f"autoclave{self.number}n"
+
+    @property
     def group(self) -> str:
         """The control group of the node's pods: two nodes on one machine must not clean up each other's."""
         return f"autoclave-node-{self.number}"
@@ -107,7 +112,7 @@ def _interface() -> Iterator[int]:
 
 def _connect(inside: Namespaces) -> None:
     """Move the interface's other end inside. There is no way from there to any other machine."""
-    end = f"autoclave{inside.number}n"
+    end = inside.interface
     _ip("link", "set", end, "netns", str(inside.pid))
     inside.run("ip", "link", "set", "lo", "up")
     inside.run("ip", "addr", "add", f"{inside.address}/30", "dev", end)

@@ -121,7 +121,7 @@ def test_a_hardened_deployment_runs_from_the_loopback_registry(
 
     address = cluster.kubectl("get", "service", "web", "-n", namespace, "-o=jsonpath={.spec.clusterIP}")
     asks = f"import urllib.request; print(urllib.request.urlopen('http://{address}/', timeout=20).status)"
-    assert cluster.kubectl(*inside, asks).strip() == "200"
+    cluster.wait("the service", 20, lambda: cluster.tried(*inside, asks).stdout.strip() == "200")
     assert "GET / HTTP" in cluster.kubectl("logs", "-n", namespace, first)
 
 
