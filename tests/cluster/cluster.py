@@ -3,6 +3,9 @@
 Everything runs in namespaces of its own (processes, mounts, network) and writes below one folder, so the
 container engine of this machine and its network are left alone, several clusters can run side by side, and
 nothing survives the test run, however that ends.
+
+What a hospital's cluster has and this one has not: name resolution (a pod finds a service by its environment
+variables, such as DATABASE_SERVICE_HOST), a provisioner of volumes, and a network that enforces NetworkPolicies.
 """
 
 from __future__ import annotations

@@ -57,7 +57,9 @@ class Namespaces:
         assert self.process.stdin and self.process.stdout
         self.process.stdin.write(json.dumps([verb, *words]) + "\n")
         self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
+        line = self.process.stdout.readline()
+        assert line, f"the node's first process ended before it answered to {verb}"
+        return json.loads(line)
 
     def run(self, *argv: str) -> str:
         """Run a command inside to its end and return what it printed. Fails with its errors."""

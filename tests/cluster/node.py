@@ -12,7 +12,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -46,7 +45,7 @@ def _answer(started: dict[str, int], request: list[str]) -> None:
         name, log, *argv = words
         started[name] = _spawn(log, argv)
     elif verb == "kill":
-        answer = _kill(started.pop(words[0]))
+        answer = _kill(started.pop(words[0])) if words[0] in started else None
     elif verb == "ended":  # those that ended by themselves
         answer = [name for name, pid in started.items() if pid in _ENDED]
     elif verb == "memory":  # MiB of every process here, shared pages counted by share
@@ -103,4 +102,4 @@ def _memory() -> dict[str, int]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
