@@ -5,7 +5,7 @@ container engine of this machine and its network are left alone, several cluster
 nothing survives the test run, however that ends.
 
 What a hospital's cluster has and this one has not: name resolution (a pod finds a service by its environment
-variables, such as DATABASE_SERVICE_HOST), a provisioner of volumes, and a network that enforces NetworkPolicies.
+variables, such as DATABASE_SERVICE_HOST), a provisioner of volumes, a network that enforces NetworkPolicies.
 """
 
 from __future__ import annotations
