@@ -71,6 +71,14 @@ class ProductionPolicy(_Section, frozen=True):
     ]
 
 
+class HardeningPolicy(_Section, frozen=True):
+    """What the hardening gate demands of pods, before anything is applied to a cluster."""
+
+    block: Annotated[
+        frozenset[Severity], _stricter("superset", "severities of findings about pods that block")
+    ]
+
+
 class Policy(_Section, frozen=True):
     """Everything the gates demand."""
 
@@ -79,6 +87,7 @@ class Policy(_Section, frozen=True):
     scan: ScanPolicy
     release: ReleasePolicy
     production: ProductionPolicy
+    hardening: HardeningPolicy
 
 
 def tighten(base: P, layer: dict[str, Any], *, source: str, above: str, path: str = "") -> P:
