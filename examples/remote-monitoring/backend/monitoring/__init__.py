@@ -1,0 +1,1 @@
+"""A remote-monitoring back end: gateways post FHIR R4 Observations, clinicians' systems query them."""
