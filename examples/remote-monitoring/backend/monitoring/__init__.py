@@ -1,1 +1,0 @@
-"""A remote-monitoring back end: gateways post FHIR R4 Observations, clinicians' systems query them."""

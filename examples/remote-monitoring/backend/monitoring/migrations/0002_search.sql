@@ -1,1 +1,0 @@
-CREATE INDEX observation_of_patient ON observation (patient, code, taken DESC, id)
