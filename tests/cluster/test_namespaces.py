@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from cluster import namespaces
@@ -36,25 +37,33 @@ def test_a_killed_run_leaves_no_process_mount_or_interface() -> None:
         text=True,
     )
     with run:
-        assert run.stdout
-        number, folder, groups = json.loads(run.stdout.readline())
-        interface = Path(f"/sys/class/net/autoclave{number}")
-        assert _sleepers()
-        assert interface.exists()
-        assert Path("/proc/sys/kernel/panic").read_text().strip() != "10"
-        run.send_signal(signal.SIGKILL)
+        try:
+            assert run.stdout
+            number, folder, groups = json.loads(run.stdout.readline())
+            interface = Path(f"/sys/class/net/autoclave{number}")
+            assert _within(10, lambda: bool(_sleepers()))  # its command line shows a moment after its start
+            assert interface.exists()
+            assert Path("/proc/sys/kernel/panic").read_text().strip() != "10"
+        finally:
+            run.send_signal(signal.SIGKILL)
 
-    end = time.monotonic() + 10
-    while time.monotonic() < end and (_sleepers() or interface.exists()):
-        time.sleep(0.05)
-    assert not _sleepers()
-    assert not interface.exists()
+    assert _within(10, lambda: not _sleepers())
+    assert _within(10, lambda: not interface.exists())
     assert folder not in Path("/proc/mounts").read_text()
 
     # Folders and control groups have no owner who could die: whoever takes the number next removes them.
     with namespaces.opened([], {}) as inside:
         assert inside.number != number or not (Path(folder) / "kept").exists()
         assert inside.number != number or not any(Path(each).exists() for each in groups)
+
+
+def _within(seconds: float, holds: Callable[[], bool]) -> bool:
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 def _sleepers() -> list[Path]:
