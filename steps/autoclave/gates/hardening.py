@@ -25,6 +25,7 @@ class Pod(Struct, frozen=True):
     title: str
     kind: str
     spec: Mapping[str, Any]
+    annotations: Mapping[str, Any] = {}
 
 
 class Check(Struct, frozen=True):
@@ -41,14 +42,22 @@ def findings(pods: Sequence[Pod], unread: Sequence[str] = ()) -> tuple[Finding, 
     found = [_finding(UNREAD, title, "it holds containers in a way that is not known") for title in unread]
     for pod in pods:
         for check in CHECKS:
-            if why := check.of(pod, None):
-                found.append(_finding(check, pod.title, why))
-            for container, init in _containers(pod.spec):
-                if init and check.id in _LONG_RUNNING:
-                    continue
-                if why := check.of(pod, container):
-                    found.append(_finding(check, f"{pod.title} {container.get('name', '?')}", why))
+            try:
+                found += _judged(check, pod)
+            except (AttributeError, KeyError, TypeError):
+                # A list where a mapping belongs, and the like: what cannot be read is not confined.
+                found.append(_finding(check, pod.title, "the field that decides it has another shape"))
     return tuple(found)
+
+
+def _judged(check: Check, pod: Pod) -> Iterator[Finding]:
+    if why := check.of(pod, None):
+        yield _finding(check, pod.title, why)
+    for container, passing in _containers(pod.spec):
+        if passing and check.id in _LONG_RUNNING:
+            continue
+        if why := check.of(pod, container):
+            yield _finding(check, f"{pod.title} {container.get('name', '?')}", why)
 
 
 def judge(found: Sequence[Finding], policy: Policy) -> Verdict:
@@ -75,7 +84,8 @@ def _containers(spec: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], bo
     for key in ("containers", "initContainers", "ephemeralContainers"):
         for each in spec.get(key) or ():
             # An init container that restarts is a sidecar: it runs as long as the others.
-            yield each, key == "initContainers" and each.get("restartPolicy") != "Always"
+            sidecar = key == "initContainers" and each.get("restartPolicy") == "Always"
+            yield each, key != "containers" and not sidecar
 
 
 def _security(of: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -143,6 +153,14 @@ def _token(pod: Pod) -> str:
     )
 
 
+def _windows(pod: Pod, container: Mapping[str, Any] | None) -> str:
+    """Tell what is of Windows, where most of these demands have no meaning and host processes exist."""
+    if container is None and (pod.spec.get("os") or {}).get("name") == "windows":
+        return "os.name is windows"
+    of = pod.spec if container is None else container
+    return "windowsOptions is set" if _security(of).get("windowsOptions") else ""
+
+
 def _privileged(pod: Pod, container: Mapping[str, Any]) -> str:
     return "privileged is true" if _security(container).get("privileged") else ""
 
@@ -160,22 +178,44 @@ def _capabilities(pod: Pod, container: Mapping[str, Any]) -> str:
     return f"capabilities.add holds {', '.join(sorted(map(str, added)))}" if added else ""
 
 
-def _non_root(pod: Pod, container: Mapping[str, Any]) -> str:
+def _non_root(pod: Pod, container: Mapping[str, Any] | None) -> str:
+    if container is None:
+        # The standard refuses these for the pod even where every container says otherwise.
+        pods = _security(pod.spec)
+        if pods.get("runAsUser") == 0:
+            return "the pod's runAsUser is 0"
+        return "the pod's runAsNonRoot is false" if pods.get("runAsNonRoot") is False else ""
     if _either(pod, container, "runAsNonRoot") is not True:
         return "runAsNonRoot is not true"
-    return "runAsUser is 0" if _either(pod, container, "runAsUser") == 0 else ""
+    return "runAsUser is 0" if _security(container).get("runAsUser") == 0 else ""
 
 
-def _seccomp(pod: Pod, container: Mapping[str, Any]) -> str:
+_FILTERED = frozenset({"RuntimeDefault", "Localhost"})
+
+
+def _seccomp(pod: Pod, container: Mapping[str, Any] | None) -> str:
+    if container is None:
+        profile = _security(pod.spec).get("seccompProfile") or {}
+        odd = profile and profile.get("type") not in _FILTERED
+        return f"the pod's seccompProfile is {profile.get('type')}" if odd else ""
     profile = _either(pod, container, "seccompProfile") or {}
-    if profile.get("type") in {"RuntimeDefault", "Localhost"}:
+    if profile.get("type") in _FILTERED:
         return ""
     return f"seccompProfile is {profile.get('type') or 'not set'}"
 
 
-def _app_armor(pod: Pod, container: Mapping[str, Any]) -> str:
-    profile = _either(pod, container, "appArmorProfile") or {}
-    return "appArmorProfile is Unconfined" if profile.get("type") == "Unconfined" else ""
+_APP_ARMOR = frozenset({None, "RuntimeDefault", "Localhost"})
+_APP_ARMOR_NOTE = "container.apparmor.security.beta.kubernetes.io/"
+
+
+def _app_armor(pod: Pod, container: Mapping[str, Any] | None) -> str:
+    of = pod.spec if container is None else container
+    kind = (_security(of).get("appArmorProfile") or {}).get("type")
+    if kind not in _APP_ARMOR:
+        return f"appArmorProfile is {kind}"
+    noted = str(pod.annotations.get(f"{_APP_ARMOR_NOTE}{(container or {}).get('name')}", "runtime/default"))
+    fine = noted == "runtime/default" or noted.startswith("localhost/")
+    return "" if fine else f"the pod's AppArmor annotation is {noted}"
 
 
 def _proc_mount(pod: Pod, container: Mapping[str, Any]) -> str:
@@ -186,8 +226,8 @@ def _proc_mount(pod: Pod, container: Mapping[str, Any]) -> str:
 _SELINUX = frozenset({None, "", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"})
 
 
-def _selinux(pod: Pod, container: Mapping[str, Any]) -> str:
-    options = _either(pod, container, "seLinuxOptions") or {}
+def _selinux(pod: Pod, container: Mapping[str, Any] | None) -> str:
+    options = _security(pod.spec if container is None else container).get("seLinuxOptions") or {}
     odd = [key for key in ("user", "role") if options.get(key)]
     if options.get("type") not in _SELINUX:
         odd.append("type")
@@ -241,15 +281,16 @@ UNREAD = Check("AK-UNKNOWN-WORKLOAD", Severity.CRITICAL, "every workload can be 
 _pods, _each = _for_pods, _for_containers
 
 CHECKS: tuple[Check, ...] = (
-    Check("AK-HOST-NAMESPACES", Severity.CRITICAL, "no namespace of the host is shared", _pods(_host_namespaces)),
+    Check("AK-HOST-NAMESPACES", Severity.CRITICAL, "no host namespace is shared", _pods(_host_namespaces)),
     Check("AK-PRIVILEGED", Severity.CRITICAL, "no container is privileged", _each(_privileged)),
+    Check("AK-WINDOWS", Severity.CRITICAL, "it is a pod of Linux", _windows),
     Check("AK-VOLUME-KIND", Severity.CRITICAL, "no volume reaches into the host", _pods(_volumes)),
     Check("AK-CAPABILITIES", Severity.HIGH, "all capabilities are dropped", _each(_capabilities)),
     Check("AK-PRIVILEGE-ESCALATION", Severity.HIGH, "no process gains rights", _each(_escalation)),
-    Check("AK-RUN-AS-NON-ROOT", Severity.HIGH, "nothing runs as root", _each(_non_root)),
-    Check("AK-SECCOMP", Severity.HIGH, "system calls are filtered", _each(_seccomp)),
-    Check("AK-APP-ARMOR", Severity.HIGH, "AppArmor is not switched off", _each(_app_armor)),
-    Check("AK-SELINUX", Severity.HIGH, "SELinux is not bent", _each(_selinux)),
+    Check("AK-RUN-AS-NON-ROOT", Severity.HIGH, "nothing runs as root", _non_root),
+    Check("AK-SECCOMP", Severity.HIGH, "system calls are filtered", _seccomp),
+    Check("AK-APP-ARMOR", Severity.HIGH, "AppArmor is not switched off", _app_armor),
+    Check("AK-SELINUX", Severity.HIGH, "SELinux is not bent", _selinux),
     Check("AK-PROC-MOUNT", Severity.HIGH, "/proc is masked", _each(_proc_mount)),
     Check("AK-HOST-PORT", Severity.HIGH, "no port of the host is taken", _each(_host_ports)),
     Check("AK-PROBE-HOST", Severity.HIGH, "probes ask the pod alone", _each(_probe_hosts)),
