@@ -223,7 +223,10 @@ class Running(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Deployment(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One deployment: what was asked for, what runs afterwards, and why it failed if it did."""
+    """One deployment: what was asked for, what runs afterwards, and why it failed if it did.
+
+    A rollback has a `reason`, and in `replaced` the digest that ran before, by image.
+    """
 
     environment: str
     target: str
@@ -232,3 +235,5 @@ class Deployment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     finished: datetime
     failure: str = ""
     put_back: tuple[Running, ...] = ()
+    reason: str = ""
+    replaced: dict[str, str] = {}

@@ -38,7 +38,7 @@ def _run(opts: Options, ctx: Context) -> None:
 
 def _environment(environment: Environment, ctx: Context) -> bool:
     """Tell about one environment; return whether everything in it is sound."""
-    target = targets.named(environment.target, ctx.engine)
+    target = targets.opened(environment, engine=lambda: ctx.engine, shell=ctx.shell)
     running = target.running(ctx.device.device.name, environment.name)
     if not running:
         ctx.screen.result(

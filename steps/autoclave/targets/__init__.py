@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from autoclave.config import nearest
+from autoclave.device import Environment
 from autoclave.engines.base import Engine
 from autoclave.errors import ConfigError
+from autoclave.shell import Shell
 from autoclave.targets.base import Target
 
-KNOWN = ("docker",)
+KNOWN = ("docker", "kubernetes", "openshift")
+_CLUSTERS = ("kubernetes", "openshift")
 
 
-def named(name: str, engine: Engine) -> Target:
-    """Return the target of that name. Raises ConfigError."""
-    if name == "docker":
+def opened(environment: Environment, *, engine: Callable[[], Engine], shell: Shell) -> Target:
+    """Return the target of an environment; the container engine is asked for only where it is the target.
+
+    Raises ConfigError.
+    """
+    if environment.target == "docker":
         from autoclave.targets.docker import DockerTarget
 
-        return DockerTarget(engine)
-    raise ConfigError(f"there is no target '{name}'", next=f"targets are: {', '.join(KNOWN)}")
+        return DockerTarget(engine())
+    if environment.target in _CLUSTERS:
+        if environment.kubernetes is None:
+            raise ConfigError(
+                f"environment '{environment.name}' does not say what is applied to which namespace",
+                next="add [environment.kubernetes] with namespace and manifests to autoclave.toml",
+            )
+        from autoclave.targets.kubernetes import KubernetesTarget
+
+        return KubernetesTarget(environment.kubernetes, shell)
+    raise ConfigError(f"there is no target '{environment.target}'", next=nearest(environment.target, KNOWN))
