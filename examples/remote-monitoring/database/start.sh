@@ -1,37 +1,33 @@
 #!/bin/sh
-# Make the database once, give its role the password of today, and run the server as this process.
+# Run PostgreSQL on its volume. The first start makes the database and the one role that may use it.
 set -eu
-: "${PGDATA:?}" "${DATABASE_PASSWORD:?is not set: the role needs a password}"
-settings=/etc/database/postgresql.conf
-umask 077
 
-# PostgreSQL wants a name for its user, which an arbitrary user of OpenShift may not have.
+password="${DATABASE_PASSWORD:?is not set}"
+unset DATABASE_PASSWORD
+case "$password" in
+*[!A-Za-z0-9_.-]*) echo "DATABASE_PASSWORD may hold letters, digits, '_', '.' and '-' only" >&2 && exit 1 ;;
+esac
+
+# initdb asks for the user's name, which an arbitrary user has not got.
 if ! getent passwd "$(id -u)" >/dev/null; then
-    printf 'database:x:%s:%s::/tmp:/usr/sbin/nologin\n' "$(id -u)" "$(id -g)" >/tmp/passwd
-    printf 'database:x:%s:\n' "$(id -g)" >/tmp/group
-    NSS_WRAPPER_PASSWD=/tmp/passwd NSS_WRAPPER_GROUP=/tmp/group
-    LD_PRELOAD="$(find /usr/lib -name libnss_wrapper.so)"
-    export NSS_WRAPPER_PASSWD NSS_WRAPPER_GROUP LD_PRELOAD
+    echo "postgres:x:$(id -u):$(id -g)::/tmp:/bin/false" >/tmp/passwd
+    export NSS_WRAPPER_PASSWD=/tmp/passwd NSS_WRAPPER_GROUP=/etc/group
+    wrapper=libnss_wrapper.so
 fi
 
-# One statement a line; from standard input, so that no password stands in a command line.
-statements() { # FOLDER DATABASE
-    postgres --single -c config_file="$settings" -c exit_on_error=true -c log_min_messages=fatal -D "$1" "$2" >/dev/null
-}
-
-if [ ! -e "$PGDATA/PG_VERSION" ]; then
-    # Aside first: what a stop in the middle leaves is not taken for a database.
+if [ ! -d "$PGDATA" ]; then
+    # Beside its place until it is whole: a start that is cut off begins anew.
     rm -rf "$PGDATA.new"
-    initdb --pgdata="$PGDATA.new" --username=owner --auth=reject --data-checksums \
-        --encoding=UTF8 --locale=C.UTF-8 --no-instructions
-    statements "$PGDATA.new" postgres <<'SQL'
-CREATE ROLE monitoring LOGIN;
-CREATE DATABASE monitoring OWNER monitoring;
+    LD_PRELOAD="${wrapper:-}" initdb --pgdata="$PGDATA.new" --username=postgres --encoding=UTF8 --locale=C.UTF-8 \
+        --auth=reject --data-checksums
+    # Nobody listens in single-user mode, and the administrator needs no password that could be lost.
+    LD_PRELOAD="${wrapper:-}" postgres --single -D "$PGDATA.new" -c password_encryption=scram-sha-256 postgres <<SQL >/dev/null
+CREATE ROLE monitoring LOGIN PASSWORD '$password'
+CREATE DATABASE monitoring OWNER monitoring
 SQL
     mv "$PGDATA.new" "$PGDATA"
 fi
-quoted="$(printf '%s' "$DATABASE_PASSWORD" | sed "s/'/''/g")"
-printf "ALTER ROLE monitoring PASSWORD '%s';\n" "$quoted" | statements "$PGDATA" postgres
-unset DATABASE_PASSWORD quoted
+unset password
+chmod 0700 "$PGDATA" # a cluster that gives the volume to a group adds the group's bits
 
-exec postgres -c config_file="$settings" -D "$PGDATA"
+LD_PRELOAD="${wrapper:-}" exec postgres -D "$PGDATA" -c config_file=/opt/database/postgresql.conf
