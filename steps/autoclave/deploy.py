@@ -53,7 +53,7 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
     environment = ctx.device.place(opts.environment)
     images = chosen(environment, opts, ctx)
     verdict = judge(images, environment, ctx)
-    target = targets.opened(environment, engine=lambda: ctx.engine, shell=ctx.shell)
+    target = target_of(environment, ctx)
     if verdict.passed and not opts.again and _runs(images, environment, target, ctx):
         ctx.screen.skipped(STEP, f"{environment.name}: exactly these digests run there, verified and healthy")
         return None
@@ -62,16 +62,28 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
     return roll_out(images, environment, target, ctx)
 
 
+def target_of(environment: Environment, ctx: Context) -> Target:
+    """Return the target of an environment. Raises ConfigError."""
+    return targets.opened(
+        environment,
+        device=ctx.device,
+        engine=lambda: ctx.engine,
+        shell=ctx.shell,
+        store=lambda: ctx.store,
+        address=ctx.options.store,
+    )
+
+
 def chosen(environment: Environment, opts: OnImages, ctx: Context) -> list[Release]:
     """Return the images to deploy and their digests. Raises DeployGateClosed when there is none.
 
     Whatever image was named: a device is deployed whole or not at all. A cluster's manifests say how
-    images run; elsewhere only those with a service do.
+    images run, and everything is published; elsewhere only images with a service are deployed.
     """
     images = [
         Release(image, ctx.subject(image, opts.digest_of(image.name)))
         for image in ctx.device.image
-        if image.service or environment.kubernetes
+        if image.service or environment.kubernetes or environment.target == "registry"
     ]
     if not images:
         raise DeployGateClosed(

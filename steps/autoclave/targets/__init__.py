@@ -5,18 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from autoclave.config import nearest
-from autoclave.device import Environment
+from autoclave.device import Device, Environment
 from autoclave.engines.base import Engine
 from autoclave.errors import ConfigError
 from autoclave.shell import Shell
+from autoclave.store.base import Store
 from autoclave.targets.base import Target
 
-KNOWN = ("docker", "kubernetes", "openshift")
+KNOWN = ("docker", "kubernetes", "openshift", "registry")
 _CLUSTERS = ("kubernetes", "openshift")
 
 
-def opened(environment: Environment, *, engine: Callable[[], Engine], shell: Shell) -> Target:
+def opened(
+    environment: Environment,
+    *,
+    device: Device,
+    engine: Callable[[], Engine],
+    shell: Shell,
+    store: Callable[[], Store],
+    address: str,
+) -> Target:
     """Return the target of an environment; the container engine is asked for only where it is the target.
+
+    `address` is the store's, as the user named it.
 
     Raises ConfigError.
     """
@@ -33,4 +44,8 @@ def opened(environment: Environment, *, engine: Callable[[], Engine], shell: She
         from autoclave.targets.kubernetes import KubernetesTarget
 
         return KubernetesTarget(environment.kubernetes, shell)
+    if environment.target == "registry":
+        from autoclave.targets.registry import RegistryTarget
+
+        return RegistryTarget(device, address, store)
     raise ConfigError(f"there is no target '{environment.target}'", next=nearest(environment.target, KNOWN))
