@@ -46,8 +46,8 @@ class RegistryTarget:
             there = self._store().named(tag)
             if there and there.digest != service.digest:
                 reasons.append(
-                    f"{self._repository}:{tag} is {there.digest} already, and a published version never changes: "
-                    f"raise device.version above {self._device.device.version}"
+                    f"{self._repository}:{tag} is {there.digest} already, and a published version never "
+                    f"changes: raise device.version above {self._device.device.version}"
                 )
         rollout.require(Verdict("deploy", tuple(reasons)))
 
