@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,7 @@ from autoclave.errors import ConfigError, SourceError
 
 FILE = "autoclave.toml"
 
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _PINNED = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]{0,255}@sha256:[0-9a-f]{64}")
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
@@ -263,6 +265,8 @@ def _check_names(device: Device, source: str) -> None:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise ConfigError(f"{source}: unit-test.{key} '{name}' must lie below /autoclave/results")
         _check_services(tests.service if tests else [], images, source)
+    for flow in device.flow:
+        _check_flow(flow, images, source)
 
 
 def _check_services(services: list[TestService], images: list[str], source: str) -> None:
@@ -280,3 +284,33 @@ def _check_services(services: list[TestService], images: list[str], source: str)
             why="a tag names another image tomorrow, and the record could not tell what the tests ran beside",
             next=f"write it as NAME@sha256:…, or: {nearest(service.image, images)}",
         )
+
+
+def _check_flow(flow: Flow, images: list[str], source: str) -> None:
+    told = f"{source}: the flow from '{flow.source}' to '{flow.to}'"
+    if flow.source not in images and flow.to not in images:
+        raise ConfigError(
+            f"{told} touches no image of the device", next=f"one end must be one of: {', '.join(images)}"
+        )
+    for end, others in ((flow.source, {"outside"}), (flow.to, {"outside", "dns"})):
+        if end in images and end in {"outside", "dns"}:
+            raise ConfigError(f"{told} is ambiguous: an image is called '{end}'", next="rename the image")
+        if end not in images and end not in others and not _is_network(end):
+            raise ConfigError(
+                f"{told} is not understood: what is '{end}'?",
+                why=nearest(end, images),
+                next="name an image, outside, a CIDR, namespace/NAME, or dns as its target",
+            )
+    if flow.to == "dns" and flow.ports:
+        raise ConfigError(f"{told} names ports, but name resolution has its own", next="remove the ports")
+
+
+def _is_network(end: str) -> bool:
+    kind, _, name = end.partition("/")
+    if kind == "namespace":
+        return bool(_NAMESPACE.fullmatch(name))
+    try:
+        ipaddress.ip_network(end)
+    except ValueError:
+        return False
+    return True

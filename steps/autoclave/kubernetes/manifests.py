@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,12 @@ from autoclave.errors import ConfigError, SourceError
 _LARGEST = 2 << 20
 """Bytes of manifests that are read: etcd takes no object above 1.5 MiB."""
 _DEEPEST = 64
+_PLAIN = {
+    "kind": re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}"),
+    "apiVersion": re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(/[a-z0-9]{1,63})?"),
+    "metadata.name": re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:_-]{0,251}[A-Za-z0-9])?"),
+}
+"""What stands in kubectl's arguments and in messages later: a name can be no option and no escape code."""
 
 POD_SPECS: Mapping[str, tuple[str, ...]] = {
     "Pod": ("spec",),
@@ -228,6 +235,13 @@ def _objects(document: Any, source: str) -> list[Manifest]:
             why="what is deployed must be found again (generateName makes another object every time)",
             next="give it a name",
         )
+    for key, value in (
+        ("kind", document["kind"]),
+        ("apiVersion", document["apiVersion"]),
+        ("metadata.name", name),
+    ):
+        if not _PLAIN[key].fullmatch(value):
+            raise ConfigError(f"{source}: {key} {value[:80]!r} is none of Kubernetes", next="mend the file")
     return [Manifest(document["kind"], document["apiVersion"], name, document, source)]
 
 

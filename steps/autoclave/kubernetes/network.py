@@ -89,9 +89,8 @@ def _peers(end: str, images: Sequence[str]) -> list[dict[str, Any]]:
 
 
 def _ports(flow: Flow) -> dict[str, Any]:
-    if not flow.ports:
-        return {}
-    return {"ports": [{"protocol": flow.protocol.upper(), "port": port} for port in flow.ports]}
+    protocol = {"protocol": flow.protocol.upper()}
+    return {"ports": [protocol | {"port": port} for port in flow.ports] or [protocol]}
 
 
 def _name(flow: Flow, direction: str) -> str:

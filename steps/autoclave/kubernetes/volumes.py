@@ -19,6 +19,14 @@ def refused(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]:
     `live` are the namespace's claims and this device's workloads as the cluster has them, `wanted` the
     objects about to be applied.
     """
+    try:
+        return _refused(live, wanted)
+    except (AttributeError, TypeError):
+        # A list where a mapping belongs: what cannot be read cannot be shown to keep the data.
+        return ["the claims of these manifests cannot be read: a field has another shape than Kubernetes'"]
+
+
+def _refused(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]:
     new = {_key(each): each for each in wanted}
     reasons: list[str] = []
     claims = {_name(each): each for each in live if each.get("kind") == "PersistentVolumeClaim"}
@@ -27,7 +35,8 @@ def refused(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]:
         if replacement is not None:
             reasons += _changes(f"claim '{name}'", claim.get("spec") or {}, replacement.get("spec") or {})
     for old in live:
-        if old.get("kind") in POD_SPECS:
+        # What a controller made (a Deployment's pods) comes and goes with it.
+        if old.get("kind") in POD_SPECS and not (old.get("metadata") or {}).get("ownerReferences"):
             reasons += _workload(old, new.get(_key(old)))
     for each in wanted:
         reasons += _retention(each)
@@ -86,16 +95,17 @@ def _changes(what: str, old: Object, new: Object, *, grows: bool = True) -> list
         except ValueError as error:
             reasons.append(f"{what}: {error}")
     for key in _FIXED:
-        if key in new and new[key] not in (None, "") and old.get(key) not in (None, new[key]):
+        # An empty storage class is a value (none), a missing one the cluster's default.
+        if new.get(key) is not None and old.get(key) not in (None, new[key]):
             reasons.append(f"{what} would be bound anew: {key} {old.get(key)} → {new[key]}")
     return reasons
 
 
 def _retention(workload: Object) -> list[str]:
     policy = (workload.get("spec") or {}).get("persistentVolumeClaimRetentionPolicy") or {}
-    if workload.get("kind") != "StatefulSet":
-        return []
     names = ", ".join(f"'{name}'" for name in _templates(workload))
+    if workload.get("kind") != "StatefulSet" or not names:
+        return []
     return [
         f"StatefulSet/{_name(workload)} would delete its claims {names} when it is {word} ({key}: Delete)"
         for key, word in (("whenDeleted", "deleted"), ("whenScaled", "scaled down"))
