@@ -11,13 +11,17 @@ _SHOWN = 5  # failed tests that a reason names
 
 def judge(run: TestRun, policy: Policy) -> Verdict:
     """Judge one test run (IEC 62304 5.5.5). Every way in which it may not count has its own reason."""
-    reasons = [*_image(run), *(_services(run) or _cut_short(run) or _results(run, policy))]
-    return Verdict("unit-test", (*reasons, *_arbitrary_user(run, policy)))
+    reasons = [*_image(run), *(_services(run) or [*_tests(run, policy), *_arbitrary_user(run, policy)])]
+    return Verdict("unit-test", tuple(reasons))
 
 
 def _services(run: TestRun) -> list[str]:
     """Return which services failed; whatever the tests say then is about a broken set-up."""
     return [f"service '{each.name}' {each.failure}" for each in run.services if each.failure]
+
+
+def _tests(run: TestRun, policy: Policy) -> list[str]:
+    return _cut_short(run) or _results(run, policy)
 
 
 def _arbitrary_user(run: TestRun, policy: Policy) -> list[str]:
