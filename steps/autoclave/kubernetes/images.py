@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
-from autoclave.kubernetes.manifests import Manifest, changed, containers
+from autoclave.kubernetes.manifests import Manifest, changed, containers, pod_spec
 
-PINNED = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._:/-]*@(sha256:[0-9a-f]{64})$")
+PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*@(sha256:[0-9a-f]{64})")
 
 
 def belongs(image: str, device: str, names: Sequence[str]) -> str:
@@ -37,7 +38,22 @@ def pin(
             container.data["image"] = references[name]
         else:
             others.setdefault(container.image, f"{container.manifest.title}: container {container.name}")
+    for where, volume in _image_volumes(pinned):
+        reference = str(volume.get("reference") or "")
+        if name := belongs(reference, device, list(references)):
+            volume["reference"] = references[name]
+        else:
+            others.setdefault(reference, where)
     return pinned, others
+
+
+def _image_volumes(manifests: Sequence[Manifest]) -> Iterator[tuple[str, Any]]:
+    """Yield where a volume is made of an image, and its source: what is mounted can be run as well."""
+    for manifest in manifests:
+        listed = (pod_spec(manifest) or {}).get("volumes")
+        for volume in listed if isinstance(listed, list) else ():
+            if isinstance(volume, Mapping) and isinstance(volume.get("image"), Mapping):
+                yield f"{manifest.title}: volume {volume.get('name', '?')}", volume["image"]
 
 
 def used(manifests: Sequence[Manifest], device: str, names: Sequence[str]) -> dict[str, list[str]]:
@@ -56,7 +72,7 @@ def unpinned(others: Mapping[str, str]) -> list[str]:
     return [
         f"{where} runs '{image}', which no digest pins" if image else f"{where} names no image"
         for image, where in others.items()
-        if not PINNED.match(image)
+        if not PINNED.fullmatch(image)
     ]
 
 
