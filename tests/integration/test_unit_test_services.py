@@ -116,6 +116,9 @@ def test_tests_with_a_network_keep_their_service_closed(tmp_path: Path, listener
             until("the tests run", lambda: len(repository.containers()) == 2 and services(repository))
             (service,) = services(repository)
             assert list(service.attrs["NetworkSettings"]["Networks"]) == networks(repository)
+            # Where the host's name server is a loopback address, the engine would ask it on the host
+            # (CVE-2024-29018): the service's questions must end in the container.
+            assert service.attrs["HostConfig"]["Dns"] == ["127.0.0.1"]
             tried = f"import socket; socket.create_connection(('{address}', {listener}), 2)"
             assert service.exec_run(["python", "-c", tried]).exit_code != 0
             time.sleep(2)
