@@ -16,6 +16,7 @@ KUBERNETES_VERSION="1.34.4" # as in setup/kubernetes/go.mod
 ETCD_VERSION="3.7.3"
 DOCKER_CLIENT_VERSION="28.5.2" # speaks API 1.24 to 1.51, so to engines from 20.10 to 29
 BUILDX_VERSION="0.38.2"
+HELM_VERSION="3.22.0"
 HUDSON_VERSION="1.398"
 HUDSON_SHA256="3457c6f5a5ba75f86fd578eeec0c4ba011e542ab64c484e1a92edc2081dcbc37"
 mkdir -p "$LOGS"
@@ -121,6 +122,11 @@ client_folder() {
     local docker="$ROOT/setup/docker" buildx="$ROOT/setup/buildx"
     printf '%s/client-%s-%s-%s\n' "$CACHE" "$DOCKER_CLIENT_VERSION" "$BUILDX_VERSION" "$(key "$docker/go.mod" \
         "$docker/go.sum" "$buildx/go.mod" "$buildx/go.sum" "$ROOT/setup/go.sh" "$ROOT/setup/client.sh")"
+}
+helm_folder() {
+    local module="$ROOT/setup/helm"
+    printf '%s/helm-%s-%s\n' "$CACHE" "$HELM_VERSION" \
+        "$(key "$module/go.mod" "$module/go.sum" "$ROOT/setup/go.sh" "$ROOT/setup/helm.sh")"
 }
 hudson_folder() {
     local parts="$ROOT/setup/hudson"

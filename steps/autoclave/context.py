@@ -248,9 +248,11 @@ class Context:
         return {RUN_LABEL: self.run_id, OWNER_LABEL: owner(), DEVICE_LABEL: self.device.device.name}
 
     def cancel(self) -> None:
-        """Stop everything that this run started: commands and containers."""
+        """Stop everything that this run started: commands, containers and their networks."""
         self.cancelled.set()
         self.shell.cancel()
         if "_engine" in self.__dict__:
             for container in self._engine.containers({RUN_LABEL: self.run_id}):
                 self._engine.remove(container.id)
+            for network in self._engine.networks({RUN_LABEL: self.run_id}):
+                self._engine.remove_network(network.name)

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
 from msgspec import Struct, structs
 
-from autoclave import targets
+from autoclave import source, targets
 from autoclave.context import Context
-from autoclave.device import Environment, Image, in_bytes
+from autoclave.device import Environment, Image, Kubernetes, in_bytes
 from autoclave.device import Service as ServiceSettings
 from autoclave.engines.base import OWNER_LABEL
-from autoclave.errors import DeployFailed, DeployGateClosed, EngineError, RollbackFailed
+from autoclave.errors import AutoclaveError, ConfigError, DeployFailed, DeployGateClosed, RollbackFailed
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import DEPLOYMENT
 from autoclave.facts import Deployment, Running
 from autoclave.gates import deploy as gate
+from autoclave.gates import hardening
 from autoclave.gates.verdict import Verdict
 from autoclave.loaded import loaded
 from autoclave.options import OnImages, option
 from autoclave.plan import StepPlan
+from autoclave.store.base import is_address
 from autoclave.store.image import identity
 from autoclave.store.oci import Descriptor, digest_of
-from autoclave.targets.base import Service, Target, Unhealthy
-from autoclave.verifying import released
+from autoclave.targets.base import Returned, Rollout, Service, Target, Tell, Unhealthy
+from autoclave.verifying import foreign_release, released
 
 STEP = "deploy"
 
@@ -37,7 +37,7 @@ class Options(OnImages, frozen=True, kw_only=True):
     environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
 
 
-class _Release(Struct, frozen=True):
+class Release(Struct, frozen=True):
     """An image of the device and the digest to deploy."""
 
     image: Image
@@ -51,26 +51,45 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
     become healthy (the previous one runs), RollbackFailed when that does not answer either.
     """
     environment = ctx.device.place(opts.environment)
-    # Whatever image was named: a device is deployed whole or not at all.
-    images = [
-        _Release(image, ctx.subject(image, opts.digest_of(image.name)))
-        for image in ctx.device.image
-        if image.service
-    ]
-    if not images:
-        raise DeployGateClosed(
-            "the device has no image to deploy", next="add [image.service] to autoclave.toml"
-        )
-    verdict = _judge(images, environment, ctx)
-    target = targets.named(environment.target, ctx.engine)
+    images = chosen(environment, opts, ctx)
+    verdict = judge(images, environment, ctx)
+    target = target_of(environment, ctx)
     if verdict.passed and not opts.again and _runs(images, environment, target, ctx):
         ctx.screen.skipped(STEP, f"{environment.name}: exactly these digests run there, verified and healthy")
         return None
     ctx.screen.started(STEP, f"{ctx.device.device.name} {ctx.device.device.version} to {environment.name}")
     ctx.require(verdict, repeat=f"autoclave show {images[0].descriptor.digest}")
-    holder = {OWNER_LABEL: ctx.labels()[OWNER_LABEL], "image": loaded(images[0].descriptor, ctx).id}
-    with target.locked(ctx.device.device.name, environment.name, holder):
-        return _deploy(images, environment, target, ctx)
+    return roll_out(images, environment, target, ctx)
+
+
+def target_of(environment: Environment, ctx: Context) -> Target:
+    """Return the target of an environment. Raises ConfigError."""
+    return targets.opened(
+        environment,
+        device=ctx.device,
+        engine=lambda: ctx.engine,
+        shell=ctx.shell,
+        store=lambda: ctx.store,
+        address=ctx.options.store,
+    )
+
+
+def chosen(environment: Environment, opts: OnImages, ctx: Context) -> list[Release]:
+    """Return the images to deploy and their digests. Raises DeployGateClosed when there is none.
+
+    Whatever image was named: a device is deployed whole or not at all. A cluster's manifests say how
+    images run, and everything is published; elsewhere only images with a service are deployed.
+    """
+    images = [
+        Release(image, ctx.subject(image, opts.digest_of(image.name)))
+        for image in ctx.device.image
+        if image.service or environment.kubernetes or environment.target == "registry"
+    ]
+    if not images:
+        raise DeployGateClosed(
+            "the device has no image to deploy", next="add [image.service] to autoclave.toml"
+        )
+    return images
 
 
 def plan(image: Image, environment: Environment, ctx: Context) -> StepPlan:
@@ -87,11 +106,23 @@ def plan(image: Image, environment: Environment, ctx: Context) -> StepPlan:
             "variables": digest_of(repr(sorted(settings.environment.items())).encode()),
             "environment": environment.name,
             "publish": str(environment.publish.get(image.name, "")),
-        },
+        }
+        | (_manifests(environment.kubernetes, ctx) if environment.kubernetes else {}),
     )
 
 
-def _judge(images: list[_Release], environment: Environment, ctx: Context) -> Verdict:
+def _manifests(settings: Kubernetes, ctx: Context) -> dict[str, str]:
+    """Return what a cluster's objects are made of: the files named, the flows, the namespace."""
+    names = [*settings.manifests, settings.kustomization, settings.chart, *settings.values]
+    files = {path for name in names if name for path in source.files_below(ctx.folder, name)}
+    return {
+        "manifests": source.digest_of_files(ctx.folder, sorted(files)),
+        "flows": digest_of(repr(ctx.device.flow).encode()),
+        "namespace": settings.namespace,
+    }
+
+
+def judge(images: list[Release], environment: Environment, ctx: Context) -> Verdict:
     """Return one verdict for the whole device: it is deployed whole or not at all."""
     reasons: list[str] = []
     for each in images:
@@ -103,7 +134,7 @@ def _judge(images: list[_Release], environment: Environment, ctx: Context) -> Ve
     return Verdict(STEP, tuple(reasons))
 
 
-def _runs(images: list[_Release], environment: Environment, target: Target, ctx: Context) -> bool:
+def _runs(images: list[Release], environment: Environment, target: Target, ctx: Context) -> bool:
     running = {each.image: each for each in target.running(ctx.device.device.name, environment.name)}
     for each in images:
         here = running.get(each.image.name)
@@ -117,22 +148,41 @@ def _runs(images: list[_Release], environment: Environment, target: Target, ctx:
     return True
 
 
-def _deploy(images: list[_Release], environment: Environment, target: Target, ctx: Context) -> Deployment:
-    """Roll out the whole device, or put back whatever was replaced; record what came of it."""
+def roll_out(
+    images: list[Release], environment: Environment, target: Target, ctx: Context, *, reason: str = ""
+) -> Deployment:
+    """Roll out the whole device, or put back whatever was replaced; record what came of it.
+
+    `reason` is why a person rolls back; empty for a deployment. Raises DeployFailed, RollbackFailed.
+    """
+    rollout = _rollout(images, environment, ctx)
+    with target.locked(rollout):
+        return _roll_out(rollout, images, target, ctx, reason)
+
+
+def _roll_out(
+    rollout: Rollout, images: list[Release], target: Target, ctx: Context, reason: str
+) -> Deployment:
+    environment = rollout.environment
+    tell = Tell(
+        note=lambda text: ctx.screen.note(STEP, text),
+        line=lambda text: ctx.screen.line(STEP, text),
+        warn=lambda text: ctx.screen.warn(STEP, text),
+    )
     started = ctx.now()
-    services = [_service(each, environment, ctx) for each in images]
-    _recover(services, environment, target, ctx)
-    switched: list[Service] = []
     running: list[Running] = []
-    put_back: list[Running] = []
-    failure = silent = ""
+    returned = Returned(())
+    failure = ""
+    target.recover(rollout, tell)
+    before = {each.image: each.digest for each in target.running(rollout.device, environment.name)}
     try:
-        running = _roll_out(services, switched, environment, target, ctx)
+        target.rehearse(rollout, tell)
+        running = target.switch(rollout, tell)
     except Unhealthy as error:
         failure = str(error)
-        put_back, silent = _put_back(switched, environment, target, ctx)
-    except BaseException:  # Ctrl-C, or the engine went away: leave the old version, then tell
-        _put_back(switched, environment, target, ctx)
+        returned = target.put_back(rollout, tell)
+    except BaseException:  # Ctrl-C, or the target went away: leave the old version, then tell
+        target.put_back(rollout, tell)
         raise
     facts = Deployment(
         environment=environment.name,
@@ -141,88 +191,34 @@ def _deploy(images: list[_Release], environment: Environment, target: Target, ct
         started=started,
         finished=ctx.now(),
         failure=failure,
-        put_back=tuple(put_back),
+        put_back=returned.answering,
+        reason=reason,
+        replaced=before if reason else {},
     )
     _record(facts, images, environment, ctx)
-    if silent:
-        raise RollbackFailed(
-            f"{environment.name}: the new version is unhealthy, and the previous one does not answer",
-            why=f"{failure}\n{silent}",
-            next="look at it now: docker ps -a --filter label=dev.autoclave.role=service",
-        )
     if failure:
-        answers = ", ".join(f"{each.image} {each.digest[:19]}… answers" for each in put_back)
-        raise DeployFailed(
-            f"{environment.name}: the new version did not become healthy",
-            why=f"{failure}\nstill there: {answers or 'what ran before was not touched'}",
-            next=f"mend it and deploy again; try it by hand: autoclave deploy {environment.name} -v",
-        )
-    for service in services:
-        target.settle(service.image, ctx.device.device.name, environment.name)
+        raise _failed(facts, returned, target, ctx)
+    target.settle(rollout)
     return facts
 
 
-def _recover(services: list[Service], environment: Environment, target: Target, ctx: Context) -> None:
-    """Bring back what a deployment that died had stopped, before anything else is touched."""
-    for service in services:
-        try:
-            back = target.recover(service.image, ctx.device.device.name, environment.name)
-        except Unhealthy as error:
-            ctx.screen.warn(STEP, f"{service.image}: an earlier deployment died; what ran before: {error}")
-            continue
-        if back:
-            ctx.screen.warn(STEP, f"{service.image}: an earlier deployment died; put back {back.digest}")
+def _failed(facts: Deployment, returned: Returned, target: Target, ctx: Context) -> AutoclaveError:
+    """Return what a user is told about a deployment that failed."""
+    if returned.silent:
+        return RollbackFailed(
+            f"{facts.environment}: the new version is unhealthy, and the previous one does not answer",
+            why=f"{facts.failure}\n{returned.silent}",
+            next=f"look at it now: {target.look(ctx.device.device.name, facts.environment)}",
+        )
+    answers = ", ".join(f"{each.image} {each.digest[:19]}… answers" for each in facts.put_back)
+    return DeployFailed(
+        f"{facts.environment}: the new version did not become healthy",
+        why=f"{facts.failure}\nstill there: {answers or 'what ran before was not touched'}",
+        next=f"mend it and deploy again; try it by hand: autoclave deploy {facts.environment} -v",
+    )
 
 
-def _roll_out(
-    services: list[Service], switched: list[Service], environment: Environment, target: Target, ctx: Context
-) -> list[Running]:
-    """Rehearse every image, then switch each over. Adds to `switched` whatever may have to be put back."""
-    device, place = ctx.device.device.name, environment.name
-    running: list[Running] = []
-
-    def heard(text: str) -> None:
-        ctx.screen.line(STEP, text)
-
-    for service in services:
-        ctx.screen.note(STEP, f"{service.image}: rehearsing {service.digest[:19]}… beside what runs")
-        with _named(service):
-            target.rehearse(service, device, place, heard)
-    for service in services:
-        switched.append(service)
-        with _named(service):
-            running.append(target.switch(service, device, place, heard))
-        ctx.screen.note(STEP, f"{service.image}: {service.digest} runs and is healthy {running[-1].address}")
-    return running
-
-
-@contextmanager
-def _named(service: Service) -> Iterator[None]:
-    try:
-        yield
-    except Unhealthy as error:
-        raise Unhealthy(f"{service.image} {service.digest[:19]}…: {error}") from error
-
-
-def _put_back(
-    switched: list[Service], environment: Environment, target: Target, ctx: Context
-) -> tuple[list[Running], str]:
-    """Bring back what was replaced, last first; return what answers again, and what does not."""
-    answering: list[Running] = []
-    silent: list[str] = []
-    for service in reversed(switched):
-        try:
-            back = target.put_back(service.image, ctx.device.device.name, environment.name)
-        except (Unhealthy, EngineError) as error:
-            silent.append(f"{service.image}: the previous version: {error}")
-            continue
-        if back:
-            answering.append(back)
-            ctx.screen.note(STEP, f"{service.image}: put back {back.digest}, it answers")
-    return answering, "\n".join(silent)
-
-
-def _record(facts: Deployment, images: list[_Release], environment: Environment, ctx: Context) -> None:
+def _record(facts: Deployment, images: list[Release], environment: Environment, ctx: Context) -> None:
     """Attach what came of the deployment to every image of the device."""
     verdict = Verdict(STEP, (facts.failure,) if facts.failure else ())
     for each in images:
@@ -232,11 +228,39 @@ def _record(facts: Deployment, images: list[_Release], environment: Environment,
     ctx.screen.verdict(verdict, seconds, f"{ctx.device.device.name} in {environment.name}")
 
 
-def _service(each: _Release, environment: Environment, ctx: Context) -> Service:
+def _rollout(images: list[Release], environment: Environment, ctx: Context) -> Rollout:
+    descriptors = {each.descriptor.digest: each.descriptor for each in images}
+    repository = environment.kubernetes.repository if environment.kubernetes else ""
+    return Rollout(
+        device=ctx.device.device.name,
+        environment=environment,
+        services=tuple(_service(each, environment, ctx) for each in images),
+        folder=ctx.folder,
+        flows=tuple(ctx.device.flow),
+        owner=ctx.labels()[OWNER_LABEL],
+        image_id=lambda digest: loaded(descriptors[digest], ctx).id,
+        reference=lambda digest: f"{repository or _repository(ctx)}@{digest}",
+        foreign=lambda digest: foreign_release(digest, ctx, environment.name),
+        judged=lambda found: hardening.judge(found, ctx.policy),
+        require=lambda verdict: ctx.require(verdict, repeat=f"autoclave deploy {environment.name}"),
+    )
+
+
+def _repository(ctx: Context) -> str:
+    """Return the repository in which the cluster finds the store's images. Raises ConfigError."""
+    if not is_address(ctx.options.store):
+        raise ConfigError(
+            "a cluster cannot pull from a store that is a folder of this machine",
+            why=f"the store is {ctx.options.store or '.autoclave/store'}",
+            next="use a registry as the store: --store oci://HOST/REPOSITORY",
+        )
+    return ctx.options.store.partition("://")[2]
+
+
+def _service(each: Release, environment: Environment, ctx: Context) -> Service:
     settings = each.image.service or ServiceSettings()
     return Service(
         image=each.image.name,
-        image_id=loaded(each.descriptor, ctx).id,
         digest=each.descriptor.digest,
         port=settings.port,
         publish=environment.publish.get(each.image.name),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -14,6 +16,8 @@ from autoclave.errors import ConfigError, SourceError
 
 FILE = "autoclave.toml"
 
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_PINNED = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]{0,255}@sha256:[0-9a-f]{64}")
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=50)]
@@ -64,6 +68,29 @@ class Service(_Table, frozen=True):
     start_timeout: Seconds = 60
 
 
+class TestService(_Table, frozen=True):
+    """`[[unit-test.service]]`: a container beside the tests, on their private network. Times are seconds.
+
+    `image` is an image of this device, or a reference pinned by digest; `health` is a command that exits
+    with 0 in the container once it is ready (none: the image's own HEALTHCHECK). The container's root is
+    read-only: `scratch` are folders of the image that get a volume for the time of the tests, beside those
+    that the image declares. `user` is a number (none: the image's own, `nobody` for an image of root's).
+    """
+
+    __test__ = False  # not a pytest class
+
+    name: Name
+    image: str
+    health: list[str] = []
+    user: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,9}(:[0-9]{1,10})?$")] | None = None
+    scratch: list[Annotated[str, Meta(pattern=r"^/[^:]+$")]] = []
+    environment: dict[Variable, str] = {}
+    memory: Size = "512m"
+    cpus: Annotated[float, Meta(gt=0, le=64)] = 1.0
+    pids: Annotated[int, Meta(ge=1, le=32_768)] = 256
+    start_timeout: Seconds = 60
+
+
 class UnitTest(_Table, frozen=True):
     """`[unit-test]`: the command, what it needs, and its limits. Times are seconds."""
 
@@ -78,6 +105,7 @@ class UnitTest(_Table, frozen=True):
     pids: Annotated[int, Meta(ge=1, le=32_768)] = 256
     environment: dict[Variable, str] = {}
     network: bool = False
+    service: list[TestService] = []
 
 
 class Image(_Table, frozen=True):
@@ -93,12 +121,44 @@ class Image(_Table, frozen=True):
     unit_test: UnitTest | None = None
 
 
+class Kubernetes(_Table, frozen=True):
+    """`[environment.kubernetes]`: what is applied where. Paths are relative to the device folder.
+
+    One of `manifests` (files, or folders of `*.yaml`), `kustomization` (a folder) and `chart` (a Helm
+    chart's folder, with `values` files). `context` is the kubeconfig's; `repository` is where the cluster
+    pulls from, if that is not the store's own address. `timeout` is seconds for a whole rollout.
+    """
+
+    namespace: Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    manifests: list[str] = []
+    kustomization: str = ""
+    chart: str = ""
+    values: list[str] = []
+    context: str = ""
+    repository: str = ""
+    timeout: Seconds = 300
+
+
 class Environment(_Table, frozen=True):
     """`[[environment]]`: a place to deploy to; `publish` maps image names to ports on 127.0.0.1."""
 
     name: Name
     target: str = "docker"
     publish: dict[Name, Port] = {}
+    kubernetes: Kubernetes | None = None
+
+
+class Flow(_Table, frozen=True):
+    """`[[flow]]`: network traffic that the device needs in a cluster; all other traffic is denied.
+
+    `from` and `to` are an image of the device, `outside` (any address), a CIDR, `namespace/NAME`, or, for
+    `to` alone, `dns`. One end at least is an image of the device.
+    """
+
+    source: Annotated[str, Meta(min_length=1)] = msgspec.field(name="from")
+    to: Annotated[str, Meta(min_length=1)]
+    ports: list[Port] = []
+    protocol: Literal["tcp", "udp"] = "tcp"
 
 
 class Device(_Table, frozen=True):
@@ -108,6 +168,7 @@ class Device(_Table, frozen=True):
     image: Annotated[list[Image], Meta(min_length=1)]
     unit_test: UnitTest | None = None
     environment: list[Environment] = []
+    flow: list[Flow] = []
     policy: dict[str, Any] = {}
 
     def tests_of(self, image: Image) -> UnitTest | None:
@@ -203,3 +264,53 @@ def _check_names(device: Device, source: str) -> None:
         for key, name in (("junit", tests.junit), ("coverage", tests.coverage)) if tests else ():
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise ConfigError(f"{source}: unit-test.{key} '{name}' must lie below /autoclave/results")
+        _check_services(tests.service if tests else [], images, source)
+    for flow in device.flow:
+        _check_flow(flow, images, source)
+
+
+def _check_services(services: list[TestService], images: list[str], source: str) -> None:
+    names = [service.name for service in services]
+    for service in services:
+        if names.count(service.name) > 1:
+            raise ConfigError(
+                f"{source}: two unit-test services are called '{service.name}'", next="give each its own name"
+            )
+        if service.image in images or _PINNED.fullmatch(service.image):
+            continue
+        raise ConfigError(
+            f"{source}: unit-test service '{service.name}' runs the image '{service.image}', which is "
+            "neither an image of this device nor pinned by digest",
+            why="a tag names another image tomorrow, and the record could not tell what the tests ran beside",
+            next=f"write it as NAME@sha256:…, or: {nearest(service.image, images)}",
+        )
+
+
+def _check_flow(flow: Flow, images: list[str], source: str) -> None:
+    told = f"{source}: the flow from '{flow.source}' to '{flow.to}'"
+    if flow.source not in images and flow.to not in images:
+        raise ConfigError(
+            f"{told} touches no image of the device", next=f"one end must be one of: {', '.join(images)}"
+        )
+    for end, others in ((flow.source, {"outside"}), (flow.to, {"outside", "dns"})):
+        if end in images and end in {"outside", "dns"}:
+            raise ConfigError(f"{told} is ambiguous: an image is called '{end}'", next="rename the image")
+        if end not in images and end not in others and not _is_network(end):
+            raise ConfigError(
+                f"{told} is not understood: what is '{end}'?",
+                why=nearest(end, images),
+                next="name an image, outside, a CIDR, namespace/NAME, or dns as its target",
+            )
+    if flow.to == "dns" and flow.ports:
+        raise ConfigError(f"{told} names ports, but name resolution has its own", next="remove the ports")
+
+
+def _is_network(end: str) -> bool:
+    kind, _, name = end.partition("/")
+    if kind == "namespace":
+        return bool(_NAMESPACE.fullmatch(name))
+    try:
+        ipaddress.ip_network(end)
+    except ValueError:
+        return False
+    return True

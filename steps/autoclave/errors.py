@@ -148,6 +148,13 @@ class RunFailed(AutoclaveError):
     meaning = "a run on the CI host did not pass"
 
 
+class ClusterError(AutoclaveError):
+    """The cluster does not answer or refuses."""
+
+    code = 37
+    meaning = "the cluster (Kubernetes, OpenShift) does not answer or refuses"
+
+
 class StoreError(AutoclaveError):
     """The store does not hold what was asked, or holds something else under its digest."""
 
@@ -181,6 +188,13 @@ class RollbackFailed(AutoclaveError):
 
     code = 51
     meaning = "the new version did not become healthy, and the previous one does not answer either"
+
+
+class NothingToRollBack(AutoclaveError):
+    """No earlier deployment of this environment is known, or not of that digest."""
+
+    code = 52
+    meaning = "there is no earlier deployment to roll back to"
 
 
 class DoctorFailed(AutoclaveError):

@@ -149,12 +149,41 @@ class Limits(Struct, frozen=True, kw_only=True):
     network: bool
 
 
+class ServiceRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A service container that ran beside the tests.
+
+    `digest` is the image's, as the device file or the store names it; `image_id` what the container really
+    ran. `seconds` passed until it was healthy. `failure` says why it was no good to the tests, if it was not.
+    """
+
+    name: str
+    image: str
+    digest: str
+    image_id: str
+    seconds: float = 0.0
+    failure: str = ""
+
+
+class ArbitraryUserRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The released image, run as a user that it does not know: `user` is `uid:gid`, the group is root's.
+
+    `failure` says why it did not work that way, if it did not; `seconds` passed until that was known.
+    """
+
+    user: str
+    image_id: str
+    seconds: float
+    failure: str = ""
+
+
 class TestRun(Struct, frozen=True, kw_only=True):
     """One run of the tests in a container.
 
     `image_id` is what the container really ran; `released_layers` tells that its layers begin with
     all layers of the image under test. `exit_code` is the test command's. `report` is its JUnit
-    and `report_digest` the digest of the raw file (empty when there was none).
+    and `report_digest` the digest of the raw file (empty when there was none). `services` ran beside the
+    tests; when one of them failed before the tests began, `exit_code` is -1. `arbitrary_user` is there when
+    the policy asks for it.
     """
 
     __test__ = False
@@ -174,6 +203,8 @@ class TestRun(Struct, frozen=True, kw_only=True):
     report_digest: str
     started: datetime
     finished: datetime
+    services: tuple[ServiceRun, ...] = ()
+    arbitrary_user: ArbitraryUserRun | None = None
 
 
 class Running(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -192,7 +223,10 @@ class Running(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Deployment(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One deployment: what was asked for, what runs afterwards, and why it failed if it did."""
+    """One deployment: what was asked for, what runs afterwards, and why it failed if it did.
+
+    A rollback has a `reason`, and in `replaced` the digest that ran before, by image.
+    """
 
     environment: str
     target: str
@@ -201,3 +235,5 @@ class Deployment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     finished: datetime
     failure: str = ""
     put_back: tuple[Running, ...] = ()
+    reason: str = ""
+    replaced: dict[str, str] = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from autoclave.device import inside
 from autoclave.errors import SourceError, ToolError
 from autoclave.shell import Shell
 
@@ -61,3 +62,12 @@ def digest_of_files(folder: Path, files: Iterable[Path]) -> str:
         for part in (name, kind, body):
             total.update(len(part).to_bytes(8, "big") + part)
     return "sha256:" + total.hexdigest()
+
+
+def files_below(folder: Path, name: str) -> list[Path]:
+    """Return a file, or all files below a folder, relative to the device folder. Raises SourceError."""
+    start = inside(folder, name)
+    if not start.exists():
+        raise SourceError(f"'{name}' does not exist", next="mend the path in autoclave.toml")
+    found = sorted(start.rglob("*")) if start.is_dir() else [start]
+    return [path.relative_to(folder.resolve()) for path in found if path.is_file()]

@@ -4,37 +4,27 @@ from __future__ import annotations
 
 import shlex
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated
 
+import msgspec
 from msgspec import structs
 
-from autoclave import build, copying, dockerfile
+from autoclave import arbitrary_user, build, container_tests, copying, dockerfile, services
 from autoclave.context import Context
-from autoclave.device import Image, UnitTest, in_bytes
-from autoclave.engines.base import BuildRequest, ContainerSpec, ContainerState, Engine, ImageState
-from autoclave.errors import ConfigError, EngineError, Interrupted, SourceError
+from autoclave.device import Image, TestService, UnitTest
+from autoclave.engines.base import BuildRequest, ContainerSpec, ImageState
+from autoclave.errors import ConfigError, EngineError, UsageError
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import TEST_RESULT
-from autoclave.facts import Limits, TestFacts, TestRun
+from autoclave.facts import TestRun
 from autoclave.gates import unit_test as gate
-from autoclave.gates.build import is_root
 from autoclave.loaded import loaded
 from autoclave.options import OnImages, option
 from autoclave.plan import StepPlan
-from autoclave.reports import junit
 from autoclave.reports.files import write_report
+from autoclave.services import STEP, Beside, Chosen
 from autoclave.store.image import identity
 from autoclave.store.oci import Descriptor, digest_of
-
-STEP = "unit-test"
-
-FOLDER = "/autoclave"
-RESULTS = f"{FOLDER}/results"
-_LARGEST_REPORT = 2 << 30  # bytes
-_NOBODY = "65534:65534"
 
 
 class Options(OnImages, frozen=True):
@@ -66,53 +56,89 @@ def plan(image: Image, ctx: Context) -> StepPlan:
             "network": str(tests.network).lower(),
             "limits": f"{tests.timeout} s, {tests.memory}, {tests.cpus:g} cpus, {tests.pids} pids",
             "environment": digest_of(repr(sorted(tests.environment.items())).encode()),
+            **{f"service {each.name}": _service_input(each, ctx) for each in tests.service},
         },
     )
 
 
+def _service_input(service: TestService, ctx: Context) -> str:
+    """Return what a service is made of: the reference by digest, or the files of this device's image."""
+    made_of = service.image
+    if "@" not in service.image:
+        made_of += f" {build.files_digest(ctx.device.named(service.image), ctx)}"
+    return f"{made_of} {digest_of(msgspec.json.encode(service, order='sorted'))}"
+
+
 def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
     tests = _tests_of(image, ctx)
+    _refuse_kept_services(tests, opts)
     descriptor = ctx.subject(image, opts.digest_of(image.name))
+    chosen = services.chosen(tests, ctx, opts.digest_of)
     planned = plan(image, ctx)
     looking = opts.shell or opts.keep
-    if not opts.again and not looking and _held(descriptor, planned, ctx):
+    if not opts.again and not looking and _held(descriptor, planned, chosen, ctx):
         ctx.screen.skipped(STEP, f"{image.name}: these tests already passed on {descriptor.digest[:19]}…")
         return descriptor
     ctx.screen.started(STEP, f"{image.name} {descriptor.digest[:19]}…")
     started = ctx.now()
     under_test = _image_under_test(image, tests, descriptor, ctx)
-    spec = _spec(tests, under_test, opts, ctx)
-    with _container(spec, tests, ctx, keep=opts.keep) as container:
+    with services.beside(image, chosen, ctx) as beside:
+        labels = {} if opts.keep else ctx.labels()  # a kept container is nobody's to sweep
+        spec = container_tests.spec_of(tests, under_test, beside.network, shell=opts.shell, labels=labels)
         if opts.shell:
-            ctx.screen.note(STEP, f"the test command is: {shlex.join(tests.command)}")
-            ctx.screen.close()  # the terminal is the shell's now
-            ctx.shell.interactive(ctx.engine.attach_command(container))
+            _look_around(spec, tests, beside, opts, ctx)
             return descriptor
-        state, timed_out = _watched(container, tests, ctx)
-        raw, report = _report(container, tests, ctx)
-        coverage = _coverage(container, tests, ctx)
+        outcome = container_tests.Outcome(image_id=under_test.id)
+        if not beside.failed:
+            outcome = container_tests.tested(spec, tests, beside, ctx, keep=opts.keep)
+        tried = None
+        if ctx.policy.unit_test.arbitrary_user and not beside.failed:
+            tried = arbitrary_user.tried(image, tests, loaded(descriptor, ctx), beside.network, ctx)
     run = TestRun(
         command=tuple(tests.command),
-        image_id=state.image,
+        image_id=outcome.image_id,
         stage=tests.stage,
         released_layers=_is_released(under_test, descriptor, ctx),
         user=spec.user or under_test.user,
         engine=ctx.engine.info().name,
         kernel=ctx.engine.info().kernel,
-        limits=_limits(tests),
-        exit_code=state.exit_code,
-        timed_out=timed_out,
-        oom_killed=state.oom_killed and not timed_out,
-        report=report,
-        report_digest=raw.digest if raw else "",
+        limits=container_tests.limits_of(tests),
+        exit_code=outcome.exit_code,
+        timed_out=outcome.timed_out,
+        oom_killed=outcome.oom_killed and not outcome.timed_out,
+        report=outcome.report,
+        report_digest=outcome.raw.digest if outcome.raw else "",
         started=started,
         finished=ctx.now(),
+        services=tuple(beside.runs.values()),
+        arbitrary_user=tried,
     )
-    attachments = [(name, kept) for name, kept in (("junit.xml", raw), ("coverage.xml", coverage)) if kept]
+    kinds = (("junit.xml", outcome.raw), ("coverage.xml", outcome.coverage))
+    attachments = [(name, kept) for name, kept in kinds if kept]
     for name, kept in attachments:
         write_report(ctx.state_folder, image.name, name, ctx.store.chunks(kept.digest))
-    _conclude(descriptor, planned, run, attachments, ctx)
+    _conclude(descriptor, planned, run, attachments, ctx, logs=beside.tails)
     return descriptor
+
+
+def _look_around(spec: ContainerSpec, tests: UnitTest, beside: Beside, opts: Options, ctx: Context) -> None:
+    """Open a shell in the test container, with its services beside it."""
+    for run in beside.runs.values():
+        if run.failure:
+            ctx.screen.warn(STEP, f"service '{run.name}' {run.failure}")
+    with container_tests.opened(spec, tests, ctx, keep=opts.keep) as container:
+        ctx.screen.note(STEP, f"the test command is: {shlex.join(tests.command)}")
+        ctx.screen.close()  # the terminal is the shell's now
+        ctx.shell.interactive(ctx.engine.attach_command(container))
+
+
+def _refuse_kept_services(tests: UnitTest, opts: Options) -> None:
+    if opts.keep and tests.service:
+        raise UsageError(
+            "--keep cannot keep a test container that has services beside it",
+            why="services and their network are always removed, and without them it does not start again",
+            next="open it with --shell: the services run as long as the shell does",
+        )
 
 
 def _conclude(
@@ -121,6 +147,8 @@ def _conclude(
     run: TestRun,
     attachments: list[tuple[str, Descriptor]],
     ctx: Context,
+    *,
+    logs: dict[str, list[str]],
 ) -> None:
     """Record the run, then let the gate speak."""
     verdict = gate.judge(run, ctx.policy)
@@ -130,16 +158,24 @@ def _conclude(
     counts = f"{report.passed} passed, {report.failed + report.errors} failed, {report.skipped} skipped"
     seconds = (run.finished - run.started).total_seconds()
     ctx.screen.verdict(verdict, seconds, f"{planned.image}: {counts}")
+    for name, lines in logs.items() if not verdict.passed else ():
+        ctx.screen.note(
+            STEP, f"the last lines of service {name} (all: reports/{planned.image}/service-{name}.log)"
+        )
+        for line in lines:
+            ctx.screen.line(STEP, line)
     ctx.require(
         verdict, repeat=f"autoclave unit-test --image {planned.image}   (--shell opens the container)"
     )
 
 
-def _held(descriptor: Descriptor, planned: StepPlan, ctx: Context) -> bool:
+def _held(descriptor: Descriptor, planned: StepPlan, chosen: list[Chosen], ctx: Context) -> bool:
     record = ctx.record(descriptor, TEST_RESULT, planned)
     if record is None:
         return False
-    return gate.judge(predicates.facts_of(record.statement, TestRun), ctx.policy).passed
+    run = predicates.facts_of(record.statement, TestRun)
+    same = [each.digest for each in run.services] == [each.digest for each in chosen]
+    return same and gate.judge(run, ctx.policy).passed
 
 
 def _tests_of(image: Image, ctx: Context) -> UnitTest:
@@ -188,118 +224,6 @@ def _is_released(under_test: ImageState, descriptor: Descriptor, ctx: Context) -
     released = identity(ctx.store, descriptor.digest)
     layers = released.diff_ids
     return bool(layers) and under_test.layers[: len(layers)] == layers
-
-
-def _spec(tests: UnitTest, under_test: ImageState, opts: Options, ctx: Context) -> ContainerSpec:
-    limits = _limits(tests)
-    return ContainerSpec(
-        image=under_test.id,
-        command=("/bin/sh",) if opts.shell else tuple(tests.command),
-        user=_NOBODY if is_root(under_test.user) else "",
-        environment={"HOME": "/tmp", **tests.environment},  # noqa: S108 -- a path inside the container
-        network="bridge" if tests.network else "none",
-        memory=limits.memory,
-        cpus=limits.cpus,
-        pids=limits.pids,
-        scratch=(FOLDER,),
-        labels={} if opts.keep else ctx.labels(),  # a kept container is nobody's to sweep
-        interactive=opts.shell,
-    )
-
-
-def _limits(tests: UnitTest) -> Limits:
-    return Limits(
-        timeout=tests.timeout,
-        memory=in_bytes(tests.memory),
-        cpus=tests.cpus,
-        pids=tests.pids,
-        network=tests.network,
-    )
-
-
-@contextmanager
-def _container(spec: ContainerSpec, tests: UnitTest, ctx: Context, *, keep: bool) -> Iterator[str]:
-    """Create the test container with its files in place; remove it whatever happens, unless it is kept."""
-    container = ctx.engine.create(spec)
-    try:
-        ctx.engine.put(container, FOLDER, copying.packed(ctx.folder, tests.copy, empty_folders=["results"]))
-        yield container
-    except KeyboardInterrupt:
-        keep = False  # only a run that ended leaves something to look at
-        raise
-    finally:
-        if keep and not ctx.cancelled.is_set():
-            ctx.screen.note(
-                STEP, f"kept: docker start -ai {container[:12]} (remove it: docker rm -v {container[:12]})"
-            )
-        else:
-            _remove(ctx.engine, container)
-
-
-def _remove(engine: Engine, container: str) -> None:
-    try:
-        engine.remove(container)
-    except EngineError:
-        # The engine went away; what stopped the run is told already, and a later run sweeps the container.
-        if sys.exc_info()[1] is None:
-            raise
-
-
-def _watched(container: str, tests: UnitTest, ctx: Context) -> tuple[ContainerState, bool]:
-    """Run the container to its end, or kill it at the time limit; show its output meanwhile."""
-    timed_out = threading.Event()
-
-    def expire() -> None:
-        timed_out.set()
-        ctx.engine.kill(container)
-
-    timer = threading.Timer(tests.timeout, expire)
-    timer.daemon = True
-    # The run is cancelled before its containers are looked for: one that was made too late stops here.
-    if ctx.cancelled.is_set():
-        raise Interrupted("the tests were stopped")
-    ctx.engine.start(container)
-    timer.start()
-    try:
-        for line in ctx.engine.logs(container, follow=True):
-            ctx.screen.line(STEP, line)
-        state = ctx.engine.ended(container)
-    finally:
-        timer.cancel()
-    if ctx.cancelled.is_set():
-        raise Interrupted("the tests were stopped")
-    return state, timed_out.is_set()
-
-
-def _report(container: str, tests: UnitTest, ctx: Context) -> tuple[Descriptor | None, TestFacts]:
-    """Copy the JUnit file out into the store and count it; what is wrong with it becomes its defect."""
-    path = f"{RESULTS}/{tests.junit}"
-    archive = ctx.engine.get(container, path)
-    if archive is None:
-        return None, TestFacts(defect=f"the tests left no JUnit report at {path}")
-    try:
-        raw = ctx.store.write(
-            copying.single_file(archive, limit=_LARGEST_REPORT), media_type="application/xml"
-        )
-    except SourceError as error:
-        return None, TestFacts(defect=f"the JUnit report at {path} cannot be used: {error.what}")
-    return raw, junit.read(ctx.store.chunks(raw.digest))
-
-
-def _coverage(container: str, tests: UnitTest, ctx: Context) -> Descriptor | None:
-    """Copy the coverage report out into the store; no gate reads it, so one that is amiss is only told."""
-    path = f"{RESULTS}/{tests.coverage}"
-    archive = ctx.engine.get(container, path) if tests.coverage else None
-    try:
-        if archive:
-            chunks = copying.single_file(archive, limit=_LARGEST_REPORT)
-            return ctx.store.write(chunks, media_type="application/xml")
-        problem = f"the tests left no coverage report at {path}" if tests.coverage else ""
-    except SourceError as error:
-        problem = f"the coverage report at {path} cannot be used: {error.what}"
-    if problem:
-        ctx.screen.warn(STEP, problem)
-    return None
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from autoclave.context import Context
 from autoclave.device import Image
-from autoclave.errors import RecordError
+from autoclave.errors import AutoclaveError, RecordError
 from autoclave.evidence import cosign, predicates, records
 from autoclave.evidence.records import Record, Rejected
 from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS, info
@@ -77,6 +77,26 @@ def released(descriptor: Descriptor, image: Image, ctx: Context, environment: st
         signature=signature,
         environment=environment,
     )
+
+
+def foreign_release(digest: str, ctx: Context, environment: str) -> str:
+    """Return why the image of somebody else is no release that may run here; empty when it is one.
+
+    It must be in the store, signed by a release key that is trusted for the environment, and verified.
+    """
+    production = is_production(environment, ctx.policy)
+    try:
+        ctx.store.image(digest)
+        keys = ctx.trust.for_role("release", environment, production=production)
+        cosign.signed_by(ctx.store, digest, keys)
+        good, _ = records.read_all(
+            ctx.store, digest, ctx.trust, environment=environment, production=production
+        )
+    except AutoclaveError as error:
+        return f"{error.what}: {error.why}" if error.why else error.what
+    summary = records.latest(good, VERIFICATION)
+    result = predicates.result_of(summary.statement) if summary else "missing"
+    return "" if result == "PASSED" else f"its verification record is {result}"
 
 
 def _is_of(record: Record, image: Image, ctx: Context) -> bool:

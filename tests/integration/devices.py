@@ -111,7 +111,7 @@ class Repository:
     def containers(self) -> list[Any]:
         """Every container of this device, running or not."""
         labels = {"label": f"dev.autoclave.device={self.name}"}
-        found: list[Any] = docker.from_env().containers.list(all=True, filters=labels)
+        found: list[Any] = docker.from_env().containers.list(all=True, filters=labels, ignore_removed=True)
         return found
 
     def remove(self) -> None:

@@ -49,6 +49,20 @@ CASES = [
     ("test that hangs", "hanging-test", "unit-test", 22, "did not end within 3 s and were killed"),
     ("test killed for memory", "memory-hog", "unit-test", 22, "killed for memory (limit 64 MiB)"),
     (
+        "service beside the tests never healthy",
+        "unhealthy-service",
+        "unit-test",
+        22,
+        "service 'queue' did not become healthy within 3 s: the tests did not run",
+    ),
+    (
+        "image that works under its own user alone",
+        "private-files",
+        "unit-test",
+        22,
+        "under the arbitrary user 1000660000:0 the image ended with exit code 2",
+    ),
+    (
         "policy loosened by the device file",
         "loosened-policy",
         "before the first step",

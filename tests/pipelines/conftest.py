@@ -12,15 +12,6 @@ from doubles.gitlab_double import Token
 from doubles.gitlab_state import Project
 from integration.devices import KNOWN_BAD, Repository, copied
 from pipelines.gitlab_local import JOB_TOKEN, MERGE_REQUEST, PROJECT, PROJECT_TOKEN, GitLab
-from pipelines.telling import LINES
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what the tests had to tell."""
-    if LINES:
-        terminalreporter.section("pipelines run for real")
-        for line in LINES:
-            terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")

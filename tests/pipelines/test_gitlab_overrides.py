@@ -13,7 +13,7 @@ import pytest
 from integration.devices import Repository
 from pipelines import gitlab_page
 from pipelines.gitlab_local import WHOLE_FLOW, GitLab, Pipeline
-from pipelines.telling import tell
+from telling import tell
 
 Device = Callable[[str, str], Repository]
 

@@ -11,7 +11,7 @@ from integration import registries
 from integration.devices import SAMPLE, Repository, copied, git
 from integration.flow import organisation
 from pipelines.gitlab_local import WHOLE_FLOW, GitLab, Pipeline
-from pipelines.telling import tell
+from telling import tell
 
 JOBS = ["build", "unit-test", "scan", "sign", "deploy-staging"]
 

@@ -14,7 +14,7 @@ from integration.flow import organisation
 from pipelines import jenkins_unit
 from pipelines.gitlab_local import records
 from pipelines.jenkins_unit import IMPORT, PULL_REQUEST, Build, Scenario
-from pipelines.telling import tell
+from telling import tell
 
 COMMANDS = [f"autoclave {step}" for step in ("build", "unit-test", "scan", "sign", "deploy")]
 PAGE = (ROOT / "docs" / "jenkins.md").read_text("utf-8")

@@ -18,7 +18,7 @@ from integration.devices import ROOT, SAMPLE, Repository, copied, git
 from pipelines import jenkins_unit, own
 from pipelines.gitlab_local import GitLab, Pipeline, records
 from pipelines.jenkins_unit import Build, Scenario
-from pipelines.telling import tell
+from telling import tell
 
 STEPS = ("build", "unit-test", "scan", "sign")
 

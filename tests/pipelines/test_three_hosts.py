@@ -12,7 +12,7 @@ from integration.devices import SAMPLE, Repository, copied, git
 from pipelines import jenkins_unit
 from pipelines.gitlab_local import WHOLE_FLOW, GitLab, records
 from pipelines.jenkins_unit import IMPORT, Scenario
-from pipelines.telling import tell
+from telling import tell
 
 HOSTS = ("laptop", "GitLab", "Jenkins")
 PLAN = "\nplan:\n  stage: build\n  script: [autoclave plan]\n"

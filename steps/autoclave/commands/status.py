@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from autoclave import targets
+from autoclave import deploy
 from autoclave.commands.parameters import around
 from autoclave.context import Context
 from autoclave.device import Environment
@@ -38,7 +38,7 @@ def _run(opts: Options, ctx: Context) -> None:
 
 def _environment(environment: Environment, ctx: Context) -> bool:
     """Tell about one environment; return whether everything in it is sound."""
-    target = targets.named(environment.target, ctx.engine)
+    target = deploy.target_of(environment, ctx)
     running = target.running(ctx.device.device.name, environment.name)
     if not running:
         ctx.screen.result(

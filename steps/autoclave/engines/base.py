@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -53,19 +53,24 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
 
 
 class ImageState(Struct, frozen=True, kw_only=True):
-    """An image as the engine knows it; `repo_digests` are `name@sha256:…` of where it was pulled from."""
+    """An image as the engine knows it; `repo_digests` are `name@sha256:…` of where it was pulled from.
+
+    `health` is the command of its HEALTHCHECK, empty without one.
+    """
 
     id: str
     layers: tuple[str, ...]
     user: str
     repo_digests: tuple[str, ...] = ()
+    health: tuple[str, ...] = ()
 
 
 class ContainerSpec(Struct, frozen=True, kw_only=True):
     """A container and its limits. Always: all capabilities dropped, no new privileges, read-only root.
 
     `memory` is bytes and also the swap limit (so: no swap). `scratch` are paths that get an anonymous
-    volume. `publish` is (container port, host port; 0 lets the engine choose) on 127.0.0.1.
+    volume. `publish` is (container port, host port; 0 lets the engine choose) on 127.0.0.1. `dns` are the
+    name servers behind the engine's own one.
     """
 
     image: str
@@ -76,6 +81,7 @@ class ContainerSpec(Struct, frozen=True, kw_only=True):
     tmpfs: tuple[str, ...] = ("/tmp",)  # noqa: S108 -- a path inside the container
     network: str = "none"
     aliases: tuple[str, ...] = ()
+    dns: tuple[str, ...] = ()
     memory: int = 0
     cpus: float = 0.0
     pids: int = 0
@@ -101,6 +107,13 @@ class ContainerState(Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str]
     host_port: int | None
     started: str
+
+
+class NetworkState(Struct, frozen=True, kw_only=True):
+    """A network of the engine."""
+
+    name: str
+    labels: Mapping[str, str]
 
 
 class Engine(Protocol):
@@ -175,8 +188,23 @@ class Engine(Protocol):
     def remove(self, container: str) -> None:
         """Remove a container and its anonymous volumes; nothing happens when it is gone."""
 
+    def execute(self, container: str, command: Sequence[str], seconds: float) -> int | None:
+        """Run a command in a container; return its exit code, None when it cannot run or takes too long."""
+
     def ensure_network(self, name: str) -> None:
         """Create a private network unless it is there."""
+
+    def create_closed_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """Create a network whose containers reach each other and nothing else, the engine's host included."""
+
+    def connect(self, network: str, container: str) -> None:
+        """Connect a container to one more network."""
+
+    def networks(self, labels: Mapping[str, str]) -> list[NetworkState]:
+        """List networks that carry all of these labels."""
+
+    def remove_network(self, name: str) -> None:
+        """Remove a network; nothing happens when it is gone."""
 
     def attach_command(self, container: str) -> list[str]:
         """Return the command that starts a container on the user's terminal."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +15,14 @@ from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils.build import exclude_paths
 from urllib3.exceptions import HTTPError
 
-from autoclave.engines import docker_build
+from autoclave.engines import docker_beside, docker_build
 from autoclave.engines.base import (
     BuildRequest,
     ContainerSpec,
     ContainerState,
     EngineInfo,
     ImageState,
+    NetworkState,
 )
 from autoclave.engines.docker_run import as_command, create_arguments
 from autoclave.errors import EngineError, SourceError
@@ -105,6 +106,7 @@ class DockerEngine:
             layers=tuple(found.get("RootFS", {}).get("Layers") or ()),
             user=(found.get("Config") or {}).get("User") or "",
             repo_digests=tuple(found.get("RepoDigests") or ()),
+            health=docker_beside.health_command(found.get("Config") or {}),
         )
 
     def tag(self, image: str, name: str) -> None:
@@ -205,9 +207,9 @@ class DockerEngine:
 
     def containers(self, labels: Mapping[str, str]) -> list[ContainerState]:
         """List containers, running or not, that carry all of these labels."""
-        wanted = {"label": [f"{name}={value}" if value else name for name, value in labels.items()]}
         with _translated("the engine does not list its containers"):
-            found = [self.state(each["Id"]) for each in self._api.containers(all=True, filters=wanted)]
+            listed = self._api.containers(all=True, filters=_labelled(labels))
+        found = [self.state(each["Id"]) for each in listed]
         return [state for state in found if state]
 
     def stop(self, container: str) -> None:
@@ -238,15 +240,45 @@ class DockerEngine:
                 if error.status_code not in {404, 409}:  # gone, or being removed already
                     raise
 
+    def execute(self, container: str, command: Sequence[str], seconds: float) -> int | None:
+        """Run a command in a container; return its exit code, None when it cannot run or takes too long."""
+        with _translated("the engine does not run a command in the container"):
+            return docker_beside.execute(self._api, container, command, seconds)
+
     def ensure_network(self, name: str) -> None:
         """Create a private network unless it is there."""
         with _translated(f"the engine does not create the network {name}"):
             if not self._api.networks(names=[f"^{name}$"]):
                 self._api.create_network(name, driver="bridge", check_duplicate=True)
 
+    def create_closed_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """Create a network whose containers reach each other and nothing else, the engine's host included."""
+        with _translated(f"the engine does not create the network {name}"):
+            docker_beside.create_closed_network(self._api, name, labels)
+
+    def connect(self, network: str, container: str) -> None:
+        """Connect a container to one more network."""
+        with _translated(f"the engine does not connect the container to {network}"):
+            self._api.connect_container_to_network(container, network)
+
+    def networks(self, labels: Mapping[str, str]) -> list[NetworkState]:
+        """List networks that carry all of these labels."""
+        with _translated("the engine does not list its networks"):
+            found = self._api.networks(filters=_labelled(labels))
+        return [NetworkState(name=each["Name"], labels=each.get("Labels") or {}) for each in found]
+
+    def remove_network(self, name: str) -> None:
+        """Remove a network; nothing happens when it is gone."""
+        with _translated(f"the engine does not remove the network {name}"):
+            docker_beside.remove_network(self._api, name)
+
     def attach_command(self, container: str) -> list[str]:
         """Return the command that starts a container on the user's terminal."""
         return [self._client.program, "start", "--attach", "--interactive", container]
+
+
+def _labelled(labels: Mapping[str, str]) -> dict[str, list[str]]:
+    return {"label": [f"{name}={value}" if value else name for name, value in labels.items()]}
 
 
 def _state(found: dict[str, Any]) -> ContainerState:

@@ -19,6 +19,7 @@ def create_arguments(spec: ContainerSpec, host_config: Callable[..., Any]) -> di
         "init": True,
         "tmpfs": dict.fromkeys(spec.tmpfs, "rw,nosuid,nodev,mode=1777"),
         "network_mode": spec.network,
+        "dns": list(spec.dns) or None,
         "binds": [f"{volume}:{path}" for volume, path in spec.volumes.items()],
     }
     if spec.memory:
@@ -72,6 +73,8 @@ def as_command(spec: ContainerSpec) -> list[str]:
     for option, value in options:
         if value:
             argv += [option, str(value)]
+    for server in spec.dns:
+        argv += ["--dns", server]
     for alias in spec.aliases:
         argv += ["--network-alias", alias]
     for name, value in sorted(spec.environment.items()):

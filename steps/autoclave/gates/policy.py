@@ -36,6 +36,9 @@ class UnitTestPolicy(_Section, frozen=True):
 
     min_passed: Annotated[int, Meta(ge=1), _stricter("higher", "fewest tests that must have passed")]
     max_skipped: Annotated[int, Meta(ge=0), _stricter("lower", "most tests that may be skipped")]
+    arbitrary_user: Annotated[
+        bool, _stricter("true", "the image must also run under an arbitrary user in group 0, as on OpenShift")
+    ]
 
 
 class ScanPolicy(_Section, frozen=True):
@@ -68,6 +71,14 @@ class ProductionPolicy(_Section, frozen=True):
     ]
 
 
+class HardeningPolicy(_Section, frozen=True):
+    """What the hardening gate demands of pods, before anything is applied to a cluster."""
+
+    block: Annotated[
+        frozenset[Severity], _stricter("superset", "severities of findings about pods that block")
+    ]
+
+
 class Policy(_Section, frozen=True):
     """Everything the gates demand."""
 
@@ -76,6 +87,7 @@ class Policy(_Section, frozen=True):
     scan: ScanPolicy
     release: ReleasePolicy
     production: ProductionPolicy
+    hardening: HardeningPolicy
 
 
 def tighten(base: P, layer: dict[str, Any], *, source: str, above: str, path: str = "") -> P:

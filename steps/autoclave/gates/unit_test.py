@@ -11,8 +11,27 @@ _SHOWN = 5  # failed tests that a reason names
 
 def judge(run: TestRun, policy: Policy) -> Verdict:
     """Judge one test run (IEC 62304 5.5.5). Every way in which it may not count has its own reason."""
-    reasons = [*_image(run), *(_cut_short(run) or _results(run, policy))]
+    reasons = [*_image(run), *(_services(run) or [*_tests(run, policy), *_arbitrary_user(run, policy)])]
     return Verdict("unit-test", tuple(reasons))
+
+
+def _services(run: TestRun) -> list[str]:
+    """Return which services failed; whatever the tests say then is about a broken set-up."""
+    return [f"service '{each.name}' {each.failure}" for each in run.services if each.failure]
+
+
+def _tests(run: TestRun, policy: Policy) -> list[str]:
+    return _cut_short(run) or _results(run, policy)
+
+
+def _arbitrary_user(run: TestRun, policy: Policy) -> list[str]:
+    """Judge the run under an unknown user, as OpenShift's `restricted-v2` constraint gives it to an image."""
+    if not policy.unit_test.arbitrary_user:
+        return []
+    if run.arbitrary_user is None:
+        return ["the image was not run under an arbitrary user, which the policy demands"]
+    ran = run.arbitrary_user
+    return [f"under the arbitrary user {ran.user} the image {ran.failure}"] if ran.failure else []
 
 
 def _image(run: TestRun) -> list[str]:

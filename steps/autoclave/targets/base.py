@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Protocol
 
 from msgspec import Struct
 
-from autoclave.facts import Running
+from autoclave.device import Environment, Flow
+from autoclave.facts import Finding, Running
+from autoclave.gates.verdict import Verdict
 
 
 class Service(Struct, frozen=True, kw_only=True):
-    """One image as it is to run: the engine's image id, the digest it stands for, and its settings.
+    """One image as it is to run: its digest and its settings.
 
     `memory` is bytes, `start_timeout` seconds; `publish` is the host port on 127.0.0.1, or None;
     `inputs` is the digest of the plan that these settings come from.
     """
 
     image: str
-    image_id: str
     digest: str
     port: int | None
     publish: int | None
@@ -34,42 +36,76 @@ class Service(Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str]
 
 
+class Rollout(Struct, frozen=True, kw_only=True):
+    """A device as it is to run in one environment: whole, or not at all. `folder` is the device's.
+
+    `image_id` brings a digest into the container engine and returns the engine's id of it; `reference`
+    returns where a cluster pulls a digest from (`repository@sha256:…`); `foreign` tells why an image of
+    somebody else is no release that may run here, or nothing; `judged` is the policy's verdict on findings
+    about pods, and `require` closes the deploy gate.
+    """
+
+    device: str
+    environment: Environment
+    services: tuple[Service, ...]
+    folder: Path
+    flows: tuple[Flow, ...]
+    owner: str
+    image_id: Callable[[str], str]
+    reference: Callable[[str], str]
+    foreign: Callable[[str], str]
+    judged: Callable[[Sequence[Finding]], Verdict]
+    require: Callable[[Verdict], None]
+
+
+class Tell(Struct, frozen=True):
+    """Where a target says what it does: one line of its own, a line of somebody's output, a warning."""
+
+    note: Callable[[str], None]
+    line: Callable[[str], None]
+    warn: Callable[[str], None]
+
+
+class Returned(Struct, frozen=True):
+    """What putting back brought: what answers again, and why something does not (empty: all does)."""
+
+    answering: tuple[Running, ...]
+    silent: str = ""
+
+
 class Unhealthy(Exception):
-    """A service did not become healthy; the message says how that was seen."""
+    """The new version did not become healthy; the message says how that was seen."""
 
 
 class Target(Protocol):
-    """A place where releases run. Raises EngineError when it does not answer."""
+    """A place where releases run. Raises EngineError or ClusterError when it does not answer."""
 
-    def locked(
-        self, device: str, environment: str, holder: Mapping[str, str]
-    ) -> AbstractContextManager[None]:
+    def locked(self, rollout: Rollout) -> AbstractContextManager[None]:
         """Hold the environment's lock. Raises Busy when another deployment does."""
 
-    def recover(self, image: str, device: str, environment: str) -> Running | None:
+    def recover(self, rollout: Rollout, tell: Tell) -> None:
         """Tidy up after a deployment that died while it switched over.
 
-        A new version that is healthy stays; otherwise the replaced one is brought back and returned.
-        Raises Unhealthy when it does not answer.
+        A new version that is healthy stays; otherwise the replaced one is brought back.
         """
 
-    def rehearse(self, service: Service, device: str, environment: str, line: Callable[[str], None]) -> None:
-        """Run the new version beside what is there, with volumes of its own. Raises Unhealthy."""
+    def rehearse(self, rollout: Rollout, tell: Tell) -> None:
+        """Try the new version without touching what runs. Raises Unhealthy, or DeployGateClosed."""
 
-    def switch(self, service: Service, device: str, environment: str, line: Callable[[str], None]) -> Running:
-        """Replace the running version, keep named volumes, wait until healthy. Raises Unhealthy.
+    def switch(self, rollout: Rollout, tell: Tell) -> list[Running]:
+        """Replace what runs, keep its data, wait until all is healthy, read back. Raises Unhealthy.
 
-        The replaced version is kept, stopped, until `settle` or `put_back`.
+        The replaced version can be brought back until `settle`.
         """
 
-    def put_back(self, image: str, device: str, environment: str) -> Running | None:
-        """Bring the replaced version back and wait until it answers; None when there was none.
+    def put_back(self, rollout: Rollout, tell: Tell) -> Returned:
+        """Bring back what `switch` replaced and wait until it answers."""
 
-        Raises Unhealthy when it does not answer.
-        """
-
-    def settle(self, image: str, device: str, environment: str) -> None:
-        """Remove the version that was replaced."""
+    def settle(self, rollout: Rollout) -> None:
+        """Let go of the version that was replaced."""
 
     def running(self, device: str, environment: str) -> list[Running]:
         """Read back what runs, by image."""
+
+    def look(self, device: str, environment: str) -> str:
+        """Return the command by which a person sees what runs there."""

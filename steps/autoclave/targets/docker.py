@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from msgspec import structs
@@ -25,7 +25,7 @@ from autoclave.engines.base import (
 from autoclave.errors import Busy, EngineError
 from autoclave.facts import Running
 from autoclave.ownership import is_gone
-from autoclave.targets.base import Service, Unhealthy
+from autoclave.targets.base import Returned, Rollout, Service, Tell, Unhealthy
 
 _PAUSE = 0.1  # seconds between two looks
 _PROBE = 2.0  # seconds until a probe must have answered
@@ -43,17 +43,22 @@ class DockerTarget:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._probe_host = engine.info().probe_host
+        self._switched: list[str] = []
 
     @contextmanager
-    def locked(self, device: str, environment: str, holder: Mapping[str, str]) -> Iterator[None]:
+    def locked(self, rollout: Rollout) -> Iterator[None]:
         """Hold the environment's lock: a container that is never started, whose name only one can have.
 
         So it holds between machines that share the engine. A lock whose owner died on this machine is
         taken over.
         """
-        name = _name(device, environment, "lock")
-        spec = ContainerSpec(image=holder["image"], name=name, command=("lock",), labels=_owner(holder))
-        lock = self._take_lock(spec, environment)
+        spec = ContainerSpec(
+            image=rollout.image_id(rollout.services[0].digest),
+            name=_name(rollout.device, rollout.environment.name, "lock"),
+            command=("lock",),
+            labels={OWNER_LABEL: rollout.owner, ROLE_LABEL: "lock"},
+        )
+        lock = self._take_lock(spec, rollout.environment.name)
         try:
             yield
         finally:
@@ -77,22 +82,83 @@ class DockerTarget:
             time.sleep(_PAUSE)
         raise refused
 
-    def recover(self, image: str, device: str, environment: str) -> Running | None:
-        """Settle or put back what a deployment left that died while it switched over. Raises Unhealthy."""
-        name = _name(device, environment, image)
+    def recover(self, rollout: Rollout, tell: Tell) -> None:
+        """Settle or put back what a deployment left that died while it switched over."""
+        for service in rollout.services:
+            try:
+                back = self._recover(_name(rollout.device, rollout.environment.name, service.image))
+            except Unhealthy as error:
+                tell.warn(f"{service.image}: an earlier deployment died; what ran before: {error}")
+                continue
+            if back:
+                tell.warn(f"{service.image}: an earlier deployment died; put back {back.digest}")
+
+    def rehearse(self, rollout: Rollout, tell: Tell) -> None:
+        """Run each new version beside what is there, with volumes of its own. Raises Unhealthy."""
+        for service in rollout.services:
+            tell.note(f"{service.image}: rehearsing {service.digest[:19]}… beside what runs")
+            with _named(service):
+                self._rehearse(service, rollout, tell.line)
+
+    def switch(self, rollout: Rollout, tell: Tell) -> list[Running]:
+        """Replace each running version, keep named volumes, wait until healthy. Raises Unhealthy."""
+        running: list[Running] = []
+        for service in rollout.services:
+            self._switched.append(service.image)
+            with _named(service):
+                running.append(self._switch(service, rollout, tell.line))
+            tell.note(f"{service.image}: {service.digest} runs and is healthy {running[-1].address}")
+        return running
+
+    def put_back(self, rollout: Rollout, tell: Tell) -> Returned:
+        """Bring back what was replaced, last first; tell what answers again, and what does not."""
+        answering: list[Running] = []
+        silent: list[str] = []
+        for image in reversed(self._switched):
+            try:
+                back = self._put_back(_name(rollout.device, rollout.environment.name, image))
+            except (Unhealthy, EngineError) as error:
+                silent.append(f"{image}: the previous version: {error}")
+                continue
+            if back:
+                answering.append(back)
+                tell.note(f"{image}: put back {back.digest}, it answers")
+        return Returned(tuple(answering), "\n".join(silent))
+
+    def settle(self, rollout: Rollout) -> None:
+        """Remove the versions that were replaced."""
+        for service in rollout.services:
+            self._settle(_name(rollout.device, rollout.environment.name, service.image))
+
+    def running(self, device: str, environment: str) -> list[Running]:
+        """Read back what runs, by image."""
+        labels = {DEVICE_LABEL: device, ENVIRONMENT_LABEL: environment, ROLE_LABEL: "service"}
+        # By name, so that a version in reserve counts only where nothing took its place.
+        by_image: dict[str, ContainerState] = {}
+        for state in sorted(self._engine.containers(labels), key=lambda each: each.name):
+            by_image.setdefault(state.labels.get(IMAGE_LABEL, ""), state)
+        return [
+            _running(state, self._address(state), healthy=not self._complaint(state))
+            for state in by_image.values()
+        ]
+
+    def look(self, device: str, environment: str) -> str:
+        """Return the command by which a person sees what runs there."""
+        return "docker ps -a --filter label=dev.autoclave.role=service"
+
+    def _recover(self, name: str) -> Running | None:
         if self._engine.state(f"{name}-previous") is None:
             return None
         here = self._engine.state(name)
         if here and not self._complaint(here):
-            self.settle(image, device, environment)
+            self._settle(name)
             return None
-        return self.put_back(image, device, environment)
+        return self._put_back(name)
 
-    def rehearse(self, service: Service, device: str, environment: str, line: Callable[[str], None]) -> None:
-        """Run the new version beside what is there, with volumes of its own. Raises Unhealthy."""
-        spec = _spec(
-            service, device, environment, name=_name(device, environment, service.image, "candidate")
-        )
+    def _rehearse(self, service: Service, rollout: Rollout, line: Callable[[str], None]) -> None:
+        device, environment = rollout.device, rollout.environment.name
+        name = _name(device, environment, service.image, "candidate")
+        spec = _spec(service, rollout.image_id(service.digest), device, environment, name=name)
         spec = structs.replace(
             spec,
             volumes={},
@@ -111,8 +177,8 @@ class DockerTarget:
         finally:
             self._engine.remove(candidate)
 
-    def switch(self, service: Service, device: str, environment: str, line: Callable[[str], None]) -> Running:
-        """Replace the running version, keep named volumes, wait until healthy. Raises Unhealthy."""
+    def _switch(self, service: Service, rollout: Rollout, line: Callable[[str], None]) -> Running:
+        device, environment = rollout.device, rollout.environment.name
         name = _name(device, environment, service.image)
         previous = f"{name}-previous"
         here = self._engine.state(name)
@@ -121,19 +187,19 @@ class DockerTarget:
             self._engine.rename(here.id, previous)
             self._engine.stop(here.id)
         self._engine.ensure_network(_network(device, environment))
-        container = self._engine.create(_spec(service, device, environment, name=name))
+        image_id = rollout.image_id(service.digest)
+        container = self._engine.create(_spec(service, image_id, device, environment, name=name))
         try:
             self._engine.start(container)
         except EngineError as error:
             raise Unhealthy(f"it cannot be started: {error.why or error.what}") from error
         state = self._wait_healthy(container, line)
-        if state.image != service.image_id:
-            raise Unhealthy(f"the engine runs {state.image}, not {service.image_id}")
+        if state.image != image_id:
+            raise Unhealthy(f"the engine runs {state.image}, not {image_id}")
         return _running(state, self._address(state), healthy=True)
 
-    def put_back(self, image: str, device: str, environment: str) -> Running | None:
+    def _put_back(self, name: str) -> Running | None:
         """Bring the replaced version back and wait until it answers; None when there was none."""
-        name = _name(device, environment, image)
         previous = self._engine.state(f"{name}-previous")
         if self._engine.state(name):
             self._engine.remove(name)
@@ -144,21 +210,8 @@ class DockerTarget:
         state = self._wait_healthy(previous.id, lambda _: None)
         return _running(state, self._address(state), healthy=True)
 
-    def settle(self, image: str, device: str, environment: str) -> None:
-        """Remove the version that was replaced."""
-        self._engine.remove(f"{_name(device, environment, image)}-previous")
-
-    def running(self, device: str, environment: str) -> list[Running]:
-        """Read back what runs, by image."""
-        labels = {DEVICE_LABEL: device, ENVIRONMENT_LABEL: environment, ROLE_LABEL: "service"}
-        # By name, so that a version in reserve counts only where nothing took its place.
-        by_image: dict[str, ContainerState] = {}
-        for state in sorted(self._engine.containers(labels), key=lambda each: each.name):
-            by_image.setdefault(state.labels.get(IMAGE_LABEL, ""), state)
-        return [
-            _running(state, self._address(state), healthy=not self._complaint(state))
-            for state in by_image.values()
-        ]
+    def _settle(self, name: str) -> None:
+        self._engine.remove(f"{name}-previous")
 
     def _wait_healthy(self, container: str, line: Callable[[str], None]) -> ContainerState:
         """Wait until the container is healthy, showing its output when it is not in time."""
@@ -205,7 +258,15 @@ def _http_complaint(host: str, port: int, path: str) -> str:
     return "" if 200 <= status < 300 else f"GET {path} answers {status}"
 
 
-def _spec(service: Service, device: str, environment: str, *, name: str) -> ContainerSpec:
+@contextmanager
+def _named(service: Service) -> Iterator[None]:
+    try:
+        yield
+    except Unhealthy as error:
+        raise Unhealthy(f"{service.image} {service.digest[:19]}…: {error}") from error
+
+
+def _spec(service: Service, image_id: str, device: str, environment: str, *, name: str) -> ContainerSpec:
     labels = {
         **service.labels,
         DEVICE_LABEL: device,
@@ -219,7 +280,7 @@ def _spec(service: Service, device: str, environment: str, *, name: str) -> Cont
     }
     labels.pop(RUN_LABEL, None)  # a deployed container outlives the run that made it
     return ContainerSpec(
-        image=service.image_id,
+        image=image_id,
         name=name,
         environment=service.environment,
         network=_network(device, environment),
@@ -251,7 +312,3 @@ def _name(device: str, environment: str, *rest: str) -> str:
 
 def _network(device: str, environment: str) -> str:
     return _name(device, environment)
-
-
-def _owner(holder: Mapping[str, str]) -> dict[str, str]:
-    return {OWNER_LABEL: holder[OWNER_LABEL], ROLE_LABEL: "lock"}

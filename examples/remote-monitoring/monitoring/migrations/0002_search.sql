@@ -1,0 +1,1 @@
+CREATE INDEX of_patient ON observation (patient, taken DESC)

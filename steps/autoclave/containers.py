@@ -1,0 +1,78 @@
+"""Containers that live for a while beside a step: wait until one works, and leave nothing behind."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+
+from msgspec import Struct
+
+from autoclave.context import Context
+from autoclave.engines.base import ContainerState, Engine
+from autoclave.errors import EngineError, Interrupted
+
+NOBODY = "65534:65534"
+
+# For a closed network: no name server answers there, so the engine's own one is no way out either.
+NO_DNS = ("127.0.0.1",)
+
+_PAUSE = 0.2  # seconds between two looks
+_PROBE = 10.0  # seconds that a health command may take
+
+
+class Waited(Struct, frozen=True):
+    """How long a container was waited for, in seconds, and why it is of no use (empty: it is healthy)."""
+
+    seconds: float
+    failure: str
+
+
+def start(container: str, ctx: Context) -> None:
+    """Start a container, unless the run was stopped: who stops it looks for containers after saying so."""
+    if ctx.cancelled.is_set():
+        raise Interrupted("the tests were stopped")
+    ctx.engine.start(container)
+
+
+def until_healthy(container: str, healthy: Callable[[float], bool], *, timeout: int, ctx: Context) -> Waited:
+    """Wait until a started container is healthy, has ended, or is out of time.
+
+    `healthy` is given the seconds that it may take. Raises Interrupted when the run is stopped meanwhile.
+    """
+    began = time.monotonic()
+    while True:
+        state = ctx.engine.state(container)
+        if ctx.cancelled.is_set():
+            raise Interrupted("the tests were stopped")
+        passed = time.monotonic() - began
+        if state is None or not state.running:
+            return Waited(round(passed, 1), ended(state))
+        if passed >= timeout:
+            return Waited(round(passed, 1), f"did not become healthy within {timeout} s")
+        if healthy(min(_PROBE, timeout - passed)):
+            return Waited(round(time.monotonic() - began, 1), "")
+        ctx.cancelled.wait(_PAUSE)
+
+
+def by_command(container: str, command: tuple[str, ...], engine: Engine) -> Callable[[float], bool]:
+    """Return the probe that runs a command in the container."""
+    return lambda seconds: engine.execute(container, command, seconds) == 0
+
+
+def ended(state: ContainerState | None) -> str:
+    """Say how a container ended."""
+    if state is None:
+        return "was removed by somebody else"
+    killed = " (killed for memory)" if state.oom_killed else ""
+    return f"ended with exit code {state.exit_code}{killed}"
+
+
+def remove(engine: Engine, container: str) -> None:
+    """Remove a container, without hiding the error that is under way."""
+    try:
+        engine.remove(container)
+    except EngineError:
+        # The engine went away; what stopped the run is told already, and a later run sweeps the container.
+        if sys.exc_info()[1] is None:
+            raise

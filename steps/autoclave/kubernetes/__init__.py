@@ -1,0 +1,1 @@
+"""What Autoclave knows about Kubernetes objects: pure functions, nothing here talks to a cluster."""

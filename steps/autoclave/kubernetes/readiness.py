@@ -1,0 +1,59 @@
+"""Whether workloads have arrived at what was applied, as their status says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Object = Mapping[str, Any]
+
+
+def waiting(workload: Object) -> str:
+    """Return what a workload still waits for, as a line of progress; empty when it is all there.
+
+    Source: the rules of `kubectl rollout status`, and for a Job its conditions.
+    """
+    kind = workload.get("kind")
+    name = f"{str(kind).lower()}/{workload['metadata']['name']}"
+    status = workload.get("status") or {}
+    if kind == "Job":
+        return "" if condition(workload, "Complete") == "True" else f"{name} has not finished"
+    if kind not in {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"}:
+        return ""
+    if int(status.get("observedGeneration") or 0) < int(workload["metadata"].get("generation") or 0):
+        return f"{name} is not looked at yet"
+    if kind == "DaemonSet":
+        wanted = int(status.get("desiredNumberScheduled") or 0)
+        updated, ready = status.get("updatedNumberScheduled") or 0, status.get("numberAvailable") or 0
+        all_pods = wanted
+    else:
+        wanted = int((workload.get("spec") or {}).get("replicas", 1))
+        updated = status.get("updatedReplicas") or 0
+        ready = status.get("availableReplicas") or 0
+        all_pods = int(status.get("replicas") or 0)
+    if kind == "ReplicaSet":
+        updated = all_pods
+    old = max(0, all_pods - int(updated))
+    if updated >= wanted and ready >= wanted and not old:
+        return ""
+    ending = f", {old} of the old version" if old else ""
+    return f"{name} {updated}/{wanted} updated, {ready} available{ending}"
+
+
+def condition(of: Object, kind: str) -> str:
+    """Return the status of a condition, or an empty string."""
+    for each in (of.get("status") or {}).get("conditions") or ():
+        if each.get("type") == kind:
+            return str(each.get("status"))
+    return ""
+
+
+def is_leaving(pod: Object) -> bool:
+    """Tell whether a pod is being deleted, or has ended for good."""
+    ended = (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
+    return bool((pod.get("metadata") or {}).get("deletionTimestamp")) or ended
+
+
+def is_ready(pod: Object) -> bool:
+    """Tell whether a pod says that it is ready."""
+    return condition(pod, "Ready") == "True"

@@ -1,0 +1,1 @@
+"""A real Kubernetes for tests, and what is tested on it."""

@@ -1,0 +1,259 @@
+"""Service containers beside the tests, on the real engine: reachable, alone, judged, and always removed."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from integration import known_bad
+from integration.devices import Repository
+from integration.flow import interrupted, under_way, until
+from integration.served import asks, networks, served, services, still_there, volumes_of
+
+ASKS = 'assert ask() == "{name}", ask()'
+WAITS = "time.sleep(300)"
+
+
+def facts(repository: Repository) -> dict[str, Any]:
+    """The test run as the newest record tells it."""
+    found: dict[str, Any] = known_bad.proof(repository, known_bad.TEST_RESULT)["predicate"]["facts"]
+    return found
+
+
+def nothing_left(repository: Repository) -> None:
+    assert repository.containers() == []
+    assert networks(repository) == []
+
+
+def test_the_tests_reach_their_service_and_the_record_names_it(tmp_path: Path) -> None:
+    with served(tmp_path, ASKS.format(name="t-shelf"), name="t-shelf") as repository:
+        assert repository.run("build").code == 0
+        done = repository.run("unit-test", "--image", "app")
+        assert done.code == 0, done.err
+        (ran,) = facts(repository)["services"]
+        assert (ran["name"], ran["image"]) == ("shelf", "store")
+        built = repository.run("build").out
+        assert ran["digest"] in built
+        assert 0 < ran["seconds"] < 20
+        log = (repository.folder / ".autoclave/reports/app/service-shelf.log").read_text()
+        assert "the store begins" in log
+        nothing_left(repository)
+        # The same again holds; another service image does not, although it is not the one under test.
+        assert "↷ skipped" in repository.run("unit-test", "--image", "app").err
+        with (repository.folder / "store.py").open("a") as file:
+            file.write("# another one\n")
+        repository.commit()
+        assert repository.run("build").code == 0
+        again = repository.run("unit-test", "--image", "app")
+        assert again.code == 0
+        assert "↷ skipped" not in again.err
+
+
+@pytest.fixture
+def listener() -> Iterator[int]:
+    """A port on every address of this machine that accepts whoever connects."""
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        threading.Thread(target=_accept, args=(server,), daemon=True).start()
+        yield server.getsockname()[1]
+
+
+def _accept(server: socket.socket) -> None:
+    while True:
+        try:
+            server.accept()[0].close()
+        except OSError:
+            return
+
+
+def host_addresses() -> list[str]:
+    """Every IPv4 address of this machine, the engine's bridges among them."""
+    told = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=True).stdout.split()
+    client = docker.from_env()
+    gateway = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
+    client.close()
+    return [*(each for each in told if ":" not in each), gateway]
+
+
+def test_there_is_no_way_out_of_the_network(tmp_path: Path, listener: int) -> None:
+    for address in host_addresses():
+        socket.create_connection((address, listener), 2).close()
+    body = f"""
+assert ask() == "t-closed"
+own = socket.gethostbyname("shelf").rsplit(".", 1)[0] + ".1"
+for host in [own, *{host_addresses()!r}]:
+    assert not out((host, {listener})), host
+assert not out(("1.1.1.1", 53)) and not out(("8.8.8.8", 53))
+try:
+    socket.getaddrinfo("deb.debian.org", 80)
+except OSError:
+    pass
+else:
+    raise AssertionError("a name of the world was resolved")
+"""
+    with served(tmp_path, body, name="t-closed") as repository:
+        assert repository.run("build").code == 0
+        done = repository.run("unit-test", "--image", "app")
+        assert done.code == 0, done.err
+
+
+def test_tests_with_a_network_keep_their_service_closed(tmp_path: Path, listener: int) -> None:
+    address = host_addresses()[-1]
+    body = f'assert ask() == "t-open"\nassert out(("{address}", {listener}))\n{WAITS}'
+    with served(tmp_path, body, name="t-open") as repository:
+        repository.edit("autoclave.toml", "timeout = 30\n", "timeout = 300\nnetwork = true\n")
+        repository.commit()
+        assert repository.run("build").code == 0
+        with under_way(repository, "unit-test", "--image", "app") as process:
+            until("the tests run", lambda: len(repository.containers()) == 2 and services(repository))
+            (service,) = services(repository)
+            assert list(service.attrs["NetworkSettings"]["Networks"]) == networks(repository)
+            # Where the host's name server is a loopback address, the engine would ask it on the host
+            # (CVE-2024-29018): the service's questions must end in the container.
+            assert service.attrs["HostConfig"]["Dns"] == ["127.0.0.1"]
+            tried = f"import socket; socket.create_connection(('{address}', {listener}), 2)"
+            assert service.exec_run(["python", "-c", tried]).exit_code != 0
+            time.sleep(2)
+            assert process.poll() is None  # the tests came past their assertions
+            interrupted(process, signal.SIGINT)
+        nothing_left(repository)
+
+
+def test_two_runs_at_once_do_not_see_each_other(tmp_path: Path) -> None:
+    with (
+        served(tmp_path / "one", WAITS, name="t-one") as one,
+        served(tmp_path / "two", ASKS.format(name="t-two"), name="t-two") as two,
+    ):
+        one.edit("autoclave.toml", "timeout = 30\n", "timeout = 300\n")
+        one.commit()
+        assert one.run("build").code == 0
+        with under_way(one, "unit-test", "--image", "app") as process:
+            until("the first tests run", lambda: len(one.containers()) == 2 and services(one))
+            (service,) = services(one)
+            (network,) = service.attrs["NetworkSettings"]["Networks"].values()
+            asks(two, ASKS.format(name="t-two") + f'\nassert not out(("{network["IPAddress"]}", 9000))')
+            assert two.run("build").code == 0
+            done = two.run("unit-test", "--image", "app")
+            assert done.code == 0, done.err
+            assert process.poll() is None
+            interrupted(process, signal.SIGINT)
+        nothing_left(one)
+        nothing_left(two)
+
+
+def test_an_unhealthy_service_shows_its_log(tmp_path: Path) -> None:
+    with served(tmp_path, ASKS.format(name="t-unwell"), name="t-unwell") as repository:
+        repository.edit(
+            "autoclave.toml", "start-timeout = 20\n", 'start-timeout = 2\nhealth = ["sh", "-c", "exit 1"]\n'
+        )
+        repository.commit()
+        assert repository.run("build").code == 0
+        done = repository.run("unit-test", "--image", "app")
+        assert done.code == 22, done.err
+        assert "service 'shelf' did not become healthy within 2 s: the tests did not run" in done.message
+        assert "│ the store begins" in done.err
+        ran = facts(repository)
+        assert ran["exit_code"] == -1
+        assert ran["services"][0]["failure"].startswith("did not become healthy")
+        nothing_left(repository)
+
+
+def test_a_service_that_cannot_start_is_told_at_once(tmp_path: Path) -> None:
+    with served(tmp_path, ASKS.format(name="t-ends"), name="t-ends") as repository:
+        repository.edit("autoclave.toml", 'environment = { STORE = "t-ends" }\n', 'health = ["false"]\n')
+        repository.edit("store.py", 'print("the store begins", flush=True)', 'sys.exit("there is no name")')
+        repository.commit()
+        assert repository.run("build").code == 0
+        began = time.monotonic()
+        done = repository.run("unit-test", "--image", "app")
+        assert time.monotonic() - began < 15
+        assert done.code == 22
+        assert "service 'shelf' ended with exit code 1: the tests did not run" in done.message
+        assert "│ there is no name" in done.err
+
+
+def test_a_service_that_dies_midway_ends_the_tests(tmp_path: Path) -> None:
+    body = f"try:\n    ask('/end')\nexcept OSError:\n    pass\n{WAITS}"
+    with served(tmp_path, body, name="t-dies") as repository:
+        assert repository.run("build").code == 0
+        began = time.monotonic()
+        done = repository.run("unit-test", "--image", "app")
+        assert time.monotonic() - began < 20
+        assert done.code == 22, done.err
+        assert "service 'shelf' ended with exit code 3 while the tests ran" in done.message
+        assert "│ asked for /end" in done.err
+        nothing_left(repository)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
+    with served(tmp_path, WAITS, name="t-halted") as repository:
+        assert repository.run("build").code == 0
+        with under_way(repository, "unit-test", "--image", "app") as process:
+            until("the tests run", lambda: len(repository.containers()) == 2 and services(repository))
+            volumes = volumes_of(repository.containers())
+            assert len(volumes) == 2
+            done = interrupted(process, number)
+        assert done.code == 130, done.err
+        nothing_left(repository)
+        assert still_there(volumes) == []
+
+
+def test_what_a_killed_run_leaves_is_swept(tmp_path: Path) -> None:
+    with served(tmp_path, WAITS, name="t-swept") as repository:
+        assert repository.run("build").code == 0
+        with under_way(repository, "unit-test", "--image", "app") as process:
+            until("the tests run", lambda: len(repository.containers()) == 2 and services(repository))
+            interrupted(process, signal.SIGKILL)
+            (left,) = networks(repository)
+            done = repository.run("run", "--to", "build")
+            assert f"removed {left}, left behind by a run that crashed" in done.err
+            nothing_left(repository)
+
+
+def test_a_service_pinned_by_digest_is_pulled(tmp_path: Path, registry: str) -> None:
+    with served(tmp_path, ASKS.format(name="t-pinned"), name="t-pinned") as repository:
+        assert repository.run("build").code == 0
+        name = f"{registry}/elsewhere/store"
+        client = docker.from_env()
+        client.images.build(path=str(repository.folder), dockerfile="store.Dockerfile", tag=name)
+        client.images.push(name)
+        pushed = client.images.get(name)
+        (reference,) = (each for each in pushed.attrs["RepoDigests"] if each.startswith(name))
+        client.images.remove(name)
+        repository.edit("autoclave.toml", 'image = "store"\n', f'image = "{reference}"\n')
+        repository.commit()
+        done = repository.run("unit-test", "--image", "app")
+        (ran,) = facts(repository)["services"]
+        client.images.remove(reference)
+        client.close()
+        assert done.code == 0, done.err
+        assert (ran["image"], ran["digest"]) == tuple(reference.split("@"))
+
+
+def test_a_service_that_nothing_tells_about_is_refused(tmp_path: Path) -> None:
+    with served(tmp_path, ASKS.format(name="t-silent"), name="t-silent") as repository:
+        repository.edit("store.Dockerfile", "HEALTHCHECK", "#")
+        repository.commit()
+        assert repository.run("build").code == 0
+        done = repository.run("unit-test", "--image", "app")
+        assert done.code == 10
+        assert "nothing tells when the unit-test service 'shelf' is ready" in done.message
+        nothing_left(repository)
+
+
+def test_a_test_container_with_services_is_not_kept(tmp_path: Path) -> None:
+    with served(tmp_path, ASKS.format(name="t-keep"), name="t-keep") as repository:
+        assert repository.run("build").code == 0
+        done = repository.run("unit-test", "--image", "app", "--keep")
+        assert done.code == 2
+        assert "open it with --shell" in done.message
+        nothing_left(repository)
