@@ -11,7 +11,19 @@ from autoclave.kubernetes.readiness import is_leaving, is_ready
 
 Object = Mapping[str, Any]
 
-HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull"})
+_HARD = (
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "ended with",
+    "OOMKilled",
+    "FailedCreate",
+)
+"""What seldom mends itself."""
 _LONGEST = 240
 _MOST = 10
 
@@ -51,9 +63,9 @@ def reasons(objects: Sequence[Object]) -> list[Reason]:
     return list(merged.values())[:_MOST]
 
 
-def signature(found: Sequence[Reason]) -> frozenset[str]:
-    """Return what these reasons are, whichever pods they are about: to see whether anything moves."""
-    return frozenset(f"{each.name} {_without_names(each)}" for each in found)
+def hopeless(reason: Reason) -> bool:
+    """Tell whether a reason, once it has stood for a while, will not go away by waiting."""
+    return reason.name.startswith(_HARD)
 
 
 def _pod(pod: Object, events: Sequence[Object]) -> Iterator[Reason]:
