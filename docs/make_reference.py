@@ -23,6 +23,7 @@ from autoclave.commands import (
     jenkins_provision,
     policy_export,
     run,
+    status,
 )
 from autoclave.device import SafetyClass
 from autoclave.errors import tree
@@ -40,6 +41,7 @@ STEPS: dict[str, type[Struct]] = {
     "sign": sign.Options,
     "deploy": deploy.Options,
     "rollback": rollback.Options,
+    "status": status.Options,
     "policy export": policy_export.Options,
     "run, plan": run.Planning,
     "gitlab note": gitlab.Note,
