@@ -37,7 +37,7 @@ def _run(opts: Options, ctx: Context) -> None:
     if not all(sound):
         raise DoctorFailed(
             "something that runs is not what was released, or is not healthy",
-            next="put a release there: autoclave deploy ENVIRONMENT --again, or autoclave rollback ENVIRONMENT",
+            next="put a release there: autoclave deploy ENV --again, or autoclave rollback ENV",
         )
 
 
