@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ _HARD = (
     "FailedCreate",
 )
 """What seldom mends itself."""
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _LONGEST = 240
 _MOST = 10
 
@@ -153,7 +155,7 @@ def _ended(terminated: Object) -> str:
 
 
 def _short(text: Any) -> str:
-    said = " ".join(str(text or "").split())
+    said = _DIGEST.sub(r"\1…", " ".join(str(text or "").split()))
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
 
 
