@@ -41,6 +41,9 @@ def clinic(cluster: Cluster, namespace: str, registry: str, tmp_path: Path) -> I
         repository.edit(
             "autoclave.toml", 'namespace = "remote-monitoring"', f'namespace = "{namespace}"\ntimeout = 150'
         )
+        # What the pipeline says of the sample is another test's business, and takes most of the time.
+        repository.edit("autoclave.toml", '"/autoclave/tests",', '"/autoclave/tests/test_operation.py",')
+        repository.edit("autoclave.toml", "unit-test = { arbitrary-user = true }", "")
         for image in ("backend", "database"):
             repository.edit(f"deploy/{image}.yaml", f"remote-monitoring/{image}", f"{NAME}/{image}")
         repository.commit()
