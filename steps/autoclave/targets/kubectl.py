@@ -92,9 +92,14 @@ class Kubectl:
     def _once(self, words: Sequence[str], stdin: str) -> str | AutoclaveError:
         """Run kubectl once; return what it printed, or the error that it told."""
         argv = [*self._base, *words]
-        done = self._shell.run(
-            argv, stdin=stdin.encode() if stdin else None, timeout=4 * _REQUEST, ok=range(-64, 256)
-        )
+        try:
+            done = self._shell.run(
+                argv, stdin=stdin.encode() if stdin else None, timeout=4 * _REQUEST, ok=range(-64, 256)
+            )
+        except ToolError as error:
+            if self._shell.which(argv[0]) is None:
+                raise
+            return Unreachable(error.what, why=error.why, next=error.next)
         if done.code == 0:
             return done.out.decode("utf-8", "replace")
         said = (done.err or done.out).decode("utf-8", "replace").strip()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 from autoclave.errors import AutoclaveError, Busy, ClusterError
@@ -29,8 +29,10 @@ def held(kubectl: Kubectl, name: str, owner: str, environment: str) -> Iterator[
     finally:
         done.set()
         renewing.join()
-        if _owner(_read(kubectl, name)) == owner:
-            kubectl.delete([f"lease/{name}"])
+        # With the API server away the lock runs out by itself; what happened meanwhile is what must be told.
+        with suppress(ClusterError):
+            if _owner(_read(kubectl, name)) == owner:
+                kubectl.delete([f"lease/{name}"])
 
 
 def _take(kubectl: Kubectl, name: str, owner: str, environment: str) -> None:

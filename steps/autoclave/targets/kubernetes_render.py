@@ -64,6 +64,9 @@ def _charted(settings: Kubernetes, device: str, folder: Path, shell: Shell) -> s
     chart = inside(folder, settings.chart)
     if not (chart / "Chart.yaml").is_file():
         raise SourceError(f"'{settings.chart}' is no Helm chart: it has no Chart.yaml")
+    for path in sorted(chart.rglob("*")):
+        # Helm follows links, and a template can print any file of the chart: a job's keys, for example.
+        inside(folder, os.path.relpath(path, folder.resolve()))
     values = [f"--values={inside(folder, each)}" for each in settings.values]
     with tempfile.TemporaryDirectory() as home:
         places = [
