@@ -12,7 +12,7 @@ from typing import get_args, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-from autoclave import build, cli, deploy, scan, sign, unit_test
+from autoclave import build, cli, deploy, rollback, scan, sign, unit_test
 from autoclave.commands import (
     fleet,
     gitlab,
@@ -21,10 +21,13 @@ from autoclave.commands import (
     jenkins,
     jenkins_describe,
     jenkins_provision,
+    policy_export,
     run,
+    status,
 )
 from autoclave.device import SafetyClass
 from autoclave.errors import tree
+from autoclave.gates.hardening import CHECKS, UNREAD
 from autoclave.gates.policy import Policy
 from autoclave.options import Common, Field, fields
 from autoclave.policy import profile
@@ -37,6 +40,9 @@ STEPS: dict[str, type[Struct]] = {
     "scan": scan.Options,
     "sign": sign.Options,
     "deploy": deploy.Options,
+    "rollback": rollback.Options,
+    "status": status.Options,
+    "policy export": policy_export.Options,
     "run, plan": run.Planning,
     "gitlab note": gitlab.Note,
     "gitlab status": gitlab.CommitStatus,
@@ -66,7 +72,20 @@ def page() -> str:
         parts += [f"## Options of {name}\n", _options(own)]
     parts += ["## The same option on every host\n", _HOSTS, _hosts()]
     parts += ["## Policy\n", _POLICY, _table(["key", "stricter is", "A", "B", "C", "meaning"], _policy())]
+    parts += ["## What hardening demands of pods\n", _HARDENING, _table(_CHECK, _hardening())]
     return "\n".join(parts)
+
+
+_HARDENING = """\
+Checked in the manifests before anything is applied; `hardening.block` says which severities close the gate. Probes are not asked of
+jobs and init containers. The standard is Kubernetes' [Pod Security](https://kubernetes.io/docs/concepts/security/pod-security-standards/)
+of version 1.34, where "restricted" holds all of "baseline".
+"""
+_CHECK = ["check", "severity", "demand", "source"]
+
+
+def _hardening() -> list[list[str]]:
+    return [[f"`{each.id}`", str(each.severity), each.title, each.source] for each in (UNREAD, *CHECKS)]
 
 
 _HOSTS = """\

@@ -193,7 +193,7 @@ def _roll_out(
         failure=failure,
         put_back=returned.answering,
         reason=reason,
-        replaced=before if reason else {},
+        replaced=before,
     )
     _record(facts, images, environment, ctx)
     if failure:

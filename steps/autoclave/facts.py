@@ -225,7 +225,7 @@ class Running(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Deployment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One deployment: what was asked for, what runs afterwards, and why it failed if it did.
 
-    A rollback has a `reason`, and in `replaced` the digest that ran before, by image.
+    `replaced` is the digest that ran before, by image; a rollback has a person's `reason`.
     """
 
     environment: str

@@ -12,8 +12,16 @@ from autoclave.device import Image
 from autoclave.errors import AutoclaveError, RecordError
 from autoclave.evidence import cosign, predicates, records
 from autoclave.evidence.records import Record, Rejected
-from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS, info
-from autoclave.facts import BuildFacts, ScanFacts, TestRun
+from autoclave.evidence.statement import (
+    DEPLOYMENT,
+    PROVENANCE,
+    SBOM,
+    TEST_RESULT,
+    VERIFICATION,
+    VULNS,
+    info,
+)
+from autoclave.facts import BuildFacts, Deployment, ScanFacts, TestRun
 from autoclave.gates.deploy import Released, is_production
 from autoclave.gates.release import Evidence
 from autoclave.store.image import identity
@@ -77,6 +85,19 @@ def released(descriptor: Descriptor, image: Image, ctx: Context, environment: st
         signature=signature,
         environment=environment,
     )
+
+
+def deployments_of(descriptor: Descriptor, image: Image, ctx: Context, environment: str) -> list[Deployment]:
+    """Return what trusted records tell of deployments of an image digest, oldest first."""
+    production = is_production(environment, ctx.policy)
+    good, _ = records.read_all(
+        ctx.store, descriptor.digest, ctx.trust, environment=environment, production=production
+    )
+    return [
+        predicates.facts_of(each.statement, Deployment)
+        for each in good
+        if each.statement.predicate_type == DEPLOYMENT and _is_of(each, image, ctx)
+    ]
 
 
 def foreign_release(digest: str, ctx: Context, environment: str) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from cluster import deploying
 from cluster.cluster import Cluster, running
+from cluster.deploying import Clinic, Released
 from integration.registries import with_referrers
 from telling import tell
 
@@ -41,3 +44,15 @@ def registry(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with with_referrers(tmp_path_factory.mktemp("registry")) as address:
         cluster.reach(int(address.rpartition(":")[2]))
         yield address
+
+
+@pytest.fixture(scope="session")
+def released(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Released:
+    """A device whose versions are released into the registry."""
+    return deploying.released(registry, tmp_path_factory.mktemp("released"))
+
+
+@pytest.fixture
+def clinic(released: Released, cluster: Cluster, namespace: str, tmp_path: Path) -> Clinic:
+    """That device's environment in a namespace of its own."""
+    return deploying.clinic(released, cluster, namespace, tmp_path)

@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoclave.errors import AutoclaveError, ConfigError, SourceError
@@ -156,6 +156,7 @@ def test_a_container_that_is_none_is_refused(text: str) -> None:
         )
 
 
+@settings(deadline=None)
 @given(st.text(alphabet=st.sampled_from("abc:-{}[]&*!<>|'\"\n #?%@`,~0\t"), max_size=60))
 def test_any_text_is_read_or_refused(text: str) -> None:
     with contextlib.suppress(ConfigError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import click
 
 from autoclave import deploy
@@ -11,13 +13,15 @@ from autoclave.device import Environment
 from autoclave.errors import AutoclaveError, DoctorFailed
 from autoclave.facts import Running
 from autoclave.gates import deploy as gate
-from autoclave.options import Common
+from autoclave.options import Common, option
 from autoclave.store.image import identity
 from autoclave.verifying import released
 
 
 class Options(Common, frozen=True):
     """Options of `autoclave status`."""
+
+    environment: Annotated[str, option("only this environment; none: all of them", argument=True)] = ""
 
 
 def command(name: str, text: str) -> click.Command:
@@ -26,13 +30,14 @@ def command(name: str, text: str) -> click.Command:
 
 
 def _run(opts: Options, ctx: Context) -> None:
-    sound = [_environment(environment, ctx) for environment in ctx.device.environment]
+    places = [ctx.device.place(opts.environment)] if opts.environment else ctx.device.environment
+    sound = [_environment(environment, ctx) for environment in places]
     if not sound:
         ctx.screen.result("the device declares no environment", {"environments": []})
     if not all(sound):
         raise DoctorFailed(
             "something that runs is not what was released, or is not healthy",
-            next="deploy the release again: autoclave deploy ENVIRONMENT --again",
+            next="put a release there: autoclave deploy ENV --again, or autoclave rollback ENV",
         )
 
 

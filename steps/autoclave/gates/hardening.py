@@ -29,11 +29,15 @@ class Pod(Struct, frozen=True):
 
 
 class Check(Struct, frozen=True):
-    """One demand: `of` tells why a pod (container None) or one of its containers does not meet it."""
+    """One demand: `of` tells why a pod (container None) or one of its containers does not meet it.
+
+    `source` is who else demands it: a profile of the Pod Security Standards, or a chapter of NIST SP 800-190.
+    """
 
     id: str
     severity: Severity
     title: str
+    source: str
     of: Callable[[Pod, Mapping[str, Any] | None], str]
 
 
@@ -276,31 +280,66 @@ def _probe(key: str) -> Callable[[Pod, Mapping[str, Any]], str]:
     return why
 
 
-UNREAD = Check("AK-UNKNOWN-WORKLOAD", Severity.CRITICAL, "every workload can be judged", lambda *_: "")
+_BASELINE, _RESTRICTED, _OURS = "Pod Security: baseline", "Pod Security: restricted", "our own"
+UNREAD = Check("AK-UNKNOWN-WORKLOAD", Severity.CRITICAL, "every workload can be judged", _OURS, lambda *_: "")
 
 _pods, _each = _for_pods, _for_containers
 
 CHECKS: tuple[Check, ...] = (
-    Check("AK-HOST-NAMESPACES", Severity.CRITICAL, "no host namespace is shared", _pods(_host_namespaces)),
-    Check("AK-PRIVILEGED", Severity.CRITICAL, "no container is privileged", _each(_privileged)),
-    Check("AK-WINDOWS", Severity.CRITICAL, "it is a pod of Linux", _windows),
-    Check("AK-VOLUME-KIND", Severity.CRITICAL, "no volume reaches into the host", _pods(_volumes)),
-    Check("AK-CAPABILITIES", Severity.HIGH, "all capabilities are dropped", _each(_capabilities)),
-    Check("AK-PRIVILEGE-ESCALATION", Severity.HIGH, "no process gains rights", _each(_escalation)),
-    Check("AK-RUN-AS-NON-ROOT", Severity.HIGH, "nothing runs as root", _non_root),
-    Check("AK-SECCOMP", Severity.HIGH, "system calls are filtered", _seccomp),
-    Check("AK-APP-ARMOR", Severity.HIGH, "AppArmor is not switched off", _app_armor),
-    Check("AK-SELINUX", Severity.HIGH, "SELinux is not bent", _selinux),
-    Check("AK-PROC-MOUNT", Severity.HIGH, "/proc is masked", _each(_proc_mount)),
-    Check("AK-HOST-PORT", Severity.HIGH, "no port of the host is taken", _each(_host_ports)),
-    Check("AK-PROBE-HOST", Severity.HIGH, "probes ask the pod alone", _each(_probe_hosts)),
-    Check("AK-SYSCTL", Severity.HIGH, "only safe kernel settings are changed", _pods(_sysctls)),
-    Check("AK-SERVICE-TOKEN", Severity.HIGH, "no pod holds a token of the cluster's API", _pods(_token)),
-    Check("AK-READ-ONLY-ROOT", Severity.MEDIUM, "the root file system is read-only", _each(_read_only)),
-    Check("AK-RESOURCES", Severity.MEDIUM, "memory and CPU are bounded", _each(_resources)),
-    Check("AK-READINESS", Severity.MEDIUM, "it says when it is ready", _each(_probe("readinessProbe"))),
-    Check("AK-LIVENESS", Severity.LOW, "it is restarted when it hangs", _each(_probe("livenessProbe"))),
-)  # fmt: skip
+    Check(
+        "AK-HOST-NAMESPACES",
+        Severity.CRITICAL,
+        "no host namespace is shared",
+        _BASELINE,
+        _pods(_host_namespaces),
+    ),
+    Check("AK-PRIVILEGED", Severity.CRITICAL, "no container is privileged", _BASELINE, _each(_privileged)),
+    Check("AK-WINDOWS", Severity.CRITICAL, "it is a pod of Linux", _OURS, _windows),
+    Check(
+        "AK-VOLUME-KIND", Severity.CRITICAL, "no volume reaches into the host", _RESTRICTED, _pods(_volumes)
+    ),
+    Check(
+        "AK-CAPABILITIES", Severity.HIGH, "all capabilities are dropped", _RESTRICTED, _each(_capabilities)
+    ),
+    Check(
+        "AK-PRIVILEGE-ESCALATION", Severity.HIGH, "no process gains rights", _RESTRICTED, _each(_escalation)
+    ),
+    Check("AK-RUN-AS-NON-ROOT", Severity.HIGH, "nothing runs as root", _RESTRICTED, _non_root),
+    Check("AK-SECCOMP", Severity.HIGH, "system calls are filtered", _RESTRICTED, _seccomp),
+    Check("AK-APP-ARMOR", Severity.HIGH, "AppArmor is not switched off", _BASELINE, _app_armor),
+    Check("AK-SELINUX", Severity.HIGH, "SELinux is not bent", _BASELINE, _selinux),
+    Check("AK-PROC-MOUNT", Severity.HIGH, "/proc is masked", _BASELINE, _each(_proc_mount)),
+    Check("AK-HOST-PORT", Severity.HIGH, "no port of the host is taken", _BASELINE, _each(_host_ports)),
+    Check("AK-PROBE-HOST", Severity.HIGH, "probes ask the pod alone", _BASELINE, _each(_probe_hosts)),
+    Check("AK-SYSCTL", Severity.HIGH, "only safe kernel settings are changed", _BASELINE, _pods(_sysctls)),
+    Check(
+        "AK-SERVICE-TOKEN",
+        Severity.HIGH,
+        "no pod holds a token of the cluster's API",
+        "NIST SP 800-190 4.3.1",
+        _pods(_token),
+    ),
+    Check(
+        "AK-READ-ONLY-ROOT",
+        Severity.MEDIUM,
+        "the root file system is read-only",
+        "NIST SP 800-190 4.4.4",
+        _each(_read_only),
+    ),
+    Check(
+        "AK-RESOURCES",
+        Severity.MEDIUM,
+        "memory and CPU are bounded",
+        "NIST SP 800-190 4.4.3",
+        _each(_resources),
+    ),
+    Check(
+        "AK-READINESS", Severity.MEDIUM, "it says when it is ready", _OURS, _each(_probe("readinessProbe"))
+    ),
+    Check(
+        "AK-LIVENESS", Severity.LOW, "it is restarted when it hangs", _OURS, _each(_probe("livenessProbe"))
+    ),
+)
 """All demands, most severe first."""
 
 _LONG_RUNNING = frozenset({"AK-READINESS", "AK-LIVENESS"})

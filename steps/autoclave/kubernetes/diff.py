@@ -1,71 +1,89 @@
-"""What an apply would change, object by object, in lines that a person reads."""
+"""What applying would change, object by object, as a person reads it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+_NOISE = frozenset({"managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink"})
+_NOISY_ANNOTATIONS = frozenset(
+    {"deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration"}
+)
+_LONGEST = 72  # characters of a value that are shown
+_MOST = 60  # lines of a whole diff
+
 Object = Mapping[str, Any]
 
-_NOISE = frozenset({"managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink"})
-_OURS = frozenset({"deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration"})
-_WIDEST = 60
-_MOST = 40
 
-
-def lines(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]:
-    """Return the difference between the cluster and what a dry run says it would become."""
-    before = {title(each): each for each in live}
-    found: list[str] = []
-    for each in wanted:
-        name = title(each)
-        if name not in before:
-            found.append(f"+ {name}")
+def told(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]:
+    """Return the lines of a diff between the cluster's objects and what they would be."""
+    before = {_key(each): each for each in live}
+    lines: list[str] = []
+    same = 0
+    for new in wanted:
+        old = before.get(_key(new))
+        title = f"{new['kind']}/{new['metadata']['name']}"
+        if old is None:
+            lines.append(f"+ {title}  created{_images(new)}")
             continue
-        changes = list(_changes("", clean(before[name]), clean(each)))
-        found.append(f"{'~' if changes else '='} {name}{'' if changes else ' unchanged'}")
-        found += [f"    {change}" for change in changes[:_MOST]]
-        if len(changes) > _MOST:
-            found.append(f"    and {len(changes) - _MOST} more")
-    return found
+        changes = list(changed(old, new))
+        same += not changes
+        if changes:
+            lines.append(f"~ {title}")
+            lines += [f"    {change}" for change in changes]
+    if len(lines) > _MOST:
+        lines = [*lines[:_MOST], f"… and {len(lines) - _MOST} more lines"]
+    return lines + ([f"= {same} unchanged"] if same else [])
 
 
-def clean(of: Object) -> dict[str, Any]:
-    """Return an object without what the cluster adds to it by itself."""
-    kept = {key: value for key, value in of.items() if key != "status"}
-    metadata = {key: value for key, value in (of.get("metadata") or {}).items() if key not in _NOISE}
-    annotations = {k: v for k, v in (metadata.pop("annotations", None) or {}).items() if k not in _OURS}
-    return {**kept, "metadata": metadata | ({"annotations": annotations} if annotations else {})}
+def changed(old: Object, new: Object) -> Iterator[str]:
+    """Yield `path: old → new` for each field; the values of secrets are not shown."""
+    secret = new.get("kind") == "Secret"
+    before, after = dict(_flat(old)), dict(_flat(new))
+    for path in dict.fromkeys([*before, *after]):
+        was, becomes = before.get(path, _ABSENT), after.get(path, _ABSENT)
+        if was == becomes:
+            continue
+        if secret and path.startswith(("data", "stringData")):
+            yield f"{path}: changed (not shown)"
+        else:
+            yield f"{path}: {_shown(was)} → {_shown(becomes)}"
 
 
-def title(of: Object) -> str:
-    """Return how kubectl calls an object: `Deployment/gateway`."""
-    return f"{of.get('kind')}/{(of.get('metadata') or {}).get('name')}"
+_ABSENT = object()
 
 
-def _changes(path: str, old: Any, new: Any) -> Iterator[str]:
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for key in [*old, *(key for key in new if key not in old)]:
-            yield from _changes(f"{path}.{key}" if path else str(key), old.get(key), new.get(key))
-    elif isinstance(old, list) and isinstance(new, list):
-        yield from _listed(path, old, new)
-    elif old != new:
-        yield f"{path}: {_shown(old)} → {_shown(new)}"
-
-
-def _listed(path: str, old: list[Any], new: list[Any]) -> Iterator[str]:
-    """Compare lists of named things by name, others by place."""
-    named = all(isinstance(each, Mapping) and "name" in each for each in [*old, *new])
-    before = {str(each["name"]) if named else str(number): each for number, each in enumerate(old)}
-    after = {str(each["name"]) if named else str(number): each for number, each in enumerate(new)}
-    for key in [*before, *(key for key in after if key not in before)]:
-        yield from _changes(f"{path}[{key}]", before.get(key), after.get(key))
+def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping) and value:
+        for key, each in value.items():
+            if (not path and key == "status") or (path == "metadata" and key in _NOISE):
+                continue
+            if path == "metadata.annotations" and key in _NOISY_ANNOTATIONS:
+                continue
+            word = f"[{key}]" if "." in key or "/" in key else f".{key}" if path else key
+            yield from _flat(each, f"{path}{word}")
+    elif isinstance(value, list) and value:
+        for number, each in enumerate(value):
+            name = each.get("name", number) if isinstance(each, Mapping) else number
+            yield from _flat(each, f"{path}[{name}]")
+    else:
+        yield path, value
 
 
 def _shown(value: Any) -> str:
-    if value is None:
+    if value is _ABSENT:
         return "nothing"
     text = str(value)
-    if "@sha256:" in text:
-        return f"{text.partition('@')[0].rpartition('/')[2]}@{text.partition('@')[2][:19]}…"
-    return text if len(text) <= _WIDEST else f"{text[:_WIDEST]}…"
+    if "@sha256:" in text:  # of a reference, the digest is what matters
+        repository, _, digest = text.partition("@")
+        return f"{repository.rpartition('/')[2]}@{digest[:19]}…"
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _images(of: Object) -> str:
+    found = [str(value) for path, value in _flat(of) if path.endswith(".image")]
+    return "".join(f", {_shown(each)}" for each in found)
+
+
+def _key(of: Object) -> tuple[str, str, str]:
+    return str(of.get("apiVersion", "")).rpartition("/")[0], str(of["kind"]), str(of["metadata"]["name"])

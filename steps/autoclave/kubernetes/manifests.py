@@ -13,6 +13,7 @@ from msgspec import Struct
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import ConstructorError, DuplicateKeyError
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from autoclave.device import inside
 from autoclave.errors import ConfigError, SourceError
@@ -76,6 +77,7 @@ def read(text: str, source: str) -> list[Manifest]:
         )
     found: list[Manifest] = []
     try:
+        _refuse_deep(text, source)
         documents = list(_loader().load_all(text))
     except (YAMLError, ConstructorError, DuplicateKeyError, RecursionError, ValueError) as error:
         raise ConfigError(
@@ -215,6 +217,16 @@ def _loader() -> YAML:
     yaml = YAML(typ="rt", pure=True)
     yaml.allow_duplicate_keys = False
     return yaml
+
+
+def _refuse_deep(text: str, source: str) -> None:
+    """Refuse deep nesting while it is still events: to load it takes time that grows with its square."""
+    depth = 0
+    for event in _loader().parse(text):
+        depth += isinstance(event, CollectionStartEvent)
+        depth -= isinstance(event, CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise ConfigError(f"{source}: the YAML is nested too deeply", next="write it out plainly")
 
 
 def _objects(document: Any, source: str) -> list[Manifest]:

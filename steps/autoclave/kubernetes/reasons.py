@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -11,7 +12,20 @@ from autoclave.kubernetes.readiness import is_leaving, is_ready
 
 Object = Mapping[str, Any]
 
-HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull"})
+_HARD = (
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "ended with",
+    "OOMKilled",
+    "FailedCreate",
+)
+"""What seldom mends itself."""
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _LONGEST = 240
 _MOST = 10
 
@@ -51,9 +65,9 @@ def reasons(objects: Sequence[Object]) -> list[Reason]:
     return list(merged.values())[:_MOST]
 
 
-def signature(found: Sequence[Reason]) -> frozenset[str]:
-    """Return what these reasons are, whichever pods they are about: to see whether anything moves."""
-    return frozenset(f"{each.name} {_without_names(each)}" for each in found)
+def hopeless(reason: Reason) -> bool:
+    """Tell whether a reason, once it has stood for a while, will not go away by waiting."""
+    return reason.name.startswith(_HARD)
 
 
 def _pod(pod: Object, events: Sequence[Object]) -> Iterator[Reason]:
@@ -141,7 +155,7 @@ def _ended(terminated: Object) -> str:
 
 
 def _short(text: Any) -> str:
-    said = " ".join(str(text or "").split())
+    said = _DIGEST.sub(r"\1…", " ".join(str(text or "").split()))
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
 
 
