@@ -89,7 +89,8 @@ def run(folder: Path, *scenarios: Scenario) -> list[Build]:
     argv = [program("java"), *opened, "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
     argv += ["-Dfile.encoding=UTF-8", "-cp", f"{jars}/*:{HARNESS}", "groovy.ui.GroovyMain"]
     argv += [str(HARNESS / "Main.groovy"), str(folder / "scenarios.json"), str(folder / "results.json")]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=400, check=False)
+    # Not where this runs: scripts are looked for in the current folder, and here lies a Jenkinsfile.
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=400, check=False, cwd=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     results = json.loads((folder / "results.json").read_text("utf-8"))
     builds = [Build(folder / str(number), each) for number, each in enumerate(results)]
