@@ -61,7 +61,6 @@ def wanted(rollout: Rollout, namespace: str, found: Sequence[Manifest]) -> Wante
 def objections(objects: Wanted, rollout: Rollout) -> list[str]:
     """Return why these objects may not run: images that nobody released, pods that are not confined."""
 
-
     reasons = images.unpinned(objects.others)
     for reference, where in objects.others.items():
         digest = images.digest_in(reference)
