@@ -194,3 +194,31 @@ def test_what_the_manifests_no_longer_hold_is_deleted_and_told(clinic: Clinic) -
     assert "deleted, since the manifests hold it no longer: Service/app" in done.err
     assert clinic.get("services") == []
     assert json.dumps(clinic.get("networkpolicies")).count('"name": "autoclave-default-deny"') >= 1
+
+
+def test_what_runs_is_put_back_also_when_its_record_in_the_cluster_is_lost(clinic: Clinic) -> None:
+    assert clinic.deploy(GOOD).code == 0
+    clinic.cluster.kubectl("delete", "configmap", "autoclave-t-clinic-demo", "-n", clinic.namespace)
+    clinic.repository.edit("autoclave.toml", "timeout = 60", "timeout = 8")
+    failed = clinic.deploy(UNHEALTHY)
+    assert failed.code == 50, failed.err
+    assert f"put back {clinic.digests[GOOD]}" in failed.err
+    clinic.until("only the former pods run", lambda: clinic.running() == [clinic.digests[GOOD]] * 3)
+
+
+def test_a_stateful_set_that_waits_for_a_broken_pod_is_put_back(clinic: Clinic) -> None:
+    stateful = DEPLOYMENT.replace("kind: Deployment", "kind: StatefulSet").replace(
+        "replicas: 3", "replicas: 2"
+    )
+    stateful = stateful.replace(
+        "  strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}\n", "  serviceName: app\n"
+    )
+    clinic.write("app.yaml", stateful)
+    first = clinic.deploy(GOOD)
+    assert first.code == 0, first.err
+    clinic.repository.edit("autoclave.toml", "timeout = 60", "timeout = 10")
+    began = time.monotonic()
+    failed = clinic.deploy(UNHEALTHY)
+    assert failed.code == 50, failed.err
+    clinic.until("only the former pods run", lambda: clinic.running() == [clinic.digests[GOOD]] * 2)
+    tell(f"kubernetes: unhealthy upgrade of a StatefulSet put back in {time.monotonic() - began:.1f} s")

@@ -27,7 +27,10 @@ Object = dict[str, Any]
 
 
 class Kubectl:
-    """Runs kubectl in one namespace. `away` counts the seconds that the API server did not answer."""
+    """Runs kubectl in one namespace. `away` counts the seconds that the API server did not answer.
+
+    `stopped` says why nothing more may be asked, once that is so.
+    """
 
     def __init__(self, shell: Shell, settings: Kubernetes, warn: Callable[[str], None] = lambda _: None):
         self._shell = shell
@@ -36,6 +39,7 @@ class Kubectl:
             self._base.append(f"--context={settings.context}")
         self.warn = warn
         self.away = 0.0
+        self.stopped = ""
 
     def text(self, *words: str, stdin: str = "", patience: float = PATIENCE) -> str:
         """Run kubectl and return what it printed.
@@ -46,6 +50,8 @@ class Kubectl:
         began = time.monotonic()
         told = False
         while True:
+            if self.stopped:
+                raise ClusterError("this deployment stops here", why=self.stopped, next="see what runs")
             said = self._once(words, stdin)
             if isinstance(said, str):
                 if told:

@@ -34,6 +34,9 @@ class KubernetesTarget:
         self._shell = shell
         self._kubectl = Kubectl(shell, settings)
         self._wanted: list[Object] = []
+        self._live: list[Object] = []
+        self._known = State()
+        self._unchanged: list[Running] | None = None
         self._switching = False
 
     def locked(self, rollout: Rollout) -> AbstractContextManager[None]:
@@ -44,16 +47,20 @@ class KubernetesTarget:
     def recover(self, rollout: Rollout, tell: Tell) -> None:
         """Settle or put back what a deployment left that died while it was under way."""
         self._kubectl.warn = tell.warn
-        state = self._state(rollout)
+        running, state = self._look(rollout.device, rollout.environment.name)
+        self._known = state
         if state.next is None:
+            self._unchanged = running
             return
         asked = digests(state.next.objects)
-        now = {each.image: each for each in self.running(rollout.device, rollout.environment.name)}
+        now = {each.image: each for each in running}
         if asked and all(
             image in now and now[image].healthy and now[image].digest == digest
             for image, digest in asked.items()
         ):
             tell.warn("an earlier deployment died after its pods were ready: it stands")
+            before = state.current.objects if state.current else []
+            self._prune(rollout, kept.missing(before, state.next.objects), tell)
             self.settle(rollout)
             return
         tell.warn("an earlier deployment died while it was under way: putting back what ran before it")
@@ -73,16 +80,16 @@ class KubernetesTarget:
         objects = wanted(rollout, self._settings.namespace, found)
         self._wanted = objects.plain
         rollout.require(Verdict("deploy", (*objections(objects, rollout), *self._objections(rollout))))
-        live = self._kubectl.live(self._wanted)
-        for line in diff.told(live, self._kubectl.apply(self._wanted, dry_run=True)):
+        self._live = self._kubectl.live(self._wanted)
+        for line in diff.told(self._live, self._kubectl.apply(self._wanted, dry_run=True)):
             tell.note(line)
 
     def switch(self, rollout: Rollout, tell: Tell) -> list[Running]:
         """Apply the whole device, watch until its pods are ready, read their digests. Raises Unhealthy."""
-        state = self._state(rollout)
-        created = kept.missing(self._wanted, self._kubectl.live(self._wanted))
+        state = self._known
         inputs = {each.image: each.inputs for each in rollout.services}
-        state = State(state.current, Applied(self._wanted, inputs, created))
+        coming = Applied(self._wanted, inputs, kept.missing(self._wanted, self._live))
+        state = State(state.current or kept.as_found(self._live), coming)
         self._keep(rollout, state)
         self._switching = True
         try:
@@ -109,16 +116,21 @@ class KubernetesTarget:
 
     def settle(self, rollout: Rollout) -> None:
         """Keep what is applied as what to go back to."""
-        state = self._state(rollout)
+        state = self._known
         self._keep(rollout, State(state.next or state.current))
 
     def running(self, device: str, environment: str) -> list[Running]:
         """Read back what the pods run, by image."""
-        objects = self._kubectl.json("get", WORKLOADS, f"--selector={selector(device, environment)}")
-        if not objects:
-            return []
-        state = kept.read(self._kubectl, device, environment)
-        return _with_inputs(read_back(objects), state.current.inputs if state.current else {})
+        # Under the lock nothing changes between a recovery that found nothing to do and the first question.
+        found, self._unchanged = self._unchanged, None
+        return self._look(device, environment)[0] if found is None else found
+
+    def _look(self, device: str, environment: str) -> tuple[list[Running], State]:
+        """Ask once for what runs, and for what is kept about it."""
+        select = f"--selector={selector(device, environment)}"
+        objects = self._kubectl.json("get", f"{WORKLOADS},configmaps", select)
+        state = kept.among(objects, device, environment)
+        return _with_inputs(read_back(objects), state.current.inputs if state.current else {}), state
 
     def look(self, device: str, environment: str) -> str:
         """Return the command by which a person sees what runs there."""
@@ -139,7 +151,7 @@ class KubernetesTarget:
         return reasons
 
     def _put_back(self, rollout: Rollout, tell: Tell) -> Returned:
-        state = self._state(rollout)
+        state = self._known
         before = state.current.objects if state.current else []
         if before:
             self._kubectl.apply(before, force=True)
@@ -180,10 +192,8 @@ class KubernetesTarget:
             tell.note(f"deleted, since the manifests hold it no longer: {', '.join(gone)}")
         self._kubectl.delete(gone)
 
-    def _state(self, rollout: Rollout) -> State:
-        return kept.read(self._kubectl, rollout.device, rollout.environment.name)
-
     def _keep(self, rollout: Rollout, state: State) -> None:
+        self._known = state
         kept.write(self._kubectl, rollout.device, rollout.environment.name, state)
 
 

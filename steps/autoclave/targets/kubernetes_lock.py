@@ -60,11 +60,14 @@ def _take_over(kubectl: Kubectl, name: str, owner: str, environment: str) -> Non
 
 
 def _renew(kubectl: Kubectl, name: str, owner: str, done: threading.Event) -> None:
-    """Renew until told to stop. A lock that is somebody else's by now is left alone."""
+    """Renew until told to stop. When the lock is somebody else's by now, nothing more is done here."""
     while not done.wait(_RENEWAL):
         try:
             found = _read(kubectl, name)
             if _owner(found) != owner:
+                kubectl.stopped = (
+                    f"{_owner(found) or 'somebody'} took the lock, which was not renewed in time"
+                )
                 return
             kubectl.text(
                 "replace", "--filename=-", stdin=_lease(name, owner, found["metadata"]["resourceVersion"])

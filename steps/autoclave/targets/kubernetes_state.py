@@ -16,9 +16,12 @@ from msgspec import Struct
 
 from autoclave.errors import ClusterError
 from autoclave.kubernetes.labels import DEVICE, ENVIRONMENT
+from autoclave.kubernetes.manifests import POD_SPECS
 from autoclave.targets.kubectl import Kubectl, Object
 
 _LARGEST = 900 << 10  # bytes: the API server takes no ConfigMap above 1 MiB
+_TOLD = ("name", "namespace", "labels", "annotations")
+"""What of an object's metadata its makers say; the rest is the cluster's own."""
 
 
 class Applied(Struct, frozen=True):
@@ -44,10 +47,10 @@ def name_of(device: str, environment: str) -> str:
     return f"autoclave-{device}-{environment}"
 
 
-def read(kubectl: Kubectl, device: str, environment: str) -> State:
-    """Read the state. Raises ClusterError when it is damaged."""
+def among(objects: Sequence[Object], device: str, environment: str) -> State:
+    """Return the state that is among objects of the cluster. Raises ClusterError when it is damaged."""
     name = name_of(device, environment)
-    found = kubectl.json("get", f"configmap/{name}", "--ignore-not-found")
+    found = [each for each in objects if each["kind"] == "ConfigMap" and each["metadata"]["name"] == name]
     data = (found[0].get("data") or {}) if found else {}
     try:
         return State(_unpacked(data.get("current", "")), _unpacked(data.get("next", "")))
@@ -74,6 +77,18 @@ def write(kubectl: Kubectl, device: str, environment: str, state: State) -> None
         "data": {key: text for key, text in data.items() if text},
     }
     kubectl.apply([made], force=True)
+
+
+def as_found(live: Sequence[Object]) -> Applied | None:
+    """Return live objects as what ran before, if nothing tells what was applied; None without workloads."""
+    if not any(each["kind"] in POD_SPECS for each in live):
+        return None
+    objects = []
+    for each in live:
+        kept = {key: value for key, value in each.items() if key != "status"}
+        metadata = {key: each["metadata"][key] for key in _TOLD if key in each["metadata"]}
+        objects.append(kept | {"metadata": metadata})
+    return Applied(objects)
 
 
 def title(of: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ from autoclave.targets.kubernetes_objects import ran
 Object = Mapping[str, Any]
 
 WORKLOADS = "deployments,replicasets,statefulsets,daemonsets,jobs,pods"
-_PAUSE = 0.5
+_PAUSE = 0.25
 _LOOK = 2.0  # seconds between two looks at events
 _GRACE = 15.0  # seconds after which a hard reason is one, and not a hiccup
 _TAIL = 8  # lines of a container's output that explain why it ended
