@@ -129,6 +129,20 @@ def test_pods_that_are_not_confined_are_refused_and_nothing_applied(clinic: Clin
     assert clinic.get("deployments") == []
 
 
+def test_a_kind_of_which_only_the_server_knows_that_it_is_in_no_namespace_is_refused(clinic: Clinic) -> None:
+    clinic.write(
+        "level.yaml",
+        "apiVersion: flowcontrol.apiserver.k8s.io/v1\nkind: PriorityLevelConfiguration\n"
+        "metadata: {name: mine}\nspec: {type: Limited, limited: {limitResponse: {type: Reject}}}\n",
+    )
+    refused = clinic.deploy(GOOD)
+    assert refused.code == 25, refused.err
+    assert "/mine belongs to no namespace" in refused.message
+    levels = [each["metadata"]["name"] for each in clinic.get("prioritylevelconfigurations")]
+    assert "mine" not in levels
+    assert clinic.get("deployments") == []
+
+
 def test_a_namespace_that_denies_nothing_is_refused(clinic: Clinic) -> None:
     clinic.repository.edit("autoclave.toml", '[[flow]]\nfrom = "outside"\nto = "app"\nports = [8080]\n', "")
     refused = clinic.deploy(GOOD)

@@ -167,7 +167,7 @@ CLUSTER_WIDE = frozenset(
         "CSIDriver", "CSINode", "VolumeAttachment", "CertificateSigningRequest", "SecurityContextConstraints",
     }
 )  # fmt: skip
-"""Kinds that belong to no namespace (`kubectl api-resources --namespaced=false` of 1.34, and OpenShift's)."""
+"""Kinds that belong to no namespace, refused before a cluster is asked; the server knows of others."""
 
 
 def pod_spec(manifest: Manifest) -> Any:

@@ -81,7 +81,9 @@ class KubernetesTarget:
         self._wanted = objects.plain
         rollout.require(Verdict("deploy", (*objections(objects, rollout), *self._objections(rollout))))
         self._live = self._kubectl.live(self._wanted)
-        for line in diff.told(self._live, self._kubectl.apply(self._wanted, dry_run=True)):
+        coming = self._kubectl.apply(self._wanted, dry_run=True)
+        rollout.require(Verdict("deploy", tuple(self._outside(coming))))
+        for line in diff.told(self._live, coming):
             tell.note(line)
 
     def switch(self, rollout: Rollout, tell: Tell) -> list[Running]:
@@ -149,6 +151,14 @@ class KubernetesTarget:
                 f"namespace '{self._settings.namespace}' has no NetworkPolicy that denies by default"
             )
         return reasons
+
+    def _outside(self, coming: Sequence[Object]) -> list[str]:
+        """Return which objects belong to no namespace: only the server knows all kinds that do not."""
+        return [
+            f"{kept.title(each)} belongs to no namespace: a device never changes the cluster around it"
+            for each in coming
+            if each["metadata"].get("namespace") != self._settings.namespace
+        ]
 
     def _put_back(self, rollout: Rollout, tell: Tell) -> Returned:
         state = self._known
