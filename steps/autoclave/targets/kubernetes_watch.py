@@ -20,7 +20,7 @@ Object = Mapping[str, Any]
 
 WORKLOADS = "deployments,replicasets,statefulsets,daemonsets,jobs,pods"
 _PAUSE = 0.25
-_LOOK = 2.0  # seconds between two looks at events
+_LOOK = 2.0  # seconds without progress, or between two looks at events
 _GRACE = 15.0  # seconds after which a hard reason is one, and not a hiccup
 _TAIL = 8  # lines of a container's output that explain why it ended
 
@@ -53,6 +53,7 @@ def watch(
         if "; ".join(lines) != told:
             told = "; ".join(lines)
             tell.note(told)
+            looked = stands = time.monotonic()  # what moves needs no reasons
         if unstick:
             kubectl.delete([f"pod/{name}" for name in stuck(objects)])
         now = time.monotonic()
