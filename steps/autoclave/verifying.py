@@ -84,6 +84,7 @@ def released(descriptor: Descriptor, image: Image, ctx: Context, environment: st
         verified=summary.finished if summary else None,
         signature=signature,
         environment=environment,
+        target=ctx.device.place(environment).target,
     )
 
 

@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from autoclave.device import load
 from autoclave.errors import ConfigError
 from autoclave.facts import ArbitraryUserRun, ServiceRun, TestFacts
-from autoclave.gates import release, unit_test
+from autoclave.gates import deploy, release, unit_test
+from autoclave.gates.deploy import Released
 from autoclave.gates.policy import Policy
-from unit.judged import DIGEST, EVIDENCE, NOW, POLICY, TESTS
+from unit.judged import DIGEST, EVIDENCE, NOW, POLICY, TESTS, THEN
 
 DEVICE = """
 [device]
@@ -119,3 +120,27 @@ def test_the_arbitrary_user_closes_both_gates(tried: ArbitraryUserRun | None, sa
 def test_an_image_that_works_under_any_user_passes() -> None:
     tried = ArbitraryUserRun(user="1000660000:0", image_id=DIGEST, seconds=1.0)
     assert unit_test.judge(replace(TESTS, arbitrary_user=tried), on_openshift("C")).passed
+
+
+@pytest.mark.parametrize(
+    ("tried", "says"),
+    [
+        (None, "OpenShift runs the image under a user it does not know, and that was not tried"),
+        (
+            ArbitraryUserRun(
+                user="1000660000:0", image_id=DIGEST, seconds=1.0, failure="ended with exit code 1"
+            ),
+            "under the arbitrary user 1000660000:0 the image ended with exit code 1",
+        ),
+    ],
+)
+def test_openshift_takes_no_image_that_was_not_tried_under_any_user(
+    tried: ArbitraryUserRun | None, says: str
+) -> None:
+    evidence = replace(EVIDENCE, unit_test=replace(TESTS, arbitrary_user=tried))
+    released = Released(
+        evidence=evidence, summary="PASSED", verified=THEN, signature="", environment="staging"
+    )
+    assert deploy.judge(released, POLICY["B"], NOW).passed
+    (reason,) = deploy.judge(replace(released, target="openshift"), POLICY["B"], NOW).reasons
+    assert says in reason

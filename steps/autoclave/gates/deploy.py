@@ -15,7 +15,7 @@ class Released(Struct, frozen=True, kw_only=True):
     """What deploy verified itself, for one image and one environment.
 
     `summary` is the result of the newest verification summary (empty: there is none) and `verified` its
-    time; `signature` is empty, or why no trusted release key signed the image.
+    time; `signature` is empty, or why no trusted release key signed the image. `target` is the kind of place.
     """
 
     evidence: release.Evidence
@@ -23,6 +23,7 @@ class Released(Struct, frozen=True, kw_only=True):
     verified: datetime | None
     signature: str
     environment: str
+    target: str = "docker"
 
 
 def is_production(environment: str, policy: Policy) -> bool:
@@ -46,6 +47,8 @@ def judge(released: Released, policy: Policy, now: datetime) -> Verdict:
         reasons.append(released.signature)
     if is_production(released.environment, policy):
         reasons += _production(released, policy)
+    if released.target == "openshift" and not policy.unit_test.arbitrary_user:
+        reasons += _any_user(released)
     return Verdict("deploy", tuple(reasons))
 
 
@@ -59,6 +62,18 @@ def _newer(released: Released) -> list[str]:
         for name in release.REQUIRED
         if name in finished and finished[name] > released.verified
     ]
+
+
+def _any_user(released: Released) -> list[str]:
+    """Demand a trial under an arbitrary user: OpenShift gives every namespace user ids of its own."""
+    run = released.evidence.unit_test
+    if run is None or run.arbitrary_user is None:
+        return [
+            "OpenShift runs the image under a user it does not know, and that was not tried: "
+            "set unit-test.arbitrary-user = true in [policy]"
+        ]
+    ran = run.arbitrary_user
+    return [f"under the arbitrary user {ran.user} the image {ran.failure}"] if ran.failure else []
 
 
 def _production(released: Released, policy: Policy) -> list[str]:
