@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from docker.errors import APIError
+from docker.errors import APIError, NotFound
 
 _PAUSE = 0.05  # seconds between two looks
 _TRIES = 100  # to remove a network: a container that is being removed holds it for a moment
@@ -52,9 +52,17 @@ def execute(api: Any, container: str, command: Sequence[str], seconds: float) ->
                 return None
             time.sleep(_PAUSE)
     except APIError as error:
-        if error.status_code in {400, 404, 409}:  # no such program, gone, not running
+        # No such program, gone, not running; one that stops just now is a failure of the engine's own (500).
+        if error.status_code in {400, 404, 409} or not _is_running(api, container):
             return None
         raise
+
+
+def _is_running(api: Any, container: str) -> bool:
+    try:
+        return bool(api.inspect_container(container)["State"]["Running"])
+    except NotFound:
+        return False
 
 
 def health_command(config: Mapping[str, Any]) -> tuple[str, ...]:
