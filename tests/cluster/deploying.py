@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from typing import Any
 
 from cluster.cluster import Cluster
 from integration.devices import KNOWN_BAD, Done, Repository, copied
-from integration.flow import organisation, until
+from integration.flow import organisation, under_way, until
 
 GOOD, NEXT, UNHEALTHY = "1.0.0", "1.1.0", "2.0.0"
 """The versions: from 2.0.0 on the device answers every probe with 503."""
@@ -110,21 +109,8 @@ class Clinic:
     def deploying(self, version: str) -> Iterator[subprocess.Popen[str]]:
         """Start a deployment and leave it under way."""
         words = ["deploy", "demo", "--digest", self.digests[version], *self.options("deploy")]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "autoclave", *words],
-            cwd=self.repository.folder,
-            env=self.repository.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        try:
+        with under_way(self.repository, *words) as process:
             yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.communicate()
 
     def get(self, what: str) -> list[dict[str, Any]]:
         """Return the objects of a kind in the namespace."""

@@ -41,14 +41,14 @@ def test_the_steps_find_trivy_without_being_told() -> None:
 def test_nothing_runs_as_root_and_nothing_gains_rights() -> None:
     assert os.getuid() == 10001
     gaining = subprocess.run(
-        ["find", "/", "-xdev", "-perm", "/6000", "-type", "f", "-writable"],
+        ["find", "/", "-xdev", "-perm", "/6000", "-type", "f"],
         check=False, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert gaining.stdout == ""
 
 
 def test_the_programs_cannot_be_replaced_by_their_user() -> None:
-    installed = Path(importlib.metadata.distribution("autoclave").locate_file("autoclave"))  # type: ignore[arg-type]
+    installed = Path(str(importlib.metadata.distribution("autoclave").locate_file("autoclave")))
     for path in [installed, installed / "cli.py", Path("/usr/local/bin"), Path("/usr/local/bin/trivy")]:
         assert not os.access(path, os.W_OK), path
 

@@ -142,7 +142,12 @@ def test_the_release_gate_judges_everything_anew(changed: dict[str, Any], says: 
 
 
 RELEASED = Released(
-    evidence=EVIDENCE, summary="PASSED", verified=THEN, signature="", environment="production"
+    evidence=EVIDENCE,
+    summary="PASSED",
+    verified=THEN,
+    signature="",
+    environment="production",
+    target="docker",
 )
 DEPLOY_FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"summary": ""}, "no valid verification record"),

@@ -141,7 +141,12 @@ def test_class_a_releases_from_a_dirty_tree_and_b_does_not() -> None:
 
 
 RELEASED = Released(
-    evidence=EVIDENCE, summary="PASSED", verified=THEN, signature="", environment="production"
+    evidence=EVIDENCE,
+    summary="PASSED",
+    verified=THEN,
+    signature="",
+    environment="production",
+    target="docker",
 )
 
 

@@ -57,7 +57,7 @@ def test_many_findings_are_counted_and_the_worst_told_first() -> None:
     assert reasons[-1] == "and 10 more blocking findings about pods"
 
 
-GOOD: dict[str, Any] = pods(read((FOLDER / "good.yaml").read_text(), "good"))[0][0].spec  # type: ignore[assignment]
+GOOD: dict[str, Any] = dict(pods(read((FOLDER / "good.yaml").read_text(), "good"))[0][0].spec)
 
 
 def ids(spec: Any, kind: str = "Deployment", **more: Any) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from autoclave.device import Flow, load
@@ -121,12 +122,12 @@ def test_without_ports_the_protocol_still_holds() -> None:
 def test_names_are_labels_and_differ_however_long_the_ends_are() -> None:
     long = "namespace/" + "n" * 60
     flows = [
-        Flow(source=long + end, to="gateway", ports=[port], protocol=protocol)
+        msgspec.convert({"from": long + end, "to": "gateway", "ports": [port], "protocol": protocol}, Flow)
         for end in ("a", "b")
         for port in (1, 2)
         for protocol in ("tcp", "udp")
     ]
-    names = [each.name for each in policies(flows, IMAGES)]  # type: ignore[arg-type]
+    names = [each.name for each in policies(flows, IMAGES)]
     assert len(set(names)) == 9
     assert all(len(name) <= 63 for name in names)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
+import msgspec
 import pytest
 
 from autoclave.device import Kubernetes
@@ -12,11 +14,14 @@ from autoclave.shell import Shell
 from autoclave.targets.kubernetes_render import refuse_foreign, rendered
 
 
-class NoShell(Shell):
+class NoPrograms:
     """Starts nothing: what is hostile must be refused before any program sees it."""
 
-    def run(self, *_: object, **__: object) -> object:  # type: ignore[override]
+    def run(self, *_: object, **__: object) -> object:
         raise AssertionError("a program was started")
+
+
+SHELL = cast(Shell, NoPrograms())
 
 
 def test_a_link_in_a_chart_that_leads_out_of_the_repository_is_refused(tmp_path: Path) -> None:
@@ -28,7 +33,7 @@ def test_a_link_in_a_chart_that_leads_out_of_the_repository_is_refused(tmp_path:
     (chart / "stolen.txt").symlink_to(outside)
     settings = Kubernetes(namespace="n", chart="chart")
     with pytest.raises(SourceError, match=r"stolen.txt' leaves the device folder"):
-        rendered(settings, "device", tmp_path / "repository", NoShell())
+        rendered(settings, "device", tmp_path / "repository", SHELL)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +59,6 @@ def test_a_kustomization_takes_nothing_from_elsewhere_and_runs_nothing(tmp_path:
 
 @pytest.mark.parametrize("names", [{}, {"manifests": ["a"], "chart": "b"}])
 def test_exactly_one_way_is_named(tmp_path: Path, names: dict[str, object]) -> None:
-    settings = Kubernetes(namespace="n", **names)  # type: ignore[arg-type]
+    settings = msgspec.convert({"namespace": "n", **names}, Kubernetes)
     with pytest.raises(ConfigError, match="one of manifests, kustomization and chart"):
-        rendered(settings, "device", tmp_path, NoShell())
+        rendered(settings, "device", tmp_path, SHELL)

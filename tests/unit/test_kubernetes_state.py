@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from autoclave.errors import ClusterError
+from autoclave.targets.kubectl import Kubectl
 from autoclave.targets.kubernetes_objects import digests
 from autoclave.targets.kubernetes_state import Applied, State, among, as_found, missing, title, write
 
@@ -41,14 +42,14 @@ class Cluster:
 def test_it_is_read_as_it_was_written() -> None:
     cluster = Cluster()
     state = State(Applied([deployment()], {"gateway": "sha256:1"}), Applied([], created=["Service/x"]))
-    write(cluster, "pump", "clinic", state)  # type: ignore[arg-type]
+    write(cast(Kubectl, cluster), "pump", "clinic", state)
     assert among(cluster.objects, "pump", "clinic") == state
     assert among(cluster.objects, "pump", "ward") == State()
 
 
 def test_damage_is_told_and_not_taken_for_nothing() -> None:
     cluster = Cluster()
-    write(cluster, "pump", "clinic", State(Applied([deployment()])))  # type: ignore[arg-type]
+    write(cast(Kubectl, cluster), "pump", "clinic", State(Applied([deployment()])))
     cluster.objects[0]["data"]["current"] = cluster.objects[0]["data"]["current"][:-20]
     with pytest.raises(ClusterError, match="is damaged"):
         among(cluster.objects, "pump", "clinic")

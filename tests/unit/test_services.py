@@ -39,7 +39,9 @@ def service(name: str, image: str, more: str = "") -> str:
 @pytest.mark.parametrize("image", ["database", f"registry.example:5000/team/postgres@{DIGEST}"])
 def test_a_service_is_an_image_of_the_device_or_pinned(tmp_path: Path, image: str) -> None:
     (tmp_path / "autoclave.toml").write_text(DEVICE + service("db", image))
-    (found,) = load(tmp_path).tests_of(load(tmp_path).image[0]).service  # type: ignore[union-attr]
+    tests = load(tmp_path).unit_test
+    assert tests
+    (found,) = tests.service
     assert found.image == image
 
 
@@ -139,7 +141,12 @@ def test_openshift_takes_no_image_that_was_not_tried_under_any_user(
 ) -> None:
     evidence = replace(EVIDENCE, unit_test=replace(TESTS, arbitrary_user=tried))
     released = Released(
-        evidence=evidence, summary="PASSED", verified=THEN, signature="", environment="staging"
+        evidence=evidence,
+        summary="PASSED",
+        verified=THEN,
+        signature="",
+        environment="staging",
+        target="kubernetes",
     )
     assert deploy.judge(released, POLICY["B"], NOW).passed
     (reason,) = deploy.judge(replace(released, target="openshift"), POLICY["B"], NOW).reasons

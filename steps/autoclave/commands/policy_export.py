@@ -38,7 +38,16 @@ def _run(opts: Options, ctx: Context) -> None:
         raise ConfigError(
             f"environment '{environment.name}' is no cluster", next="name one with [environment.kubernetes]"
         )
-    verified = sorted({digest for image in ctx.device.image for digest in _verified(image, environment, ctx)})
+    running = target_of(environment, ctx).running(ctx.device.device.name, environment.name)
+    verified = sorted(
+        {
+            digest
+            for image in ctx.device.image
+            for digest in _verified(
+                image, [each.digest for each in running if each.image == image.name], environment, ctx
+            )
+        }
+    )
     if not verified:
         raise DeployGateClosed(
             f"no release of this device verifies for {environment.name}",
@@ -53,10 +62,9 @@ def _run(opts: Options, ctx: Context) -> None:
     ctx.screen.result(text.rstrip(), {"policy": text, "digests": verified})
 
 
-def _verified(image: Image, environment: Environment, ctx: Context) -> Iterator[str]:
+def _verified(image: Image, running: list[str], environment: Environment, ctx: Context) -> Iterator[str]:
     """Yield the digests of an image that verify today: the one built last, what runs, and what ran before."""
-    running = target_of(environment, ctx).running(ctx.device.device.name, environment.name)
-    waiting = [each.digest for each in running if each.image == image.name]
+    waiting = list(running)
     if built := ctx.store.named(image.name):
         waiting.append(built.digest)
     seen: set[str] = set()

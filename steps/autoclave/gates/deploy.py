@@ -23,7 +23,7 @@ class Released(Struct, frozen=True, kw_only=True):
     verified: datetime | None
     signature: str
     environment: str
-    target: str = "docker"
+    target: str
 
 
 def is_production(environment: str, policy: Policy) -> bool:

@@ -20,6 +20,9 @@ _FIRST = (
 """Applied before what leans on them; workloads come last."""
 
 
+_OURS = frozenset({"NetworkPolicy", "ConfigMap", "Lease"})
+
+
 class Wanted(Struct, frozen=True):
     """What is to be applied, in order, and the images of others among it (reference → where)."""
 
@@ -43,6 +46,7 @@ def wanted(rollout: Rollout, namespace: str, found: Sequence[Manifest]) -> Wante
             next=f"a container's image must end with {rollout.device}/{missing[0]}",
         )
     _refuse_secrets(found)
+    _refuse_ours(found)
     mine = {
         (each.manifest.title, each.name): name
         for each in containers(found)
@@ -111,6 +115,17 @@ def _refuse_secrets(found: Sequence[Manifest]) -> None:
                 f"{each.source}: {each.title} holds a secret's value",
                 why="whoever reads the repository, or what is kept for putting back, would read it too",
                 next="create the secret in the cluster, and refer to it by name",
+            )
+
+
+def _refuse_ours(found: Sequence[Manifest]) -> None:
+    """Refuse what would stand in for an object that we make: the last one applied under a name wins."""
+    for each in found:
+        if each.kind in _OURS and each.name.startswith(f"{labels.MANAGER}-"):
+            raise ConfigError(
+                f"{each.source}: {each.title} has a name that is kept for what Autoclave makes itself",
+                why="it would replace the policy that denies by default, or what is kept to put back",
+                next="give it another name",
             )
 
 
