@@ -207,7 +207,7 @@ class Context:
     ) -> Descriptor:
         """Sign a record about an image and attach it."""
         signer = signer or self.signer
-        self._refuse_untrusted(signer, statement.ROLE_OF[predicate_type])
+        self._refuse_untrusted(signer, statement.ROLES_OF[predicate_type])
         body = Raw(predicate) if isinstance(predicate, bytes) else Raw(msgspec.json.encode(predicate))
         return records.attach(
             self.store,
@@ -218,12 +218,12 @@ class Context:
             attachments=attachments or [],
         )
 
-    def _refuse_untrusted(self, signer: Signer, role: str) -> None:
+    def _refuse_untrusted(self, signer: Signer, roles: tuple[str, ...]) -> None:
         """Refuse a key before it makes a record that nobody would accept, and that would stay attached."""
-        if any(each.key == signer.public_key for each in self.trust.for_role(role)):
+        if any(each.key == signer.public_key for each in self.trust.for_role(*roles)):
             return
         raise SignerError(
-            f"the key {signer.public_key.keyid[:12]} may not sign {role}",
+            f"the key {signer.public_key.keyid[:12]} may not sign {' or '.join(roles)}",
             why=f"{self.trust.source} does not list it for that",
             next="sign with a listed key (--key, --release-key), or name the right trust file with --trust",
         )

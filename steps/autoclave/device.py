@@ -40,12 +40,18 @@ class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
 
 
 class Identity(_Table, frozen=True):
-    """`[device]`: who this is."""
+    """`[device]`: who this is. Paths are relative to the device folder.
+
+    `requirements` is a file or folder of requirements, `soup` the SOUP register (TOML), `decisions` the
+    folder with signed waivers and suppliers' VEX documents.
+    """
 
     name: Name
     version: Annotated[str, Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+-]*$", max_length=64)]
     safety_class: SafetyClass
     requirements: str = ""
+    soup: str = ""
+    decisions: str = "decisions"
 
 
 class BuildSecret(_Table, frozen=True):
@@ -201,12 +207,11 @@ def load(folder: Path) -> Device:
     path = folder / FILE
     device = convert(read_toml(path), Device, source=str(path))
     _check_names(device, str(path))
-    requirements = device.device.requirements
-    if requirements and not inside(folder, requirements).is_file():
-        raise SourceError(
-            f"the requirements file '{requirements}' does not exist",
-            next="mend device.requirements in autoclave.toml",
-        )
+    inside(folder, device.device.decisions)
+    for key in ("requirements", "soup"):
+        name = getattr(device.device, key)
+        if name and not inside(folder, name).exists():
+            raise SourceError(f"'{name}' does not exist", next=f"mend device.{key} in {FILE}")
     for image in device.image:
         inside(folder, image.context)
         inside(folder, str(PurePosixPath(image.context) / image.dockerfile))

@@ -95,9 +95,22 @@ class RequirementCount(Struct, frozen=True):
     skipped: int = 0
 
 
+class TracedTest(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One test that names requirements: outcome is "passed", "failed", "error", "skipped" or "flaky".
+
+    Flaky is what passed only on a repetition.
+    """
+
+    name: str
+    outcome: str
+    requirements: tuple[str, ...]
+
+
 class TestFacts(Struct, frozen=True, kw_only=True):
     """A JUnit report, counted. `cases` holds the failed, errored and skipped ones, in file order.
 
+    `traced` are the tests that name requirements; `unlinked` counts those that name none, `unlinked_names`
+    are the first of them. `flaky` names the tests that passed only on a repetition; they count as passed.
     `defect` is empty, or says why the report cannot be used (missing, malformed, hostile, too large);
     then the counts are zero.
     """
@@ -110,6 +123,10 @@ class TestFacts(Struct, frozen=True, kw_only=True):
     skipped: int = 0
     cases: tuple[TestCase, ...] = ()
     requirements: dict[str, RequirementCount] = {}
+    traced: tuple[TracedTest, ...] = ()
+    unlinked: int = 0
+    unlinked_names: tuple[str, ...] = ()
+    flaky: tuple[str, ...] = ()
     defect: str = ""
 
 

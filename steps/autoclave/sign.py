@@ -95,6 +95,7 @@ def _summarise(judged: _Judged, signer: Signer, ctx: Context) -> None:
             for each in judged.verified.records
             if each.statement.predicate_type != VERIFICATION
         ],
+        declared=judged.verified.evidence.declared,
     )
     ctx.attach(judged.descriptor, VERIFICATION, predicate, signer=signer)
 

@@ -73,7 +73,7 @@ def released(descriptor: Descriptor, image: Image, ctx: Context, environment: st
         cosign.signed_by(
             ctx.store,
             descriptor.digest,
-            ctx.trust.for_role("release", environment, production=production),
+            ctx.trust.for_role("release", environment=environment, production=production),
         )
         signature = ""
     except RecordError as error:
@@ -109,7 +109,7 @@ def foreign_release(digest: str, ctx: Context, environment: str) -> str:
     production = is_production(environment, ctx.policy)
     try:
         ctx.store.image(digest)
-        keys = ctx.trust.for_role("release", environment, production=production)
+        keys = ctx.trust.for_role("release", environment=environment, production=production)
         cosign.signed_by(ctx.store, digest, keys)
         good, _ = records.read_all(
             ctx.store, digest, ctx.trust, environment=environment, production=production

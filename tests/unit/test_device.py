@@ -92,7 +92,7 @@ def test_paths_in_the_file_may_not_leave_it_either(tmp_path: Path, extra: str) -
 
 def test_the_requirements_file_must_be_there(tmp_path: Path) -> None:
     text = GOOD.replace('version = "1.0"', 'version = "1.0"\nrequirements = "r.csv"')
-    with pytest.raises(SourceError, match=r"requirements file 'r\.csv' does not exist"):
+    with pytest.raises(SourceError, match=r"'r\.csv' does not exist"):
         load(written(tmp_path, text))
     (tmp_path / "r.csv").write_text("id\n")
     assert load(tmp_path).device.requirements == "r.csv"

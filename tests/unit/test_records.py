@@ -16,6 +16,7 @@ from autoclave.evidence import cosign, dsse, predicates, records, statement, tru
 from autoclave.evidence.statement import PROVENANCE, SBOM, VERIFICATION, VULNS
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.facts import BuildFacts, ScanFacts
+from autoclave.governed import Declared
 from autoclave.signers import development, opened
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import CONFIG, EMPTY_CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
@@ -189,7 +190,9 @@ def test_a_summary_that_failed_says_so() -> None:
         from msgspec.structs import replace
 
         info = replace(MADE, passed=passed)
-        body = predicates.verification(info, resource="urn:x", policy_digest=info.policy, inputs=[])
+        body = predicates.verification(
+            info, resource="urn:x", policy_digest=info.policy, inputs=[], declared=Declared()
+        )
         parsed = statement.parse(statement.make("sha256:" + "1" * 64, VERIFICATION, body))
         assert predicates.result_of(parsed) == result
         assert not any(level.startswith("SLSA_") for level in body["verifiedLevels"])
@@ -223,8 +226,8 @@ def test_a_trust_file_names_keys_roles_and_places(tmp_path: Path) -> None:
     file = tmp_path / "trust.toml"
     file.write_text('[[key]]\nname = "k"\npublic = "k.pub"\nmay = ["build"]\nenvironments = ["p"]\n')
     loaded = trust.load(file)
-    assert [each.name for each in loaded.for_role("build", "p")] == ["k"]
-    assert loaded.for_role("build", "q") == loaded.for_role("release", "p") == []
+    assert [each.name for each in loaded.for_role("build", environment="p")] == ["k"]
+    assert loaded.for_role("build", environment="q") == loaded.for_role("release", environment="p") == []
     file.write_text('[[key]]\nname = "k"\npublic = "k.pub"\nmay = ["bild"]\n')
     with pytest.raises(ConfigError, match="which is no role"):
         trust.load(file)

@@ -15,6 +15,7 @@ from msgspec import Struct
 from autoclave.errors import RecordError
 from autoclave.evidence.statement import NAME_OF, Statement, StepInfo
 from autoclave.facts import BuildFacts, Deployment, Finding, Kind, ScanFacts, TestRun
+from autoclave.governed import Declared
 
 F = TypeVar("F", bound=Struct)
 
@@ -80,9 +81,17 @@ def vulns(info: StepInfo, facts: ScanFacts) -> dict[str, Any]:
 
 
 def verification(
-    info: StepInfo, *, resource: str, policy_digest: str, inputs: list[tuple[str, str]]
+    info: StepInfo,
+    *,
+    resource: str,
+    policy_digest: str,
+    inputs: list[tuple[str, str]],
+    declared: Declared,
 ) -> dict[str, Any]:
-    """SLSA verification summary v1. `inputs` are (name, digest) of the records that were judged."""
+    """SLSA verification summary v1. `inputs` are (name, digest) of the records that were judged.
+
+    `facts` are what the device repository declared then: requirements and SOUP register.
+    """
     return {
         "verifier": {"id": VERIFIER, "version": {"autoclave": info.autoclave_version}},
         "timeVerified": info.finished_on,
@@ -97,7 +106,7 @@ def verification(
         ],
         "verificationResult": "PASSED" if info.passed else "FAILED",
         "verifiedLevels": ["AUTOCLAVE_RELEASE_GATE"] if info.passed else [],
-        "autoclave": info,
+        **_ours(info, declared),
     }
 
 

@@ -13,7 +13,7 @@ from autoclave.evidence import dsse
 from autoclave.evidence.statement import (
     NAME_OF,
     PAYLOAD_TYPE,
-    ROLE_OF,
+    ROLES_OF,
     Statement,
     finished,
     info,
@@ -108,7 +108,7 @@ def _read(store: Store, descriptor: Descriptor, image_digest: str, trust: Trust)
     if kind != PAYLOAD_TYPE:
         raise RecordError("the record's payload is not an in-toto statement", why=kind[:100])
     statement = parse(payload)
-    if statement.predicate_type not in ROLE_OF:
+    if statement.predicate_type not in ROLES_OF:
         raise RecordError("the record is of an unknown type", why=statement.predicate_type[:200])
     if not is_about(statement, image_digest):
         raise RecordError(
@@ -139,8 +139,9 @@ def _signed(raw: bytes, trust: Trust) -> tuple[bytes, str, tuple[TrustedKey, ...
 
 def _permitted(record: Record, trust: Trust, environment: str, *, production: bool) -> Record:
     """Return the record with those of its keys that may sign its type here; explain when there is none."""
-    role = ROLE_OF[record.statement.predicate_type]
-    allowed = trust.for_role(role, environment, production=production)
+    roles = ROLES_OF[record.statement.predicate_type]
+    role = " or ".join(roles)
+    allowed = trust.for_role(*roles, environment=environment, production=production)
     keys = tuple(each for each in record.keys if each in allowed)
     if keys:
         return structs.replace(record, keys=keys)

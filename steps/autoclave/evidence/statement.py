@@ -23,17 +23,21 @@ SBOM = "https://cyclonedx.org/bom"
 VERIFICATION = "https://slsa.dev/verification_summary/v1"
 DEPLOYMENT = "urn:autoclave:predicate:deployment:v1"
 HOST_APPROVALS = "urn:autoclave:predicate:host-approvals:v1"
+APPROVAL = "urn:autoclave:predicate:approval:v1"
+SEAL = "urn:autoclave:predicate:seal:v1"
 
-ROLE_OF = {
-    PROVENANCE: "build",
-    TEST_RESULT: "unit-test",
-    VULNS: "scan",
-    SBOM: "scan",
-    VERIFICATION: "release",
-    DEPLOYMENT: "deploy",
-    HOST_APPROVALS: "deploy",
+ROLES_OF = {
+    PROVENANCE: ("build",),
+    TEST_RESULT: ("unit-test",),
+    VULNS: ("scan",),
+    SBOM: ("scan",),
+    VERIFICATION: ("release",),
+    DEPLOYMENT: ("deploy",),
+    HOST_APPROVALS: ("deploy",),
+    APPROVAL: ("approve",),
+    SEAL: ("release", "deploy"),
 }
-"""Which role a key needs to sign a record of each predicate type."""
+"""Which role a key needs to sign a record of each predicate type: one of these."""
 
 NAME_OF = {
     PROVENANCE: "provenance",
@@ -43,6 +47,8 @@ NAME_OF = {
     VERIFICATION: "verification",
     DEPLOYMENT: "deployment",
     HOST_APPROVALS: "host-approvals",
+    APPROVAL: "approval",
+    SEAL: "seal",
 }
 """The short name by which people ask for a record."""
 

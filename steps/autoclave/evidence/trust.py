@@ -16,18 +16,26 @@ from securesystemslib.signer import Key, SSlibKey
 
 from autoclave.config import convert, read_toml
 from autoclave.errors import ConfigError, SignerError
+from autoclave.governed import Person
 
-ROLES = ("build", "unit-test", "scan", "release", "deploy")
+PIPELINE = ("build", "unit-test", "scan", "release", "deploy")
+PERSONAL = ("waive", "approve")
+SUPPLIER = ("vex",)
+ROLES = (*PIPELINE, *PERSONAL, *SUPPLIER)
 
 
 class TrustedKey(Struct, frozen=True, kw_only=True):
-    """A public key, what it may sign, and in which environments it counts (empty: in all)."""
+    """A public key, what it may sign, and in which environments it counts (empty: in all).
+
+    `person` is whose key it is; keys of the pipeline and of suppliers belong to nobody.
+    """
 
     name: str
     key: Key
     may: tuple[str, ...]
     environments: tuple[str, ...] = ()
     development: bool = False
+    person: Person | None = None
 
     @property
     def label(self) -> str:
@@ -35,21 +43,29 @@ class TrustedKey(Struct, frozen=True, kw_only=True):
         return f"{self.name} ({self.key.keyid[:12]})"
 
 
+class Authority(Struct, frozen=True):
+    """A time-stamping authority: its name and its root certificate in PEM form."""
+
+    name: str
+    certificate: str
+
+
 class Trust(Struct, frozen=True):
-    """All trusted keys, and the file or folder they came from."""
+    """All trusted keys and time-stamping authorities, and the file or folder they came from."""
 
     keys: tuple[TrustedKey, ...]
     source: str
+    authorities: tuple[Authority, ...] = ()
 
-    def for_role(self, role: str, environment: str = "", *, production: bool = False) -> list[TrustedKey]:
-        """Return the keys that may sign records of a role, and count in the environment.
+    def for_role(self, *roles: str, environment: str = "", production: bool = False) -> list[TrustedKey]:
+        """Return the keys that may sign records of one of these roles, and count in the environment.
 
         Without an environment (before deploy), a key counts wherever it may be used.
         """
         return [
             key
             for key in self.keys
-            if role in key.may
+            if set(roles) & set(key.may)
             and (not environment or not key.environments or environment in key.environments)
             and not (production and key.development)
         ]
@@ -61,26 +77,29 @@ class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     may: Annotated[list[str], Meta(min_length=1)]
     environments: list[str] = []
     development: bool = False
+    person: Person | None = None
+
+
+class _Authority(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    certificate: str
 
 
 class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     key: Annotated[list[_Entry], Meta(min_length=1)]
+    tsa: list[_Authority] = []
 
 
 def load(path: Path) -> Trust:
-    """Read a trust file: `[[key]]` tables with name, public, may, environments, development.
+    """Read a trust file: `[[key]]` tables with name, public, may, environments, development, person.
 
-    `public` is a PEM file beside the trust file, or the PEM text itself (one file is all a CI host hands on).
+    `public` is a PEM file beside the trust file, or the PEM text itself (one file is all a CI host hands on);
+    so is the `certificate` of a `[[tsa]]` table, a time-stamping authority's root.
     Raises ConfigError for a file that cannot be used, SignerError for a key that cannot.
     """
-    entries = convert(read_toml(path), _File, source=str(path)).key
-    for entry in entries:
-        for role in entry.may:
-            if role not in ROLES:
-                raise ConfigError(
-                    f"{path}: key '{entry.name}' may sign '{role}', which is no role",
-                    next=f"roles are {', '.join(ROLES)}",
-                )
+    listed = convert(read_toml(path), _File, source=str(path))
+    for entry in listed.key:
+        _check(entry, path)
     return Trust(
         tuple(
             TrustedKey(
@@ -89,11 +108,47 @@ def load(path: Path) -> Trust:
                 may=tuple(entry.may),
                 environments=tuple(entry.environments),
                 development=entry.development,
+                person=entry.person,
             )
-            for entry in entries
+            for entry in listed.key
         ),
         str(path),
+        tuple(Authority(each.name, _certificate(each.certificate, path)) for each in listed.tsa),
     )
+
+
+def _check(entry: _Entry, path: Path) -> None:
+    """Refuse roles that do not exist, persons' keys with pipeline roles, and the other way round."""
+    for role in entry.may:
+        if role not in ROLES:
+            raise ConfigError(
+                f"{path}: key '{entry.name}' may sign '{role}', which is no role",
+                next=f"roles are {', '.join(ROLES)}",
+            )
+    personal = sorted(set(entry.may) & set(PERSONAL))
+    others = sorted(set(entry.may) - set(PERSONAL))
+    if personal and entry.person is None:
+        raise ConfigError(
+            f"{path}: key '{entry.name}' may sign '{personal[0]}', but is no person's",
+            why="a decision is a person's: a key of the pipeline can neither approve nor waive",
+            next='name its holder: person = { id = "…", name = "…", roles = ["quality"] }',
+        )
+    if entry.person and others:
+        raise ConfigError(
+            f"{path}: the key of {entry.person.name} may sign '{others[0]}'",
+            why="a person's key must not lie where a pipeline could use it",
+            next="give the pipeline a key of its own",
+        )
+
+
+def _certificate(text: str, path: Path) -> str:
+    """Return a certificate in PEM form. Raises ConfigError."""
+    if text.lstrip().startswith("-----BEGIN CERTIFICATE"):
+        return text.strip() + "\n"
+    try:
+        return (path.parent / text).read_text("ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: the certificate {text} cannot be read", why=str(error)) from error
 
 
 def public_key(path: Path) -> Key:

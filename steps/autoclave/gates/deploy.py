@@ -9,6 +9,7 @@ from msgspec import Struct
 from autoclave.gates import release
 from autoclave.gates.policy import Policy
 from autoclave.gates.verdict import Verdict
+from autoclave.governed import SignedApproval
 
 
 class Released(Struct, frozen=True, kw_only=True):
@@ -24,6 +25,7 @@ class Released(Struct, frozen=True, kw_only=True):
     signature: str
     environment: str
     target: str
+    approvals: tuple[SignedApproval, ...] = ()
 
 
 def is_production(environment: str, policy: Policy) -> bool:

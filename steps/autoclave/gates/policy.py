@@ -6,6 +6,7 @@ IEC 62304 safety class are data (profiles/*.toml).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -13,6 +14,7 @@ from msgspec import Meta, Struct
 
 from autoclave.errors import PolicyLoosened
 from autoclave.facts import Severity
+from autoclave.governed import RequirementKind
 
 P = TypeVar("P", bound=Struct)
 
@@ -60,6 +62,9 @@ class ReleasePolicy(_Section, frozen=True):
 
     clean_tree: Annotated[bool, _stricter("true", "built from a commit, with nothing uncommitted")]
     max_record_age_hours: Annotated[int, Meta(ge=1), _stricter("lower", "oldest record, in hours")]
+    timestamp: Annotated[
+        bool, _stricter("true", "the seal over all records bears a time stamp of a trusted authority")
+    ]
 
 
 class ProductionPolicy(_Section, frozen=True):
@@ -79,6 +84,48 @@ class HardeningPolicy(_Section, frozen=True):
     ]
 
 
+class RequirementsPolicy(_Section, frozen=True):
+    """What the release gate demands of requirements and their tests."""
+
+    demanded: Annotated[bool, _stricter("true", "the device must name a requirements file")]
+    cover: Annotated[
+        frozenset[RequirementKind],
+        _stricter("superset", "kinds of requirements that need a passing test on this very image"),
+    ]
+    known_ids: Annotated[bool, _stricter("true", "a test must not name a requirement that does not exist")]
+    linked_tests: Annotated[bool, _stricter("true", "every test must name a requirement")]
+    allow_flaky: Annotated[bool, _stricter("false", "a test that passed only on a repetition verifies")]
+
+
+class SoupPolicy(_Section, frozen=True):
+    """What the release gate demands of the SOUP register."""
+
+    demanded: Annotated[bool, _stricter("true", "every component needs an entry in the SOUP register")]
+    versions: Annotated[bool, _stricter("true", "an entry must name a version, not any")]
+    review_days: Annotated[
+        int, Meta(ge=1), _stricter("lower", "oldest review of published anomalies, in days")
+    ]
+    allow_unsupported: Annotated[bool, _stricter("false", "components may be past the end of their support")]
+
+
+class WaiversPolicy(_Section, frozen=True):
+    """What a waiver must be to count. Secrets cannot be waived: there is no setting for them."""
+
+    max_days: Annotated[int, Meta(ge=1), _stricter("lower", "longest life of a waiver, in days")]
+    two_persons: Annotated[bool, _stricter("true", "a second person must sign, who is not the author")]
+    risk_reference: Annotated[bool, _stricter("true", "a waiver must point into the risk file")]
+    supplier_vex: Annotated[bool, _stricter("false", "a trusted supplier's VEX document counts by itself")]
+
+
+class ApprovalsPolicy(_Section, frozen=True):
+    """Whose approval production environments demand."""
+
+    production: Annotated[
+        dict[str, Annotated[int, Meta(ge=1)]],
+        _stricter("counts", "how many persons of each role must have signed an approval"),
+    ]
+
+
 class Policy(_Section, frozen=True):
     """Everything the gates demand."""
 
@@ -88,6 +135,10 @@ class Policy(_Section, frozen=True):
     release: ReleasePolicy
     production: ProductionPolicy
     hardening: HardeningPolicy
+    requirements: RequirementsPolicy
+    soup: SoupPolicy
+    waivers: WaiversPolicy
+    approvals: ApprovalsPolicy
 
 
 def tighten(base: P, layer: dict[str, Any], *, source: str, above: str, path: str = "") -> P:
@@ -125,6 +176,7 @@ _WORDS = {
     "lower": "a lower number",
     "superset": "a longer list that keeps every entry",
     "subset": "a shorter list",
+    "counts": "every role, each with at least as many",
 }
 
 
@@ -137,23 +189,23 @@ def _direction(annotated: Any) -> str:
 
 
 def _at_least(direction: str, wanted: Any, now: Any) -> bool:
-    match direction:
-        case "true":
-            return bool(wanted or not now)
-        case "false":
-            return bool(now or not wanted)
-        case "higher":
-            return bool(wanted >= now)
-        case "lower":
-            return bool(wanted <= now)
-        case "superset":
-            return bool(wanted >= now)
-        case "subset":
-            return bool(wanted <= now)
-    raise TypeError(f"unknown direction {direction}")
+    return bool(_STRICTER[direction](wanted, now))
+
+
+_STRICTER: dict[str, Callable[[Any, Any], bool]] = {
+    "true": lambda wanted, now: wanted or not now,
+    "false": lambda wanted, now: now or not wanted,
+    "higher": lambda wanted, now: wanted >= now,
+    "lower": lambda wanted, now: wanted <= now,
+    "superset": lambda wanted, now: wanted >= now,
+    "subset": lambda wanted, now: wanted <= now,
+    "counts": lambda wanted, now: all(wanted.get(role, 0) >= count for role, count in now.items()),
+}
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, frozenset):
         return "[" + ", ".join(sorted(map(str, value))) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {count}" for key, count in sorted(value.items())) + " }"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -10,6 +10,7 @@ from autoclave.facts import BuildFacts, ScanFacts, TestRun
 from autoclave.gates import build, scan, unit_test
 from autoclave.gates.policy import Policy
 from autoclave.gates.verdict import Verdict
+from autoclave.governed import Component, Declared, SignedWaiver
 
 
 class Evidence(Struct, frozen=True, kw_only=True):
@@ -17,6 +18,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
     `finished` maps the short names of the newest good records to their times; `rejected` are
     (name, reason) of everything attached that does not verify. A missing record's facts are None.
+    `components` are the SBOM's. `declared` and `waivers` are the device repository's when it signs, and what
+    the verification record says and holds of them when it deploys.
     """
 
     finished: dict[str, datetime]
@@ -25,6 +28,9 @@ class Evidence(Struct, frozen=True, kw_only=True):
     unit_test: TestRun | None
     scan: ScanFacts | None
     config: str
+    components: tuple[Component, ...] = ()
+    declared: Declared = Declared()
+    waivers: tuple[SignedWaiver, ...] = ()
 
 
 REQUIRED = ("provenance", "test-result", "vulns", "sbom")
