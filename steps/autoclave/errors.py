@@ -176,6 +176,13 @@ class Busy(AutoclaveError):
     meaning = "another run holds the lock of this store or environment"
 
 
+class DecisionError(AutoclaveError):
+    """A waiver or an approval cannot be made: it would not count, or is there already."""
+
+    code = 44
+    meaning = "a waiver or an approval cannot be made: it would not count, or is there already"
+
+
 class DeployFailed(AutoclaveError):
     """The new version did not become healthy; what ran before runs again, or nothing ran before."""
 
