@@ -33,6 +33,7 @@ COMMANDS = {
     "status": ("commands.status", "show what runs where, and whether it still verifies"),
     "policy": ("commands.policy_export", "export the policy: what makes a cluster admit only releases"),
     "vex": ("commands.vex", "print what was decided about findings, as OpenVEX or CycloneDX"),
+    "report": ("commands.report", "write the release report: HTML and JSON, and a PDF when asked"),
     "show": ("commands.show", "print the records of an image readably"),
     "doctor": ("commands.doctor", "check engine, scanner, database, keys, clock, disk"),
     "gitlab": ("commands.gitlab", "tell a GitLab project: note, commit statuses, release, deployment"),

@@ -155,7 +155,7 @@ class QuorumRow(Struct, frozen=True, kw_only=True):
 
 
 class SoupRow(Struct, frozen=True, kw_only=True):
-    """One entry of the SOUP register; `components` counts what it speaks of, `defect` what is wrong with it."""
+    """One entry of the SOUP register: how many `components` it speaks of, and what is wrong with it."""
 
     title: str
     manufacturer: str
@@ -172,7 +172,7 @@ class SoupRow(Struct, frozen=True, kw_only=True):
 
 
 class ComponentRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One component with its NTIA fields; `register` is the SOUP entry's title, `missing` the absent fields."""
+    """One component with its NTIA fields: `register` is the SOUP entry's title, `missing` what it lacks."""
 
     name: str
     version: str
