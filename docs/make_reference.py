@@ -20,6 +20,7 @@ from autoclave.commands import (
     gitlab_deployment,
     gitlab_release,
     jenkins,
+    jenkins_approvals,
     jenkins_describe,
     jenkins_provision,
     policy_export,
@@ -62,6 +63,7 @@ STEPS: dict[str, type[Struct]] = {
     "jenkins provision": jenkins_provision.Options,
     "jenkins run": jenkins.Running,
     "jenkins describe": jenkins_describe.Options,
+    "jenkins approvals": jenkins_approvals.Options,
     "jenkins plugins": jenkins.Asking,
 }
 
