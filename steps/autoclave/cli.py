@@ -34,6 +34,7 @@ COMMANDS = {
     "policy": ("commands.policy_export", "export the policy: what makes a cluster admit only releases"),
     "trace": ("commands.trace", "print which test shows which requirement, and which have none"),
     "vex": ("commands.vex", "print what was decided about findings, as OpenVEX or CycloneDX"),
+    "report": ("commands.report", "write the release report: HTML and JSON, and a PDF when asked"),
     "show": ("commands.show", "print the records of an image readably"),
     "doctor": ("commands.doctor", "check engine, scanner, database, keys, clock, disk"),
     "gitlab": ("commands.gitlab", "tell a GitLab project: note, commit statuses, release, deployment"),
