@@ -29,6 +29,7 @@ COMMANDS = {
     "plan": ("commands.run", "print what would run, with a hash over it"),
     "status": ("commands.status", "show what runs where, and whether it still verifies"),
     "policy": ("commands.policy_export", "export the policy: what makes a cluster admit only releases"),
+    "seal": ("commands.seal", "name all records in a new seal, and have it time-stamped"),
     "show": ("commands.show", "print the records of an image readably"),
     "doctor": ("commands.doctor", "check engine, scanner, database, keys, clock, disk"),
     "gitlab": ("commands.gitlab", "tell a GitLab project: note, commit statuses, release, deployment"),

@@ -10,7 +10,7 @@ from msgspec import Struct
 from autoclave.context import Context
 from autoclave.device import Image
 from autoclave.errors import AutoclaveError, RecordError
-from autoclave.evidence import cosign, predicates, records
+from autoclave.evidence import cosign, predicates, records, seal
 from autoclave.evidence.records import Record, Rejected
 from autoclave.evidence.statement import (
     DEPLOYMENT,
@@ -24,6 +24,7 @@ from autoclave.evidence.statement import (
 from autoclave.facts import BuildFacts, Deployment, ScanFacts, TestRun
 from autoclave.gates.deploy import Released, is_production
 from autoclave.gates.release import Evidence
+from autoclave.store.base import Store
 from autoclave.store.image import identity
 from autoclave.store.oci import Descriptor
 
@@ -49,6 +50,7 @@ def evidence_of(descriptor: Descriptor, image: Image, ctx: Context, *, environme
     good, bad = records.read_all(
         ctx.store, descriptor.digest, ctx.trust, environment=environment, production=production
     )
+    bad += _seals(good, bad, descriptor.digest, ctx.store)
     good = [each for each in good if _is_of(each, image, ctx)]
     build = _facts(good, bad, PROVENANCE, BuildFacts)
     unit_test = _facts(good, bad, TEST_RESULT, TestRun)
@@ -119,6 +121,15 @@ def foreign_release(digest: str, ctx: Context, environment: str) -> str:
     summary = records.latest(good, VERIFICATION)
     result = predicates.result_of(summary.statement) if summary else "missing"
     return "" if result == "PASSED" else f"its verification record is {result}"
+
+
+def _seals(good: list[Record], bad: list[Rejected], digest: str, store: Store) -> list[Rejected]:
+    """Return what the seals miss, as rejected records: a record was removed or exchanged."""
+    try:
+        problems = seal.check(good, bad, seal.signatures(store, digest)).problems
+    except RecordError as error:
+        problems = (f"{error.what}: {error.why}",)
+    return [Rejected(digest=digest, name="seal", why=why) for why in problems]
 
 
 def _is_of(record: Record, image: Image, ctx: Context) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct, structs
@@ -64,9 +64,15 @@ def attach(
     signer: Signer,
     *,
     attachments: Sequence[tuple[str, Descriptor]] = (),
+    stamped: Callable[[bytes], Sequence[tuple[str, Descriptor]]] = lambda _: (),
 ) -> Descriptor:
-    """Sign a statement and attach it, with files that it names by digest. Returns the record's descriptor."""
-    envelope = store.write([dsse.sign(payload, PAYLOAD_TYPE, signer)], media_type=dsse.MEDIA_TYPE)
+    """Sign a statement and attach it, with files that it names by digest. Returns the record's descriptor.
+
+    `stamped` is given the signed envelope before anything is attached, and returns more files.
+    """
+    raw = dsse.sign(payload, PAYLOAD_TYPE, signer)
+    attachments = [*attachments, *stamped(raw)]
+    envelope = store.write([raw], media_type=dsse.MEDIA_TYPE)
     layers = [_annotated(envelope, {PREDICATE_TYPE: predicate_type})]
     layers += [_annotated(descriptor, {TITLE: title}) for title, descriptor in attachments]
     now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
