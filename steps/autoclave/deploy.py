@@ -224,7 +224,7 @@ def _record(facts: Deployment, images: list[Release], environment: Environment, 
     for each in images:
         info = ctx.info(plan(each.image, environment, ctx), verdict, facts.started, facts.finished)
         ctx.attach(each.descriptor, DEPLOYMENT, predicates.deployment(info, facts))
-        sealing.apply(each.descriptor, each.image, ctx)
+        sealing.apply(each.descriptor, each.image, ctx, stamp=False)
     seconds = (facts.finished - facts.started).total_seconds()
     ctx.screen.verdict(verdict, seconds, f"{ctx.device.device.name} in {environment.name}")
 

@@ -79,7 +79,7 @@ def _conclude(judged: _Judged, signer: Signer, ctx: Context, *, withheld: bool) 
     elif judged.verdict.passed:
         ctx.screen.note(STEP, f"{judged.image.name} passes, but is not signed: the device is released whole")
     if "seal" not in dict(judged.verified.evidence.rejected):  # else it would cover up what is gone
-        sealing.apply(judged.descriptor, judged.image, ctx, signer)
+        sealing.apply(judged.descriptor, judged.image, ctx, signer, stamp=judged.verdict.passed)
     seconds = (ctx.now() - started).total_seconds()
     ctx.screen.verdict(judged.verdict, seconds, f"{judged.image.name} {judged.descriptor.digest}")
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from autoclave.context import Context
 from autoclave.device import Image
 from autoclave.errors import AutoclaveError, RecordError
-from autoclave.evidence import cosign, predicates, records, seal
+from autoclave.evidence import cosign, predicates, records, seal, stamps
 from autoclave.evidence.records import Record, Rejected
 from autoclave.evidence.statement import (
     DEPLOYMENT,
@@ -87,7 +87,16 @@ def released(descriptor: Descriptor, image: Image, ctx: Context, environment: st
         signature=signature,
         environment=environment,
         target=ctx.device.place(environment).target,
+        timestamp=_timestamp(verified, summary, ctx),
     )
+
+
+def _timestamp(verified: Verified, summary: Record | None, ctx: Context) -> str:
+    """Return why no time stamp holds that the policy demands; empty when one does, or none is demanded."""
+    if summary is None or not ctx.policy.release.timestamp:
+        return ""
+    stamped = stamps.of_seals(ctx.store, ctx.shell, verified.records, ctx.trust.authorities, ctx.now())
+    return stamps.missing(verified.records, stamped, summary)
 
 
 def deployments_of(descriptor: Descriptor, image: Image, ctx: Context, environment: str) -> list[Deployment]:
