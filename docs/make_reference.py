@@ -14,16 +14,21 @@ from msgspec import Meta, Struct
 
 from autoclave import build, cli, deploy, rollback, scan, sign, unit_test
 from autoclave.commands import (
+    approve,
     fleet,
     gitlab,
     gitlab_deployment,
     gitlab_release,
     jenkins,
+    jenkins_approvals,
     jenkins_describe,
     jenkins_provision,
     policy_export,
     run,
+    soup,
     status,
+    vex,
+    waive,
 )
 from autoclave.device import SafetyClass
 from autoclave.errors import tree
@@ -40,6 +45,10 @@ STEPS: dict[str, type[Struct]] = {
     "scan": scan.Options,
     "sign": sign.Options,
     "deploy": deploy.Options,
+    "waive": waive.Options,
+    "approve": approve.Options,
+    "vex": vex.Options,
+    "soup": soup.Options,
     "rollback": rollback.Options,
     "status": status.Options,
     "policy export": policy_export.Options,
@@ -54,6 +63,7 @@ STEPS: dict[str, type[Struct]] = {
     "jenkins provision": jenkins_provision.Options,
     "jenkins run": jenkins.Running,
     "jenkins describe": jenkins_describe.Options,
+    "jenkins approvals": jenkins_approvals.Options,
     "jenkins plugins": jenkins.Asking,
 }
 
@@ -172,6 +182,8 @@ def _policy() -> list[list[str]]:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {count}" for key, count in sorted(value.items())) or "none"
     if isinstance(value, frozenset):
         return ", ".join(sorted(map(str, value))) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)

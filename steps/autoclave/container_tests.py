@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from msgspec import Struct
 
-from autoclave import containers, copying
+from autoclave import containers, copying, tracing
 from autoclave.context import Context
 from autoclave.device import UnitTest, in_bytes
 from autoclave.engines.base import ContainerSpec, ContainerState, ImageState
@@ -41,11 +41,12 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 def tested(spec: ContainerSpec, tests: UnitTest, beside: Beside, ctx: Context, *, keep: bool) -> Outcome:
     """Run the tests in their container and take out what they left."""
+    links = tracing.links_of(ctx)
     with opened(spec, tests, ctx, keep=keep) as container:
         with beside.watched(ctx, lambda: ctx.engine.kill(container)):
             state, timed_out = _watched(container, tests, ctx)
         beside.look(ctx)
-        raw, report = _report(container, tests, ctx)
+        raw, report = _report(container, tests, links, ctx)
         return Outcome(
             image_id=state.image,
             exit_code=state.exit_code,
@@ -58,7 +59,13 @@ def tested(spec: ContainerSpec, tests: UnitTest, beside: Beside, ctx: Context, *
 
 
 def spec_of(
-    tests: UnitTest, under_test: ImageState, network: str, *, shell: bool, labels: dict[str, str]
+    tests: UnitTest,
+    under_test: ImageState,
+    network: str,
+    *,
+    shell: bool,
+    labels: dict[str, str],
+    plugin: bool = False,
 ) -> ContainerSpec:
     """Return the test container; `network` is that of its services, empty without any."""
     limits = limits_of(tests)
@@ -66,7 +73,7 @@ def spec_of(
         image=under_test.id,
         command=("/bin/sh",) if shell else tuple(tests.command),
         user=containers.NOBODY if is_root(under_test.user) else "",
-        environment={"HOME": "/tmp", **tests.environment},  # noqa: S108 -- a path inside the container
+        environment=_environment(tests, under_test, plugin=plugin),
         network=network or (_OUT if tests.network else "none"),
         dns=containers.NO_DNS if network and not tests.network else (),
         memory=limits.memory,
@@ -76,6 +83,15 @@ def spec_of(
         labels=labels,
         interactive=shell,
     )
+
+
+def _environment(tests: UnitTest, under_test: ImageState, *, plugin: bool) -> dict[str, str]:
+    """Return the variables of the tests; the plugin's folder comes before what Python looks through else."""
+    variables = {"HOME": "/tmp", **tests.environment}  # noqa: S108 -- a path inside the container
+    if plugin:
+        others = variables.get("PYTHONPATH", under_test.environment.get("PYTHONPATH", ""))
+        variables["PYTHONPATH"] = f"{FOLDER}/{tracing.PLUGINS}" + (f":{others}" if others else "")
+    return variables
 
 
 def limits_of(tests: UnitTest) -> Limits:
@@ -94,7 +110,7 @@ def opened(spec: ContainerSpec, tests: UnitTest, ctx: Context, *, keep: bool) ->
     """Create the test container with its files in place; remove it whatever happens, unless it is kept."""
     container = ctx.engine.create(spec)
     try:
-        ctx.engine.put(container, FOLDER, copying.packed(ctx.folder, tests.copy, empty_folders=["results"]))
+        ctx.engine.put(container, FOLDER, _files(tests, ctx))
         if tests.network and spec.network != _OUT:
             ctx.engine.connect(_OUT, container)  # the services' own network has no way out
         yield container
@@ -108,6 +124,10 @@ def opened(spec: ContainerSpec, tests: UnitTest, ctx: Context, *, keep: bool) ->
             )
         else:
             containers.remove(ctx.engine, container)
+
+
+def _files(tests: UnitTest, ctx: Context) -> bytes:
+    return copying.packed(ctx.folder, tests.copy, empty_folders=["results"], added=tracing.plugin(ctx))
 
 
 def _watched(container: str, tests: UnitTest, ctx: Context) -> tuple[ContainerState, bool]:
@@ -133,7 +153,9 @@ def _watched(container: str, tests: UnitTest, ctx: Context) -> tuple[ContainerSt
     return state, timed_out.is_set()
 
 
-def _report(container: str, tests: UnitTest, ctx: Context) -> tuple[Descriptor | None, TestFacts]:
+def _report(
+    container: str, tests: UnitTest, links: Callable[[str], tuple[str, ...]], ctx: Context
+) -> tuple[Descriptor | None, TestFacts]:
     """Copy the JUnit file out into the store and count it; what is wrong with it becomes its defect."""
     path = f"{RESULTS}/{tests.junit}"
     archive = ctx.engine.get(container, path)
@@ -145,7 +167,8 @@ def _report(container: str, tests: UnitTest, ctx: Context) -> tuple[Descriptor |
         )
     except SourceError as error:
         return None, TestFacts(defect=f"the JUnit report at {path} cannot be used: {error.what}")
-    return raw, junit.read(ctx.store.chunks(raw.digest))
+    named = ctx.device.traceability.property
+    return raw, junit.read(ctx.store.chunks(raw.digest), requirement_property=named, links=links)
 
 
 def _coverage(container: str, tests: UnitTest, ctx: Context) -> Descriptor | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from autoclave.device import inside
@@ -18,10 +18,17 @@ class TooLarge(SourceError):
     """A file from a container exceeds its limit."""
 
 
-def packed(folder: Path, items: Iterable[str], *, empty_folders: Iterable[str]) -> bytes:
+def packed(
+    folder: Path,
+    items: Iterable[str],
+    *,
+    empty_folders: Iterable[str],
+    added: Mapping[str, bytes] | None = None,
+) -> bytes:
     """Pack files and folders of the device into a tar, readable by every user, the same bytes every time.
 
-    `empty_folders` are made writable by every user. Raises SourceError for what is missing, is neither
+    `empty_folders` are made writable by every user; `added` are files of ours, by path, which win over the
+    device's. Raises SourceError for what is missing, is neither
     file nor folder, or links out of the device folder.
     """
     buffer = io.BytesIO()
@@ -36,6 +43,9 @@ def packed(folder: Path, items: Iterable[str], *, empty_folders: Iterable[str]) 
                 relative = path.relative_to(start.parent)
                 if not _SKIPPED & set(relative.parts):
                     _add(tar, folder, path, relative.as_posix())
+        for name, body in (added or {}).items():
+            tar.addfile(_member(name.rpartition("/")[0], tarfile.DIRTYPE, 0o755))
+            _file(tar, name, 0o644, body)
     return buffer.getvalue()
 
 
@@ -61,12 +71,16 @@ def _add(tar: tarfile.TarFile, folder: Path, path: Path, name: str) -> None:
     if resolved.is_dir():
         tar.addfile(_member(name, tarfile.DIRTYPE, 0o755))
     elif resolved.is_file():
-        body = resolved.read_bytes()
-        member = _member(name, tarfile.REGTYPE, 0o755 if resolved.stat().st_mode & 0o100 else 0o644)
-        member.size = len(body)
-        tar.addfile(member, io.BytesIO(body))
+        mode = 0o755 if resolved.stat().st_mode & 0o100 else 0o644
+        _file(tar, name, mode, resolved.read_bytes())
     else:
         raise SourceError(f"'{path}' is neither a file nor a folder", next="remove it from the copied files")
+
+
+def _file(tar: tarfile.TarFile, name: str, mode: int, body: bytes) -> None:
+    member = _member(name, tarfile.REGTYPE, mode)
+    member.size = len(body)
+    tar.addfile(member, io.BytesIO(body))
 
 
 def _member(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:

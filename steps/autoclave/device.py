@@ -167,6 +167,18 @@ class Flow(_Table, frozen=True):
     protocol: Literal["tcp", "udp"] = "tcp"
 
 
+class Traceability(_Table, frozen=True):
+    """`[traceability]`: how tests say which requirements they show. Paths are relative to the device folder.
+
+    `property` is the name of a test's property in the JUnit report, `links` a TOML file that maps tests to
+    requirements. With `pytest-plugin`, tests find Autoclave's marker plugin (`-p autoclave_requirements`).
+    """
+
+    property: Annotated[str, Meta(min_length=1, max_length=100)] = "requirement"
+    links: str = ""
+    pytest_plugin: bool = False
+
+
 class Device(_Table, frozen=True):
     """The whole device file."""
 
@@ -175,6 +187,7 @@ class Device(_Table, frozen=True):
     unit_test: UnitTest | None = None
     environment: list[Environment] = []
     flow: list[Flow] = []
+    traceability: Traceability = Traceability()
     policy: dict[str, Any] = {}
 
     def tests_of(self, image: Image) -> UnitTest | None:
@@ -212,6 +225,9 @@ def load(folder: Path) -> Device:
         name = getattr(device.device, key)
         if name and not inside(folder, name).exists():
             raise SourceError(f"'{name}' does not exist", next=f"mend device.{key} in {FILE}")
+    links = device.traceability.links
+    if links and not inside(folder, links).is_file():
+        raise SourceError(f"'{links}' is not a file", next=f"mend traceability.links in {FILE}")
     for image in device.image:
         inside(folder, image.context)
         inside(folder, str(PurePosixPath(image.context) / image.dockerfile))

@@ -190,10 +190,17 @@ class TimestampError(AutoclaveError):
     meaning = "a time stamp cannot be had, is missing, or does not verify"
 
 
+class DecisionError(AutoclaveError):
+    """A waiver or an approval cannot be made: it would not count, or is there already."""
+
+    code = 44
+    meaning = "a waiver or an approval cannot be made: it would not count, or is there already"
+
+
 class BundleError(AutoclaveError):
     """A bundle is damaged or hostile: nothing of it was taken in."""
 
-    code = 44
+    code = 45
     meaning = "a bundle is damaged or not what it claims to be; nothing of it was taken in"
 
 

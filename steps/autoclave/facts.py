@@ -109,8 +109,10 @@ class TracedTest(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class TestFacts(Struct, frozen=True, kw_only=True):
     """A JUnit report, counted. `cases` holds the failed, errored and skipped ones, in file order.
 
-    `traced` are the tests that name requirements; `unlinked` counts those that name none, `unlinked_names`
-    are the first of them. `flaky` names the tests that passed only on a repetition; they count as passed.
+    `traced` are the tests that name requirements, `traced_more` counts what a long list leaves out: passed
+    tests alone, of requirements for which others are listed. `unlinked` counts those that name none,
+    `unlinked_names` are the first of them. `flaky` names the tests that passed only on a repetition; they
+    count as passed.
     `defect` is empty, or says why the report cannot be used (missing, malformed, hostile, too large);
     then the counts are zero.
     """
@@ -124,6 +126,7 @@ class TestFacts(Struct, frozen=True, kw_only=True):
     cases: tuple[TestCase, ...] = ()
     requirements: dict[str, RequirementCount] = {}
     traced: tuple[TracedTest, ...] = ()
+    traced_more: int = 0
     unlinked: int = 0
     unlinked_names: tuple[str, ...] = ()
     flaky: tuple[str, ...] = ()
@@ -200,7 +203,8 @@ class TestRun(Struct, frozen=True, kw_only=True):
     all layers of the image under test. `exit_code` is the test command's. `report` is its JUnit
     and `report_digest` the digest of the raw file (empty when there was none). `services` ran beside the
     tests; when one of them failed before the tests began, `exit_code` is -1. `arbitrary_user` is there when
-    the policy asks for it.
+    the policy asks for it. `variables` is the digest of the variables that the device sets for the tests;
+    `ran_by` the page of the host's job, else `user@machine`.
     """
 
     __test__ = False
@@ -222,6 +226,8 @@ class TestRun(Struct, frozen=True, kw_only=True):
     finished: datetime
     services: tuple[ServiceRun, ...] = ()
     arbitrary_user: ArbitraryUserRun | None = None
+    variables: str = ""
+    ran_by: str = ""
 
 
 class Running(Struct, frozen=True, kw_only=True, omit_defaults=True):

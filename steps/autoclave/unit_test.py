@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import structs
 
-from autoclave import arbitrary_user, build, container_tests, copying, dockerfile, services
+from autoclave import arbitrary_user, build, container_tests, copying, dockerfile, services, tracing
 from autoclave.context import Context
 from autoclave.device import Image, TestService, UnitTest
 from autoclave.engines.base import BuildRequest, ContainerSpec, ImageState
@@ -20,6 +21,7 @@ from autoclave.facts import TestRun
 from autoclave.gates import unit_test as gate
 from autoclave.loaded import loaded
 from autoclave.options import OnImages, option
+from autoclave.ownership import ran_by
 from autoclave.plan import StepPlan
 from autoclave.reports.files import write_report
 from autoclave.services import STEP, Beside, Chosen
@@ -56,6 +58,7 @@ def plan(image: Image, ctx: Context) -> StepPlan:
             "network": str(tests.network).lower(),
             "limits": f"{tests.timeout} s, {tests.memory}, {tests.cpus:g} cpus, {tests.pids} pids",
             "environment": digest_of(repr(sorted(tests.environment.items())).encode()),
+            **tracing.inputs(ctx),
             **{f"service {each.name}": _service_input(each, ctx) for each in tests.service},
         },
     )
@@ -84,7 +87,10 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
     under_test = _image_under_test(image, tests, descriptor, ctx)
     with services.beside(image, chosen, ctx) as beside:
         labels = {} if opts.keep else ctx.labels()  # a kept container is nobody's to sweep
-        spec = container_tests.spec_of(tests, under_test, beside.network, shell=opts.shell, labels=labels)
+        plugin = ctx.device.traceability.pytest_plugin
+        spec = container_tests.spec_of(
+            tests, under_test, beside.network, shell=opts.shell, labels=labels, plugin=plugin
+        )
         if opts.shell:
             _look_around(spec, tests, beside, opts, ctx)
             return descriptor
@@ -112,11 +118,14 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
         finished=ctx.now(),
         services=tuple(beside.runs.values()),
         arbitrary_user=tried,
+        variables=digest_of(repr(sorted(spec.environment.items())).encode()),
+        ran_by=ctx.shell.mask(ran_by(os.environ)),
     )
     kinds = (("junit.xml", outcome.raw), ("coverage.xml", outcome.coverage))
     attachments = [(name, kept) for name, kept in kinds if kept]
     for name, kept in attachments:
         write_report(ctx.state_folder, image.name, name, ctx.store.chunks(kept.digest))
+    tracing.notice(image, run, STEP, ctx)
     _conclude(descriptor, planned, run, attachments, ctx, logs=beside.tails)
     return descriptor
 
@@ -175,7 +184,9 @@ def _held(descriptor: Descriptor, planned: StepPlan, chosen: list[Chosen], ctx: 
         return False
     run = predicates.facts_of(record.statement, TestRun)
     same = [each.digest for each in run.services] == [each.digest for each in chosen]
-    return same and gate.judge(run, ctx.policy).passed
+    # A record of before Autoclave traced requirements would leave them all without a test.
+    traced = bool(run.report.traced or run.report.unlinked)
+    return same and traced and gate.judge(run, ctx.policy).passed
 
 
 def _tests_of(image: Image, ctx: Context) -> UnitTest:

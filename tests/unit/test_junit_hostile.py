@@ -102,7 +102,7 @@ def test_long_names_and_messages_are_cut_and_cannot_steer_a_terminal() -> None:
 
 
 def test_failures_beyond_all_measure_are_a_defect(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("autoclave.reports.junit_cases._MOST_KEPT", 10)
+    monkeypatch.setattr("autoclave.reports.junit_sums._MOST_KEPT", 10)
     one = b'<testcase name="a"><failure message="m"/></testcase>'
     assert "more than 10 tests" in junit.read([b"<testsuite>", one * 11, b"</testsuite>"]).defect
     assert junit.read([b"<testsuite>", one * 10, b"</testsuite>"]).failed == 10

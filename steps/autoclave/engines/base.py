@@ -55,7 +55,7 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
 class ImageState(Struct, frozen=True, kw_only=True):
     """An image as the engine knows it; `repo_digests` are `name@sha256:…` of where it was pulled from.
 
-    `health` is the command of its HEALTHCHECK, empty without one.
+    `health` is the command of its HEALTHCHECK, empty without one; `environment` are the variables it sets.
     """
 
     id: str
@@ -63,6 +63,7 @@ class ImageState(Struct, frozen=True, kw_only=True):
     user: str
     repo_digests: tuple[str, ...] = ()
     health: tuple[str, ...] = ()
+    environment: Mapping[str, str] = {}
 
 
 class ContainerSpec(Struct, frozen=True, kw_only=True):

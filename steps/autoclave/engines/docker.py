@@ -107,6 +107,7 @@ class DockerEngine:
             user=(found.get("Config") or {}).get("User") or "",
             repo_digests=tuple(found.get("RepoDigests") or ()),
             health=docker_beside.health_command(found.get("Config") or {}),
+            environment=_variables((found.get("Config") or {}).get("Env") or ()),
         )
 
     def tag(self, image: str, name: str) -> None:
@@ -327,3 +328,8 @@ def _translated(what: str) -> Iterator[None]:
             why=f"{type(error).__name__}: {str(error)[:300]}",
             next="is it running? 'autoclave doctor' looks; DOCKER_HOST selects another engine",
         ) from error
+
+
+def _variables(listed: Sequence[str]) -> dict[str, str]:
+    """Return an image's variables, which the engine lists as `NAME=value`."""
+    return {name: value for name, _, value in (each.partition("=") for each in listed)}

@@ -6,7 +6,7 @@ entities are refused, and the depth, the tags and everything that is kept have l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 from xml.sax import SAXParseException
 
@@ -14,24 +14,32 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import DefusedExpatParser
 
 from autoclave.facts import TestFacts
-from autoclave.reports.junit_cases import Collector, Defect
+from autoclave.reports.junit_cases import Collector
+from autoclave.reports.junit_sums import Defect
 
 _CHUNK = 64 * 1024
 # The parser must hold a whole tag (or comment) in memory, and reads it again with each chunk.
 _LONGEST_TAG = 1024 * 1024
 
 
-def read(stream: Iterable[bytes] | BinaryIO, *, requirement_property: str = "requirement") -> TestFacts:
+def read(
+    stream: Iterable[bytes] | BinaryIO,
+    *,
+    requirement_property: str = "requirement",
+    links: Callable[[str], tuple[str, ...]] = lambda name: (),
+) -> TestFacts:
     """Count the tests of a JUnit report; a report that cannot be used gives facts with a `defect`.
 
     `stream` is an open binary file or chunks of bytes. Memory stays flat: the passed tests are only
     counted. Requirement ids come from the test's properties (or attribute) named
-    `requirement_property`, separated by commas. Nothing about the content is raised.
+    `requirement_property`, separated by commas, and from `links`, which is asked with the test's name
+    (`classname::name`). Nothing about the content is raised.
 
-    A test with several outcomes counts once, as the worst: error, failure, skipped. Tests that passed
-    on a repetition (`flakyFailure`) count as passed. An error outside any test counts as one of its own.
+    A test with several outcomes counts once, as the worst: error, failure, skipped. Tests that passed only
+    on a repetition count as passed and are named in `flaky`. An error outside any test counts
+    as one of its own.
     """
-    collector = Collector(requirement_property)
+    collector = Collector(requirement_property, links)
     try:
         _feed(_pieces(stream), collector)
         return collector.facts()

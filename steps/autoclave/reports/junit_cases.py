@@ -2,79 +2,79 @@
 
 There is no single standard. Accepted are the dialects of pytest, Surefire, Gradle, GoogleTest and
 CTest: one `testsuite` or nested ones, with or without totals.
+
+A test passed only on a repetition when it has a `flakyFailure` or `flakyError` (Surefire), when a test of its
+very name failed before in the same suite (Gradle's retries), or when pytest writes it twice: the attempts
+that pytest-rerunfailures repeats look passed there. The gate demands that the exit code agrees.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
 from xml.sax.handler import ContentHandler
 from xml.sax.xmlreader import AttributesImpl
 
-from autoclave.facts import RequirementCount, TestCase, TestFacts
+from autoclave.facts import TestFacts
+from autoclave.reports.junit_sums import Case, Defect, Sums
 
 _DEEPEST = 64
-_MOST_KEPT = 100_000
 _LONGEST_NAME = 500
 _LONGEST_MESSAGE = 300
 _LONGEST_REQUIREMENT = 100
 _MOST_REQUIREMENTS = 1000  # of one test
+_MOST_REMEMBERED = 10_000  # passed tests of one suite, the newest
 
-_WORST = ("error", "failed", "skipped")
 _OUTCOMES = {"error": "error", "failure": "failed", "skipped": "skipped"}
+_FLAKY = {"flakyFailure", "flakyError"}
 # GoogleTest and CTest say in an attribute that a test did not run.
 _NOT_RUN = {"notrun", "disabled", "skipped", "suppressed"}
-
-
-class Defect(Exception):
-    """Why a report cannot be used. Never leaves `junit.read`."""
-
-
-class _Case:
-    """One test while it is being read."""
-
-    __slots__ = ("message", "name", "outcome", "requirements")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.outcome = ""
-        self.message = ""
-        self.requirements: dict[str, None] = {}  # an ordered set
-
-    def worsen(self, outcome: str, message: str) -> None:
-        if not self.outcome or _WORST.index(outcome) < _WORST.index(self.outcome):
-            self.outcome, self.message = outcome, message
-        elif outcome == self.outcome:
-            self.message = self.message or message
 
 
 class _Suite:
     """One suite while it is being read: what it says about itself, what it holds."""
 
-    __slots__ = ("bad", "name", "says", "tests")
+    __slots__ = ("_failed", "_passed", "bad", "name", "says", "tests")
 
     def __init__(self, name: str, says: Mapping[str, int]) -> None:
         self.name = name
         self.says = says
         self.tests = 0
         self.bad = 0
+        self._failed: dict[str, list[Case]] = {}
+        self._passed: OrderedDict[str, Case] = OrderedDict()
+
+    def remember(self, case: Case, *, passed: bool) -> None:
+        """Keep a test for a later attempt of its name."""
+        if case.outcome in ("error", "failed"):
+            self._failed.setdefault(case.name, []).append(case)
+        elif passed and not case.outcome:
+            self._passed[case.name] = case
+            if len(self._passed) > _MOST_REMEMBERED:
+                self._passed.popitem(last=False)
+
+    def earlier(self, case: Case) -> list[Case]:
+        """Return and drop the earlier attempts at a test that this attempt replaces."""
+        passed = self._passed.pop(case.name, None)
+        failed = [] if case.outcome else self._failed.pop(case.name, [])
+        return [*failed, *([passed] if passed else [])]
 
 
 class Collector(ContentHandler):
     """Receives parser events and adds them up. `events` counts them, so a reader sees progress."""
 
-    def __init__(self, requirement_property: str) -> None:
+    def __init__(self, requirement_property: str, links: Callable[[str], tuple[str, ...]]) -> None:
         super().__init__()
         self.events = 0
         self._property = requirement_property
+        self._links = links
         self._depth = 0
         self._suites: list[_Suite] = []
-        self._case: _Case | None = None
+        self._case: Case | None = None
         self._outcome_depth = 0  # depth of the failure, error or skipped element we are inside of
         self._text = ""
         self._by_pytest = False
-        self._counts = dict.fromkeys(("", *_WORST), 0)
-        self._cases: list[TestCase] = []
-        self._requirements: dict[str, list[int]] = {}
+        self._sums = Sums()
 
     def startElement(self, name: str, attrs: AttributesImpl) -> None:  # noqa: N802
         """Open a suite, a test, an outcome or a property; other elements are passed over."""
@@ -90,6 +90,8 @@ class Collector(ContentHandler):
             self._open_suite(name, attrs)
         elif name in _OUTCOMES:
             self._open_outcome(name, attrs)
+        elif name in _FLAKY and self._case:
+            self._case.flaky = True
         elif name == "property" and self._case and attrs.get("name") == self._property:
             self._require(self._case, attrs.get("value") or "")
 
@@ -112,14 +114,7 @@ class Collector(ContentHandler):
 
     def facts(self) -> TestFacts:
         """Return the sums, after the end of the document."""
-        return TestFacts(
-            passed=self._counts[""],
-            failed=self._counts["failed"],
-            errors=self._counts["error"],
-            skipped=self._counts["skipped"],
-            cases=tuple(self._cases),
-            requirements={key: RequirementCount(*count) for key, count in self._requirements.items()},
-        )
+        return self._sums.facts()
 
     def _root(self, name: str, attrs: AttributesImpl) -> None:
         if name not in ("testsuite", "testsuites"):
@@ -143,7 +138,7 @@ class Collector(ContentHandler):
         if self._case:
             raise Defect("a test inside a test")
         place, name = attrs.get("classname") or "", attrs.get("name") or ""
-        self._case = _Case(f"{place}::{name}" if place else name)
+        self._case = Case(f"{place}::{name}" if place else name)
         if _NOT_RUN & {attrs.get("status"), attrs.get("result")}:
             self._case.worsen("skipped", "")
         if self._property in attrs:
@@ -152,6 +147,8 @@ class Collector(ContentHandler):
     def _close_case(self) -> None:
         if self._case:
             self._suites[-1].tests += 1
+            for one in self._links(_line(self._case.name)):
+                self._case.requirements[one] = None
             self._count(self._case)
         self._case = None
 
@@ -160,7 +157,7 @@ class Collector(ContentHandler):
             return
         self._outcome_depth = self._depth
         self._text = ""
-        case = self._case or _Case(self._suites[-1].name)
+        case = self._case or Case(self._suites[-1].name)
         case.worsen(_OUTCOMES[name], _line(attrs.get("message") or "")[:_LONGEST_MESSAGE])
         if self._case is None and name != "skipped":
             self._count(case)
@@ -170,7 +167,7 @@ class Collector(ContentHandler):
             self._case.message = _line(self._text.strip())[:_LONGEST_MESSAGE]
         self._outcome_depth = 0
 
-    def _require(self, case: _Case, ids: str) -> None:
+    def _require(self, case: Case, ids: str) -> None:
         for one in filter(None, map(str.strip, ids.split(","))):
             if len(one) > _LONGEST_REQUIREMENT:
                 raise Defect(f"a requirement id of more than {_LONGEST_REQUIREMENT} characters")
@@ -178,23 +175,22 @@ class Collector(ContentHandler):
         if len(case.requirements) > _MOST_REQUIREMENTS:
             raise Defect(f"a test with more than {_MOST_REQUIREMENTS} requirement ids")
 
-    def _count(self, case: _Case) -> None:
-        self._counts[case.outcome] += 1
-        self._suites[-1].bad += case.outcome in ("error", "failed")
-        for key in case.requirements:
-            sums = self._requirements.setdefault(key, [0, 0, 0])
-            sums[{"": 0, "skipped": 2}.get(case.outcome, 1)] += 1
-        if case.outcome:
-            self._cases.append(
-                TestCase(
-                    name=_line(case.name)[:_LONGEST_NAME],
-                    outcome=case.outcome,
-                    message=case.message,
-                    requirements=tuple(case.requirements),
-                )
-            )
-        if max(len(self._cases), len(self._requirements)) > _MOST_KEPT:
-            raise Defect(f"more than {_MOST_KEPT} tests that did not pass, or requirement ids")
+    def _count(self, case: Case) -> None:
+        """Count a test; of one that was repeated the last attempt alone."""
+        suite = self._suites[-1]
+        name = _line(case.name)[:_LONGEST_NAME]
+        known_by_name = name == case.name and case is self._case  # a name that was cut could be another's
+        case.name = name
+        bad = case.outcome in ("error", "failed")
+        suite.bad += bad
+        if known_by_name:
+            attempts = suite.earlier(case) if not bad or self._by_pytest else []
+            for attempt in attempts:
+                self._sums.forget(attempt)
+                case.requirements |= attempt.requirements
+            case.flaky = case.flaky or (bool(attempts) and not case.outcome)
+            suite.remember(case, passed=self._by_pytest)
+        self._sums.add(case, is_test=case is self._case)
 
 
 def _agree(suite: _Suite, *, lenient: bool) -> None:
