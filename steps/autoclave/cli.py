@@ -32,6 +32,7 @@ COMMANDS = {
     "plan": ("commands.run", "print what would run, with a hash over it"),
     "status": ("commands.status", "show what runs where, and whether it still verifies"),
     "policy": ("commands.policy_export", "export the policy: what makes a cluster admit only releases"),
+    "seal": ("commands.seal", "name all records in a new seal, and have it time-stamped"),
     "trace": ("commands.trace", "print which test shows which requirement, and which have none"),
     "vex": ("commands.vex", "print what was decided about findings, as OpenVEX or CycloneDX"),
     "report": ("commands.report", "write the release report: HTML and JSON, and a PDF when asked"),
