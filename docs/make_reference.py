@@ -24,6 +24,7 @@ from autoclave.commands import (
     policy_export,
     run,
     status,
+    trace,
 )
 from autoclave.device import SafetyClass
 from autoclave.errors import tree
@@ -42,6 +43,7 @@ STEPS: dict[str, type[Struct]] = {
     "deploy": deploy.Options,
     "rollback": rollback.Options,
     "status": status.Options,
+    "trace": trace.Options,
     "policy export": policy_export.Options,
     "run, plan": run.Planning,
     "gitlab note": gitlab.Note,
