@@ -27,6 +27,7 @@ from autoclave.commands import (
     run,
     soup,
     status,
+    trace,
     vex,
     waive,
 )
@@ -51,6 +52,7 @@ STEPS: dict[str, type[Struct]] = {
     "soup": soup.Options,
     "rollback": rollback.Options,
     "status": status.Options,
+    "trace": trace.Options,
     "policy export": policy_export.Options,
     "run, plan": run.Planning,
     "gitlab note": gitlab.Note,
