@@ -41,6 +41,16 @@ class Gate(Struct, frozen=True, kw_only=True):
     today_reasons: tuple[str, ...] = ()
 
 
+class TestLink(Struct, frozen=True, kw_only=True):
+    """A test that names a requirement, on one image."""
+
+    __test__ = False
+
+    image: str
+    name: str
+    outcome: str
+
+
 class RequirementRow(Struct, frozen=True, kw_only=True):
     """One requirement, how it stands on this image, and the tests that name it."""
 
@@ -52,7 +62,7 @@ class RequirementRow(Struct, frozen=True, kw_only=True):
     hazard: str = ""
     evidence: str = ""
     source: str = ""
-    tests: tuple[str, ...] = ()
+    tests: tuple[TestLink, ...] = ()
 
 
 class TestRow(Struct, frozen=True, kw_only=True):
