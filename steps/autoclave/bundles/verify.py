@@ -126,7 +126,7 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
                     raw, text = self.blob(layer["digest"]), layer["annotations"][SIGNATURE]
                     if json.loads(raw)["critical"]["image"]["docker-manifest-digest"] == image:
                         signers += [key.label for key in able if key.signed(raw, text)]
-                        signatures.append([layer["digest"], text])
+                        signatures.append({"payload": layer["digest"], "signature": text})
             except Exception as error:  # whatever it is, it is not good
                 name = KINDS.get(marks.get(KIND), [marks.get(REF, "foreign")])[0]
                 self.wrong.append(f"{name} {digest}: {error}")
@@ -135,10 +135,12 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
     def sealed(self, records, signatures):  # nothing is gone; a time stamp holds as of the one after it
         here, at = {each.digest: each.envelope for each in records}, datetime.now().astimezone()
         for seal in [each for each in reversed(records) if each.name == "seal"]:
-            lost = [each[:2] for each in seal.facts["records"] if here.get(each[1]) != each[2]]
-            lost += [("seal", each) for each in [seal.facts["previous"]] if each and each not in here]
-            lost += [("signature", each[0]) for each in seal.facts["signatures"] if each not in signatures]
-            self.wrong += [f"{name} {what}: it was sealed, and is missing or not good" for name, what in lost]
+            lost = [each for each in seal.facts["records"] if here.get(each["manifest"]) != each["envelope"]]
+            lost += [{"name": "seal", "manifest": each} for each in {seal.facts["previous"]} - {"", *here}]
+            gone = [each for each in seal.facts["signatures"] if each not in signatures]
+            lost += [{"name": "release signature over", "manifest": each["payload"]} for each in gone]
+            for each in lost:
+                self.wrong.append(f"{each['name']} {each['manifest']}: sealed, and missing or not good")
             for token in [each for each in seal.files if each["annotations"][TITLE] == "timestamp.tsr"]:
                 data = self.put("data", self.blob(seal.envelope))
                 tsr = self.put("tsr", self.blob(token["digest"]))

@@ -15,7 +15,7 @@ from autoclave.bundles.checking import Image
 from autoclave.bundles.staging import Staged
 from autoclave.commands.exporting import told
 from autoclave.commands.parameters import parameters
-from autoclave.device import FILE
+from autoclave.device import FILE, IMPORTED
 from autoclave.errors import BundleError
 from autoclave.evidence import trust, trust_text
 from autoclave.evidence.trust import Trust
@@ -66,7 +66,7 @@ def run_import(opts: Options, view: Screen) -> list[Image]:
         _device(staged, folder if opts.into else None)
         merging.take_in(staged, _target(opts, beside, shell))
         if opts.into:
-            (folder / FILE).write_bytes(staged.files[contents.DEVICE])
+            _place(staged.files[contents.DEVICE], folder)
     for image in images:
         view.result(
             "\n".join([f"image {image.name} {image.digest}", *told(image)]),
@@ -92,7 +92,7 @@ def _device(staged: Staged, into: Path | None) -> None:
     """Refuse a device file that is none, or that would replace another one."""
     raw = staged.files[contents.DEVICE]
     with TemporaryDirectory(prefix="autoclave-") as folder:
-        (Path(folder) / FILE).write_bytes(raw)
+        _place(raw, Path(folder))
         found = device.load(Path(folder))
     if found.device.name != staged.bundle.device:
         raise contents.refused(f"its device file is about {found.device.name}, not {staged.bundle.device}")
@@ -102,6 +102,13 @@ def _device(staged: Staged, into: Path | None) -> None:
             why="an import replaces none",
             next="name an empty folder with --into",
         )
+
+
+def _place(raw: bytes, folder: Path) -> None:
+    """Write the device file into a folder that has no sources."""
+    (folder / IMPORTED).parent.mkdir(parents=True, exist_ok=True)
+    (folder / IMPORTED).touch()
+    (folder / FILE).write_bytes(raw)
 
 
 def _target(opts: Options, beside: Path, shell: Shell) -> Store:
