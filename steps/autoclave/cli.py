@@ -37,6 +37,7 @@ COMMANDS = {
     "vex": ("commands.vex", "print what was decided about findings, as OpenVEX or CycloneDX"),
     "export": ("commands.exporting", "write one file with the images, all their records, trust and policy"),
     "import": ("commands.importing", "check such a file offline, then take it into a store"),
+    "report": ("commands.report", "write the release report: HTML and JSON, and a PDF when asked"),
     "show": ("commands.show", "print the records of an image readably"),
     "doctor": ("commands.doctor", "check engine, scanner, database, keys, clock, disk"),
     "gitlab": ("commands.gitlab", "tell a GitLab project: note, commit statuses, release, deployment"),

@@ -91,7 +91,7 @@ def released(descriptor: Descriptor, image: Image, ctx: Context, environment: st
     except RecordError as error:
         signature = f"{error.what}: {error.why}"
     return Released(
-        evidence=structs.replace(verified.evidence, runs=_runs(verified.evidence, image, ctx, environment)),
+        evidence=structs.replace(verified.evidence, runs=runs_of(verified.evidence, image, ctx, environment)),
         summary=predicates.result_of(summary.statement) if summary else "",
         verified=summary.finished if summary else None,
         signature=signature,
@@ -110,7 +110,7 @@ def _timestamp(verified: Verified, summary: Record | None, ctx: Context) -> str:
     return stamps.missing(verified.records, stamped, summary)
 
 
-def _runs(evidence: Evidence, image: Image, ctx: Context, environment: str) -> dict[str, TestRun | None]:
+def runs_of(evidence: Evidence, image: Image, ctx: Context, environment: str) -> dict[str, TestRun | None]:
     """Return the test runs of all images that were released together with this one."""
     runs = {image.name: evidence.unit_test}
     for name, digest in evidence.declared.together.items():

@@ -137,10 +137,9 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
         for seal in [each for each in reversed(records) if each.name == "seal"]:
             lost = [each for each in seal.facts["records"] if here.get(each["manifest"]) != each["envelope"]]
             lost += [{"name": "seal", "manifest": each} for each in {seal.facts["previous"]} - {"", *here}]
-            gone = [each for each in seal.facts["signatures"] if each not in signatures]
-            lost += [{"name": "release signature over", "manifest": each["payload"]} for each in gone]
-            for each in lost:
-                self.wrong.append(f"{each['name']} {each['manifest']}: sealed, and missing or not good")
+            gone = [each["payload"] for each in seal.facts["signatures"] if each not in signatures]
+            lost += [{"name": "release signature over", "manifest": each} for each in gone]
+            self.wrong += [f"{each['name']} {each['manifest']}: sealed, now missing or bad" for each in lost]
             for token in [each for each in seal.files if each["annotations"][TITLE] == "timestamp.tsr"]:
                 data = self.put("data", self.blob(seal.envelope))
                 tsr = self.put("tsr", self.blob(token["digest"]))
@@ -169,8 +168,8 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
             print("  waiver         {id}: {finding} {status} until {expires}".format(**said["predicate"]), by)
         result, made = release.said["verificationResult"], release.said["autoclave"]
         print(f"  release gate   {result}; signed for release by {', '.join(signers) or 'nobody'}")
-        told = [made["device"], made["deviceVersion"], made["image"], seal and seal.digest]
-        if told != [head["device"], head["version"], name, head["seals"][name] or None]:
+        told = [made["device"], made["deviceVersion"], made["image"], seal.digest if seal else ""]
+        if told != [head["device"], head["version"], name, head["seals"][name]]:
             self.wrong.append("bundle.json tells of another release than the records")
         if result != "PASSED" or not signers:
             self.wrong.append(f"image {name} {image}: it is no release: not passed, or not signed")
