@@ -17,7 +17,7 @@ from autoclave.evidence import predicates, records, seal, stamps, trust, trust_t
 from autoclave.evidence.records import TITLE, Record
 from autoclave.evidence.seal import Chain
 from autoclave.evidence.stamps import Stamped
-from autoclave.evidence.statement import SBOM, VERIFICATION, info
+from autoclave.evidence.statement import VERIFICATION, info
 from autoclave.evidence.trust import Trust
 from autoclave.shell import Shell
 from autoclave.store.base import Store
@@ -75,14 +75,17 @@ def head(staged: Staged, images: Sequence[Image]) -> None:
     """Check what the head says of the records, and that nothing signed contradicts the device file."""
     bundle = staged.bundle
     for image in images:
-        told = {
-            (made.device, made.image)
-            for each in image.records
-            if each.statement.predicate_type != SBOM
-            for made in [info(each.statement)]
-        }
-        if (bundle.device, image.name) not in told:
-            raise refused(f"no record calls {image.digest} the image '{image.name}' of {bundle.device}")
+        summary = records.latest(image.records, VERIFICATION)
+        made = info(summary.statement) if summary else None
+        if made is None or (made.device, made.device_version, made.image) != (
+            bundle.device,
+            bundle.version,
+            image.name,
+        ):
+            raise refused(
+                f"the records do not call {image.digest} the image '{image.name}' of {bundle.device} "
+                f"{bundle.version}"
+            )
         if bundle.seals.get(image.name) != image.chain.newest:
             raise refused(
                 f"{image.chain.newest or 'none'} is the newest seal of '{image.name}', not what it says"
@@ -90,13 +93,6 @@ def head(staged: Staged, images: Sequence[Image]) -> None:
         held = attachment(staged.store, image.records, DEVICE_TITLE)
         if held is not None and held != staged.files[contents.DEVICE]:
             raise refused(f"{contents.DEVICE} is not the autoclave.toml of the release")
-    if bundle.created != created(images):
-        raise refused(f"it says that its newest record is of {bundle.created}")
-
-
-def created(images: Sequence[Image]) -> datetime | None:
-    """Return the time of the newest record."""
-    return max((each.finished for image in images for each in image.records), default=None)
 
 
 def attachment(store: Store, good: Sequence[Record], title: str) -> bytes | None:

@@ -12,7 +12,6 @@ import msgspec
 from msgspec import Meta, Struct
 
 from autoclave.errors import BundleError
-from autoclave.facts import Moment
 from autoclave.store.folder import INDEX_FILE, MARKER_FILE
 
 FORMAT = "urn:autoclave:bundle:v1"
@@ -35,7 +34,7 @@ Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
 
 
 class Bundle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The head of a bundle. `created` is the time of the newest record, so that it is no accident.
+    """The head of a bundle. It holds nothing that the rest does not show: every byte of it can be checked.
 
     `seals` are the newest seals by image, empty where there is none. `files` maps names to digests,
     `blobs` digests to sizes.
@@ -44,7 +43,6 @@ class Bundle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     format: str
     device: str
     version: str
-    created: Moment | None
     images: dict[str, Digest]
     seals: dict[str, str]
     files: dict[str, Digest]

@@ -23,13 +23,13 @@ def staging_folder(beside: Path) -> Iterator[Path]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"{folder} cannot be made", why=str(error), next="name another store") from error
+    place = folder / "layout"
     with exclusive(folder / "lock", timeout=1, what=f"the import into {beside}"):
-        place = folder / "layout"
         shutil.rmtree(place, ignore_errors=True)
         try:
             yield place
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def take_in(staged: Staged, target: Store) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime
 from importlib import resources
 from pathlib import Path
 
@@ -25,7 +24,6 @@ class Release(Struct, frozen=True, kw_only=True):
 
     device: str
     version: str
-    created: datetime | None
     images: dict[str, str]
     seals: dict[str, str]
     trust: Trust
@@ -40,7 +38,6 @@ def write(path: Path, store: Store, collected: Collected, release: Release) -> B
         format=contents.FORMAT,
         device=release.device,
         version=release.version,
-        created=release.created,
         images=release.images,
         seals=release.seals,
         files={name: digest_of(raw) for name, raw in files.items()},
