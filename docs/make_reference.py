@@ -14,17 +14,23 @@ from msgspec import Meta, Struct
 
 from autoclave import build, cli, deploy, rollback, scan, sign, unit_test
 from autoclave.commands import (
+    approve,
     fleet,
     gitlab,
     gitlab_deployment,
     gitlab_release,
     jenkins,
+    jenkins_approvals,
     jenkins_describe,
     jenkins_provision,
     policy_export,
+    report,
     run,
+    soup,
     status,
     trace,
+    vex,
+    waive,
 )
 from autoclave.device import SafetyClass
 from autoclave.errors import tree
@@ -41,8 +47,13 @@ STEPS: dict[str, type[Struct]] = {
     "scan": scan.Options,
     "sign": sign.Options,
     "deploy": deploy.Options,
+    "waive": waive.Options,
+    "approve": approve.Options,
+    "vex": vex.Options,
+    "soup": soup.Options,
     "rollback": rollback.Options,
     "status": status.Options,
+    "report": report.Options,
     "trace": trace.Options,
     "policy export": policy_export.Options,
     "run, plan": run.Planning,
@@ -56,6 +67,7 @@ STEPS: dict[str, type[Struct]] = {
     "jenkins provision": jenkins_provision.Options,
     "jenkins run": jenkins.Running,
     "jenkins describe": jenkins_describe.Options,
+    "jenkins approvals": jenkins_approvals.Options,
     "jenkins plugins": jenkins.Asking,
 }
 
@@ -174,6 +186,8 @@ def _policy() -> list[list[str]]:
 
 
 def _value(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {count}" for key, count in sorted(value.items())) or "none"
     if isinstance(value, frozenset):
         return ", ".join(sorted(map(str, value))) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)

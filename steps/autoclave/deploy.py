@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 from msgspec import Struct, structs
 
-from autoclave import source, targets
+from autoclave import declaring, sealing, source, targets
 from autoclave.context import Context
 from autoclave.device import Environment, Image, Kubernetes, in_bytes
 from autoclave.device import Service as ServiceSettings
@@ -15,9 +16,9 @@ from autoclave.engines.base import OWNER_LABEL
 from autoclave.errors import AutoclaveError, ConfigError, DeployFailed, DeployGateClosed, RollbackFailed
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import DEPLOYMENT
-from autoclave.facts import Deployment, Running
+from autoclave.facts import Deployment, Finding, Running
 from autoclave.gates import deploy as gate
-from autoclave.gates import hardening
+from autoclave.gates import hardening, waiving
 from autoclave.gates.verdict import Verdict
 from autoclave.loaded import loaded
 from autoclave.options import OnImages, option
@@ -224,6 +225,7 @@ def _record(facts: Deployment, images: list[Release], environment: Environment, 
     for each in images:
         info = ctx.info(plan(each.image, environment, ctx), verdict, facts.started, facts.finished)
         ctx.attach(each.descriptor, DEPLOYMENT, predicates.deployment(info, facts))
+        sealing.apply(each.descriptor, each.image, ctx, stamp=False)
     seconds = (facts.finished - facts.started).total_seconds()
     ctx.screen.verdict(verdict, seconds, f"{ctx.device.device.name} in {environment.name}")
 
@@ -241,9 +243,26 @@ def _rollout(images: list[Release], environment: Environment, ctx: Context) -> R
         image_id=lambda digest: loaded(descriptors[digest], ctx).id,
         reference=lambda digest: f"{repository or _repository(ctx)}@{digest}",
         foreign=lambda digest: foreign_release(digest, ctx, environment.name),
-        judged=lambda found: hardening.judge(found, ctx.policy),
+        judged=lambda found: _hardened(found, images[0].descriptor.digest, ctx),
         require=lambda verdict: ctx.require(verdict, repeat=f"autoclave deploy {environment.name}"),
     )
+
+
+def _hardened(found: Sequence[Finding], digest: str, ctx: Context) -> Verdict:
+    """Judge findings about pods, with the waivers of the checkout that the manifests come from."""
+    standings = waiving.standings(
+        declaring.decisions_here(ctx),
+        found,
+        device=ctx.device.device.name,
+        digest=digest,
+        policy=ctx.policy.waivers,
+        now=ctx.now(),
+    )
+    for each in standings:
+        if each.state is waiving.State.USED:
+            waiver = each.signed.waiver
+            ctx.screen.note(STEP, f"waived: {waiver.finding} by {waiver.id} until {waiver.expires:%Y-%m-%d}")
+    return hardening.judge(found, ctx.policy, standings)
 
 
 def _repository(ctx: Context) -> str:

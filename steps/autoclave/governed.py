@@ -199,9 +199,11 @@ class Component(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Declared(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the device repository declares at the time of a release; None when it has no such file.
 
-    `previous` is the digest of the release before this one, empty for the first.
+    `previous` is the digest of the release before this one, empty for the first. `together` are the digests
+    of all images that the device was judged with, by name: requirements are the whole device's.
     """
 
     requirements: tuple[Requirement, ...] | None = None
     register: tuple[SoupEntry, ...] | None = None
     previous: str = ""
+    together: dict[str, str] = {}

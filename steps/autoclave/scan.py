@@ -8,13 +8,14 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
-from autoclave import scanners
+from autoclave import declaring, scanners
 from autoclave.context import Context
 from autoclave.device import Image
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import SBOM, VULNS
 from autoclave.facts import ScanFacts
 from autoclave.gates import scan as gate
+from autoclave.gates import waiving
 from autoclave.options import OnImages, Signing, option
 from autoclave.plan import StepPlan
 from autoclave.reports import gitlab
@@ -97,10 +98,12 @@ def _scan(image: Image, opts: Options, ctx: Context) -> Descriptor:
         bom = sbom.read_bytes()
     report = gitlab.render(facts, image=image.name)
     write_report(ctx.state_folder, image.name, "gl-container-scanning.json", [report])
-    verdict = gate.judge(facts, ctx.policy, ctx.now())
+    waived = _standings(facts, descriptor, ctx)
+    verdict = gate.judge(facts, ctx.policy, ctx.now(), waived)
     info = ctx.info(planned, verdict, facts.started, facts.finished)
     ctx.attach(descriptor, SBOM, bom)
     ctx.attach(descriptor, VULNS, predicates.vulns(info, facts), attachments=kept)
+    _tell(waived, ctx)
     what = f"{image.name}: {facts.packages} packages, {len(facts.findings)} findings"
     ctx.screen.verdict(verdict, (facts.finished - facts.started).total_seconds(), what)
     ctx.require(verdict, repeat=f"autoclave scan --image {image.name} --again -v")
@@ -112,7 +115,35 @@ def _held(descriptor: Descriptor, planned: StepPlan, ctx: Context) -> bool:
     if record is None:
         return False
     facts = predicates.facts_of(record.statement, ScanFacts)
-    return gate.judge(facts, ctx.policy, ctx.now()).passed
+    return gate.judge(facts, ctx.policy, ctx.now(), _standings(facts, descriptor, ctx)).passed
+
+
+def _standings(facts: ScanFacts, descriptor: Descriptor, ctx: Context) -> tuple[waiving.Standing, ...]:
+    """Return how the checkout's waivers stand for what was found."""
+    return waiving.standings(
+        declaring.decisions_here(ctx),
+        facts.findings,
+        device=ctx.device.device.name,
+        digest=descriptor.digest,
+        policy=ctx.policy.waivers,
+        now=ctx.now(),
+    )
+
+
+def _tell(standings: tuple[waiving.Standing, ...], ctx: Context) -> None:
+    """Tell of every waiver: a waived finding is never hidden, nor is a waiver that does nothing."""
+    for each in standings:
+        waiver = each.signed.waiver
+        if each.state is waiving.State.USED:
+            told = (
+                f"waived: {waiver.finding} by {waiver.id} until {waiver.expires:%Y-%m-%d} ({waiver.status})"
+            )
+            ctx.screen.note(STEP, told)
+        else:
+            why = each.why or "nothing was found that it speaks of"
+            ctx.screen.warn(STEP, f"waiver {waiver.id} ({waiver.finding}) is {each.state}: {why}")
+    for line in waiving.expiry(standings):
+        ctx.screen.warn(STEP, line)
 
 
 def _kept(path: Path, image: Image, ctx: Context) -> tuple[str, Descriptor]:

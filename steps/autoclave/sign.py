@@ -5,8 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
+import msgspec
 from msgspec import Struct, structs
 
+from autoclave import declaring, sealing
 from autoclave.context import Context
 from autoclave.device import Image
 from autoclave.errors import RecordError
@@ -41,7 +43,7 @@ def run(opts: Options, ctx: Context) -> list[Descriptor]:
     """Judge every image of the device, and sign all of them or none."""
     signer = ctx.signer_of(opts.release_key, opts.release_public_key, development.RELEASE)
     # Whatever image was named: a device is released whole or not at all.
-    judged = [_judge(image, opts.digest_of(image.name), ctx) for image in ctx.device.image]
+    judged = _judged(opts, ctx)
     closed = [each for each in judged if not each.verdict.passed]
     for each in judged:
         if each in closed or not _held(each, ctx) or opts.again:
@@ -59,10 +61,23 @@ def plan(image: Image, ctx: Context) -> StepPlan:
     return StepPlan(step=STEP, image=image.name, commands=(), tools={}, inputs={"policy": ctx.policy_digest})
 
 
-def _judge(image: Image, digest: str, ctx: Context) -> _Judged:
-    descriptor = ctx.subject(image, digest)
-    verified = evidence_of(descriptor, image, ctx)
-    return _Judged(image, descriptor, verified, gate.judge(verified.evidence, ctx.policy, ctx.now()))
+def _judged(opts: Options, ctx: Context) -> list[_Judged]:
+    """Judge every image by its records, and by what the checkout declares and decides."""
+    found = {}
+    for image in ctx.device.image:
+        descriptor = ctx.subject(image, opts.digest_of(image.name))
+        found[image.name] = descriptor, evidence_of(descriptor, image, ctx)
+    runs = {name: verified.evidence.unit_test for name, (_, verified) in found.items()}
+    together = {name: descriptor.digest for name, (descriptor, _) in found.items()}
+    decisions = declaring.decisions_here(ctx)
+    judged = []
+    for image in ctx.device.image:
+        descriptor, verified = found[image.name]
+        declared = declaring.declared_here(image, together, ctx)
+        evidence = structs.replace(verified.evidence, declared=declared, waivers=decisions, runs=runs)
+        verdict = gate.judge(evidence, ctx.policy, ctx.now())
+        judged.append(_Judged(image, descriptor, structs.replace(verified, evidence=evidence), verdict))
+    return judged
 
 
 def _conclude(judged: _Judged, signer: Signer, ctx: Context, *, withheld: bool) -> None:
@@ -74,9 +89,12 @@ def _conclude(judged: _Judged, signer: Signer, ctx: Context, *, withheld: bool) 
         digest = judged.descriptor.digest
         reference = f"{ctx.device.device.name}/{judged.image.name}"
         cosign.sign_image(ctx.store, digest, reference, signer)
+        ctx.store.tag(declaring.released_name(judged.image), judged.descriptor)
         cosign.list_attestations(ctx.store, digest, evidence_of(judged.descriptor, judged.image, ctx).records)
     elif judged.verdict.passed:
         ctx.screen.note(STEP, f"{judged.image.name} passes, but is not signed: the device is released whole")
+    if "seal" not in dict(judged.verified.evidence.rejected):  # else it would cover up what is gone
+        sealing.apply(judged.descriptor, judged.image, ctx, signer, stamp=judged.verdict.passed)
     seconds = (ctx.now() - started).total_seconds()
     ctx.screen.verdict(judged.verdict, seconds, f"{judged.image.name} {judged.descriptor.digest}")
 
@@ -97,16 +115,20 @@ def _summarise(judged: _Judged, signer: Signer, ctx: Context) -> None:
         ],
         declared=judged.verified.evidence.declared,
     )
-    ctx.attach(judged.descriptor, VERIFICATION, predicate, signer=signer)
+    ctx.attach(
+        judged.descriptor, VERIFICATION, predicate, signer=signer, attachments=declaring.attachments(ctx)
+    )
 
 
 def _inputs(judged: _Judged, ctx: Context) -> StepPlan:
     """Return the plan of this judgement: the policy, and exactly these records."""
     names = [each.digest for each in judged.verified.records if each.name in gate.REQUIRED]
     planned = plan(judged.image, ctx)
-    return structs.replace(
-        planned, inputs={**planned.inputs, "records": digest_of("\n".join(names).encode())}
-    )
+    evidence = judged.verified.evidence
+    declared = structs.replace(evidence.declared, previous="")  # signing moves it
+    judged_by = msgspec.json.encode((declared, [each.digest for each in evidence.waivers]), order="sorted")
+    inputs = {"records": digest_of("\n".join(names).encode()), "declared": digest_of(judged_by)}
+    return structs.replace(planned, inputs={**planned.inputs, **inputs})
 
 
 def _held(judged: _Judged, ctx: Context) -> bool:
@@ -114,6 +136,8 @@ def _held(judged: _Judged, ctx: Context) -> bool:
     planned = _inputs(judged, ctx)
     summary = records.made_with(judged.verified.records, VERIFICATION, planned.digest)
     if summary is None or predicates.result_of(summary.statement) != "PASSED":
+        return False
+    if not sealing.holds(judged.verified.records, summary, ctx):
         return False
     try:
         return bool(cosign.signed_by(ctx.store, judged.descriptor.digest, ctx.trust.for_role("release")))

@@ -100,6 +100,15 @@ class Repository:
         """The store's folder."""
         return self.folder / ".autoclave" / "store"
 
+    @property
+    def image_digest(self) -> str:
+        """The digest of the image `app` that was built last."""
+        names = {
+            each.get("annotations", {}).get("org.opencontainers.image.ref.name", ""): each["digest"]
+            for each in self.index["manifests"]
+        }
+        return str(names["app"])
+
     def signatures(self) -> list[str]:
         """The names of all release signatures in the store."""
         names = [

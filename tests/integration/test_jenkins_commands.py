@@ -301,3 +301,56 @@ def test_there_is_no_flag_for_a_token() -> None:
         assert "--jenkins-url" in shown
         assert "--token" not in shown
         assert "--user" not in shown
+
+
+# ---- approvals
+
+
+def answered(bench: Bench, **changed: str) -> None:
+    """Leave the file that the shared library writes when a person answers (Call.groovy, `approval`)."""
+    said = {
+        "host": "jenkins",
+        "says": "a person let this release go on; evidence of the host, not a signature",
+        "environment": "staging",
+        "submitter": "ann\x1b[31m",
+        "digest": f"app={bench.image.digest}",
+        "build": "https://ci.example.com/job/pump/3/",
+        "time": "2026-11-24T10:00:00Z",
+    }
+    path = bench.folder / ".autoclave" / "reports" / "device" / "approval.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(said | changed), "utf-8")
+
+
+def test_who_answered_an_input_is_attached_as_what_jenkins_said(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.all_passed()
+    answered(bench)
+    assert bench.run("approvals", "staging", "--record") == 0
+    assert "ann\ufffd[31m let staging go on at 2026-11-24 10:00:00 UTC" in capsys.readouterr().out
+    assert main(["show", "-C", str(bench.folder), bench.image.digest, "host-approvals"]) == 0
+    facts = json.loads(capsys.readouterr().out)["predicate"]["facts"]
+    assert (facts["host"], facts["environment"]) == ("jenkins", "staging")
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"environment": "production"}, "is about production, not staging"),
+        ({"digest": "app=sha256:0"}, "what was approved in Jenkins is not app"),
+        ({"time": "2026-11-24T10:00:00"}, "does not say who approved"),
+    ],
+)
+def test_an_answer_about_something_else_is_refused(
+    bench: Bench, capsys: pytest.CaptureFixture[str], changed: dict[str, str], says: str
+) -> None:
+    bench.all_passed()
+    answered(bench, **changed)
+    assert bench.run("approvals", "staging", "--record") == 35
+    assert says in capsys.readouterr().err
+
+
+def test_no_answer_is_told(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.run("approvals", "staging") == 35
+    assert "writes it when a person answers" in capsys.readouterr().err

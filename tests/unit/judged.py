@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from autoclave.device import SafetyClass
 from autoclave.evidence.statement import StepInfo
@@ -16,8 +16,20 @@ from autoclave.facts import (
     Severity,
     TestFacts,
     TestRun,
+    TracedTest,
 )
 from autoclave.gates.release import REQUIRED, Evidence
+from autoclave.governed import (
+    Approval,
+    Component,
+    Declared,
+    Meaning,
+    Person,
+    Requirement,
+    RequirementKind,
+    SignedApproval,
+    SoupEntry,
+)
 from autoclave.policy import profile
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -63,7 +75,7 @@ TESTS = TestRun(
     exit_code=0,
     timed_out=False,
     oom_killed=False,
-    report=TestFacts(passed=3),
+    report=TestFacts(passed=3, traced=(TracedTest(name="t::a", outcome="passed", requirements=("R-1",)),)),
     report_digest=DIGEST,
     started=THEN,
     finished=THEN,
@@ -78,6 +90,24 @@ SCAN = ScanFacts(
     packages=120,
     findings=(),
 )
+COMPONENT = Component(name="jinja2", version="3.1.6", purl="pkg:pypi/jinja2@3.1.6", supplier="Pallets")
+ENTRY = SoupEntry(
+    title="Jinja2",
+    component="pkg:pypi/jinja2",
+    version="3.1.*",
+    manufacturer="Pallets",
+    why="renders the printed report",
+    support_end=date(2030, 1, 1),
+    anomalies="https://github.com/pallets/jinja/issues",
+    reviewed_by="Ada Quality",
+    reviewed_on=date(2026, 11, 1),
+)
+DECLARED = Declared(
+    requirements=(Requirement(id="R-1", text="It answers.", kind=RequirementKind.RISK_CONTROL),),
+    register=(ENTRY,),
+)
+ADA = Person(id="ada", name="Ada Quality", roles=("quality",))
+BEN = Person(id="ben", name="Ben Engineer", roles=("engineering",))
 EVIDENCE = Evidence(
     finished=dict.fromkeys(REQUIRED, THEN),
     rejected=(),
@@ -85,7 +115,29 @@ EVIDENCE = Evidence(
     unit_test=TESTS,
     scan=SCAN,
     config=CONFIG,
+    device="pump",
+    digest=DIGEST,
+    components=(COMPONENT,),
+    declared=DECLARED,
 )
+
+
+def approval(person: Person, *, meaning: Meaning = Meaning.APPROVAL, defect: str = "") -> SignedApproval:
+    """Return an approval by a person, in the first of the person's roles."""
+    said = Approval(
+        environment="production",
+        user=person.id,
+        printed_name=person.name,
+        role=person.roles[0],
+        meaning=meaning,
+        reason="seen on the bench",
+        shown=DIGEST,
+        signed_at=NOW,
+    )
+    return SignedApproval(approval=said, record=DIGEST, person=person, defect=defect)
+
+
+APPROVALS = (approval(ADA), approval(BEN))
 
 
 def vulnerability(severity: Severity, *, fixed: str = "2.0", name: str = "CVE-2026-1") -> Finding:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from autoclave.facts import Finding, Kind, Material, Severity, TestCase, TestFacts
 from autoclave.gates import build, deploy, release, scan, unit_test
 from autoclave.gates.deploy import Released
-from unit.judged import BUILD, CONFIG, EVIDENCE, NOW, POLICY, SCAN, TESTS, THEN, vulnerability
+from unit.judged import APPROVALS, BUILD, CONFIG, EVIDENCE, NOW, POLICY, SCAN, TESTS, THEN, vulnerability
 
 
 def test_nothing_wrong_passes_everywhere() -> None:
@@ -148,6 +148,7 @@ RELEASED = Released(
     signature="",
     environment="production",
     target="docker",
+    approvals=APPROVALS,
 )
 DEPLOY_FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"summary": ""}, "no valid verification record"),

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from autoclave.facts import Finding, Kind, Severity, TestCase, TestFacts
 from autoclave.gates import build, deploy, release, scan, unit_test
 from autoclave.gates.deploy import Released
-from unit.judged import BUILD, EVIDENCE, NOW, POLICY, SCAN, TESTS, THEN, vulnerability
+from unit.judged import APPROVALS, BUILD, EVIDENCE, NOW, POLICY, SCAN, TESTS, THEN, vulnerability
 
 MINUTE = timedelta(minutes=1)
 BARELY = timedelta(seconds=1)
@@ -131,7 +131,7 @@ def test_a_record_is_too_old_one_second_after_its_limit(name: str) -> None:
 )
 def test_a_record_whose_facts_are_unread_is_no_record(field: str, name: str) -> None:
     reasons = release.judge(replace(EVIDENCE, **{field: None}), POLICY["A"], NOW).reasons
-    assert reasons == (f"no valid {name} record is attached to the image",)
+    assert reasons[0] == f"no valid {name} record is attached to the image"
 
 
 def test_class_a_releases_from_a_dirty_tree_and_b_does_not() -> None:
@@ -147,6 +147,7 @@ RELEASED = Released(
     signature="",
     environment="production",
     target="docker",
+    approvals=APPROVALS,
 )
 
 

@@ -13,7 +13,7 @@ import click
 from msgspec import Struct
 
 from autoclave import screen
-from autoclave.commands import jenkins_describe, jenkins_provision
+from autoclave.commands import jenkins_approvals, jenkins_describe, jenkins_provision
 from autoclave.commands.parameters import parameters
 from autoclave.errors import DoctorFailed, HostError, Interrupted, RunFailed
 from autoclave.hosts import jenkins_names, jenkins_plugins, jenkins_run, jenkins_settings
@@ -52,6 +52,7 @@ def command(name: str, text: str) -> click.Command:
         jenkins_provision.command("provision", "make or update the device's pipeline job"),
         _command("run", "start a job, show its log, end as it ends", Running, _run),
         jenkins_describe.command("describe", "write the verdicts into a build's description"),
+        jenkins_approvals.command("approvals", "keep who answered an input, as what Jenkins says"),
         _command("plugins", "check that the server has the plugins that are needed", Asking, _plugins),
     ]
     return click.Group(name, commands=commands, help=text, short_help=text)

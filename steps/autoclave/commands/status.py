@@ -10,7 +10,7 @@ from autoclave import deploy
 from autoclave.commands.parameters import around
 from autoclave.context import Context
 from autoclave.device import Environment
-from autoclave.errors import AutoclaveError, DoctorFailed
+from autoclave.errors import AutoclaveError, DoctorFailed, Interrupted
 from autoclave.facts import Running
 from autoclave.gates import deploy as gate
 from autoclave.options import Common, option
@@ -36,15 +36,25 @@ def _run(opts: Options, ctx: Context) -> None:
         ctx.screen.result("the device declares no environment", {"environments": []})
     if not all(sound):
         raise DoctorFailed(
-            "something that runs is not what was released, or is not healthy",
+            "something that runs is not what was released, is not healthy, or cannot be reached",
             next="put a release there: autoclave deploy ENV --again, or autoclave rollback ENV",
         )
 
 
 def _environment(environment: Environment, ctx: Context) -> bool:
-    """Tell about one environment; return whether everything in it is sound."""
-    target = deploy.target_of(environment, ctx)
-    running = target.running(ctx.device.device.name, environment.name)
+    """Tell about one environment; return whether everything in it is sound. One out of reach is not."""
+    try:
+        target = deploy.target_of(environment, ctx)
+        running = target.running(ctx.device.device.name, environment.name)
+    except Interrupted:
+        raise
+    except AutoclaveError as error:
+        why = f"{error.what}: {error.why}" if error.why else error.what
+        ctx.screen.result(
+            f"{environment.name}: OUT OF REACH, so nobody knows what runs there\n  - {why}",
+            {"environment": environment.name, "reachable": False, "why": why},
+        )
+        return False
     if not running:
         ctx.screen.result(
             f"{environment.name}: nothing runs", {"environment": environment.name, "running": []}

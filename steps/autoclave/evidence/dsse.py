@@ -37,16 +37,26 @@ def pae(payload_type: str, payload: bytes) -> bytes:
 
 def sign(payload: bytes, payload_type: str, signer: Signer) -> bytes:
     """Return a signed envelope as JSON."""
-    made = signer.sign(pae(payload_type, payload))
     return msgspec.json.encode(
         Envelope(
             payload=base64.b64encode(payload).decode(),
             payload_type=payload_type,
-            signatures=[
-                _Signature(sig=base64.b64encode(bytes.fromhex(made.signature)).decode(), keyid=made.keyid)
-            ],
+            signatures=[_signature(payload, payload_type, signer)],
         )
     )
+
+
+def countersign(raw: bytes, signer: Signer) -> bytes:
+    """Return an envelope with one more signature over the same payload. Raises RecordError."""
+    payload, kind, _ = opened(raw)
+    envelope = msgspec.json.decode(raw, type=Envelope)
+    envelope.signatures.append(_signature(payload, kind, signer))
+    return msgspec.json.encode(envelope)
+
+
+def _signature(payload: bytes, payload_type: str, signer: Signer) -> _Signature:
+    made = signer.sign(pae(payload_type, payload))
+    return _Signature(sig=base64.b64encode(bytes.fromhex(made.signature)).decode(), keyid=made.keyid)
 
 
 def opened(raw: bytes) -> tuple[bytes, str, list[tuple[str, bytes]]]:

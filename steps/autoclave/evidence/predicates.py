@@ -15,7 +15,7 @@ from msgspec import Struct
 from autoclave.errors import RecordError
 from autoclave.evidence.statement import NAME_OF, Statement, StepInfo
 from autoclave.facts import BuildFacts, Deployment, Finding, Kind, ScanFacts, TestRun
-from autoclave.governed import Declared
+from autoclave.governed import Approval, Declared
 
 F = TypeVar("F", bound=Struct)
 
@@ -120,6 +120,17 @@ def host_approvals(info: StepInfo, facts: Struct) -> dict[str, Any]:
     return _ours(info, facts)
 
 
+def approval(info: StepInfo, facts: Approval, verification: str) -> dict[str, Any]:
+    """What a person signed; `verification` is the digest of the record that the approval is about."""
+    return {"verification": verification, **_ours(info, facts)}
+
+
+def approved(statement: Statement) -> tuple[Approval, str]:
+    """Return an approval and the digest of the verification record that it is about. Raises RecordError."""
+    carrier = _decoded(statement, _Approved)
+    return carrier.facts, carrier.verification
+
+
 def facts_of(statement: Statement, kind: type[F]) -> F:
     """Return the facts of a record. Raises RecordError when they do not fit."""
     carrier: Any = _decoded(statement, msgspec.defstruct("Carrier", [("facts", kind)]))
@@ -129,6 +140,11 @@ def facts_of(statement: Statement, kind: type[F]) -> F:
 def result_of(statement: Statement) -> str:
     """Return the result of a verification summary: PASSED or FAILED. Raises RecordError."""
     return _decoded(statement, _Summary).verification_result
+
+
+class _Approved(Struct):
+    verification: str
+    facts: Approval
 
 
 class _Summary(Struct, rename="camel"):

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+import msgspec
 from msgspec import Struct, structs
 from securesystemslib.signer import Signer
 
 from autoclave.errors import RecordError, StoreError
 from autoclave.evidence import dsse
 from autoclave.evidence.statement import (
+    APPROVAL,
+    DEPLOYMENT,
+    HOST_APPROVALS,
     NAME_OF,
     PAYLOAD_TYPE,
     ROLES_OF,
+    SEAL,
     Statement,
     finished,
     info,
@@ -64,9 +69,15 @@ def attach(
     signer: Signer,
     *,
     attachments: Sequence[tuple[str, Descriptor]] = (),
+    stamped: Callable[[bytes], Sequence[tuple[str, Descriptor]]] = lambda _: (),
 ) -> Descriptor:
-    """Sign a statement and attach it, with files that it names by digest. Returns the record's descriptor."""
-    envelope = store.write([dsse.sign(payload, PAYLOAD_TYPE, signer)], media_type=dsse.MEDIA_TYPE)
+    """Sign a statement and attach it, with files that it names by digest. Returns the record's descriptor.
+
+    `stamped` is given the signed envelope before anything is attached, and returns more files.
+    """
+    raw = dsse.sign(payload, PAYLOAD_TYPE, signer)
+    attachments = [*attachments, *stamped(raw)]
+    envelope = store.write([raw], media_type=dsse.MEDIA_TYPE)
     layers = [_annotated(envelope, {PREDICATE_TYPE: predicate_type})]
     layers += [_annotated(descriptor, {TITLE: title}) for title, descriptor in attachments]
     now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -81,13 +92,20 @@ def attach(
 def read_all(
     store: Store, image_digest: str, trust: Trust, *, environment: str = "", production: bool = False
 ) -> tuple[list[Record], list[Rejected]]:
-    """Read every record attached to an image, oldest first; what does not verify comes with its reason."""
+    """Read every record attached to an image, oldest first; what does not verify comes with its reason.
+
+    A record about one environment (a deployment, an approval) is held to the keys of that one; a seal, which
+    permits nothing, to those that may seal anywhere.
+    """
     good: list[Record] = []
     bad: list[Rejected] = []
     for descriptor in store.referrers(image_digest, artifact_type=ARTIFACT_TYPE):
         try:
             record = _read(store, descriptor, image_digest, trust)
-            good.append(_permitted(record, trust, environment, production=production))
+            is_seal = record.statement.predicate_type == SEAL
+            place = "" if is_seal else about(record) or environment
+            here = production and place == environment
+            good.append(_permitted(record, trust, place, production=here))
         except (RecordError, StoreError) as error:
             name = NAME_OF.get(descriptor.annotations.get(PREDICATE_TYPE, ""), "unknown")
             why = f"{error.what}: {error.why}" if error.why else error.what
@@ -152,6 +170,27 @@ def _permitted(record: Record, trust: Trust, environment: str, *, production: bo
             "the record is signed by a development key", why=f"{labels} counts for nothing{where}"
         )
     raise RecordError(f"the record is signed by a key that may not sign {role}{where}", why=labels)
+
+
+def about(record: Record) -> str:
+    """Return the environment that a record is about, or an empty string."""
+    if record.statement.predicate_type not in _OF_AN_ENVIRONMENT:
+        return ""
+    try:
+        return msgspec.json.decode(record.statement.predicate, type=_Carrier).facts.environment
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise RecordError(f"the {record.name} record names no environment", why=str(error)) from error
+
+
+class _Place(Struct):
+    environment: str
+
+
+class _Carrier(Struct):
+    facts: _Place
+
+
+_OF_AN_ENVIRONMENT = frozenset({DEPLOYMENT, HOST_APPROVALS, APPROVAL})
 
 
 def latest(records: Sequence[Record], predicate_type: str) -> Record | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from autoclave.gates import release
+from autoclave.gates import approving, release
 from autoclave.gates.policy import Policy
 from autoclave.gates.verdict import Verdict
 from autoclave.governed import SignedApproval
@@ -17,6 +17,7 @@ class Released(Struct, frozen=True, kw_only=True):
 
     `summary` is the result of the newest verification summary (empty: there is none) and `verified` its
     time; `signature` is empty, or why no trusted release key signed the image. `target` is the kind of place.
+    `timestamp` is empty, or why no time stamp holds that the policy demands.
     """
 
     evidence: release.Evidence
@@ -26,6 +27,7 @@ class Released(Struct, frozen=True, kw_only=True):
     environment: str
     target: str
     approvals: tuple[SignedApproval, ...] = ()
+    timestamp: str = ""
 
 
 def is_production(environment: str, policy: Policy) -> bool:
@@ -40,15 +42,19 @@ def judge(released: Released, policy: Policy, now: datetime) -> Verdict:
     """
     newer = _newer(released)
     at = min(now, released.verified) if released.verified and not newer else now
-    reasons = [*release.judge(released.evidence, policy, at).reasons, *newer]
+    # A waiver is a decision for a time: it must hold when the release is deployed.
+    reasons = [*release.judge(released.evidence, policy, at, waived=now).reasons, *newer]
     if not released.summary:
         reasons.append("no valid verification record is attached: run 'autoclave sign' first")
     elif released.summary != "PASSED":
         reasons.append(f"the verification record says {released.summary}")
     if released.signature:
         reasons.append(released.signature)
+    if released.timestamp:
+        reasons.append(released.timestamp)
     if is_production(released.environment, policy):
         reasons += _production(released, policy)
+        reasons += approving.judge(released.approvals, policy.approvals.production)
     if released.target == "openshift" and not policy.unit_test.arbitrary_user:
         reasons += _any_user(released)
     return Verdict("deploy", tuple(reasons))

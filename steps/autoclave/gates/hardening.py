@@ -14,6 +14,8 @@ from msgspec import Struct
 from autoclave.facts import Finding, Kind, Severity
 from autoclave.gates.policy import Policy
 from autoclave.gates.verdict import Verdict
+from autoclave.gates.waiving import Standing, counting, not_waived, refused
+from autoclave.gates.waiving import key as key_of
 
 _SHOWN = 12
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
@@ -64,11 +66,17 @@ def _judged(check: Check, pod: Pod) -> Iterator[Finding]:
             yield _finding(check, f"{pod.title} {container.get('name', '?')}", why)
 
 
-def judge(found: Sequence[Finding], policy: Policy) -> Verdict:
-    """Judge findings about pods: those of a blocking severity close the gate."""
-    blocking = [each for each in found if each.severity in policy.hardening.block]
+def judge(found: Sequence[Finding], policy: Policy, waivers: Sequence[Standing] = ()) -> Verdict:
+    """Judge findings about pods: those of a blocking severity close the gate, unless they are waived."""
+    waived, speaking = counting(waivers), refused(waivers)
+    blocking = [
+        each for each in found if each.severity in policy.hardening.block and key_of(each) not in waived
+    ]
     worst = sorted(blocking, key=lambda each: (-_RANK[each.severity], each.id, each.target))
-    reasons = [f"{each.severity} {each.id} in {each.target}: {each.title}" for each in worst[:_SHOWN]]
+    reasons = [
+        f"{each.severity} {each.id} in {each.target}: {each.title}{not_waived(each, speaking)}"
+        for each in worst[:_SHOWN]
+    ]
     if len(worst) > _SHOWN:
         reasons.append(f"and {len(worst) - _SHOWN} more blocking findings about pods")
     return Verdict("deploy", tuple(reasons))

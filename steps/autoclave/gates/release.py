@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from msgspec import Struct
 
 from autoclave.facts import BuildFacts, ScanFacts, TestRun
-from autoclave.gates import build, scan, unit_test
+from autoclave.gates import build, scan, soup, traceability, unit_test, waiving
 from autoclave.gates.policy import Policy
 from autoclave.gates.verdict import Verdict
 from autoclave.governed import Component, Declared, SignedWaiver
@@ -18,8 +19,9 @@ class Evidence(Struct, frozen=True, kw_only=True):
 
     `finished` maps the short names of the newest good records to their times; `rejected` are
     (name, reason) of everything attached that does not verify. A missing record's facts are None.
-    `components` are the SBOM's. `declared` and `waivers` are the device repository's when it signs, and what
-    the verification record says and holds of them when it deploys.
+    `device` and `digest` say which image it is. `runs` are the test runs of all images of the device by name:
+    requirements are the device's. `components` are the SBOM's. `declared` and `waivers` are the device
+    repository's when it signs, and what the verification record says and holds of them when it deploys.
     """
 
     finished: dict[str, datetime]
@@ -28,6 +30,9 @@ class Evidence(Struct, frozen=True, kw_only=True):
     unit_test: TestRun | None
     scan: ScanFacts | None
     config: str
+    device: str = ""
+    digest: str = ""
+    runs: Mapping[str, TestRun | None] = {}
     components: tuple[Component, ...] = ()
     declared: Declared = Declared()
     waivers: tuple[SignedWaiver, ...] = ()
@@ -36,8 +41,11 @@ class Evidence(Struct, frozen=True, kw_only=True):
 REQUIRED = ("provenance", "test-result", "vulns", "sbom")
 
 
-def judge(evidence: Evidence, policy: Policy, now: datetime) -> Verdict:
-    """Judge anew everything that the earlier gates judged, and that it belongs together (IEC 62304 5.8.1)."""
+def judge(evidence: Evidence, policy: Policy, now: datetime, *, waived: datetime | None = None) -> Verdict:
+    """Judge anew everything that the earlier gates judged, and that it belongs together (IEC 62304 5.8.1).
+
+    `waived` is the moment at which waivers must hold, when it is not `now`.
+    """
     reasons = [f"{name} record: {why}" for name, why in evidence.rejected]
     reasons += [*_present(evidence), *_fresh(evidence, policy, now)]
     if evidence.build:
@@ -48,8 +56,23 @@ def judge(evidence: Evidence, policy: Policy, now: datetime) -> Verdict:
     if evidence.unit_test:
         reasons += unit_test.judge(evidence.unit_test, policy).reasons
     if evidence.scan:
-        reasons += scan.judge(evidence.scan, policy, now).reasons
+        reasons += scan.judge(evidence.scan, policy, now, standings(evidence, policy, waived or now)).reasons
+    runs = evidence.runs or {"": evidence.unit_test}
+    reasons += traceability.judge(evidence.declared, runs, policy)
+    reasons += soup.judge(evidence.components, evidence.declared.register, policy.soup, now.date())
     return Verdict("sign", tuple(reasons))
+
+
+def standings(evidence: Evidence, policy: Policy, now: datetime) -> tuple[waiving.Standing, ...]:
+    """Return how the waivers stand for what was found in the image."""
+    return waiving.standings(
+        evidence.waivers,
+        evidence.scan.findings if evidence.scan else (),
+        device=evidence.device,
+        digest=evidence.digest,
+        policy=policy.waivers,
+        now=now,
+    )
 
 
 def _present(evidence: Evidence) -> list[str]:

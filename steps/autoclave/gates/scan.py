@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from autoclave.facts import Finding, Kind, ScanFacts, Severity
 from autoclave.gates.policy import Policy, ScanPolicy
 from autoclave.gates.verdict import Verdict
+from autoclave.gates.waiving import Standing, counting, key, not_waived, refused
 
 _SHOWN = 10
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
-def judge(facts: ScanFacts, policy: Policy, now: datetime) -> Verdict:
-    """Judge one scan at a moment (NIST SP 800-190 4.1.1, 4.1.2, 4.1.4)."""
-    blocking = [finding for finding in facts.findings if blocks(finding, policy.scan)]
-    return Verdict("scan", (*_credible(facts, policy.scan, now), *_found(blocking)))
+def judge(facts: ScanFacts, policy: Policy, now: datetime, waivers: Sequence[Standing] = ()) -> Verdict:
+    """Judge one scan at a moment (NIST SP 800-190 4.1.1, 4.1.2, 4.1.4); waived findings do not block."""
+    waived = counting(waivers)
+    blocking = [each for each in facts.findings if blocks(each, policy.scan) and key(each) not in waived]
+    return Verdict("scan", (*_credible(facts, policy.scan, now), *_found(blocking, refused(waivers))))
 
 
 def blocks(finding: Finding, policy: ScanPolicy) -> bool:
@@ -57,9 +60,9 @@ def _credible(facts: ScanFacts, policy: ScanPolicy, now: datetime) -> list[str]:
     return reasons
 
 
-def _found(blocking: list[Finding]) -> list[str]:
+def _found(blocking: list[Finding], refused: dict[str, Standing]) -> list[str]:
     worst = sorted(blocking, key=lambda each: (-_RANK[each.severity], each.kind, each.id, each.target))
-    reasons = [_told(finding) for finding in worst[:_SHOWN]]
+    reasons = [_told(finding) + not_waived(finding, refused) for finding in worst[:_SHOWN]]
     if len(worst) > _SHOWN:
         reasons.append(f"and {len(worst) - _SHOWN} more blocking findings")
     return reasons

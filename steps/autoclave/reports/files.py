@@ -8,8 +8,12 @@ from pathlib import Path
 
 
 def write_report(state_folder: Path, image: str, name: str, chunks: Iterable[bytes]) -> Path:
-    """Write one report and return its path; a reader sees the old or the new one, never half of it."""
-    folder = state_folder / "reports" / image
+    """Write one report of an image and return its path."""
+    return replaced(state_folder / "reports" / image, name, chunks)
+
+
+def replaced(folder: Path, name: str, chunks: Iterable[bytes]) -> Path:
+    """Write a file whole, then put it in place; a reader sees the old or the new one, never half of it."""
     folder.mkdir(parents=True, exist_ok=True)
     made = folder / f".{name}.{os.getpid()}"
     with made.open("wb") as file:

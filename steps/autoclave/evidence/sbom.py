@@ -1,0 +1,90 @@
+"""Read the components out of an SBOM record (CycloneDX, as scanners write it)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from autoclave.errors import RecordError
+from autoclave.evidence.statement import Statement
+from autoclave.governed import Component
+
+
+class _Supplier(Struct):
+    name: str = ""
+
+
+class _Component(Struct, rename="camel"):
+    name: str
+    type: str = "library"
+    bom_ref: str = field(name="bom-ref", default="")
+    group: str = ""
+    version: str = ""
+    purl: str = ""
+    publisher: str = ""
+    supplier: _Supplier | None = None
+    licenses: list[dict[str, Any]] = []
+
+
+class _Edge(Struct, rename="camel"):
+    ref: str
+    depends_on: list[str] = []
+
+
+class _Bom(Struct, rename="camel"):
+    serial_number: str = ""
+    components: list[_Component] = []
+    dependencies: list[_Edge] = []
+
+
+def components(statement: Statement) -> tuple[Component, ...]:
+    """Return the software in an SBOM: what has a package URL, and the system. Raises RecordError."""
+    bom = _decoded(statement)
+    edges = {each.ref: tuple(each.depends_on) for each in bom.dependencies}
+    return tuple(
+        _component(each, edges) for each in bom.components if each.purl or each.type == "operating-system"
+    )
+
+
+def serial(statement: Statement) -> str:
+    """Return the serial number of an SBOM, `urn:uuid:…`. Raises RecordError."""
+    return _decoded(statement).serial_number
+
+
+def _decoded(statement: Statement) -> _Bom:
+    try:
+        return msgspec.json.decode(statement.predicate, type=_Bom)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise RecordError("the sbom record is not a CycloneDX document", why=str(error)) from error
+
+
+def _component(each: _Component, edges: dict[str, tuple[str, ...]]) -> Component:
+    ref = each.bom_ref or each.purl
+    return Component(
+        name=f"{each.group}/{each.name}" if each.group else each.name,
+        version=each.version,
+        purl=each.purl,
+        supplier=(each.supplier.name if each.supplier else "") or each.publisher,
+        license=", ".join(filter(None, map(_license, each.licenses))),
+        distro=_qualifier(each.purl, "distro"),
+        kind=each.type,
+        ref=ref,
+        depends=edges.get(ref, ()),
+    )
+
+
+def _license(told: dict[str, Any]) -> str:
+    inner = told.get("license")
+    if isinstance(inner, dict):
+        return str(inner.get("id") or inner.get("name") or "")
+    return str(told.get("expression") or "")
+
+
+def _qualifier(purl: str, name: str) -> str:
+    for pair in purl.partition("?")[2].partition("#")[0].split("&"):
+        key, _, value = pair.partition("=")
+        if key == name:
+            return value
+    return ""

@@ -1,0 +1,114 @@
+"""The SOUP gate: does the register know every component of the image (IEC 62304 8.1.2, 7.1.3)?"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from fnmatch import fnmatchcase
+
+from msgspec import Struct
+
+from autoclave.gates.policy import SoupPolicy
+from autoclave.governed import Component, SoupEntry
+
+_SHOWN = 8
+_PATTERN = re.compile(r"[*?\[]")
+
+
+class Match(Struct, frozen=True):
+    """One component and its entry in the register; `changed` is one for another version, if there is none."""
+
+    component: Component
+    entry: SoupEntry | None
+    changed: SoupEntry | None = None
+
+
+def matched(components: Sequence[Component], register: Sequence[SoupEntry]) -> tuple[Match, ...]:
+    """Return each component with the first entry of the register that speaks of it."""
+    exact: dict[str, list[SoupEntry]] = {}
+    for entry in register:
+        if not _PATTERN.search(entry.component):
+            exact.setdefault(entry.component, []).append(entry)
+    patterns = [entry for entry in register if _PATTERN.search(entry.component)]
+    return tuple(_match(each, exact, patterns) for each in components)
+
+
+def judge(
+    components: Sequence[Component], register: Sequence[SoupEntry] | None, policy: SoupPolicy, today: date
+) -> tuple[str, ...]:
+    """Judge the register against the components of one image."""
+    if register is None:
+        if not policy.demanded:
+            return ()
+        return (
+            "the device names no SOUP register, which the policy demands: "
+            "'autoclave soup' writes its beginning from the SBOM",
+        )
+    if not components:
+        return ("the SBOM names no component, so the SOUP register cannot be judged",)
+    found = matched(components, register)
+    used = {id(each.entry): each.entry for each in found if each.entry}
+    reasons = [_missing(found)] if policy.demanded else []
+    reasons += [
+        f"SOUP register: {entry.title}: {why}"
+        for entry in used.values()
+        if (why := defect(entry, policy, today))
+    ]
+    return tuple(filter(None, reasons))
+
+
+def defect(entry: SoupEntry, policy: SoupPolicy, today: date) -> str:
+    """Return why an entry does not speak for its components, or an empty string."""
+    for name, text in (("manufacturer", entry.manufacturer), ("why", entry.why)):
+        if not text.strip():
+            return f"'{name}' is not filled in"
+    if policy.versions and set(entry.version) <= {"*"}:
+        return "it is for any version, the policy demands that a version is named"
+    if entry.support_end and entry.support_end < today and not policy.allow_unsupported:
+        return f"its support ended on {entry.support_end}"
+    return _unreviewed(entry, policy, today) if policy.demanded else ""
+
+
+def _unreviewed(entry: SoupEntry, policy: SoupPolicy, today: date) -> str:
+    if not entry.reviewed_by or entry.reviewed_on is None or not entry.anomalies:
+        return "nobody has reviewed its published anomalies (anomalies, reviewed-by, reviewed-on)"
+    if entry.reviewed_on > today:
+        return f"the review of its anomalies is dated in the future ({entry.reviewed_on})"
+    days = (today - entry.reviewed_on).days
+    if days > policy.review_days:
+        return f"its anomalies were reviewed {days} days ago, the policy allows {policy.review_days}"
+    return ""
+
+
+def identity(component: Component) -> str:
+    """Return a component's package URL without version, or its name where it has none."""
+    return component.purl.partition("?")[0].rpartition("@")[0] or component.purl or component.name
+
+
+def _match(component: Component, exact: dict[str, list[SoupEntry]], patterns: Sequence[SoupEntry]) -> Match:
+    name = identity(component)
+    speaking = [*exact.get(name, ()), *(each for each in patterns if fnmatchcase(name, each.component))]
+    for entry in speaking:
+        if fnmatchcase(component.version, entry.version):
+            return Match(component, entry)
+        if component.distro and fnmatchcase(component.distro, entry.version):
+            return Match(component, entry)
+    return Match(component, None, speaking[0] if speaking else None)
+
+
+def _missing(found: Sequence[Match]) -> str:
+    lacking = [each for each in found if each.entry is None]
+    if not lacking:
+        return ""
+    named = ", ".join(_told(each) for each in lacking[:_SHOWN])
+    more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
+    return (
+        f"{len(lacking)} of {len(found)} components have no entry in the SOUP register: {named}{more} "
+        "('autoclave soup' lists them)"
+    )
+
+
+def _told(match: Match) -> str:
+    told = f"{identity(match.component)} {match.component.version}"
+    return f"{told} (changed: the register has {match.changed.version})" if match.changed else told

@@ -1,0 +1,62 @@
+"""Is a version of a package in a range? By the rules of its ecosystem, as the package URL names it."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+_PART = re.compile(r"(<=|>=|<|>|=)?\s*([^\s,<>=]+)")
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def in_range(version: str, wanted: str, purl: str) -> bool:
+    """Tell whether a version is one of `wanted`: exact versions, or bounds that must all hold.
+
+    `1.2, 1.3` are two versions; `>=1.0, <2.10.1` is a range. A version that its ecosystem cannot order, or an
+    ecosystem that is not known, is in no range.
+    """
+    parts = [_PART.fullmatch(part.strip()) for part in wanted.split(",")]
+    if not version or not all(parts):
+        return False
+    split = [(part[1] or "=", part[2]) for part in parts if part]
+    exact = [bound for sign, bound in split if sign == "="]
+    bounds = [(sign, bound) for sign, bound in split if sign != "="]
+    if version in exact:
+        return True
+    return bool(bounds) and all(_holds(version, sign, bound, _kind(purl)) for sign, bound in bounds)
+
+
+def is_range(wanted: str) -> bool:
+    """Tell whether the text can be read as versions or a range."""
+    return bool(wanted) and all(_PART.fullmatch(part.strip()) for part in wanted.split(","))
+
+
+def _kind(purl: str) -> str:
+    return purl.removeprefix("pkg:").partition("/")[0] if purl.startswith("pkg:") else ""
+
+
+def _holds(version: str, sign: str, bound: str, kind: str) -> bool:
+    parsed = _class(kind)
+    if parsed is None:
+        return False
+    try:
+        return bool(_COMPARE[sign](parsed(version), parsed(bound)))
+    except (ValueError, TypeError):  # univers' InvalidVersion is a ValueError
+        return False
+
+
+@lru_cache
+def _class(kind: str) -> Callable[[str], Any] | None:
+    """Return the class of an ecosystem's versions. Imported here: most runs have no waiver."""
+    from univers.version_range import RANGE_CLASS_BY_SCHEMES
+
+    found = RANGE_CLASS_BY_SCHEMES.get(kind)
+    return found.version_class if found else None

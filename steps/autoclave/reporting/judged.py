@@ -1,0 +1,81 @@
+"""The verdict and the gates: what the records said then, and what today's policy says of the same facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import structs
+
+from autoclave.gates import build, deploy, release, scan, unit_test
+from autoclave.gates.policy import Policy
+from autoclave.gates.waiving import Standing
+from autoclave.reporting.known import Known, made
+from autoclave.reporting.rows import Gate, GateState
+from autoclave.reporting.tree import Outcome, Verdict
+
+RECORD_OF = {
+    "build": "provenance",
+    "unit-test": "test-result",
+    "scan": "vulns",
+    "sign": "verification",
+    "deploy": "deployment",
+}
+"""The gates of the flow, in order, and the record in which each leaves its verdict."""
+
+
+def verdict(known: Known) -> Verdict:
+    """Judge the release anew, as `deploy` would for a place that is not production.
+
+    What production asks on top (approvals, a full database) depends on the place and has its own sections.
+    """
+    released = deploy.Released(
+        evidence=known.evidence,
+        summary=known.summary,
+        verified=known.evidence.finished.get("verification"),
+        signature=known.signature,
+        environment="",
+        target="",
+    )
+    reasons = deploy.judge(released, _nowhere(known.policy), known.now).reasons
+    return Verdict(outcome=Outcome.FAILED if reasons else Outcome.PASSED, reasons=reasons)
+
+
+def gates(known: Known, standings: Sequence[Standing]) -> tuple[Gate, ...]:
+    """Return every gate of the flow, whether it has spoken or not."""
+    evidence, policy = known.evidence, known.policy
+    at = evidence.finished.get("verification", known.now)
+    today = {
+        "build": build.judge(evidence.build, policy) if evidence.build else None,
+        "unit-test": unit_test.judge(evidence.unit_test, policy) if evidence.unit_test else None,
+        "scan": scan.judge(evidence.scan, policy, at, standings) if evidence.scan else None,
+        "sign": release.judge(evidence, policy, at, waived=known.now),
+        "deploy": None,
+    }
+    found = []
+    for name, record_name in RECORD_OF.items():
+        record, told = known.newest(record_name), today[name]
+        info = made(record)
+        found.append(
+            Gate(
+                name=name,
+                recorded=_state(None if info is None else info.passed),
+                reasons=info.reasons if info else (),
+                record=record.digest if record else "",
+                at=record.finished if record else None,
+                today=_state(told.passed if told else None),
+                today_reasons=told.reasons if told else (),
+            )
+        )
+    return tuple(found)
+
+
+def _nowhere(policy: Policy) -> Policy:
+    """Return the policy with one exempt environment more: the nameless one for which is judged here."""
+    exempt = policy.production.exempt | {""}
+    return structs.replace(policy, production=structs.replace(policy.production, exempt=exempt))
+
+
+def _state(passed: bool | None) -> GateState:
+    if passed is None:
+        return GateState.NONE
+    return GateState.PASSED if passed else GateState.CLOSED

@@ -1,0 +1,98 @@
+"""An organisation with people in it: keys of persons beside those of the pipeline, in one trust file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from integration.devices import Repository
+from integration.flow import organisation
+
+SOUP = """
+[[soup]]
+title = "{name}"
+component = "pkg:pypi/{name}"
+version = "{version}"
+manufacturer = "Pallets"
+why = "renders the printed report"
+anomalies = "https://github.com/pallets"
+reviewed-by = "Ada Quality"
+reviewed-on = 2026-11-02
+"""
+
+
+@dataclass
+class Organisation:
+    """Where the keys lie, and the options that every command of the pipeline takes."""
+
+    folder: Path
+    options: list[str]
+
+    @property
+    def trust(self) -> list[str]:
+        """The trust file, for commands that sign nothing."""
+        return self.options[:2]
+
+    def key(self, name: str) -> list[str]:
+        """The options by which somebody signs."""
+        return [*self.trust, "--key", f"file:{self.folder / name}.pem"]
+
+    def hire(self, key: str, name: str, *roles: str, may: tuple[str, ...] = ("waive", "approve")) -> None:
+        """Give a person a key: `key` is the key's name, `name` is `id` and printed name."""
+        pair = ec.generate_private_key(ec.SECP256R1())
+        private = self.folder / f"{key}.pem"
+        private.write_bytes(
+            pair.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        private.chmod(0o600)
+        public = self.folder / f"{key}.pub"
+        public.write_bytes(
+            pair.public_key().public_bytes(
+                serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+            )
+        )
+        user = name.split(maxsplit=1)[0].lower()
+        person = f'person = {{ id = "{user}", name = "{name}", roles = {list(roles)} }}'
+        with (self.folder / "trust.toml").open("a", encoding="utf-8") as file:
+            file.write(f'[[key]]\nname = "{key}"\npublic = "{public.name}"\nmay = {list(may)}\n{person}\n')
+
+
+def organised(folder: Path) -> Organisation:
+    """Make an organisation with a pipeline, a quality manager and an engineer."""
+    made = Organisation(folder, organisation(folder))
+    made.hire("ada", "Ada Quality", "quality")
+    made.hire("ben", "Ben Engineer", "engineering")
+    return made
+
+
+def complete(repository: Repository, *packages: tuple[str, str]) -> None:
+    """Give a known-bad device a SOUP register that knows these packages of PyPI beside Debian's."""
+    control = Path(__file__).resolve().parents[2] / "examples" / "known-bad" / "control"
+    register = (control / "soup.toml").read_text("utf-8")
+    register += "".join(SOUP.format(name=name, version=version) for name, version in packages)
+    (repository.folder / "soup.toml").write_text(register, "utf-8")
+    repository.edit("autoclave.toml", 'safety-class = "B"\n', 'safety-class = "B"\nsoup = "soup.toml"\n')
+    repository.commit()
+
+
+def whole_database(folder: Path) -> str:
+    """Return a cache folder with the small database made as large as a full one: a double of its size alone.
+
+    Production refuses partial databases by their size, and the full one cannot be had here.
+    """
+    small = Path(os.environ["AUTOCLAVE_TRIVY_CACHE"])
+    for path in small.rglob("*"):
+        if path.is_file():
+            target = folder / path.relative_to(small)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    os.truncate(folder / "db" / "trivy.db", 100_000_000)
+    return str(folder)

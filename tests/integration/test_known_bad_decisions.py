@@ -1,0 +1,161 @@
+"""Decisions that must not count, and claims without proof: requirements, waivers, approvals, the register."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from autoclave.evidence import waivers
+from autoclave.governed import Scope, VexStatus, Waiver
+from autoclave.signers import opened
+from integration.devices import KNOWN_BAD, Repository
+from integration.flow import device
+from integration.gates_page import Row
+from integration.known_bad import stopped
+from integration.people import Organisation, complete, organised
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Organisation:
+    return organised(tmp_path_factory.mktemp("organisation") / "keys")
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> Iterator[Repository]:
+    """The control device: nothing is wrong with it yet."""
+    with device(KNOWN_BAD / "control", tmp_path, name="t-claims") as repository:
+        yield repository
+
+
+@pytest.fixture
+def vulnerable(tmp_path: Path) -> Iterator[Repository]:
+    """A device with a finding that blocks, and everything else in order."""
+    with device(KNOWN_BAD / "vulnerable-package", tmp_path, name="t-decided") as repository:
+        complete(repository, ("jinja2", "2.10"), ("markupsafe", "*"))
+        yield repository
+
+
+def test_a_requirement_without_a_test(control: Repository, rows: list[Row]) -> None:
+    with (control.folder / "requirements.csv").open("a", encoding="utf-8") as file:
+        file.write('REQ-99,"An alarm sounds within a second.",risk-control,HAZ-7,test\n')
+    control.commit()
+    done = control.run("run")
+    says = "1 risk control without a test that passed on this image: REQ-99"
+    stopped(rows, "requirement without a test", control, done, step="sign", code=24, says=says)
+
+
+def test_a_test_of_another_digest(control: Repository, rows: list[Row]) -> None:
+    assert control.run("run", "--to", "unit-test").code == 0
+    control.edit("app.py", "import", "# another image\nimport")
+    control.commit()
+    assert control.run("build").code == 0
+    assert control.run("scan").code == 0
+    done = control.run("sign")
+    says = "without a test that passed on this image"
+    stopped(rows, "requirement tested on another digest", control, done, step="sign", code=24, says=says)
+
+
+def test_a_component_without_an_entry(control: Repository, rows: list[Row]) -> None:
+    control.edit("soup.toml", 'component = "debian"', 'component = "alpine"')
+    control.commit()
+    done = control.run("run")
+    says = "components have no entry in the SOUP register: debian 12."
+    stopped(rows, "new component without a register entry", control, done, step="sign", code=24, says=says)
+
+
+def waiver(author: str, **changed: datetime) -> Waiver:
+    """A waiver of the finding, good but for what is changed."""
+    return Waiver(
+        id="W-1",
+        device="t-decided",
+        finding="CVE-2019-10906",
+        scope=Scope(package="pkg:pypi/jinja2", versions="2.10"),
+        status=VexStatus.NOT_AFFECTED,
+        rationale="no template comes from outside",
+        risk_reference="RM-7",
+        author=author,
+        created=changed.get("created", NOW),
+        expires=changed.get("expires", NOW + timedelta(days=30)),
+    )
+
+
+def decided(repository: Repository, people: Organisation, said: Waiver, *keys: str) -> None:
+    """Commit a waiver signed with these keys, as somebody could without our commands."""
+    first, *others = [opened(f"file:{people.folder / name}.pem", None) for name in keys]
+    raw = waivers.signed(said, first)
+    for signer in others:
+        raw = waivers.countersigned(raw, signer)
+    folder = repository.folder / "decisions"
+    folder.mkdir(exist_ok=True)
+    (folder / "W-1.waiver.json").write_bytes(raw)
+    repository.commit()
+
+
+def test_the_same_waiver_in_order_is_used(vulnerable: Repository, people: Organisation) -> None:
+    decided(vulnerable, people, waiver("ada"), "ada", "ben")
+    done = vulnerable.run("run", "--to", "sign", *people.options)
+    assert done.code == 0, done.err
+
+
+def test_an_expired_waiver(vulnerable: Repository, people: Organisation, rows: list[Row]) -> None:
+    day = timedelta(days=1)
+    decided(vulnerable, people, waiver("ada", created=NOW - 9 * day, expires=NOW - day), "ada", "ben")
+    done = vulnerable.run("run", *people.options)
+    says = "waiver W-1 does not count: it expired on"
+    stopped(rows, "expired waiver", vulnerable, done, step="scan", code=23, says=says)
+
+
+def test_a_waiver_approved_by_its_author(
+    vulnerable: Repository, people: Organisation, rows: list[Row]
+) -> None:
+    people.hire("ada-again", "Ada Quality", "quality")
+    decided(vulnerable, people, waiver("ada"), "ada", "ada-again")
+    done = vulnerable.run("run", *people.options)
+    says = "author and approver are the same person (ada)"
+    stopped(rows, "waiver approved by its own author", vulnerable, done, step="scan", code=23, says=says)
+
+
+def test_a_waiver_with_one_word_changed(
+    vulnerable: Repository, people: Organisation, rows: list[Row]
+) -> None:
+    decided(vulnerable, people, waiver("ada"), "ada", "ben")
+    file = vulnerable.folder / "decisions" / "W-1.waiver.json"
+    good = file.read_bytes()
+    other = waivers.signed(waiver("ada", expires=NOW + timedelta(days=90)), opened(_key(people), None))
+    payload = other.split(b'"payload":"')[1].split(b'"')[0]
+    file.write_bytes(good.replace(good.split(b'"payload":"')[1].split(b'"')[0], payload))
+    vulnerable.commit()
+    done = vulnerable.run("run", *people.options)
+    says = "its signature does not fit its content"
+    stopped(rows, "waiver with one word changed", vulnerable, done, step="scan", code=23, says=says)
+
+
+def test_an_approval_by_a_pipeline_key(control: Repository, people: Organisation, rows: list[Row]) -> None:
+    """The approval is forged with a trust file in which the pipeline's key is somebody's."""
+    with (control.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[[environment]]\nname = "production"\n')
+    control.commit()
+    assert control.run("run", *people.options).code == 0
+    forged = people.folder / "forged.toml"
+    text = (people.folder / "trust.toml").read_text("utf-8")
+    forged.write_text(
+        f'{text}[[key]]\nname = "x"\npublic = "steps.pub"\nmay = ["approve"]\n'
+        'person = { id = "ada", name = "Ada Quality", roles = ["quality"] }\n',
+        "utf-8",
+    )
+    options = ["--trust", str(forged), *people.options[2:4]]
+    shown = control.run("approve", "production", "--dry-run", *options[:2])
+    digest = shown.out.rsplit("sha256 of this text: ", 1)[1].strip()
+    assert control.run("approve", "production", "--reason", "why not", "--shown", digest, *options).code == 0
+    done = control.run("deploy", "production", *people.options[:4])
+    says = "approval record: the record is signed by a key that may not sign approve"
+    stopped(rows, "approval signed with a pipeline's key", control, done, step="deploy", code=25, says=says)
+
+
+def _key(people: Organisation) -> str:
+    return f"file:{people.folder / 'ada'}.pem"

@@ -1,0 +1,33 @@
+"""`autoclave status` over several environments: one that cannot be reached does not hide the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from integration.devices import KNOWN_BAD
+from integration.flow import device
+
+CLUSTER = """
+[[environment]]
+name = "cluster"
+target = "kubernetes"
+[environment.kubernetes]
+namespace = "clinic"
+manifests = ["k8s"]
+"""
+
+
+def test_an_environment_out_of_reach_is_told_and_the_others_as_well(tmp_path: Path) -> None:
+    with device(KNOWN_BAD / "control", tmp_path, name="t-reach") as repository:
+        text = (repository.folder / "autoclave.toml").read_text("utf-8")
+        before, mark, after = text.partition("[[environment]]")
+        (repository.folder / "autoclave.toml").write_text(f"{before}{CLUSTER}\n{mark}{after}", "utf-8")
+        (repository.folder / "k8s").mkdir()
+        (repository.folder / "k8s" / "app.yaml").write_text("{}\n", "utf-8")
+        repository.commit()
+        assert repository.run("run", "--environment", "staging").code == 0
+        done = repository.run("status", KUBECONFIG=str(tmp_path / "none"))
+        assert done.code == 60, done.err
+        assert "cluster: OUT OF REACH, so nobody knows what runs there\n  - " in done.out
+        assert "staging: app sha256:" in done.out
+        assert "healthy, verifies" in done.out

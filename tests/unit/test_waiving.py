@@ -1,0 +1,183 @@
+"""Which waivers count: every way in which one may not, and that secrets and other findings stay."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from autoclave.facts import Finding, Kind, Severity
+from autoclave.gates import hardening, scan, waiving
+from autoclave.gates.versions import in_range
+from autoclave.gates.waiving import State
+from autoclave.governed import Scope, SignedWaiver, VexStatus, Waiver
+from unit.judged import ADA, BEN, DIGEST, NOW, POLICY, SCAN, vulnerability
+
+FOUND = replace(
+    vulnerability(Severity.HIGH), purl="pkg:pypi/jinja2@2.10", version="2.10", aliases=("GHSA-1",)
+)
+WAIVER = Waiver(
+    id="W-1",
+    device="pump",
+    finding="CVE-2026-1",
+    scope=Scope(package="pkg:pypi/jinja2", versions="<2.10.1"),
+    status=VexStatus.NOT_AFFECTED,
+    rationale="no template comes from outside",
+    risk_reference="RM-7",
+    author="ada",
+    created=NOW - timedelta(days=1),
+    expires=NOW + timedelta(days=60),
+)
+SIGNED = SignedWaiver(waiver=WAIVER, digest=DIGEST, persons=(ADA, BEN))
+FACTS = replace(SCAN, findings=(FOUND,))
+
+
+def standing(signed: SignedWaiver, *found: Finding, policy: str = "C") -> waiving.Standing:
+    (one,) = waiving.standings(
+        [signed],
+        found or (FOUND,),
+        device="pump",
+        digest=DIGEST,
+        policy=POLICY[policy].waivers,
+        now=NOW,
+    )
+    return one
+
+
+def changed(**fields: Any) -> SignedWaiver:
+    return replace(SIGNED, waiver=replace(WAIVER, **fields))
+
+
+def test_a_good_waiver_opens_the_gate_and_only_for_its_finding() -> None:
+    other = vulnerability(Severity.CRITICAL, name="CVE-2026-2")
+    facts = replace(SCAN, findings=(FOUND, other))
+    good = standing(SIGNED, *facts.findings)
+    assert good.state is State.USED and good.counts
+    assert scan.judge(FACTS, POLICY["C"], NOW, (good,)).passed
+    (reason,) = scan.judge(facts, POLICY["C"], NOW, (good,)).reasons
+    assert reason.startswith("critical CVE-2026-2")
+    assert not scan.judge(FACTS, POLICY["C"], NOW).passed
+
+
+REFUSED: list[tuple[SignedWaiver, State, str]] = [
+    (changed(expires=NOW), State.EXPIRED, "it expired on 2026-11-24"),
+    (replace(SIGNED, persons=(ADA, ADA)), State.REFUSED, "author and approver are the same person (ada)"),
+    (replace(SIGNED, persons=(ADA,)), State.REFUSED, "nobody but its author signed it (ada)"),
+    (replace(SIGNED, persons=(BEN,)), State.REFUSED, "its author ada did not sign it"),
+    (replace(SIGNED, persons=(), defect="no key"), State.REFUSED, "no key"),
+    (changed(device="other"), State.REFUSED, "it is about the device 'other'"),
+    (
+        changed(expires=NOW + timedelta(days=90)),
+        State.REFUSED,
+        "it would hold for 91 days, the policy allows",
+    ),
+    (changed(created=NOW + timedelta(hours=1)), State.REFUSED, "dated in the future"),
+    (changed(risk_reference=" "), State.REFUSED, "does not point into the risk file"),
+    (changed(rationale=" "), State.REFUSED, "no rationale"),
+    (changed(status=VexStatus.UNDER_INVESTIGATION), State.REFUSED, "nothing is decided yet"),
+    (changed(scope=Scope()), State.REFUSED, "neither a digest nor a package"),
+    (changed(scope=Scope(package="pkg:pypi/jinja2")), State.REFUSED, "no versions"),
+    (replace(SIGNED, supplier="Pallets"), State.REFUSED, "a supplier's word alone"),
+    (
+        changed(scope=Scope(digest="sha256:" + "9" * 64)),
+        State.STALE,
+        "it is about another image, sha256:999999999999…",
+    ),
+    (
+        changed(scope=Scope(package="pkg:pypi/jinja2", versions="<2.10")),
+        State.STALE,
+        "it is about pkg:pypi/jinja2 <2.10, found is jinja2 2.10",
+    ),
+    (changed(scope=Scope(package="pkg:pypi/flask", versions="2.10")), State.STALE, "found is jinja2"),
+]
+
+
+@pytest.mark.parametrize(("signed", "state", "says"), REFUSED)
+def test_every_fault_of_a_waiver_has_its_words_and_the_gate_tells_them(
+    signed: SignedWaiver, state: State, says: str
+) -> None:
+    one = standing(signed)
+    assert one.state is state
+    assert says in one.why
+    (reason,) = scan.judge(FACTS, POLICY["C"], NOW, (one,)).reasons
+    assert reason.startswith("high CVE-2026-1")
+    assert reason.endswith(f"; waiver W-1 does not count: {one.why}")
+
+
+def test_a_waiver_for_nothing_is_listed_as_unused() -> None:
+    one = standing(changed(finding="CVE-1999-1"))
+    assert (one.state, one.covers) == (State.UNUSED, ())
+
+
+def test_an_alias_is_the_same_finding() -> None:
+    assert standing(changed(finding="GHSA-1")).counts
+
+
+def test_what_soon_expires_is_told_while_it_counts() -> None:
+    soon = standing(changed(expires=NOW + timedelta(days=29)))
+    assert soon.counts
+    assert waiving.expiry([soon]) == ["waiver W-1 (CVE-2026-1) expires on 2026-12-23"]
+    assert waiving.expiry([standing(SIGNED)]) == []
+
+
+def test_a_supplier_counts_where_the_policy_lets_it() -> None:
+    vex = replace(SIGNED, persons=(), supplier="Pallets")
+    assert standing(vex, policy="B").counts
+    assert not standing(vex, policy="C").counts
+
+
+def test_one_person_is_enough_in_class_a_only() -> None:
+    alone = replace(SIGNED, persons=(ADA,))
+    assert [standing(alone, policy=name).counts for name in "ABC"] == [True, False, False]
+
+
+def test_a_secret_is_never_waived() -> None:
+    secret = Finding(id="private-key", kind=Kind.SECRET, severity=Severity.HIGH, title="k", target="/k")
+    one = standing(changed(finding="private-key", scope=Scope(digest=DIGEST)), secret)
+    assert not one.counts
+    assert not scan.judge(replace(SCAN, findings=(secret,)), POLICY["A"], NOW, (one,)).passed
+
+
+def test_a_finding_about_pods_is_waived_by_its_workload() -> None:
+    pod = Finding(
+        id="AK-READ-ONLY-ROOT",
+        kind=Kind.MISCONFIGURATION,
+        severity=Severity.MEDIUM,
+        title="writable",
+        target="Deployment/gateway app",
+    )
+    one = standing(changed(finding=pod.id, scope=Scope(package="Deployment/gateway")), pod)
+    assert one.counts
+    assert hardening.judge([pod], POLICY["C"], (one,)).passed
+    other = standing(changed(finding=pod.id, scope=Scope(package="Deployment/other")), pod)
+    assert not hardening.judge([pod], POLICY["C"], (other,)).passed
+
+
+@pytest.mark.parametrize(
+    ("version", "wanted", "purl", "inside"),
+    [
+        ("2.10", "<2.10.1", "pkg:pypi/jinja2@2.10", True),
+        ("2.10.1", "<2.10.1", "pkg:pypi/jinja2@2.10.1", False),
+        ("7.88.1-10+deb12u4", "<7.88.1-10+deb12u10", "pkg:deb/debian/curl@7", True),
+        ("1.5", ">=1.0,<2.0", "pkg:npm/x@1.5.0", True),
+        ("1.2", "1.1, 1.2", "pkg:unknown/x", True),
+        ("1.2", "<2", "pkg:unknown/x", False),
+        ("not a version", "<2", "pkg:pypi/x", False),
+        ("1.0", "", "pkg:pypi/x", False),
+        ("1.0", "*", "pkg:pypi/x", False),
+        ("", "<2", "pkg:pypi/x", False),
+    ],
+)
+def test_versions_are_compared_as_their_ecosystem_does(
+    version: str, wanted: str, purl: str, inside: bool
+) -> None:
+    assert in_range(version, wanted, purl) is inside
+
+
+@given(st.text(max_size=30), st.text(max_size=30), st.sampled_from(["pkg:pypi/x", "pkg:deb/debian/x", ""]))
+def test_no_text_breaks_the_comparison(version: str, wanted: str, purl: str) -> None:
+    assert in_range(version, wanted, purl) in {True, False}
