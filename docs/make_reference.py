@@ -28,6 +28,7 @@ from autoclave.commands import (
     run,
     soup,
     status,
+    trace,
     vex,
     waive,
 )
@@ -53,6 +54,7 @@ STEPS: dict[str, type[Struct]] = {
     "rollback": rollback.Options,
     "status": status.Options,
     "report": report.Options,
+    "trace": trace.Options,
     "policy export": policy_export.Options,
     "run, plan": run.Planning,
     "gitlab note": gitlab.Note,

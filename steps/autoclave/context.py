@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import uuid
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -204,8 +205,9 @@ class Context:
         *,
         signer: Signer | None = None,
         attachments: list[tuple[str, Descriptor]] | None = None,
+        stamped: Callable[[bytes], Sequence[tuple[str, Descriptor]]] = lambda _: (),
     ) -> Descriptor:
-        """Sign a record about an image and attach it."""
+        """Sign a record about an image and attach it; `stamped` gives more files for the signed envelope."""
         signer = signer or self.signer
         self._refuse_untrusted(signer, statement.ROLES_OF[predicate_type])
         body = Raw(predicate) if isinstance(predicate, bytes) else Raw(msgspec.json.encode(predicate))
@@ -216,6 +218,7 @@ class Context:
             predicate_type,
             signer,
             attachments=attachments or [],
+            stamped=stamped,
         )
 
     def _refuse_untrusted(self, signer: Signer, roles: tuple[str, ...]) -> None:

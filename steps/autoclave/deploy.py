@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Struct, structs
 
-from autoclave import declaring, source, targets
+from autoclave import declaring, sealing, source, targets
 from autoclave.context import Context
 from autoclave.device import Environment, Image, Kubernetes, in_bytes
 from autoclave.device import Service as ServiceSettings
@@ -225,6 +225,7 @@ def _record(facts: Deployment, images: list[Release], environment: Environment, 
     for each in images:
         info = ctx.info(plan(each.image, environment, ctx), verdict, facts.started, facts.finished)
         ctx.attach(each.descriptor, DEPLOYMENT, predicates.deployment(info, facts))
+        sealing.apply(each.descriptor, each.image, ctx, stamp=False)
     seconds = (facts.finished - facts.started).total_seconds()
     ctx.screen.verdict(verdict, seconds, f"{ctx.device.device.name} in {environment.name}")
 

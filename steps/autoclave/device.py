@@ -15,6 +15,7 @@ from autoclave.config import convert, nearest, read_toml
 from autoclave.errors import ConfigError, SourceError
 
 FILE = "autoclave.toml"
+IMPORTED = ".autoclave/imported"
 
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _PINNED = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]{0,255}@sha256:[0-9a-f]{64}")
@@ -221,12 +222,14 @@ def load(folder: Path) -> Device:
     device = convert(read_toml(path), Device, source=str(path))
     _check_names(device, str(path))
     inside(folder, device.device.decisions)
+    # A folder made from a bundle has no sources: what they declared is in the records.
+    imported = (folder / IMPORTED).exists()
     for key in ("requirements", "soup"):
         name = getattr(device.device, key)
-        if name and not inside(folder, name).exists():
+        if name and not inside(folder, name).exists() and not imported:
             raise SourceError(f"'{name}' does not exist", next=f"mend device.{key} in {FILE}")
     links = device.traceability.links
-    if links and not inside(folder, links).is_file():
+    if links and not inside(folder, links).is_file() and not imported:
         raise SourceError(f"'{links}' is not a file", next=f"mend traceability.links in {FILE}")
     for image in device.image:
         inside(folder, image.context)

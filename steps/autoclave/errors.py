@@ -98,6 +98,13 @@ class DeployGateClosed(GateClosed):
     meaning = "gate closed: deploy"
 
 
+class TodayClosed(GateClosed):
+    """A release that the policy of its day let pass does not meet the policy of today."""
+
+    code = 26
+    meaning = "gate closed by today's policy alone: the policy of the day let the release pass"
+
+
 class EngineError(AutoclaveError):
     """The container engine does not answer or refuses."""
 
@@ -176,11 +183,25 @@ class Busy(AutoclaveError):
     meaning = "another run holds the lock of this store or environment"
 
 
+class TimestampError(AutoclaveError):
+    """A time stamp cannot be had, is missing, or does not verify."""
+
+    code = 43
+    meaning = "a time stamp cannot be had, is missing, or does not verify"
+
+
 class DecisionError(AutoclaveError):
     """A waiver or an approval cannot be made: it would not count, or is there already."""
 
     code = 44
     meaning = "a waiver or an approval cannot be made: it would not count, or is there already"
+
+
+class BundleError(AutoclaveError):
+    """A bundle is damaged or hostile: nothing of it was taken in."""
+
+    code = 45
+    meaning = "a bundle is damaged or not what it claims to be; nothing of it was taken in"
 
 
 class DeployFailed(AutoclaveError):

@@ -42,6 +42,7 @@ class Signing(Common, frozen=True):
     public_key: Annotated[str, option("PEM file of that key's public half (for tokens and key services)")] = (
         ""
     )
+    tsa: Annotated[str, option("URL of the authority that time-stamps seals (RFC 3161)")] = ""
 
 
 ImageNames = Annotated[tuple[str, ...], option("only this image of the device (may be repeated)")]

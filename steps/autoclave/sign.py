@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Struct, structs
 
-from autoclave import declaring
+from autoclave import declaring, sealing
 from autoclave.context import Context
 from autoclave.device import Image
 from autoclave.errors import RecordError
@@ -93,6 +93,8 @@ def _conclude(judged: _Judged, signer: Signer, ctx: Context, *, withheld: bool) 
         cosign.list_attestations(ctx.store, digest, evidence_of(judged.descriptor, judged.image, ctx).records)
     elif judged.verdict.passed:
         ctx.screen.note(STEP, f"{judged.image.name} passes, but is not signed: the device is released whole")
+    if "seal" not in dict(judged.verified.evidence.rejected):  # else it would cover up what is gone
+        sealing.apply(judged.descriptor, judged.image, ctx, signer, stamp=judged.verdict.passed)
     seconds = (ctx.now() - started).total_seconds()
     ctx.screen.verdict(judged.verdict, seconds, f"{judged.image.name} {judged.descriptor.digest}")
 
@@ -134,6 +136,8 @@ def _held(judged: _Judged, ctx: Context) -> bool:
     planned = _inputs(judged, ctx)
     summary = records.made_with(judged.verified.records, VERIFICATION, planned.digest)
     if summary is None or predicates.result_of(summary.statement) != "PASSED":
+        return False
+    if not sealing.holds(judged.verified.records, summary, ctx):
         return False
     try:
         return bool(cosign.signed_by(ctx.store, judged.descriptor.digest, ctx.trust.for_role("release")))

@@ -11,7 +11,7 @@ from autoclave import declaring
 from autoclave.context import Context
 from autoclave.device import Image
 from autoclave.errors import AutoclaveError, RecordError
-from autoclave.evidence import cosign, predicates, records, sbom
+from autoclave.evidence import cosign, predicates, records, sbom, seal, stamps
 from autoclave.evidence.records import Record, Rejected
 from autoclave.evidence.statement import (
     APPROVAL,
@@ -27,6 +27,7 @@ from autoclave.facts import BuildFacts, Deployment, ScanFacts, TestRun
 from autoclave.gates.deploy import Released, is_production
 from autoclave.gates.release import Evidence
 from autoclave.governed import Approval, Component, Declared, Person, SignedApproval
+from autoclave.store.base import Store
 from autoclave.store.image import identity
 from autoclave.store.oci import Descriptor
 
@@ -52,6 +53,7 @@ def evidence_of(descriptor: Descriptor, image: Image, ctx: Context, *, environme
     good, bad = records.read_all(
         ctx.store, descriptor.digest, ctx.trust, environment=environment, production=production
     )
+    bad += _seals(good, bad, descriptor.digest, ctx.store)
     good = [each for each in good if _is_of(each, image, ctx)]
     build = _facts(good, bad, PROVENANCE, BuildFacts)
     unit_test = _facts(good, bad, TEST_RESULT, TestRun)
@@ -95,8 +97,17 @@ def released(descriptor: Descriptor, image: Image, ctx: Context, environment: st
         signature=signature,
         environment=environment,
         target=ctx.device.place(environment).target,
+        timestamp=_timestamp(verified, summary, ctx),
         approvals=approvals_of(verified.records, summary, environment),
     )
+
+
+def _timestamp(verified: Verified, summary: Record | None, ctx: Context) -> str:
+    """Return why no time stamp holds that the policy demands; empty when one does, or none is demanded."""
+    if summary is None or not ctx.policy.release.timestamp:
+        return ""
+    stamped = stamps.of_seals(ctx.store, ctx.shell, verified.records, ctx.trust.authorities, ctx.now())
+    return stamps.missing(verified.records, stamped, summary)
 
 
 def runs_of(evidence: Evidence, image: Image, ctx: Context, environment: str) -> dict[str, TestRun | None]:
@@ -171,6 +182,15 @@ def foreign_release(digest: str, ctx: Context, environment: str) -> str:
     summary = records.latest(good, VERIFICATION)
     result = predicates.result_of(summary.statement) if summary else "missing"
     return "" if result == "PASSED" else f"its verification record is {result}"
+
+
+def _seals(good: list[Record], bad: list[Rejected], digest: str, store: Store) -> list[Rejected]:
+    """Return what the seals miss, as rejected records: a record was removed or exchanged."""
+    try:
+        problems = seal.check(good, bad, seal.signatures(store, digest)).problems
+    except RecordError as error:
+        problems = (f"{error.what}: {error.why}",)
+    return [Rejected(digest=digest, name="seal", why=why) for why in problems]
 
 
 def _is_of(record: Record, image: Image, ctx: Context) -> bool:

@@ -72,4 +72,7 @@ _VARYING = [
     (r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:…"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d", "…"),
     (r"(?<=why:)\s+", " "),
+    # What the base image holds changes with Debian's updates.
+    (r"(?<=of )\d+(?= components)", "…"),
+    (r"(?<=debian 12\.)\d+", "…"),
 ]

@@ -72,7 +72,8 @@ def out(address, seconds=2):
 
 {body}
 Path("/autoclave/results/junit.xml").write_text(
-    '<testsuite name="check" tests="1"><testcase classname="check" name="asks"/></testsuite>'
+    '<testsuite name="check" tests="1"><testcase classname="check" name="asks"><properties>'
+    '<property name="requirement" value="REQ-1"/></properties></testcase></testsuite>'
 )
 """
 

@@ -1,4 +1,4 @@
-"""What the tests share: a service on a scratch volume, a fixed clock, and a requirement for every test."""
+"""What the tests share: a service on a scratch volume, and a fixed clock."""
 
 from __future__ import annotations
 
@@ -54,13 +54,3 @@ def standing(client: FlaskClient) -> Callable[[], list[tuple[str, str]]]:
         return [(a["kind"], a["priority"]) for a in client.get("/alarms").get_json()["alarms"]]
 
     return listed
-
-
-@pytest.fixture(autouse=True)
-def _requirement(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
-    """Write the requirement of each test into the JUnit report; a test without one is an error."""
-    marks = list(request.node.iter_markers("requirement"))
-    if not marks:
-        pytest.fail("the test names no requirement")
-    for mark in marks:
-        record_property("requirement", mark.args[0])

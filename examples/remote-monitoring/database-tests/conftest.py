@@ -1,4 +1,4 @@
-"""What the tests share: entering the database, and a requirement for every test."""
+"""What the tests share: entering the database."""
 
 from __future__ import annotations
 
@@ -21,13 +21,3 @@ def enter() -> Callable[..., Connection]:
         "timeout": 5,
     }
     return lambda **changed: Connection(**(usual | changed))
-
-
-@pytest.fixture(autouse=True)
-def _requirement(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
-    """Write the requirement of each test into the JUnit report; a test without one is an error."""
-    marks = list(request.node.iter_markers("requirement"))
-    if not marks:
-        pytest.fail("the test names no requirement")
-    for mark in marks:
-        record_property("requirement", mark.args[0])

@@ -1,4 +1,4 @@
-"""What the tests share: the service on the real database beside them, and a requirement for every test."""
+"""What the tests share: the service on the real database beside them."""
 
 from __future__ import annotations
 
@@ -86,13 +86,3 @@ def reading(patient: str) -> Callable[..., dict[str, Any]]:
         return {key: value for key, value in {**good, **changed}.items() if value is not None}
 
     return made
-
-
-@pytest.fixture(autouse=True)
-def _requirement(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
-    """Write the requirement of each test into the JUnit report; a test without one is an error."""
-    marks = list(request.node.iter_markers("requirement"))
-    if not marks:
-        pytest.fail("the test names no requirement")
-    for mark in marks:
-        record_property("requirement", mark.args[0])

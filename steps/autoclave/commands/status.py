@@ -10,7 +10,7 @@ from autoclave import deploy
 from autoclave.commands.parameters import around
 from autoclave.context import Context
 from autoclave.device import Environment
-from autoclave.errors import AutoclaveError, ClusterError, DoctorFailed, EngineError, StoreError, ToolError
+from autoclave.errors import AutoclaveError, DoctorFailed, Interrupted
 from autoclave.facts import Running
 from autoclave.gates import deploy as gate
 from autoclave.options import Common, option
@@ -46,7 +46,9 @@ def _environment(environment: Environment, ctx: Context) -> bool:
     try:
         target = deploy.target_of(environment, ctx)
         running = target.running(ctx.device.device.name, environment.name)
-    except (ClusterError, EngineError, StoreError, ToolError) as error:
+    except Interrupted:
+        raise
+    except AutoclaveError as error:
         why = f"{error.what}: {error.why}" if error.why else error.what
         ctx.screen.result(
             f"{environment.name}: OUT OF REACH, so nobody knows what runs there\n  - {why}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -18,6 +18,7 @@ from autoclave.evidence.statement import (
     NAME_OF,
     PAYLOAD_TYPE,
     ROLES_OF,
+    SEAL,
     Statement,
     finished,
     info,
@@ -68,9 +69,15 @@ def attach(
     signer: Signer,
     *,
     attachments: Sequence[tuple[str, Descriptor]] = (),
+    stamped: Callable[[bytes], Sequence[tuple[str, Descriptor]]] = lambda _: (),
 ) -> Descriptor:
-    """Sign a statement and attach it, with files that it names by digest. Returns the record's descriptor."""
-    envelope = store.write([dsse.sign(payload, PAYLOAD_TYPE, signer)], media_type=dsse.MEDIA_TYPE)
+    """Sign a statement and attach it, with files that it names by digest. Returns the record's descriptor.
+
+    `stamped` is given the signed envelope before anything is attached, and returns more files.
+    """
+    raw = dsse.sign(payload, PAYLOAD_TYPE, signer)
+    attachments = [*attachments, *stamped(raw)]
+    envelope = store.write([raw], media_type=dsse.MEDIA_TYPE)
     layers = [_annotated(envelope, {PREDICATE_TYPE: predicate_type})]
     layers += [_annotated(descriptor, {TITLE: title}) for title, descriptor in attachments]
     now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
@@ -87,14 +94,16 @@ def read_all(
 ) -> tuple[list[Record], list[Rejected]]:
     """Read every record attached to an image, oldest first; what does not verify comes with its reason.
 
-    A record about one environment (a deployment, an approval) is held to the keys of that one.
+    A record about one environment (a deployment, an approval) is held to the keys of that one; a seal, which
+    permits nothing, to those that may seal anywhere.
     """
     good: list[Record] = []
     bad: list[Rejected] = []
     for descriptor in store.referrers(image_digest, artifact_type=ARTIFACT_TYPE):
         try:
             record = _read(store, descriptor, image_digest, trust)
-            place = about(record) or environment
+            is_seal = record.statement.predicate_type == SEAL
+            place = "" if is_seal else about(record) or environment
             here = production and place == environment
             good.append(_permitted(record, trust, place, production=here))
         except (RecordError, StoreError) as error:

@@ -17,6 +17,7 @@ class Released(Struct, frozen=True, kw_only=True):
 
     `summary` is the result of the newest verification summary (empty: there is none) and `verified` its
     time; `signature` is empty, or why no trusted release key signed the image. `target` is the kind of place.
+    `timestamp` is empty, or why no time stamp holds that the policy demands.
     """
 
     evidence: release.Evidence
@@ -26,6 +27,7 @@ class Released(Struct, frozen=True, kw_only=True):
     environment: str
     target: str
     approvals: tuple[SignedApproval, ...] = ()
+    timestamp: str = ""
 
 
 def is_production(environment: str, policy: Policy) -> bool:
@@ -48,6 +50,8 @@ def judge(released: Released, policy: Policy, now: datetime) -> Verdict:
         reasons.append(f"the verification record says {released.summary}")
     if released.signature:
         reasons.append(released.signature)
+    if released.timestamp:
+        reasons.append(released.timestamp)
     if is_production(released.environment, policy):
         reasons += _production(released, policy)
         reasons += approving.judge(released.approvals, policy.approvals.production)

@@ -18,11 +18,11 @@ from autoclave.store.lock import exclusive
 
 INDEX_FILE = "index.json"
 LOCK_FILE = ".lock"
+MARKER_FILE = "oci-layout"
 
-_MARKER_FILE = "oci-layout"
-_MARKER = b'{"imageLayoutVersion":"1.0.0"}'
+MARKER = b'{"imageLayoutVersion":"1.0.0"}'
 _MARKER_LIMIT = 4096
-_OURS = {"blobs", INDEX_FILE, _MARKER_FILE, LOCK_FILE, ".tmp"}
+_OURS = {"blobs", INDEX_FILE, MARKER_FILE, LOCK_FILE, ".tmp"}
 
 
 def open_folder(blobs: Blobs, *, create: bool, lock_timeout: float) -> None:
@@ -30,7 +30,7 @@ def open_folder(blobs: Blobs, *, create: bool, lock_timeout: float) -> None:
 
     Raises StoreError when there is no layout, when the folder is something else, or when it is not trusted.
     """
-    if create and not (blobs.root / _MARKER_FILE).exists():
+    if create and not (blobs.root / MARKER_FILE).exists():
         _create(blobs, lock_timeout)
     _check_marker(blobs.root)
     blobs.guard()
@@ -70,8 +70,8 @@ def _create(blobs: Blobs, lock_timeout: float) -> None:
     with exclusive(root / LOCK_FILE, timeout=lock_timeout, what=f"the store {root}"):
         if not (root / INDEX_FILE).exists():
             blobs.replace(root / INDEX_FILE, indexes.empty().encode())
-        if not (root / _MARKER_FILE).exists():
-            blobs.replace(root / _MARKER_FILE, _MARKER)
+        if not (root / MARKER_FILE).exists():
+            blobs.replace(root / MARKER_FILE, MARKER)
 
 
 def _refuse_foreign(root: Path) -> None:
@@ -86,13 +86,13 @@ def _refuse_foreign(root: Path) -> None:
     if strangers:
         raise StoreError(
             f"{root} is not an OCI layout",
-            why=f"there is no {_MARKER_FILE} file, but other things lie there: {sorted(strangers)[:3]}",
+            why=f"there is no {MARKER_FILE} file, but other things lie there: {sorted(strangers)[:3]}",
             next="name an empty or a new folder for the store",
         )
 
 
 def _check_marker(root: Path) -> None:
-    raw = read_small(root / _MARKER_FILE, _MARKER_LIMIT)
+    raw = read_small(root / MARKER_FILE, _MARKER_LIMIT)
     try:
         version = msgspec.json.decode(raw, type=dict[str, object]).get("imageLayoutVersion")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -100,6 +100,6 @@ def _check_marker(root: Path) -> None:
     if version != "1.0.0":
         raise StoreError(
             f"{root} is not an OCI layout of version 1.0.0",
-            why=f"its {_MARKER_FILE} file does not say so",
+            why=f"its {MARKER_FILE} file does not say so",
             next="name the right folder, or restore it from where the store was archived",
         )

@@ -101,6 +101,18 @@ class LayoutStore:
         self._update(lambda index: indexes.listed(index, made))
         return made
 
+    def move_in(self, source: LayoutStore, digests: Iterable[str], listed: Iterable[Descriptor]) -> None:
+        """Take over the blobs of a layout on the same disk, then list its manifests, all at once."""
+        self._blobs.move_in(source._blobs, digests)
+        entries = list(listed)
+
+        def extended(index: Index) -> Index:
+            for entry in entries:
+                index = indexes.listed(index, entry)
+            return index
+
+        self._update(extended)
+
     def referrers(self, digest: str, *, artifact_type: str = "") -> list[Descriptor]:
         """List the artifacts attached to an image, oldest first, each manifest verified.
 

@@ -40,16 +40,16 @@ _KINDS = {b"0": Kind.FILE, b"\0": Kind.FILE, b"5": Kind.FOLDER, b"1": Kind.LINK,
 _EXTENSIONS = {b"x", b"g", b"L", b"K"}
 
 
-def members(chunks: Iterable[bytes]) -> Iterator[tuple[Member, Iterator[bytes]]]:
+def members(chunks: Iterable[bytes], *, most: int = _MEMBERS) -> Iterator[tuple[Member, Iterator[bytes]]]:
     """Yield every member with its content; content that was not consumed is skipped.
 
     Raises StoreError for a truncated or damaged archive, absolute names, names or links that leave the
-    archive, names that come twice, devices, sparse files, oversized headers and more than 4096 members.
+    archive, names that come twice, devices, sparse files, oversized headers and more than `most` members.
     """
     source = _Source(chunks)
     seen: set[str] = set()
     extension: dict[str, str] = {}
-    for _ in range(_MEMBERS + 1):
+    for _ in range(most + 1):
         header = source.exact(_BLOCK)
         if not any(header):
             source.finish()
@@ -69,7 +69,7 @@ def members(chunks: Iterable[bytes]) -> Iterator[tuple[Member, Iterator[bytes]]]
         for _ in content:
             pass
         source.exact(-member.size % _BLOCK)
-    raise _refused(f"it has more than {_MEMBERS} members")
+    raise _refused(f"it has more than {most} members")
 
 
 class _Source:

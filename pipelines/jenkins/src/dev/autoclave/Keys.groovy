@@ -31,6 +31,7 @@ class Keys implements Serializable {
                 return [
                     key: ['AUTOCLAVE_KEY', 'text', ''],
                     publicKey: ['AUTOCLAVE_PUBLIC_KEY', 'text', ''],
+                    tsa: ['AUTOCLAVE_TSA', 'text', ''],
                     image: ['AUTOCLAVE_IMAGE', 'list', ''],
                     again: ['AUTOCLAVE_AGAIN', 'flag', ''],
                     folder: ['AUTOCLAVE_FOLDER', 'text', '^(\\.|[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)$'],
@@ -46,6 +47,7 @@ class Keys implements Serializable {
                 return [
                     key: ['AUTOCLAVE_KEY', 'text', ''],
                     publicKey: ['AUTOCLAVE_PUBLIC_KEY', 'text', ''],
+                    tsa: ['AUTOCLAVE_TSA', 'text', ''],
                     image: ['AUTOCLAVE_IMAGE', 'list', ''],
                     again: ['AUTOCLAVE_AGAIN', 'flag', ''],
                     folder: ['AUTOCLAVE_FOLDER', 'text', '^(\\.|[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)$'],
@@ -61,6 +63,7 @@ class Keys implements Serializable {
                 return [
                     key: ['AUTOCLAVE_KEY', 'text', ''],
                     publicKey: ['AUTOCLAVE_PUBLIC_KEY', 'text', ''],
+                    tsa: ['AUTOCLAVE_TSA', 'text', ''],
                     image: ['AUTOCLAVE_IMAGE', 'list', ''],
                     again: ['AUTOCLAVE_AGAIN', 'flag', ''],
                     scanner: ['AUTOCLAVE_SCANNER', 'text', ''],
@@ -79,6 +82,7 @@ class Keys implements Serializable {
                 return [
                     key: ['AUTOCLAVE_KEY', 'text', ''],
                     publicKey: ['AUTOCLAVE_PUBLIC_KEY', 'text', ''],
+                    tsa: ['AUTOCLAVE_TSA', 'text', ''],
                     image: ['AUTOCLAVE_IMAGE', 'list', ''],
                     again: ['AUTOCLAVE_AGAIN', 'flag', ''],
                     releaseKey: ['AUTOCLAVE_RELEASE_KEY', 'text', ''],
@@ -95,6 +99,7 @@ class Keys implements Serializable {
                 return [
                     key: ['AUTOCLAVE_KEY', 'text', ''],
                     publicKey: ['AUTOCLAVE_PUBLIC_KEY', 'text', ''],
+                    tsa: ['AUTOCLAVE_TSA', 'text', ''],
                     image: ['AUTOCLAVE_IMAGE', 'list', ''],
                     again: ['AUTOCLAVE_AGAIN', 'flag', ''],
                     folder: ['AUTOCLAVE_FOLDER', 'text', '^(\\.|[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)$'],
@@ -116,6 +121,7 @@ class Keys implements Serializable {
                     releaseAgent: ['', 'text', ''],
                     key: ['AUTOCLAVE_KEY', 'text', ''],
                     publicKey: ['AUTOCLAVE_PUBLIC_KEY', 'text', ''],
+                    tsa: ['AUTOCLAVE_TSA', 'text', ''],
                     image: ['AUTOCLAVE_IMAGE', 'list', ''],
                     again: ['AUTOCLAVE_AGAIN', 'flag', ''],
                     folder: ['AUTOCLAVE_FOLDER', 'text', '^(\\.|[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)$'],

@@ -1,0 +1,83 @@
+"""What is in a bundle: `autoclave/bundle.json` names every other file and blob, with digest or size.
+
+It comes first, so that a reader knows of each byte that follows whether it belongs there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from autoclave.errors import BundleError
+from autoclave.store.folder import INDEX_FILE, MARKER_FILE
+
+FORMAT = "urn:autoclave:bundle:v1"
+FIRST = "autoclave/bundle.json"
+TRUST = "autoclave/trust.toml"
+DEVICE = "autoclave/device.toml"
+POLICY = "autoclave/policy.json"
+VERIFIER = "autoclave/verify.py"
+KEYS = "autoclave/keys/"
+BLOBS = "blobs/sha256/"
+
+MOST_MEMBERS = 200_000
+LARGEST_FILE = 64 * 1024 * 1024  # bytes of any file that is no blob
+
+_FILE = re.compile(r"autoclave/keys/[a-z0-9][a-z0-9-]{0,60}\.(pub|crt)")
+_KNOWN = {MARKER_FILE, INDEX_FILE, TRUST, DEVICE, POLICY, VERIFIER}
+_MOST_BYTES = 1 << 50
+
+Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+
+
+class Bundle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The head of a bundle. It holds nothing that the rest does not show: every byte of it can be checked.
+
+    `seals` are the newest seals by image, empty where there is none. `files` maps names to digests,
+    `blobs` digests to sizes.
+    """
+
+    format: str
+    device: str
+    version: str
+    images: dict[str, Digest]
+    seals: dict[str, str]
+    files: dict[str, Digest]
+    blobs: dict[Digest, Annotated[int, Meta(ge=0)]]
+
+
+def encode(bundle: Bundle) -> bytes:
+    """Return the bytes of the head."""
+    return msgspec.json.encode(bundle, order="sorted")
+
+
+def parse(raw: bytes) -> Bundle:
+    """Decode a head. Raises BundleError."""
+    try:
+        bundle = msgspec.json.decode(raw, type=Bundle)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise refused(f"{FIRST}: {error}") from error
+    if bundle.format != FORMAT:
+        raise refused(f"it is of the format {bundle.format[:100]!r}, and this Autoclave reads {FORMAT}")
+    strange = [name for name in bundle.files if name not in _KNOWN and not _FILE.fullmatch(name)]
+    if strange:
+        raise refused(f"{strange[0][:200]!r} is no file of a bundle")
+    if lacking := sorted(_KNOWN - bundle.files.keys()):
+        raise refused(f"it has no {lacking[0]}")
+    if not bundle.images:
+        raise refused("it holds no image")
+    if len(bundle.blobs) + len(bundle.files) >= MOST_MEMBERS or sum(bundle.blobs.values()) > _MOST_BYTES:
+        raise refused("it announces more than a bundle can hold")
+    return bundle
+
+
+def refused(why: str) -> BundleError:
+    """Return the error of a bundle that is not taken in."""
+    return BundleError(
+        "the bundle is refused",
+        why=why,
+        next="fetch it again from where it was made; nothing of it was taken in",
+    )

@@ -1,0 +1,124 @@
+"""Seals: records that name every record of an image, so that none can vanish or be exchanged unseen.
+
+A seal names the records that no earlier seal names, and the seal before it. So each seal binds all that was
+attached until then, and a thousand of them are no larger than what they bind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from autoclave.evidence import cosign, predicates
+from autoclave.evidence.records import Record, Rejected
+from autoclave.evidence.statement import SEAL, StepInfo
+from autoclave.store.base import Store
+
+
+class Sealed(Struct, frozen=True):
+    """A record that a seal names: its short name, the digest of its manifest, and of its envelope."""
+
+    name: str
+    manifest: str
+    envelope: str
+
+
+class Signature(Struct, frozen=True):
+    """A release signature in cosign's older format: the digest of what was signed, and the signature."""
+
+    payload: str
+    signature: str
+
+
+class Seal(Struct, frozen=True, kw_only=True):
+    """What a seal says: records since the seal before it, signatures, digests of policy and trust.
+
+    `previous` is the digest of the seal before it, empty for the first.
+    """
+
+    records: tuple[Sealed, ...]
+    signatures: tuple[Signature, ...]
+    previous: str
+    policy: str
+    trust: str
+
+
+class Chain(Struct, frozen=True, kw_only=True):
+    """The seals of an image by digest, oldest first; what is amiss; what no seal names yet (no error)."""
+
+    seals: dict[str, Seal]
+    problems: tuple[str, ...]
+    unsealed: tuple[Sealed, ...]
+
+    @property
+    def newest(self) -> str:
+        """The digest of the newest seal, empty when there is none."""
+        return next(reversed(self.seals), "")
+
+
+def predicate(info: StepInfo, seal: Seal) -> dict[str, Any]:
+    """Return the predicate of a seal record."""
+    return {"autoclave": info, "facts": seal}
+
+
+def seals_of(good: Sequence[Record]) -> dict[str, Seal]:
+    """Return the seals among verified records by digest, oldest first. Raises RecordError."""
+    return {
+        each.digest: predicates.facts_of(each.statement, Seal)
+        for each in good
+        if each.statement.predicate_type == SEAL
+    }
+
+
+def signatures(store: Store, image_digest: str) -> tuple[Signature, ...]:
+    """Return the release signatures listed for an image in cosign's older format, unverified."""
+    return tuple(
+        Signature(each.digest, each.annotations.get(cosign.SIGNATURE, ""))
+        for each in cosign.listed(store, image_digest, "sig")
+    )
+
+
+def check(good: Sequence[Record], bad: Sequence[Rejected], signatures: Collection[Signature]) -> Chain:
+    """Compare what the seals name with what is attached now. Raises RecordError for a seal of another form.
+
+    `good` are the verified records, oldest first; `bad` is what is attached as a record and does not verify.
+    """
+    seals = seals_of(good)
+    here = {each.digest: Sealed(each.name, each.digest, "") for each in bad}
+    here |= {each.digest: Sealed(each.name, each.digest, each.envelope.digest) for each in good}
+    problems: list[str] = []
+    named: set[str] = set()
+    for digest, seal in seals.items():
+        problems += [why for each in seal.records if (why := _amiss(each, here))]
+        problems += [
+            f"a release signature that seal {digest[:19]}… names is gone"
+            for each in seal.signatures
+            if each not in signatures
+        ]
+        if seal.previous and seal.previous not in seals:
+            state = "does not verify" if seal.previous in here else "is gone"
+            problems.append(f"the seal {seal.previous} before seal {digest[:19]}… {state}")
+        named |= {each.manifest for each in seal.records} | {seal.previous}
+    named.add(next(reversed(seals), ""))
+    unsealed = tuple(each for each in here.values() if each.manifest not in named)
+    return Chain(seals=seals, problems=tuple(dict.fromkeys(problems)), unsealed=unsealed)
+
+
+def covering(seals: Mapping[str, Seal], manifest: str) -> list[str]:
+    """Return the seals that bind a record, oldest first: those that name it, and those after them."""
+    bound = {manifest: None}
+    for digest, seal in seals.items():
+        if seal.previous in bound or any(each.manifest in bound for each in seal.records):
+            bound[digest] = None
+    return list(bound)[1:]
+
+
+def _amiss(sealed: Sealed, here: Mapping[str, Sealed]) -> str:
+    found = here.get(sealed.manifest)
+    if found is None:
+        return f"the sealed {sealed.name} record {sealed.manifest} is gone"
+    if found.envelope and sealed.envelope and found.envelope != sealed.envelope:
+        return f"the sealed {sealed.name} record {sealed.manifest} holds another envelope"
+    return ""
