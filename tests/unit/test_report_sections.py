@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
+from autoclave.evidence.stamps import Stamped
+from autoclave.evidence.timestamp import Stamp
 from autoclave.facts import Finding, Kind, Severity, TestCase, TestFacts
 from autoclave.governed import Approval, Declared, Meaning, SignedApproval
 from autoclave.reporting import differences, drawn
@@ -35,6 +37,7 @@ def test_a_release_in_which_nothing_is_wrong_passed() -> None:
         (structs.replace(GOOD, summary=""), "no valid verification record"),
         (structs.replace(GOOD, summary="FAILED"), "the verification record says FAILED"),
         (structs.replace(GOOD, signature="nobody signed"), "nobody signed"),
+        (structs.replace(GOOD, timestamp="no seal bears a time stamp"), "no seal bears a time stamp"),
         (spoilt(scan=None), "no valid vulns record"),
         (spoilt(declared=Declared(register=(ENTRY,))), "names no requirements file"),
         (NOTHING, "no valid provenance record"),
@@ -49,6 +52,15 @@ def test_whatever_is_wrong_fails_the_report_and_is_its_reason(known: Known, says
 def test_what_does_not_verify_is_listed_as_such() -> None:
     (row,) = report(spoilt(rejected=(("vulns", "signed by an unknown key"),))).rejected
     assert (row.name, row.why) == ("vulns", "signed by an unknown key")
+
+
+def test_seals_are_told_with_their_time_stamps() -> None:
+    (bare,) = report().seals
+    assert (bare.records, bare.stamped, bare.why) == (0, None, "it bears no time stamp")
+    stamp = Stamp(authority="test authority", time=THEN, ends=NOW)
+    known = structs.replace(GOOD, stamps=(Stamped(seal=bare.digest, stamp=stamp),))
+    (row,) = report(known).seals
+    assert (row.authority, row.stamped, row.ends, row.why) == ("test authority", THEN, NOW, "")
 
 
 def test_no_evidence_still_gives_every_section() -> None:

@@ -42,6 +42,7 @@ def assembled(known: Known, production: Sequence[str] = ()) -> Report:
         deployments=built.deployments(known),
         records=built.records(known),
         rejected=built.rejected(known),
+        seals=built.seals(known),
         differences=differences(known),
         clauses=clauses(known.sources, identity.safety_class, {each.name for each in known.records}),
     )

@@ -35,6 +35,7 @@ def verdict(known: Known) -> Verdict:
         signature=known.signature,
         environment="",
         target="",
+        timestamp=known.timestamp,
     )
     reasons = deploy.judge(released, _nowhere(known.policy), known.now).reasons
     return Verdict(outcome=Outcome.FAILED if reasons else Outcome.PASSED, reasons=reasons)

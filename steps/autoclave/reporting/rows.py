@@ -249,6 +249,19 @@ class RecordRow(Struct, frozen=True, kw_only=True):
     attachments: tuple[AttachmentRow, ...] = ()
 
 
+class SealRow(Struct, frozen=True, kw_only=True):
+    """One seal: how many records it names, and its time stamp, or `why` it has none that holds."""
+
+    digest: str
+    at: Moment
+    records: int
+    previous: str
+    authority: str = ""
+    stamped: Moment | None = None
+    ends: Moment | None = None
+    why: str = ""
+
+
 class RejectedRow(Struct, frozen=True, kw_only=True):
     """Something attached as a record that does not verify."""
 
