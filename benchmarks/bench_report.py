@@ -5,8 +5,8 @@
 Made-up facts, laid out as real ones: a finding has a title of some 60 characters and a package URL, a
 component a supplier, a license and two dependencies; the register has 200 entries. Measured are the report
 from these facts, its JSON and its page, both written to disk, in a fresh process whose peak is read with
-getrusage. What the facts alone take (their process before it begins) is told as well. Then the same for a half
-and a quarter of it.
+getrusage. What the facts alone take (their process before it begins) is told as well. Then the same for a
+half and a quarter of it.
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ class Disposition(StrEnum):
 
 
 class FindingRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One finding; `told` says in words what was done about it, `waiver` names the waiver that covers it."""
+    """One finding; `told` says more of what was done about it, `waiver` names the waiver that covers it."""
 
     severity: Severity
     kind: Kind
