@@ -32,7 +32,7 @@ def peak() -> float:
 
 
 def child(components: int, findings: int, folder: Path) -> None:
-    """Write one report; print seconds, seconds of CPU, peak memory with and without it, and the sizes of both files."""
+    """Write one report; print seconds, seconds of CPU, peak memory with and without it, sizes of both files."""
     import msgspec
 
     from autoclave.reporting.assembled import assembled
