@@ -35,6 +35,10 @@ COMMANDS = {
     "seal": ("commands.seal", "name all records in a new seal, and have it time-stamped"),
     "trace": ("commands.trace", "print which test shows which requirement, and which have none"),
     "vex": ("commands.vex", "print what was decided about findings, as OpenVEX or CycloneDX"),
+    "verify": (
+        "commands.verify",
+        "explain what of a release's record holds, by its day's policy and today's",
+    ),
     "export": ("commands.exporting", "write one file with the images, all their records, trust and policy"),
     "import": ("commands.importing", "check such a file offline, then take it into a store"),
     "report": ("commands.report", "write the release report: HTML and JSON, and a PDF when asked"),

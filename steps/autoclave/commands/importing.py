@@ -11,7 +11,6 @@ import click
 
 from autoclave import device, screen
 from autoclave.bundles import checking, contents, merging, staging
-from autoclave.bundles.checking import Image
 from autoclave.bundles.staging import Staged
 from autoclave.commands.exporting import told
 from autoclave.commands.parameters import parameters
@@ -50,8 +49,8 @@ def command(name: str, text: str) -> click.Command:
     return click.Command(name, callback=run, params=parameters(Options), help=text, short_help=text)
 
 
-def run_import(opts: Options, view: Screen) -> list[Image]:
-    """Check the bundle, and take it in when all of it is good."""
+def run_import(opts: Options, view: Screen) -> Staged:
+    """Check the bundle, and take it in when all of it is good; return what it held beside the blobs."""
     folder = Path(opts.into or opts.folder)
     beside = folder / ".autoclave" / "store"
     if opts.store and not is_address(opts.store):
@@ -73,7 +72,7 @@ def run_import(opts: Options, view: Screen) -> list[Image]:
             {"image": image.name, "digest": image.digest, "result": image.result, "seal": image.chain.newest},
         )
     view.result(f"taken into {opts.store or beside}", {"store": opts.store or str(beside)})
-    return images
+    return staged
 
 
 def _trust(opts: Options, staged: Staged, view: Screen) -> Trust:

@@ -133,6 +133,7 @@ version = "0.1.0"
 # IEC 62304 software safety class: A, B or C. It selects the policy; without knowing it, stay with C.
 safety-class = "C"
 # requirements = "requirements.csv"   # classes B and C release nothing without: id,text,kind,hazard,method
+# soup = "soup.toml"                  # nor without this; 'autoclave soup' writes its beginning
 """
 
 _IMAGE = """\
