@@ -32,7 +32,7 @@ def peak() -> float:
 
 
 def child(components: int, findings: int, folder: Path) -> None:
-    """Write one report; print seconds, seconds of CPU, peak memory with and without it, sizes of both files."""
+    """Write one report; print seconds (clock, CPU), peak memory with and without it, sizes of both files."""
     import msgspec
 
     from autoclave.reporting.assembled import assembled
@@ -175,13 +175,10 @@ def compare(components: int, findings: int, rounds: int) -> bool:
     kept = True
     for share in (4, 2, 1):
         rows = [measured(components // share, findings // share) for _ in range(rounds)]
-        seconds, cpu, most, before, json, html = (
-            statistics.median(row[at] for row in rows) for at in range(6)
-        )
-        print(
-            f"{components // share:>10} {findings // share:>9} {seconds:>8.2f} {cpu:>7.2f} {most:>6.0f} {before:>12.0f} "
-            f"{json:>9.1f} {html:>9.1f}"
-        )
+        medians = [statistics.median(row[at] for row in rows) for at in range(6)]
+        seconds, cpu, most, before, json, html = medians
+        size = f"{components // share:>10} {findings // share:>9}"
+        print(f"{size} {seconds:>8.2f} {cpu:>7.2f} {most:>6.0f} {before:>12.0f} {json:>9.1f} {html:>9.1f}")
         times.append(cpu)
         kept = seconds <= SECONDS and most <= MIB
     ratios = [f"{times[at + 1] / times[at]:.2f}" for at in (0, 1)]
