@@ -12,7 +12,16 @@ from securesystemslib.signer import CryptoSigner
 from autoclave import clauses
 from autoclave.evidence import statement
 from autoclave.evidence.records import Record
-from autoclave.evidence.statement import DEPLOYMENT, PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS
+from autoclave.evidence.seal import Seal
+from autoclave.evidence.statement import (
+    DEPLOYMENT,
+    PROVENANCE,
+    SBOM,
+    SEAL,
+    TEST_RESULT,
+    VERIFICATION,
+    VULNS,
+)
 from autoclave.evidence.trust import TrustedKey
 from autoclave.facts import Deployment, Running, TestFacts, TracedTest
 from autoclave.governed import (
@@ -84,6 +93,8 @@ def record(predicate_type: str, step: str, **changes: Any) -> Record:
                 "tools": {"components": [{"name": "trivy", "version": "0.74.0"}]},
             },
         }
+    elif predicate_type == SEAL:
+        body["facts"] = Seal(records=(), signatures=(), previous="", policy=DIGEST, trust=DIGEST)
     elif predicate_type == VERIFICATION:
         body["verificationResult"] = "PASSED"
     parsed = statement.parse(statement.make(DIGEST, predicate_type, body))
@@ -103,6 +114,7 @@ RECORDS = (
     record(SBOM, "scan"),
     record(VULNS, "scan"),
     record(VERIFICATION, "sign"),
+    record(SEAL, "seal"),
     record(DEPLOYMENT, "deploy"),
 )
 GOOD = Known(

@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 from msgspec import structs
 
+from autoclave.evidence.stamps import Stamped
+from autoclave.evidence.timestamp import Stamp
 from autoclave.facts import Finding, Kind, Severity, TestCase, TestFacts
 from autoclave.governed import Approval, Declared, Meaning, SignedApproval
 from autoclave.reporting import differences, drawn
@@ -35,6 +37,7 @@ def test_a_release_in_which_nothing_is_wrong_passed() -> None:
         (structs.replace(GOOD, summary=""), "no valid verification record"),
         (structs.replace(GOOD, summary="FAILED"), "the verification record says FAILED"),
         (structs.replace(GOOD, signature="nobody signed"), "nobody signed"),
+        (structs.replace(GOOD, timestamp="no seal bears a time stamp"), "no seal bears a time stamp"),
         (spoilt(scan=None), "no valid vulns record"),
         (spoilt(declared=Declared(register=(ENTRY,))), "names no requirements file"),
         (NOTHING, "no valid provenance record"),
@@ -49,6 +52,15 @@ def test_whatever_is_wrong_fails_the_report_and_is_its_reason(known: Known, says
 def test_what_does_not_verify_is_listed_as_such() -> None:
     (row,) = report(spoilt(rejected=(("vulns", "signed by an unknown key"),))).rejected
     assert (row.name, row.why) == ("vulns", "signed by an unknown key")
+
+
+def test_seals_are_told_with_their_time_stamps() -> None:
+    (bare,) = report().seals
+    assert (bare.records, bare.stamped, bare.why) == (0, None, "it bears no time stamp")
+    stamp = Stamp(authority="test authority", time=THEN, ends=NOW)
+    known = structs.replace(GOOD, stamps=(Stamped(seal=bare.digest, stamp=stamp),))
+    (row,) = report(known).seals
+    assert (row.authority, row.stamped, row.ends, row.why) == ("test authority", THEN, NOW, "")
 
 
 def test_no_evidence_still_gives_every_section() -> None:
@@ -102,10 +114,10 @@ def test_each_finding_says_what_was_done_about_it() -> None:
     assert made.findings
     told = {row.id: (row.disposition, row.told) for row in made.findings.rows}
     assert [row.id for row in made.findings.rows] == ["CVE-2026-2", "CVE-2026-1", "CVE-2026-4", "CVE-2026-3"]
-    assert told["CVE-2026-2"] == (Disposition.BLOCKS, "blocks; fixed in 2.0")
+    assert told["CVE-2026-2"] == (Disposition.BLOCKS, "fixed in 2.0")
     assert told["CVE-2026-1"][0] is Disposition.WAIVED
     assert "Ben Engineer, Ada Quality until 2026-12-14 (W-1)" in told["CVE-2026-1"][1]
-    assert told["CVE-2026-3"] == (Disposition.BELOW, "below the policy; fixed in 2.0")
+    assert told["CVE-2026-3"] == (Disposition.BELOW, "fixed in 2.0")
     assert "no fixed version yet" in told["CVE-2026-4"][1]
     assert [(row.severity, row.total) for row in made.findings.severities][:3] == [
         (Severity.CRITICAL, 1),

@@ -86,7 +86,7 @@ class Disposition(StrEnum):
 
 
 class FindingRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One finding; `told` says in words what was done about it, `waiver` names the waiver that covers it."""
+    """One finding; `told` says more of what was done about it, `waiver` names the waiver that covers it."""
 
     severity: Severity
     kind: Kind
@@ -247,6 +247,19 @@ class RecordRow(Struct, frozen=True, kw_only=True):
     development: bool
     newest: bool
     attachments: tuple[AttachmentRow, ...] = ()
+
+
+class SealRow(Struct, frozen=True, kw_only=True):
+    """One seal: how many records it names, and its time stamp, or `why` it has none that holds."""
+
+    digest: str
+    at: Moment
+    records: int
+    previous: str
+    authority: str = ""
+    stamped: Moment | None = None
+    ends: Moment | None = None
+    why: str = ""
 
 
 class RejectedRow(Struct, frozen=True, kw_only=True):
