@@ -56,8 +56,12 @@ def shown(subjects: Sequence[Subject], environment: str, ctx: Context) -> str:
     lines = [
         f"RELEASE OF {device.name} {device.version} (IEC 62304 class {device.safety_class}) TO {environment}",
     ]
+    runs = {each.image.name: each.verified.evidence.unit_test for each in subjects}
     for each in subjects:
         lines += ["", *_about(each, ctx)]
+    matrix = traceability.matrix(subjects[0].verified.evidence.declared, runs)
+    states = Counter(str(row.state) for row in matrix.requirements)
+    lines += ["", f"requirements: {_counted(states) or 'none declared'}"]
     return "\n".join(lines) + "\n"
 
 
@@ -117,9 +121,6 @@ def _about(each: Subject, ctx: Context) -> list[str]:
         lines.append(
             f"tests: {report.passed} passed, {report.failed + report.errors} failed, {report.skipped} skipped"
         )
-    matrix = traceability.matrix(evidence.declared, {each.image.name: evidence.unit_test})
-    states = Counter(str(row.state) for row in matrix.requirements)
-    lines.append(f"requirements: {_counted(states) or 'none declared'}")
     if evidence.scan:
         severities = Counter(str(finding.severity) for finding in evidence.scan.findings)
         lines.append(f"findings: {_counted(severities) or 'none'}")

@@ -156,13 +156,14 @@ def roll_out(
 
     `reason` is why a person rolls back; empty for a deployment. Raises DeployFailed, RollbackFailed.
     """
-    rollout = _rollout(images, environment, ctx)
+    waived: list[str] = []
+    rollout = _rollout(images, environment, ctx, waived)
     with target.locked(rollout):
-        return _roll_out(rollout, images, target, ctx, reason)
+        return _roll_out(rollout, images, target, ctx, reason=reason, waived=waived)
 
 
 def _roll_out(
-    rollout: Rollout, images: list[Release], target: Target, ctx: Context, reason: str
+    rollout: Rollout, images: list[Release], target: Target, ctx: Context, *, reason: str, waived: list[str]
 ) -> Deployment:
     environment = rollout.environment
     tell = Tell(
@@ -195,6 +196,7 @@ def _roll_out(
         put_back=returned.answering,
         reason=reason,
         replaced=before,
+        waived=tuple(waived),
     )
     _record(facts, images, environment, ctx)
     if failure:
@@ -230,7 +232,7 @@ def _record(facts: Deployment, images: list[Release], environment: Environment, 
     ctx.screen.verdict(verdict, seconds, f"{ctx.device.device.name} in {environment.name}")
 
 
-def _rollout(images: list[Release], environment: Environment, ctx: Context) -> Rollout:
+def _rollout(images: list[Release], environment: Environment, ctx: Context, waived: list[str]) -> Rollout:
     descriptors = {each.descriptor.digest: each.descriptor for each in images}
     repository = environment.kubernetes.repository if environment.kubernetes else ""
     return Rollout(
@@ -243,13 +245,16 @@ def _rollout(images: list[Release], environment: Environment, ctx: Context) -> R
         image_id=lambda digest: loaded(descriptors[digest], ctx).id,
         reference=lambda digest: f"{repository or _repository(ctx)}@{digest}",
         foreign=lambda digest: foreign_release(digest, ctx, environment.name),
-        judged=lambda found: _hardened(found, images[0].descriptor.digest, ctx),
+        judged=lambda found: _hardened(found, images[0].descriptor.digest, ctx, waived),
         require=lambda verdict: ctx.require(verdict, repeat=f"autoclave deploy {environment.name}"),
     )
 
 
-def _hardened(found: Sequence[Finding], digest: str, ctx: Context) -> Verdict:
-    """Judge findings about pods, with the waivers of the checkout that the manifests come from."""
+def _hardened(found: Sequence[Finding], digest: str, ctx: Context, waived: list[str]) -> Verdict:
+    """Judge findings about pods, with the waivers of the checkout that the manifests come from.
+
+    What a waiver covers is told, and added to `waived` for the record.
+    """
     standings = waiving.standings(
         declaring.decisions_here(ctx),
         found,
@@ -261,7 +266,9 @@ def _hardened(found: Sequence[Finding], digest: str, ctx: Context) -> Verdict:
     for each in standings:
         if each.state is waiving.State.USED:
             waiver = each.signed.waiver
-            ctx.screen.note(STEP, f"waived: {waiver.finding} by {waiver.id} until {waiver.expires:%Y-%m-%d}")
+            told = f"{waiver.finding} by {waiver.id} until {waiver.expires:%Y-%m-%d}"
+            ctx.screen.note(STEP, f"waived: {told}")
+            waived.append(told)
     return hardening.judge(found, ctx.policy, standings)
 
 

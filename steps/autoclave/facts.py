@@ -248,7 +248,8 @@ class Running(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Deployment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One deployment: what was asked for, what runs afterwards, and why it failed if it did.
 
-    `replaced` is the digest that ran before, by image; a rollback has a person's `reason`.
+    `replaced` is the digest that ran before, by image; a rollback has a person's `reason`. `waived` names the
+    findings about pods that stand by a waiver.
     """
 
     environment: str
@@ -260,3 +261,4 @@ class Deployment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     put_back: tuple[Running, ...] = ()
     reason: str = ""
     replaced: dict[str, str] = {}
+    waived: tuple[str, ...] = ()

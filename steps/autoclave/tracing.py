@@ -65,5 +65,5 @@ def notice(image: Image, run: TestRun, step: str, ctx: Context) -> None:
         return
     reasons = traceability.judge(declared, {image.name: run}, ctx.policy)
     if reasons:
-        more = f" (and {len(reasons) - 1} more reasons)" if len(reasons) > 1 else ""
+        more = f" ({len(reasons)} such reasons)" if len(reasons) > 1 else ""
         ctx.screen.warn(step, f"the release gate will close: {reasons[0]}{more}; see autoclave trace")

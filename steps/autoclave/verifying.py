@@ -97,12 +97,12 @@ def released(descriptor: Descriptor, image: Image, ctx: Context, environment: st
         signature=signature,
         environment=environment,
         target=ctx.device.place(environment).target,
-        timestamp=_timestamp(verified, summary, ctx),
+        timestamp=timestamp_of(verified, summary, ctx),
         approvals=approvals_of(verified.records, summary, environment),
     )
 
 
-def _timestamp(verified: Verified, summary: Record | None, ctx: Context) -> str:
+def timestamp_of(verified: Verified, summary: Record | None, ctx: Context) -> str:
     """Return why no time stamp holds that the policy demands; empty when one does, or none is demanded."""
     if summary is None or not ctx.policy.release.timestamp:
         return ""

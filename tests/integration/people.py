@@ -74,22 +74,12 @@ def organised(folder: Path) -> Organisation:
 
 
 def complete(repository: Repository, *packages: tuple[str, str]) -> None:
-    """Give a known-bad device a register that knows these packages, and a requirement with its test."""
+    """Give a known-bad device a SOUP register that knows these packages of PyPI beside Debian's."""
     control = Path(__file__).resolve().parents[2] / "examples" / "known-bad" / "control"
     register = (control / "soup.toml").read_text("utf-8")
     register += "".join(SOUP.format(name=name, version=version) for name, version in packages)
-    for name in ("autoclave.toml", "tests/check.py"):
-        assert (control / name).is_file()
     (repository.folder / "soup.toml").write_text(register, "utf-8")
-    (repository.folder / "requirements.csv").write_text(
-        (control / "requirements.csv").read_text("utf-8"), "utf-8"
-    )
-    (repository.folder / "tests" / "check.py").write_text((control / "tests" / "check.py").read_text("utf-8"))
-    repository.edit(
-        "autoclave.toml",
-        'safety-class = "B"\n',
-        'safety-class = "B"\nsoup = "soup.toml"\nrequirements = "requirements.csv"\n',
-    )
+    repository.edit("autoclave.toml", 'safety-class = "B"\n', 'safety-class = "B"\nsoup = "soup.toml"\n')
     repository.commit()
 
 

@@ -42,10 +42,10 @@ def vulnerable(tmp_path: Path) -> Iterator[Repository]:
 
 def test_a_requirement_without_a_test(control: Repository, rows: list[Row]) -> None:
     with (control.folder / "requirements.csv").open("a", encoding="utf-8") as file:
-        file.write('SRS-99,"An alarm sounds within a second.",risk-control\n')
+        file.write('REQ-99,"An alarm sounds within a second.",risk-control,HAZ-7,test\n')
     control.commit()
     done = control.run("run")
-    says = "1 risk control without a test that passed on this image: SRS-99"
+    says = "1 risk control without a test that passed on this image: REQ-99"
     stopped(rows, "requirement without a test", control, done, step="sign", code=24, says=says)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from pathlib import Path
 
@@ -93,7 +92,8 @@ def test_who_ran_tells_no_secret() -> None:
 
 def test_without_a_host_it_is_a_user_on_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: "laptop")
-    assert ran_by({}) == f"{getpass.getuser()}@laptop"
+    monkeypatch.setattr("getpass.getuser", lambda: "jdoe")
+    assert ran_by({}) == "jdoe@laptop"
 
     def unknown() -> str:
         raise KeyError("uid not found: 10001")

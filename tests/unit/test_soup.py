@@ -37,6 +37,13 @@ def test_a_changed_component_is_called_changed() -> None:
     assert "pkg:pypi/jinja2 4.0 (changed: the register has 3.1.*)" in reason
 
 
+def test_a_pattern_does_not_let_a_changed_version_through_that_has_an_entry_of_its_own() -> None:
+    changed = replace(COMPONENT, version="4.0", purl="pkg:pypi/jinja2@4.0")
+    pattern = replace(ENTRY, component="pkg:pypi/*", version="[0-9]*")
+    assert judge([changed], [pattern], POLICY["C"].soup, TODAY) == ()
+    assert judge([changed], [pattern, ENTRY], POLICY["C"].soup, TODAY) != ()
+
+
 FAULTS: list[tuple[dict[str, Any], str, str]] = [
     ({"manufacturer": " "}, "BC", "'manufacturer' is not filled in"),
     ({"why": ""}, "BC", "'why' is not filled in"),

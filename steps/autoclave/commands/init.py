@@ -132,6 +132,8 @@ name = "{name}"
 version = "0.1.0"
 # IEC 62304 software safety class: A, B or C. It selects the policy; without knowing it, stay with C.
 safety-class = "C"
+# requirements = "requirements.csv"   # classes B and C release nothing without: id,text,kind,hazard,method
+# soup = "soup.toml"                  # nor without this; 'autoclave soup' writes its beginning
 """
 
 _IMAGE = """\
@@ -157,6 +159,11 @@ _TESTS = """\
 command = ["python", "-m", "pytest", "/autoclave/{tests}", "--junit-xml=/autoclave/results/junit.xml"]
 copy = ["{tests}"]                      # lands in /autoclave
 timeout = 300                         # seconds
+
+# Tests say which requirement they show: @pytest.mark.requirement("SRS-1"), or a file that maps them.
+# [traceability]
+# pytest-plugin = true                # and "-p", "autoclave_requirements" in the command
+# links = "links.toml"
 """
 
 _ENVIRONMENT = """\

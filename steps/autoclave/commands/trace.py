@@ -101,7 +101,7 @@ def _method(row: RequirementRow) -> str:
 def _summary(seen: Matrix) -> str:
     states = [row.state for row in seen.requirements]
     counts = [f"{states.count(state)} {state}" for state in _ORDER if state in states]
-    unlinked = f"; {seen.unlinked} tests name no requirement" if seen.unlinked else ""
+    unlinked = f"; tests without a requirement: {seen.unlinked}" if seen.unlinked else ""
     return f"{len(states)} requirements: {', '.join(counts)}{unlinked}"
 
 

@@ -88,7 +88,8 @@ def identity(component: Component) -> str:
 
 def _match(component: Component, exact: dict[str, list[SoupEntry]], patterns: Sequence[SoupEntry]) -> Match:
     name = identity(component)
-    speaking = [*exact.get(name, ()), *(each for each in patterns if fnmatchcase(name, each.component))]
+    # Whoever is named is not judged by a pattern as well: another version must not slip through it.
+    speaking = exact.get(name) or [each for each in patterns if fnmatchcase(name, each.component)]
     for entry in speaking:
         if fnmatchcase(component.version, entry.version):
             return Match(component, entry)

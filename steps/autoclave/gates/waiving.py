@@ -73,9 +73,10 @@ def standings(
     now: datetime,
 ) -> tuple[Standing, ...]:
     """Return how each waiver stands for an image: its digest, and everything that was found in it."""
+    named = {each.waiver.finding for each in waivers}
     by_id: dict[str, list[Finding]] = {}
-    for finding in findings:
-        for name in {finding.id, *finding.aliases}:
+    for finding in findings if named else ():
+        for name in named.intersection((finding.id, *finding.aliases)):
             by_id.setdefault(name, []).append(finding)
     image = Image(device=device, digest=digest, policy=policy, now=now)
     return tuple(_standing(each, by_id.get(each.waiver.finding, ()), image) for each in waivers)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from autoclave.evidence import seal
 from autoclave.evidence.records import TITLE, Record
 from autoclave.facts import Running
 from autoclave.reporting.known import Known, made, signers
-from autoclave.reporting.rows import AttachmentRow, DeploymentRow, RecordRow, RejectedRow, Step
+from autoclave.reporting.rows import AttachmentRow, DeploymentRow, RecordRow, RejectedRow, SealRow, Step
 from autoclave.reporting.tree import Identity, MaterialRow, Provenance
 
 
@@ -80,6 +81,27 @@ def records(known: Known) -> tuple[RecordRow, ...]:
             attachments=attachments(each),
         )
         for each in known.records
+    )
+
+
+def seals(known: Known) -> tuple[SealRow, ...]:
+    """Return the seals over the records, oldest first, each with its time stamp."""
+    stamps = {each.seal: each for each in known.stamps}
+    made_at = {each.digest: each.finished for each in known.records}
+    return tuple(
+        SealRow(
+            digest=digest,
+            at=made_at[digest],
+            records=len(each.records),
+            previous=each.previous,
+            authority=stamp.authority if stamp else "",
+            stamped=stamp.time if stamp else None,
+            ends=stamp.ends if stamp else None,
+            why=stamped.why if stamped else "it bears no time stamp",
+        )
+        for digest, each in seal.seals_of(known.records).items()
+        for stamped in [stamps.get(digest)]
+        for stamp in [stamped.stamp if stamped else None]
     )
 
 

@@ -11,7 +11,7 @@ from autoclave import clauses, declaring
 from autoclave.context import Context
 from autoclave.device import Image
 from autoclave.errors import AutoclaveError, RecordError
-from autoclave.evidence import cosign, predicates, records
+from autoclave.evidence import cosign, predicates, records, stamps
 from autoclave.evidence.records import TITLE, Record
 from autoclave.evidence.statement import DEPLOYMENT, VERIFICATION
 from autoclave.facts import Deployment
@@ -19,7 +19,7 @@ from autoclave.gates.deploy import is_production
 from autoclave.governed import SignedApproval
 from autoclave.reporting.known import Deployed, Known, Snapshot
 from autoclave.store.oci import Descriptor
-from autoclave.verifying import Verified, approvals_of, evidence_of, runs_of
+from autoclave.verifying import Verified, approvals_of, evidence_of, runs_of, timestamp_of
 
 
 def known(descriptor: Descriptor, image: Image, ctx: Context) -> Known:
@@ -47,6 +47,10 @@ def known(descriptor: Descriptor, image: Image, ctx: Context) -> Known:
             Deployed(each, predicates.facts_of(each.statement, Deployment))
             for each in verified.records
             if each.statement.predicate_type == DEPLOYMENT
+        ),
+        timestamp=timestamp_of(verified, summary, ctx),
+        stamps=tuple(
+            stamps.of_seals(ctx.store, ctx.shell, verified.records, ctx.trust.authorities, ctx.now())
         ),
         previous=previous,
         previous_note=note,

@@ -86,16 +86,14 @@ def _done(
     if good:
         waiver = good.signed.waiver
         by = good.signed.supplier or ", ".join(person.name for person in good.signed.persons)
-        return Disposition.WAIVED, f"waived by {by} until {waiver.expires:%Y-%m-%d} ({waiver.id})"
-    mend = f"; fixed in {finding.fixed}" if finding.fixed else ""
+        return Disposition.WAIVED, f"by {by} until {waiver.expires:%Y-%m-%d} ({waiver.id})"
+    mend = f"fixed in {finding.fixed}" if finding.fixed else ""
     if not blocks(finding, policy):
         if policy.fixable_only and not finding.fixed and finding.severity in policy.block:
             return Disposition.BELOW, "no fixed version yet: the policy lets it pass until there is one"
-        return Disposition.BELOW, f"below the policy{mend}"
-    told = f"blocks{mend}"
-    if bad:
-        told += f"; waiver {bad.signed.waiver.id} does not count: {bad.why}"
-    return Disposition.BLOCKS, told
+        return Disposition.BELOW, mend
+    refused = f"waiver {bad.signed.waiver.id} does not count: {bad.why}" if bad else ""
+    return Disposition.BLOCKS, "; ".join(filter(None, (mend, refused)))
 
 
 def _order(row: FindingRow) -> tuple[int, int, str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from autoclave.gates import build, deploy, release, scan, unit_test
+from autoclave.gates import build, deploy, scan, unit_test
 from autoclave.gates.policy import Policy
 from autoclave.gates.waiving import Standing
 from autoclave.reporting.known import Known, made
@@ -35,20 +35,21 @@ def verdict(known: Known) -> Verdict:
         signature=known.signature,
         environment="",
         target="",
+        timestamp=known.timestamp,
     )
     reasons = deploy.judge(released, _nowhere(known.policy), known.now).reasons
     return Verdict(outcome=Outcome.FAILED if reasons else Outcome.PASSED, reasons=reasons)
 
 
-def gates(known: Known, standings: Sequence[Standing]) -> tuple[Gate, ...]:
-    """Return every gate of the flow, whether it has spoken or not."""
+def gates(known: Known, standings: Sequence[Standing], now: Verdict) -> tuple[Gate, ...]:
+    """Return every gate of the flow, whether it has spoken or not; today's release gate is the verdict."""
     evidence, policy = known.evidence, known.policy
     at = evidence.finished.get("verification", known.now)
     today = {
         "build": build.judge(evidence.build, policy) if evidence.build else None,
         "unit-test": unit_test.judge(evidence.unit_test, policy) if evidence.unit_test else None,
         "scan": scan.judge(evidence.scan, policy, at, standings) if evidence.scan else None,
-        "sign": release.judge(evidence, policy, at, waived=known.now),
+        "sign": now,
         "deploy": None,
     }
     found = []
@@ -62,7 +63,7 @@ def gates(known: Known, standings: Sequence[Standing]) -> tuple[Gate, ...]:
                 reasons=info.reasons if info else (),
                 record=record.digest if record else "",
                 at=record.finished if record else None,
-                today=_state(told.passed if told else None),
+                today=_state(None if told is None else not told.reasons),
                 today_reasons=told.reasons if told else (),
             )
         )

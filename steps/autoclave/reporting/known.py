@@ -12,6 +12,7 @@ from autoclave.clauses import Source
 from autoclave.errors import RecordError
 from autoclave.evidence import records
 from autoclave.evidence.records import Record
+from autoclave.evidence.stamps import Stamped
 from autoclave.evidence.statement import NAME_OF, SBOM, StepInfo, info
 from autoclave.facts import Deployment
 from autoclave.gates.policy import Policy
@@ -39,7 +40,9 @@ class Known(Struct, frozen=True, kw_only=True):
     """What is known of one image. `signature` says why no release key signed it, if none did.
 
     `summary` is the result of the newest verification. `policy` is today's, `policy_then` that of the
-    verification, by key. `previous` is the last release, or None with a `previous_note` that says why.
+    verification, by key. `timestamp` says why no time
+    stamp holds that the policy demands, if none does; `stamps` are those of the seals. `previous` is the last
+    release, or None with a `previous_note` that says why.
     """
 
     device: str
@@ -58,6 +61,8 @@ class Known(Struct, frozen=True, kw_only=True):
     sources: tuple[Source, ...]
     approvals: tuple[SignedApproval, ...] = ()
     deployments: tuple[Deployed, ...] = ()
+    timestamp: str = ""
+    stamps: tuple[Stamped, ...] = ()
     previous: Snapshot | None = None
     previous_note: str = ""
 

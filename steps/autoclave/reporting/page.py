@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from msgspec import structs
 
 from autoclave.reporting import drawn
+from autoclave.reporting.rows import TestLink, TestRow
 from autoclave.reporting.tree import Report
 
 _CHUNK = 2000  # pieces that the template yields, joined before they are written
@@ -39,6 +42,28 @@ def shown(value: Any) -> Any:
     )
 
 
+def cases(tests: Sequence[TestRow]) -> Iterator[tuple[TestRow, int]]:
+    """Yield each test once with how many of its cases ended alike; a parametrised test may have hundreds."""
+    counts: dict[TestRow, int] = {}
+    for each in tests:
+        one = structs.replace(each, name=each.name.partition("[")[0] or each.name)
+        counts[one] = counts.get(one, 0) + 1
+    yield from counts.items()
+
+
+def together(tests: Sequence[TestLink]) -> list[str]:
+    """Return a line for each test, the cases of one counted together; the image where there are several."""
+    several = len({each.image for each in tests}) > 1
+    counts: dict[tuple[str, str, str], int] = {}
+    for each in tests:
+        at = (each.image, each.name.partition("[")[0] or each.name, each.outcome)
+        counts[at] = counts.get(at, 0) + 1
+    return [
+        f"{f'{image}: ' if several else ''}{name}: {f'{count} ' if count > 1 else ''}{outcome}"
+        for (image, name, outcome), count in counts.items()
+    ]
+
+
 def _when(moment: datetime | None) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else ""
 
@@ -51,6 +76,7 @@ def _day(day: date | None) -> str:
     return f"{day:%Y-%m-%d}" if day else ""
 
 
+@cache
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("autoclave.reporting"),
@@ -60,5 +86,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"when": _when, "zoned": _zoned, "day": _day}
+    made.filters |= {"when": _when, "zoned": _zoned, "day": _day, "together": together, "cases": cases}
     return made

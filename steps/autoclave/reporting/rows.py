@@ -41,6 +41,16 @@ class Gate(Struct, frozen=True, kw_only=True):
     today_reasons: tuple[str, ...] = ()
 
 
+class TestLink(Struct, frozen=True, kw_only=True):
+    """A test that names a requirement, on one image."""
+
+    __test__ = False
+
+    image: str
+    name: str
+    outcome: str
+
+
 class RequirementRow(Struct, frozen=True, kw_only=True):
     """One requirement, how it stands on this image, and the tests that name it."""
 
@@ -52,7 +62,7 @@ class RequirementRow(Struct, frozen=True, kw_only=True):
     hazard: str = ""
     evidence: str = ""
     source: str = ""
-    tests: tuple[str, ...] = ()
+    tests: tuple[TestLink, ...] = ()
 
 
 class TestRow(Struct, frozen=True, kw_only=True):
@@ -76,7 +86,7 @@ class Disposition(StrEnum):
 
 
 class FindingRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One finding; `told` says in words what was done about it, `waiver` names the waiver that covers it."""
+    """One finding; `told` says more of what was done about it, `waiver` names the waiver that covers it."""
 
     severity: Severity
     kind: Kind
@@ -237,6 +247,19 @@ class RecordRow(Struct, frozen=True, kw_only=True):
     development: bool
     newest: bool
     attachments: tuple[AttachmentRow, ...] = ()
+
+
+class SealRow(Struct, frozen=True, kw_only=True):
+    """One seal: how many records it names, and its time stamp, or `why` it has none that holds."""
+
+    digest: str
+    at: Moment
+    records: int
+    previous: str
+    authority: str = ""
+    stamped: Moment | None = None
+    ends: Moment | None = None
+    why: str = ""
 
 
 class RejectedRow(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from autoclave.gates import traceability, unit_test
 from autoclave.gates.traceability import Matrix
 from autoclave.reporting.built import attachments
 from autoclave.reporting.known import Known, made, signers
-from autoclave.reporting.rows import RequirementRow, TestRow
+from autoclave.reporting.rows import RequirementRow, TestLink, TestRow
 from autoclave.reporting.tree import CaseRow, Requirements, ServiceRow, TestRecord
 
 
@@ -91,7 +91,9 @@ def _requirements(matrix: Matrix) -> tuple[RequirementRow, ...]:
             hazard=each.requirement.hazard,
             evidence=each.requirement.evidence,
             source=each.requirement.source,
-            tests=tuple(f"{test.image}: {test.name} ({test.outcome})" for test in each.tests),
+            tests=tuple(
+                TestLink(image=test.image, name=test.name, outcome=test.outcome) for test in each.tests
+            ),
         )
         for each in matrix.requirements
     )

@@ -21,6 +21,7 @@ from autoclave.reporting.rows import (
     RecordRow,
     RejectedRow,
     RequirementRow,
+    SealRow,
     SeverityRow,
     SoupRow,
     SourceRows,
@@ -215,5 +216,6 @@ class Report(Struct, frozen=True, kw_only=True):
     deployments: tuple[DeploymentRow, ...]
     records: tuple[RecordRow, ...]
     rejected: tuple[RejectedRow, ...]
+    seals: tuple[SealRow, ...]
     differences: Differences
     clauses: tuple[SourceRows, ...]
