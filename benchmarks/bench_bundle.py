@@ -2,9 +2,10 @@
 
     python benchmarks/bench_bundle.py [-n 3] [--megabytes 2000]
 
-Ours is `autoclave export`, then `autoclave import` of the file into a new store, each a process. The peer is what
-one would do by hand with the same bytes: `cp` and `sha256sum` on the way out, and again on the way in. Both write
-to the same disk, and sync. The image is one layer of random bytes. Prints seconds, ratios and peak memory.
+Ours is `autoclave export`, then `autoclave import` of the file into a new store, each a process.
+The peer is what one would do by hand with the same bytes: `cp` and `sha256sum` on the way out, and
+again on the way in. Both write to the same disk, and sync. The image is one layer of random bytes.
+Prints seconds, ratios and peak memory.
 """
 
 from __future__ import annotations

@@ -2,11 +2,12 @@
 
     eval "$(setup/exports.sh)"; python benchmarks/bench_verify.py [-n 7] [--records 100]
 
-Ours is one process that reads every record of an image from an OCI layout, verifies each signature, and checks
-the seals over them; half of the records are seals. The peer is one process of `cosign verify-attestation`,
-offline, of as many attestations of one kind, in Debian's registry on a loopback port: cosign reads no layout.
-Then 10, 100 and 1000 records with ours alone: seconds per record without the start of Python. Prints medians and
-the paired ratio (ours / theirs, below 1 is better).
+Ours is one process that reads every record of an image from an OCI layout, verifies each signature,
+and checks the seals over them; half of the records are seals. The peer is one process of `cosign
+verify-attestation`, offline, of as many attestations of one kind, in Debian's registry on a
+loopback port: cosign reads no layout. Then 10, 100 and 1000 records with ours alone: seconds per
+record without the start of Python. Prints medians and the paired ratio (ours / theirs, below 1 is
+better).
 """
 
 from __future__ import annotations
