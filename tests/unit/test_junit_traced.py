@@ -104,6 +104,8 @@ def test_a_failed_test_that_passes_later_in_its_suite_was_repeated() -> None:
         [case("a", FAILURE), case("b")],
         [case("a", FAILURE), case("a", "<skipped/>")],
         [case("x" * 600, FAILURE), case("x" * 599 + "y")],
+        [case("a&#10;b", FAILURE), case("a&#10;c")],
+        [case("a&#133;", FAILURE), case("a ")],
     ],
 )
 def test_nothing_else_redeems_a_failure(cases: list[str]) -> None:

@@ -32,7 +32,10 @@ def ask(url: str, query: bytes) -> bytes:
             kind = answer.headers.get_content_type()
             reply: bytes = answer.read(_LARGEST + 1)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        why = f"{error.code} {error.reason}" if isinstance(error, urllib.error.HTTPError) else str(error)
+        why = str(error)
+        if isinstance(error, urllib.error.HTTPError):  # it holds the connection
+            why = f"{error.code} {error.reason}"
+            error.close()
         raise TimestampError(
             f"the time-stamping authority {url} does not answer", why=why, next="try again, or name another"
         ) from error

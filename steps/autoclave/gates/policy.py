@@ -94,7 +94,7 @@ class RequirementsPolicy(_Section, frozen=True):
     ]
     known_ids: Annotated[bool, _stricter("true", "a test must not name a requirement that does not exist")]
     linked_tests: Annotated[bool, _stricter("true", "every test must name a requirement")]
-    allow_flaky: Annotated[bool, _stricter("false", "a test that passed only on a repetition verifies")]
+    allow_flaky: Annotated[bool, _stricter("false", "a test that passed only on a repetition counts")]
 
 
 class SoupPolicy(_Section, frozen=True):

@@ -150,8 +150,6 @@ class Collector(ContentHandler):
     def _close_case(self) -> None:
         if self._case:
             self._suites[-1].tests += 1
-            for one in self._links(_line(self._case.name)):
-                self._case.requirements[one] = None
             self._count(self._case)
         self._case = None
 
@@ -184,6 +182,8 @@ class Collector(ContentHandler):
         name = _line(case.name)[:_LONGEST_NAME]
         known_by_name = name == case.name and case is self._case  # a name that was cut could be another's
         case.name = name
+        if case is self._case:
+            case.requirements |= dict.fromkeys(self._links(name))
         bad = case.outcome in ("error", "failed")
         suite.bad += bad
         if known_by_name:

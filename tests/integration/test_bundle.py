@@ -1,0 +1,249 @@
+"""A release in one file: taken to a machine without network, and read by an auditor without Autoclave."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from autoclave.bundles import writing
+from doubles import tsa_double
+from integration.devices import KNOWN_BAD, Done, Repository
+from integration.flow import device, organisation
+from unit import bundled
+from unit.bundled import Members
+
+AUDITOR = "/usr/bin/python3"
+
+
+class Released:
+    """A real release, time-stamped twice and deployed, and its bundle."""
+
+    def __init__(self, repository: Repository, bundle: Path, trust: Path) -> None:
+        self.repository, self.bundle, self.trust = repository, bundle, trust
+
+    def verified(self, *words: str, bundle: Path | None = None) -> Done:
+        """Run the bundle's own verify.py as an auditor would: another Python, nothing of ours about."""
+        script = self.bundle.with_name("verify.py")
+        script.write_bytes(bundled.members(self.bundle)["autoclave/verify.py"])
+        argv = [AUDITOR, "-I", str(script), str(bundle or self.bundle), *words]
+        environment = {"PATH": "/usr/bin:/bin"}
+        done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, cwd="/")
+        assert "Traceback" not in done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
+    """Release, deploy and export the control device, with an organisation's keys and a time stamp."""
+    folder = tmp_path_factory.mktemp("bundle")
+    with (
+        device(KNOWN_BAD / "control", folder, name="t-bundle") as repository,
+        tsa_double.authority(folder / "tsa", "stamps", lasts=timedelta(days=400)) as authority,
+    ):
+        options = organisation(folder / "organisation")
+        trust = Path(options[1])
+        with trust.open("a", encoding="utf-8") as file:
+            file.write(authority.trust)
+        repository.more["AUTOCLAVE_TRUST"] = str(trust)
+        repository.more["AUTOCLAVE_KEY"] = options[3]
+        repository.more["AUTOCLAVE_TSA"] = authority.url
+        done = repository.run("run", *options[4:])
+        assert done.code == 0, done.err
+        del repository.more["AUTOCLAVE_TSA"]
+        bundle = folder / "release.tar"
+        exported = repository.run("export", "-o", str(bundle))
+        assert exported.code == 0, exported.err
+        assert "8 records verify; release gate: PASSED" in exported.out
+        yield Released(repository, bundle, trust)
+
+
+def test_an_auditor_needs_nothing_of_ours(released: Released) -> None:
+    subprocess.run([AUDITOR, "-I", "-c", "import sys; assert 'autoclave' not in sys.path"], check=True)
+    missing = subprocess.run([AUDITOR, "-I", "-c", "import autoclave"], capture_output=True, check=False)
+    assert missing.returncode != 0
+    done = released.verified()
+    assert done.code == 0, done.out + done.err
+    assert done.out.splitlines()[-1].startswith("VERIFIED")
+    assert "THE BUNDLE'S OWN" in done.out
+    assert done.out.count("time stamp ") == 2
+    assert "release gate   PASSED; signed for release by release" in done.out
+    # With keys from elsewhere: the right ones, and those of somebody else.
+    for name, code in (("keys", 0), ("strangers", 1)):
+        folder = released.bundle.with_name(name)
+        folder.mkdir()
+        for member, raw in bundled.members(released.bundle).items():
+            if member.startswith("autoclave/keys/"):
+                (folder / Path(member).name).write_bytes(raw)
+        if name == "strangers":
+            others = organisation(released.bundle.with_name("others"))
+            public = Path(others[1]).with_name("release.pub").read_text()
+            for each in folder.glob("*.pub"):
+                head = each.read_text().partition("-----BEGIN")[0]
+                each.write_text(head + public)
+        done = released.verified("--keys", str(folder))
+        assert done.code == code, done.out + done.err
+        assert str(folder) in done.out
+    assert "no trusted key that may sign it (build)" in done.out
+
+
+def test_the_verifier_is_short_and_leans_on_nothing() -> None:
+    source = writing.verifier().decode()
+    assert len(source.splitlines()) < 200
+    compile(source, "verify.py", "exec")
+    imported = {line.split()[1] for line in source.splitlines() if line.startswith(("import ", "from "))}
+    assert imported <= sys.stdlib_module_names
+    import ast
+
+    ast.parse(source, feature_version=(3, 8))
+
+
+def _entry(found: Members, kind: str) -> dict[str, str]:
+    index = json.loads(found["index.json"])["manifests"]
+    wanted = [each for each in index if kind in json.dumps(each.get("annotations", {}))]
+    return {"record": wanted[-1]["digest"], "manifest": "blobs/sha256/" + wanted[-1]["digest"][7:]}
+
+
+def _layer(found: Members, kind: str, number: int) -> str:
+    manifest = json.loads(found[_entry(found, kind)["manifest"]])
+    return "blobs/sha256/" + str(manifest["layers"][number]["digest"])[7:]
+
+
+WHERE: list[tuple[str, Callable[[Members], str], str]] = [
+    ("envelope", lambda found: _layer(found, "vulns", 0), "vulns"),
+    ("manifest", lambda found: _entry(found, "test-result")["manifest"], "test-result"),
+    ("seal", lambda found: _layer(found, "seal:v1", 0), "seal"),
+    ("time stamp", lambda found: _layer(found, "seal:v1", 1), "seal"),
+    ("policy of the day", lambda found: _layer(found, "verification_summary", 1), "verification"),
+    ("signature list", lambda found: _entry(found, ".sig")["manifest"], ".sig"),
+    ("signed payload", lambda found: _layer(found, ".sig", 0), ".sig"),
+    ("image layer", lambda found: _layer(found, '"app"', 0), "image"),
+    ("index", lambda found: "index.json", "index.json"),
+    ("head", lambda found: "autoclave/bundle.json", "bundle.json"),
+    ("trust", lambda found: "autoclave/trust.toml", "autoclave/trust.toml"),
+    ("device file", lambda found: "autoclave/device.toml", "autoclave/device.toml"),
+    ("verifier", lambda found: "autoclave/verify.py", "autoclave/verify.py"),
+]
+
+
+@pytest.mark.parametrize(("place", "says"), [each[1:] for each in WHERE], ids=[each[0] for each in WHERE])
+def test_one_changed_byte_is_found_and_named(
+    released: Released, tmp_path: Path, place: Callable[[Members], str], says: str
+) -> None:
+    found = bundled.members(released.bundle)
+    name = place(found)
+    spoilt = tmp_path / "spoilt.tar"
+    shutil.copyfile(released.bundle, spoilt)
+    raw = found[name]
+    at = released.bundle.read_bytes().index(raw) + len(raw) // 2
+    with spoilt.open("r+b") as file:
+        file.seek(at)
+        byte = file.read(1)
+        file.seek(at)
+        file.write(bytes([byte[0] ^ 4]))
+    done = released.verified(bundle=spoilt)
+    assert done.code == 1, done.out + done.err
+    told = done.out + done.err
+    assert "NOT VERIFIED" in told
+    assert says in told
+    if name.startswith("blobs/"):
+        assert name in told
+    refused = released.repository.run("import", str(spoilt), "--into", str(tmp_path / "site"))
+    assert refused.code == 45, refused.err
+    assert not (tmp_path / "site" / "autoclave.toml").exists()
+
+
+def test_a_change_that_fits_everywhere_but_in_what_was_signed_is_named(
+    released: Released, tmp_path: Path
+) -> None:
+    """Somebody who can make all digests fit again still cannot sign."""
+    spoilt = tmp_path / "spoilt.tar"
+    shutil.copyfile(released.bundle, spoilt)
+    bundled.spoilt(spoilt, _without_deployment, announce=True)
+    done = released.verified(bundle=spoilt)
+    assert done.code == 1, done.out + done.err
+    assert "WRONG: deployment sha256:" in done.out
+    assert "sealed, now missing or bad" in done.out
+    refused = released.repository.run("import", str(spoilt), "--into", str(tmp_path / "site"))
+    assert refused.code == 41, refused.err
+    assert "the sealed deployment record sha256:" in refused.message
+
+
+def _without_deployment(found: Members) -> None:
+    index = json.loads(found["index.json"])
+    entry = _entry(found, "deployment:v1")
+    index["manifests"] = [each for each in index["manifests"] if each["digest"] != entry["record"]]
+    envelope = _layer(found, "deployment:v1", 0)
+    found["index.json"] = json.dumps(index).encode()
+    del found[entry["manifest"]], found[envelope]
+
+
+def test_the_same_release_gives_the_same_bytes(released: Released, tmp_path: Path) -> None:
+    assert released.repository.run("export", "-o", str(tmp_path / "again.tar")).code == 0
+    assert (tmp_path / "again.tar").read_bytes() == released.bundle.read_bytes()
+
+
+def test_a_bundle_is_deployed_where_there_is_no_network(released: Released, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    for container in released.repository.containers():
+        container.remove(force=True, v=True)
+    image = released.repository.image_digest
+    cut_off(released, tmp_path, "import", str(released.bundle), "--into", str(site))
+    cut_off(released, site, "verify", image)
+    done = cut_off(released, site, "deploy", "staging")
+    assert f"app: {image} runs and is healthy" in done.err
+    (running,) = released.repository.containers()
+    assert running.labels["dev.autoclave.device"] == "t-bundle"
+    cut_off(released, site, "export", "-o", str(tmp_path / "back.tar"))
+    # The maker sees what was done there: the deployment is in the record, sealed.
+    assert released.verified(bundle=tmp_path / "back.tar").out.count("deployment") == 2
+
+
+def cut_off(released: Released, folder: Path, *words: str) -> Done:
+    """Run the command in a network name space of its own: no interface is up, the engine's socket is a file."""
+    argv = ["unshare", "-n", sys.executable, "-m", "autoclave", *words]
+    environment = {**released.repository.environment, "AUTOCLAVE_TRUST": str(released.trust)}
+    process = subprocess.run(
+        argv, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    done = Done(process.returncode, process.stdout, process.stderr)
+    assert done.code == 0, done.err
+    return done
+
+
+def test_a_failed_release_is_exported_as_what_it_is(tmp_path: Path) -> None:
+    with device(KNOWN_BAD / "control", tmp_path, name="t-bundle-failed") as repository:
+        repository.edit("autoclave.toml", 'command = ["python"', 'command = ["false", "python"')
+        repository.commit()
+        assert repository.run("run").code == 22
+        assert repository.run("export", "-o", "b.tar").code == 45  # no release gate has judged it
+        repository.run("scan")
+        assert repository.run("sign").code == 24
+        exported = repository.run("export", "-o", "b.tar")
+        assert exported.code == 0, exported.err
+        assert "release gate: FAILED" in exported.out
+        told = repository.run("verify", "--bundle", "b.tar")
+        assert told.code == 24, told.err
+        script = repository.folder / "verify.py"
+        script.write_bytes(writing.verifier())
+        argv = [AUDITOR, "-I", str(script), str(repository.folder / "b.tar")]
+        done = subprocess.run(argv, env={"PATH": os.defpath}, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert "it is no release: not passed, or not signed" in done.stdout
+
+
+def test_today_may_demand_more_than_the_day_did(released: Released, tmp_path: Path) -> None:
+    policy = tmp_path / "today.toml"
+    policy.write_text("[unit-test]\nmin-passed = 1000\n")
+    told = released.repository.run("verify", "--policy", str(policy))
+    assert told.code == 26, told.err
+    assert "✔ by the policy of the day: passes" in told.out
+    assert "✘ by today's policy: CLOSED" in told.out
+    assert "only today's policy closes the release gate" in told.message
