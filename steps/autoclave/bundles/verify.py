@@ -66,8 +66,8 @@ class Record:  # whole, and signed by a key that may; else ValueError says why n
 
 
 class Bundle:  # each file is read once first, to learn the digest of what it really holds
-    def __init__(self, path, folder, chosen):
-        self.folder, self.wrong, self.members, self.digests = folder, [], {}, {}
+    def __init__(self, path, folder, chosen, wrong):
+        self.folder, self.wrong, self.members, self.digests = folder, wrong, {}, {}
         self.tar = tarfile.open(path, "r:")  # noqa: SIM115 -- it is read until the end
         for member in self.tar:
             if not member.isreg() or member.name in self.members:
@@ -178,22 +178,22 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
 if __name__ == "__main__":
     if len(sys.argv) not in {2, 4} or sys.argv[2:3] not in ([], ["--keys"]):
         sys.exit(__doc__)
-    chosen = "".join(sys.argv[3:])
+    chosen, wrong = "".join(sys.argv[3:]), []
     with tempfile.TemporaryDirectory() as folder:
         try:
-            bundle = Bundle(sys.argv[1], Path(folder), chosen)
+            bundle = Bundle(sys.argv[1], Path(folder), chosen, wrong)
             head = json.loads(bundle.read("autoclave/bundle.json"))
-            index = json.loads(bundle.read("index.json"))["manifests"]
             print("trusted keys:", chosen or "THE BUNDLE'S OWN; compare them with the maker's")
             for key in bundle.keys:
                 print(f"  {key.print}  {key.label} may sign {', '.join(key.roles)}")
             told = {**head["files"], **{"blobs/sha256/" + each[7:]: each for each in head["blobs"]}}
             for name in sorted({*told, *bundle.digests} - {"autoclave/bundle.json"}):
                 if told.get(name) != bundle.digests.get(name):
-                    bundle.wrong.append(f"file {name}: it is damaged, missing, or does not belong here")
+                    wrong.append(f"file {name}: it is not what bundle.json announces, or missing")
+            index = json.loads(bundle.read("index.json"))["manifests"]
             for name, image in sorted(head["images"].items()):
                 bundle.account(name, image, head, index)
         except Exception as error:  # whatever it is, it is not good
-            sys.exit(f"NOT VERIFIED: something cannot be read: {error!r}")
-    print("\n".join(["", *(f"WRONG: {each}" for each in bundle.wrong)]))
-    sys.exit("NOT VERIFIED" if bundle.wrong else print("VERIFIED: all files, records, signatures, seals"))
+            wrong.append(f"the rest cannot be checked: {error!r}")
+    print("\n".join(["", *(f"WRONG: {each}" for each in wrong)]))
+    sys.exit("NOT VERIFIED" if wrong else print("VERIFIED: files, records, signatures, seals, stamps"))

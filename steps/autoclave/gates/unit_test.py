@@ -77,9 +77,9 @@ def _results(run: TestRun, policy: Policy) -> list[str]:
     if run.exit_code == 0 and failed:
         reasons.append("the command ended with exit code 0 although tests failed")
     if report.flaky and not policy.requirements.allow_flaky:
-        named = "; ".join(report.flaky[:_SHOWN])
+        names = "; ".join(report.flaky[:_SHOWN])
         more = f" and {len(report.flaky) - _SHOWN} more" if len(report.flaky) > _SHOWN else ""
-        reasons.append(f"{len(report.flaky)} of {total} tests passed only on a repetition: {named}{more}")
+        reasons.append(f"{len(report.flaky)} of {total} tests passed only on a repetition: {names}{more}")
     if report.passed < policy.unit_test.min_passed:
         reasons.append(f"{report.passed} tests passed, the policy demands {policy.unit_test.min_passed}")
     if report.skipped > policy.unit_test.max_skipped:
