@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from pathlib import Path
 
@@ -42,8 +43,10 @@ def test_a_killed_run_is_swept_and_resumed(tmp_path: Path) -> None:
             (left,) = owned(process)
             held = repository.run("build")
             assert "↷ skipped" in held.err, held.err
-            control = (KNOWN_BAD / "control" / "tests" / "check.py").read_text("utf-8")
-            (repository.folder / "tests" / "check.py").write_text(control, "utf-8")
+            for name in ("tests/check.py", "requirements.csv", "soup.toml"):
+                shutil.copyfile(KNOWN_BAD / "control" / name, repository.folder / name)
+            files = 'requirements = "requirements.csv"\nsoup = "soup.toml"\n'
+            repository.edit("autoclave.toml", 'safety-class = "B"\n', f'safety-class = "B"\n{files}')
             repository.commit()
             resumed = repository.run("run")
             assert resumed.code == 0, resumed.err
