@@ -187,6 +187,21 @@ def test_a_change_that_fits_everywhere_but_in_what_was_signed_is_named(
     assert "the sealed deployment record sha256:" in refused.message
 
 
+def test_what_a_bundle_holds_steers_no_terminal(released: Released, tmp_path: Path) -> None:
+    spoilt = tmp_path / "spoilt.tar"
+    shutil.copyfile(released.bundle, spoilt)
+
+    def renamed(found: Members) -> None:
+        for name, raw in found.items():
+            if name.endswith(".pub"):
+                found[name] = raw.replace(b"name: release", b"name: release\x1b[2J\rVERIFIED", 1)
+
+    bundled.spoilt(spoilt, renamed, announce=True)
+    done = released.verified(bundle=spoilt)
+    assert "release?[2J?VERIFIED may sign" in done.out
+    assert "\x1b" not in done.out + done.err
+
+
 def _without_deployment(found: Members) -> None:
     index = json.loads(found["index.json"])
     entry = _entry(found, "deployment:v1")

@@ -1,9 +1,7 @@
 """Check a bundle of Autoclave's without Autoclave: python3 verify.py BUNDLE.tar [--keys FOLDER].
 
-Needs Python 3.8 and `openssl`; extracts nothing, asks no network. Ends with 0 only when all of it is good:
-digests of all files, who signed each record, the release signature, the chain of seals, their time stamps.
-A bundle's own keys vouch for themselves: compare the fingerprints printed here with those that the maker
-publishes, or give a folder with keys that you trust, like those in autoclave/keys. Trust this file likewise.
+Needs Python 3.8 and `openssl`; extracts nothing, asks no network; ends with 0 only when all is good. The
+bundle's keys vouch for themselves: compare the fingerprints with the maker's, or give a folder of his keys.
 """
 
 import base64
@@ -38,18 +36,21 @@ def openssl(*words, data=b""):  # whether it ended well, and what it printed
     return done.returncode == 0, (done.stdout + done.stderr).decode("utf-8", "replace")
 
 
+def say(*words, gap=""):  # one line: what a bundle holds never steers the reader's terminal
+    print(gap + "".join(each if each.isprintable() else "?" for each in " ".join(words)))
+
+
 class Key:  # what it may sign, and whose it is, stands before its PEM text
     def __init__(self, raw, put):
         fields = dict(re.findall(r"^(\w+): (.*)$", raw.decode(), re.M))
-        self.label, self.roles = fields["name"], fields["may"].split(", ")
-        self.label += " of " + fields["person"] if "person" in fields else ""
+        self.label = fields["name"] + (" of " + fields["person"] if "person" in fields else "")
         der = base64.b64decode(re.search(r"KEY-----(.*)-----END", raw.decode(), re.S)[1])
-        self.print = hashlib.sha256(der).hexdigest()
+        self.print, self.roles = hashlib.sha256(der).hexdigest(), fields["may"].split(", ")
         self.path, self.put = put(self.print, raw), put
 
     def signed(self, message, signature):  # whether this key made the signature
-        words = ["-verify", self.path, "-signature", self.put("signature", base64.b64decode(signature))]
-        return openssl("dgst", "-sha256", *words, data=message)[0]
+        file = self.put("signature", base64.b64decode(signature))
+        return openssl("dgst", "-sha256", "-verify", self.path, "-signature", file, data=message)[0]
 
 
 class Record:  # whole, and signed by a key that may; else ValueError says why not
@@ -106,16 +107,14 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
         payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
         message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
         able = [each for each in self.keys if {*each.roles} & {*roles.split()}]
-        good = [
-            key.label for key in able if any(key.signed(message, s["sig"]) for s in envelope["signatures"])
-        ]
+        made = [each["sig"] for each in envelope["signatures"]]
+        good = [key.label for key in able if any(key.signed(message, each) for each in made)]
         if kind != b"application/vnd.in-toto+json" or not (good or roles == "waive"):
             raise ValueError(f"no trusted key that may sign it ({roles}) has signed what it holds")
         return json.loads(payload), "signed by " + (", ".join(good) or "NOBODY WHO MAY")
 
     def attached(self, image, index):  # records (oldest first), release signatures, and who made those
         records, signatures, signers = [], [], []
-        able = [key for key in self.keys if "release" in key.roles]
         for entry in index:
             marks, digest = entry.get("annotations", {}), entry["digest"]
             try:
@@ -123,10 +122,10 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
                 if manifest.get("artifactType") == RECORD and manifest["subject"]["digest"] == image:
                     records.append(Record(self, digest, manifest, image))
                 for layer in manifest["layers"] if marks.get(REF) == f"sha256-{image[7:]}.sig" else []:
-                    raw, text = self.blob(layer["digest"]), layer["annotations"][SIGNATURE]
+                    raw, sig = self.blob(layer["digest"]), layer["annotations"][SIGNATURE]
                     if json.loads(raw)["critical"]["image"]["docker-manifest-digest"] == image:
-                        signers += [key.label for key in able if key.signed(raw, text)]
-                        signatures.append({"payload": layer["digest"], "signature": text})
+                        signers += [k.label for k in self.keys if "release" in k.roles and k.signed(raw, sig)]
+                        signatures.append({"payload": layer["digest"], "signature": sig})
             except Exception as error:  # whatever it is, it is not good
                 name = KINDS.get(marks.get(KIND), [marks.get(REF, "foreign")])[0]
                 self.wrong.append(f"{name} {digest}: {error}")
@@ -137,8 +136,8 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
         for seal in [each for each in reversed(records) if each.name == "seal"]:
             lost = [each for each in seal.facts["records"] if here.get(each["manifest"]) != each["envelope"]]
             lost += [{"name": "seal", "manifest": each} for each in {seal.facts["previous"]} - {"", *here}]
-            gone = [each["payload"] for each in seal.facts["signatures"] if each not in signatures]
-            lost += [{"name": "release signature over", "manifest": each} for each in gone]
+            gone = [each for each in seal.facts["signatures"] if each not in signatures]
+            lost += [{"name": "release signature over", "manifest": each["payload"]} for each in gone]
             self.wrong += [f"{each['name']} {each['manifest']}: sealed, now missing or bad" for each in lost]
             for token in [each for each in seal.files if each["annotations"][TITLE] == "timestamp.tsr"]:
                 data = self.put("data", self.blob(seal.envelope))
@@ -148,28 +147,29 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
                 if good:
                     told = re.search(TIME, openssl("ts", "-reply", "-in", tsr, "-text")[1])
                     at = datetime.strptime(f"{told[1]} {told[2]} +0000", "%b %d %H:%M:%S %Y %z")
-                    print(f"  time stamp     {at:%Y-%m-%dT%H:%M:%S}  {seal.digest}")
+                    say(f"  time stamp     {at:%Y-%m-%dT%H:%M:%S}  {seal.digest}")
                 else:
                     self.wrong.append(f"seal {seal.digest}: its time stamp does not verify: {why[-200:]}")
 
     def account(self, name, image, head, index):  # prints what an image and its records say
-        print(f"\nimage {name} {image}")
+        say("image", name, image, gap="\n")
         self.manifest(image)
         records, signatures, signers = self.attached(image, index)
         for each in records:
-            print(f"  {each.name:14} {each.at[:19]:19}  {each.digest}\n      {each.by}")
+            say(f"  {each.name:14} {each.at[:19]:19}  {each.digest}")
+            say("     ", each.by)
             if each.name == "approval":
-                print("      {printed_name} ({role}): {meaning} for {environment}".format(**each.facts))
+                say("      {printed_name} ({role}): {meaning} for {environment}".format(**each.facts))
         self.sealed(records, signatures)
         newest = {each.name: each for each in records}
         release, seal = newest["verification"], newest.get("seal")
         for file in [each for each in release.files if each["annotations"][TITLE].endswith(".waiver.json")]:
             said, by = self.opened(file["digest"], "waive")
-            print("  waiver         {id}: {finding} {status} until {expires}".format(**said["predicate"]), by)
+            say("  waiver         {id}: {finding} {status} until {expires}".format(**said["predicate"]), by)
         result, made = release.said["verificationResult"], release.said["autoclave"]
-        print(f"  release gate   {result}; signed for release by {', '.join(signers) or 'nobody'}")
-        told = [made["device"], made["deviceVersion"], made["image"], seal.digest if seal else ""]
-        if told != [head["device"], head["version"], name, head["seals"][name]]:
+        say(f"  release gate   {result}; signed for release by {', '.join(signers) or 'nobody'}")
+        told = [head["device"], head["version"], name, head["seals"][name]]
+        if told != [made["device"], made["deviceVersion"], made["image"], seal.digest if seal else ""]:
             self.wrong.append("bundle.json tells of another release than the records")
         if result != "PASSED" or not signers:
             self.wrong.append(f"image {name} {image}: it is no release: not passed, or not signed")
@@ -183,17 +183,17 @@ if __name__ == "__main__":
         try:
             bundle = Bundle(sys.argv[1], Path(folder), chosen, wrong)
             head = json.loads(bundle.read("autoclave/bundle.json"))
-            print("trusted keys:", chosen or "THE BUNDLE'S OWN; compare them with the maker's")
+            say("trusted keys:", chosen or "THE BUNDLE'S OWN; compare them with the maker's")
             for key in bundle.keys:
-                print(f"  {key.print}  {key.label} may sign {', '.join(key.roles)}")
+                say(f"  {key.print}  {key.label} may sign {', '.join(key.roles)}")
             told = {**head["files"], **{"blobs/sha256/" + each[7:]: each for each in head["blobs"]}}
             for name in sorted({*told, *bundle.digests} - {"autoclave/bundle.json"}):
                 if told.get(name) != bundle.digests.get(name):
                     wrong.append(f"file {name}: it is not what bundle.json announces, or missing")
-            index = json.loads(bundle.read("index.json"))["manifests"]
             for name, image in sorted(head["images"].items()):
-                bundle.account(name, image, head, index)
+                bundle.account(name, image, head, json.loads(bundle.read("index.json"))["manifests"])
         except Exception as error:  # whatever it is, it is not good
             wrong.append(f"the rest cannot be checked: {error!r}")
-    print("\n".join(["", *(f"WRONG: {each}" for each in wrong)]))
+    for each in ["", *wrong]:
+        say(each and "WRONG: " + each)
     sys.exit("NOT VERIFIED" if wrong else print("VERIFIED: files, records, signatures, seals, stamps"))
