@@ -49,6 +49,21 @@ def test_whatever_is_wrong_fails_the_report_and_is_its_reason(known: Known, says
     assert any(says in reason for reason in verdict.reasons), verdict.reasons
 
 
+def test_what_weakens_a_verdict_stands_with_it() -> None:
+    assert report().verdict.remarks == ()
+    (record,) = [each for each in GOOD.records if each.name == "provenance"]
+    keys = tuple(structs.replace(key, development=True) for key in record.keys)
+    weak = structs.replace(record, keys=keys)
+    others = tuple(each for each in GOOD.records if each is not record)
+    small = structs.replace(SCAN, database=structs.replace(SCAN.database, size=65_536))
+    known = structs.replace(spoilt(scan=small), records=(weak, *others))
+    verdict = report(known).verdict
+    assert verdict.outcome is Outcome.PASSED
+    signed, scanned = verdict.remarks
+    assert signed.startswith("signed by development keys alone: provenance. ")
+    assert scanned.startswith("scanned with a partial advisory database (65,536 bytes): ")
+
+
 def test_what_does_not_verify_is_listed_as_such() -> None:
     (row,) = report(spoilt(rejected=(("vulns", "signed by an unknown key"),))).rejected
     assert (row.name, row.why) == ("vulns", "signed by an unknown key")

@@ -20,6 +20,7 @@ from autoclave.reporting import pdf
 from autoclave.reporting.assembled import assembled
 from autoclave.reporting.collecting import known, production
 from autoclave.reporting.page import page
+from autoclave.reporting.tree import Verdict
 from autoclave.reports.files import replaced
 from autoclave.store.oci import Descriptor
 
@@ -53,7 +54,7 @@ def _run(opts: Options, ctx: Context) -> None:
         if browser:
             made.append(folder / "release.pdf")
             pdf.write(ctx.shell, browser, made[1], made[2])
-        _tell(str(report.verdict.outcome), image.name, descriptor.digest, made, ctx)
+        _tell(report.verdict, image.name, descriptor.digest, made, ctx)
 
 
 def _chosen(opts: Options, ctx: Context) -> list[tuple[Image, Descriptor]]:
@@ -81,9 +82,9 @@ def _image_of(descriptor: Descriptor, opts: Options, ctx: Context) -> Image:
     )
 
 
-def _tell(outcome: str, image: str, digest: str, made: Iterable[Path], ctx: Context) -> None:
-    files = [str(each) for each in made]
-    lines = [f"{image} {digest}: {outcome}", *(f"  {each}" for each in files)]
+def _tell(verdict: Verdict, image: str, digest: str, made: Iterable[Path], ctx: Context) -> None:
+    outcome, files = str(verdict.outcome), [str(each) for each in made]
+    lines = [f"{image} {digest}: {outcome}", *(f"  {each}" for each in (*verdict.remarks, *files))]
     ctx.screen.result(
         "\n".join(lines), {"image": image, "digest": digest, "verdict": outcome, "files": files}
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autoclave.facts import Finding, Severity
-from autoclave.gates.policy import ScanPolicy
+from autoclave.facts import Finding, ScanFacts, Severity
+from autoclave.gates.policy import Policy, ScanPolicy
 from autoclave.gates.scan import blocks
 from autoclave.gates.waiving import Standing, counting, key, refused
 from autoclave.reporting.known import Known
@@ -28,12 +28,17 @@ def findings(known: Known, standings: Sequence[Standing]) -> Findings | None:
         database_updated=scan.database.updated,
         database_digest=scan.database.digest,
         database_size=scan.database.size,
-        partial=scan.database.size < known.policy.production.min_database_bytes,
+        partial=is_partial(scan, known.policy),
         os=scan.os,
         packages=scan.packages,
         severities=severities(rows),
         rows=tuple(rows),
     )
+
+
+def is_partial(scan: ScanFacts, policy: Policy) -> bool:
+    """Return whether the advisory database was too small to be whole."""
+    return scan.database.size < policy.production.min_database_bytes
 
 
 def rows_of(found: Sequence[Finding], standings: Sequence[Standing], policy: ScanPolicy) -> list[FindingRow]:

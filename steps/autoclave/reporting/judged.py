@@ -9,6 +9,7 @@ from msgspec import structs
 from autoclave.gates import build, deploy, scan, unit_test
 from autoclave.gates.policy import Policy
 from autoclave.gates.waiving import Standing
+from autoclave.reporting.found import is_partial
 from autoclave.reporting.known import Known, made
 from autoclave.reporting.rows import Gate, GateState
 from autoclave.reporting.tree import Outcome, Verdict
@@ -38,7 +39,25 @@ def verdict(known: Known) -> Verdict:
         timestamp=known.timestamp,
     )
     reasons = deploy.judge(released, _nowhere(known.policy), known.now).reasons
-    return Verdict(outcome=Outcome.FAILED if reasons else Outcome.PASSED, reasons=reasons)
+    outcome = Outcome.FAILED if reasons else Outcome.PASSED
+    return Verdict(outcome=outcome, reasons=reasons, remarks=remarks(known))
+
+
+def remarks(known: Known) -> tuple[str, ...]:
+    """Return what makes the verdict weaker than it looks: keys that anybody has, a scan that knew little."""
+    scan, found = known.evidence.scan, []
+    names = sorted({each.name for each in known.records if all(key.development for key in each.keys)})
+    if names:
+        found.append(
+            f"signed by development keys alone: {', '.join(names)}. Those are made on first use and"
+            " show that the flow works, not who released; production refuses them"
+        )
+    if scan and is_partial(scan, known.policy):
+        found.append(
+            f"scanned with a partial advisory database ({scan.database.size:,} bytes):"
+            " few findings mean little; production refuses it"
+        )
+    return tuple(found)
 
 
 def gates(known: Known, standings: Sequence[Standing], now: Verdict) -> tuple[Gate, ...]:

@@ -42,10 +42,11 @@ class Outcome(StrEnum):
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """Whether the records carry this release, and every reason why not."""
+    """Whether the records carry this release, every reason why not, and what weakens the answer."""
 
     outcome: Outcome
     reasons: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 class Identity(Struct, frozen=True, kw_only=True):
