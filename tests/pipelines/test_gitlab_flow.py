@@ -43,7 +43,7 @@ def test_all_jobs_pass_and_the_release_runs(passed: Pipeline, sample: Repository
     (container,) = sample.containers()
     assert container.status == "running"
     made = records(passed.handed_on("autoclave-deploy-staging", "deploy-staging") / "store")
-    assert set(made) == {"build", "unit-test", "scan", "sign", "deploy"}
+    assert set(made) == {"build", "unit-test", "scan", "sign", "deploy", "seal"}
     assert all(each["passed"] for each in made.values())
 
 

@@ -48,7 +48,7 @@ def test_the_whole_flow_passes_and_the_release_runs(passed: Build, sample: Repos
     (container,) = sample.containers()
     assert container.status == "running"
     made = records(passed.folder / "stashes/autoclave-deploy-staging/deploy-staging/store")
-    assert set(made) == {"build", "unit-test", "scan", "sign", "deploy"}
+    assert set(made) == {"build", "unit-test", "scan", "sign", "deploy", "seal"}
     assert all(each["passed"] for each in made.values())
 
 
