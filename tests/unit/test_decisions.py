@@ -27,14 +27,18 @@ QUORUM = {"engineering": 1, "quality": 1}
 class Hand:
     """A person, or nobody, with a key."""
 
-    def __init__(self, name: str, may: tuple[str, ...], person: Person | None = None) -> None:
+    def __init__(
+        self, name: str, may: tuple[str, ...], person: Person | None = None, packages: tuple[str, ...] = ()
+    ) -> None:
         self.signer = CryptoSigner.generate_ecdsa()
-        self.trusted = TrustedKey(name=name, key=self.signer.public_key, may=may, person=person)
+        self.trusted = TrustedKey(
+            name=name, key=self.signer.public_key, may=may, person=person, packages=packages
+        )
 
 
 ADAS, BENS = Hand("ada", ("waive", "approve"), ADA), Hand("ben", ("waive",), BEN)
 PIPELINE = Hand("pipeline", ("build", "release"))
-SUPPLIER = Hand("Pallets", ("vex",))
+SUPPLIER = Hand("Pallets", ("vex",), packages=("pkg:pypi/jinja2", "pkg:pypi/mark*"))
 STRANGER = Hand("stranger", ())
 TRUST = Trust(tuple(each.trusted for each in (ADAS, BENS, PIPELINE, SUPPLIER)), "trust.toml")
 
@@ -108,6 +112,25 @@ def test_a_suppliers_document_becomes_a_waiver_for_the_package_it_names() -> Non
     assert signed.waiver.scope == Scope(package="pkg:pypi/jinja2", versions="2.10")
     assert signed.waiver.justification is Justification.VULNERABLE_CODE_NOT_PRESENT
     assert signed.waiver.rationale == "we do not ship the sandbox"
+
+
+@pytest.mark.parametrize(
+    ("package", "counts"),
+    [
+        ("pkg:pypi/markupsafe@3.0", True),
+        ("pkg:pypi/jinja2-sandbox@1.0", False),
+        ("pkg:pypi/requests@2.0", False),
+        ("pkg:deb/debian/openssl@3.0.1", False),
+    ],
+)
+def test_a_supplier_speaks_of_its_own_packages_alone(package: str, counts: bool) -> None:
+    (signed,) = supplied(SUPPLIER, document(products=[{"@id": package}]))
+    assert (signed.defect == "") is counts
+    if not counts:
+        assert signed.defect == (
+            f"the trust file lets no signer speak of {package.partition('@')[0]}: "
+            "Pallets may speak of pkg:pypi/jinja2, pkg:pypi/mark*"
+        )
 
 
 @pytest.mark.parametrize("hand", [PIPELINE, STRANGER, ADAS])

@@ -231,6 +231,13 @@ def test_a_trust_file_names_keys_roles_and_places(tmp_path: Path) -> None:
     file.write_text('[[key]]\nname = "k"\npublic = "k.pub"\nmay = ["bild"]\n')
     with pytest.raises(ConfigError, match="which is no role"):
         trust.load(file)
+    for words, why in (
+        ('may = ["vex"]', "may sign 'vex', of no package"),
+        ('may = ["build"]\npackages = ["pkg:pypi/flask"]', "has packages, but not the role vex"),
+    ):
+        file.write_text(f'[[key]]\nname = "k"\npublic = "k.pub"\n{words}\n')
+        with pytest.raises(ConfigError, match=why):
+            trust.load(file)
     file.write_text("")
     with pytest.raises(ConfigError, match="key"):
         trust.load(file)

@@ -24,6 +24,7 @@ def test_read_back_it_is_the_same(tmp_path_factory: object, name: str, person: s
             TrustedKey(name=name, key=KEY, may=("release", "deploy"), environments=(person,)),
             TrustedKey(name="d", key=KEY, may=("build",), development=True),
             TrustedKey(name="p", key=KEY, may=("approve",), person=held),
+            TrustedKey(name="v", key=KEY, may=("vex",), packages=("pkg:pypi/flask", f"pkg:{name}")),
         ),
         "anywhere",
         (Authority(name, "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"),),

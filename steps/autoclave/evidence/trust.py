@@ -6,6 +6,7 @@ development keys of this user are trusted, and no production environment accepts
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +28,8 @@ ROLES = (*PIPELINE, *PERSONAL, *SUPPLIER)
 class TrustedKey(Struct, frozen=True, kw_only=True):
     """A public key, what it may sign, and in which environments it counts (empty: in all).
 
-    `person` is whose key it is; keys of the pipeline and of suppliers belong to nobody.
+    `person` is whose key it is; keys of the pipeline and of suppliers belong to nobody. `packages` are those
+    of which a supplier may speak: package URLs without version, where `*` stands for anything.
     """
 
     name: str
@@ -36,6 +38,11 @@ class TrustedKey(Struct, frozen=True, kw_only=True):
     environments: tuple[str, ...] = ()
     development: bool = False
     person: Person | None = None
+    packages: tuple[str, ...] = ()
+
+    def may_speak_of(self, package: str) -> bool:
+        """Return whether a supplier's key may speak of a package, given as its URL without version."""
+        return "vex" in self.may and any(fnmatchcase(package, each) for each in self.packages)
 
     @property
     def label(self) -> str:
@@ -78,6 +85,7 @@ class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     environments: list[str] = []
     development: bool = False
     person: Person | None = None
+    packages: list[Annotated[str, Meta(pattern="^pkg:")]] = []
 
 
 class _Authority(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,8 +99,9 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def load(path: Path) -> Trust:
-    """Read a trust file: `[[key]]` tables with name, public, may, environments, development, person.
+    """Read a trust file: its `[[key]]` and `[[tsa]]` tables.
 
+    A key has name, public, may, environments, development, person (see Person) and packages (for `vex`).
     `public` is a PEM file beside the trust file, or the PEM text itself (one file is all a CI host hands on);
     so is the `certificate` of a `[[tsa]]` table, a time-stamping authority's root.
     Raises ConfigError for a file that cannot be used, SignerError for a key that cannot.
@@ -109,6 +118,7 @@ def load(path: Path) -> Trust:
                 environments=tuple(entry.environments),
                 development=entry.development,
                 person=entry.person,
+                packages=tuple(entry.packages),
             )
             for entry in listed.key
         ),
@@ -118,7 +128,7 @@ def load(path: Path) -> Trust:
 
 
 def _check(entry: _Entry, path: Path) -> None:
-    """Refuse roles that do not exist, persons' keys with pipeline roles, and the other way round."""
+    """Refuse roles that do not exist, and keys of persons, suppliers and pipelines that do others' work."""
     for role in entry.may:
         if role not in ROLES:
             raise ConfigError(
@@ -138,6 +148,13 @@ def _check(entry: _Entry, path: Path) -> None:
             f"{path}: the key of {entry.person.name} may sign '{others[0]}'",
             why="a person's key must not lie where a pipeline could use it",
             next="give the pipeline a key of its own",
+        )
+    if ("vex" in entry.may) != bool(entry.packages):
+        wrong = "has packages, but not the role vex" if entry.packages else "may sign 'vex', of no package"
+        raise ConfigError(
+            f"{path}: key '{entry.name}' {wrong}",
+            why="a supplier speaks of the supplier's own packages, and nobody else of any",
+            next='name them without version: may = ["vex"], packages = ["pkg:pypi/flask", "pkg:npm/acme*"]',
         )
 
 

@@ -45,6 +45,8 @@ def _key(key: TrustedKey) -> str:
         lines.append(f"environments = [{', '.join(map(_string, key.environments))}]")
     if key.development:
         lines.append("development = true")
+    if key.packages:
+        lines.append(f"packages = [{', '.join(map(_string, key.packages))}]")
     if key.person:
         roles = ", ".join(map(_string, key.person.roles))
         person = f"id = {_string(key.person.id)}, name = {_string(key.person.name)}, roles = [{roles}]"

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from autoclave.errors import RecordError
 from autoclave.evidence import dsse
 from autoclave.evidence.statement import PAYLOAD_TYPE, parse
-from autoclave.evidence.trust import Trust
+from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.facts import Finding, Moment
 from autoclave.governed import Justification, Scope, SignedWaiver, VexStatus, Waiver
 from autoclave.store.oci import digest_of
@@ -57,7 +57,8 @@ class _Document(Struct):
 def verified(raw: bytes, trust: Trust, *, name: str, device: str) -> tuple[SignedWaiver, ...]:
     """Return what a supplier's signed OpenVEX document says, one waiver for each package that it names.
 
-    `defect` says why it does not count: nobody signed it who may. Raises RecordError when it is none.
+    `defect` says why one does not count: nobody signed it who may speak of that package. Raises RecordError
+    when the file holds no document.
     """
     payload, kind, _ = dsse.opened(raw)
     statement = parse(payload)
@@ -68,17 +69,26 @@ def verified(raw: bytes, trust: Trust, *, name: str, device: str) -> tuple[Signe
     except (msgspec.DecodeError, RecursionError) as error:
         raise RecordError(f"{name} is not a usable OpenVEX document", why=str(error)) from error
     _, _, good = dsse.verified_by(raw, [each.key for each in trust.keys])
-    suppliers = [each.name for each in trust.keys if each.key in good and "vex" in each.may]
-    defect = "" if suppliers else 'no supplier\'s key signed it that the trust file names (may = ["vex"])'
+    suppliers = [each for each in trust.keys if each.key in good and "vex" in each.may]
     return tuple(
         SignedWaiver(
             waiver=waiver,
             digest=digest_of(raw),
-            supplier=suppliers[0] if suppliers else document.author,
-            defect=defect,
+            supplier=suppliers[0].name if suppliers else document.author,
+            defect=_defect(waiver.scope.package, suppliers),
         )
         for waiver in _waivers(document, name, device)
     )
+
+
+def _defect(package: str, suppliers: Sequence[TrustedKey]) -> str:
+    """Return why nobody who signed may speak of a package; empty when somebody may."""
+    if not suppliers:
+        return 'no supplier\'s key signed it that the trust file names (may = ["vex"])'
+    if any(each.may_speak_of(package) for each in suppliers):
+        return ""
+    told = ", ".join(f"{each.name} may speak of {', '.join(each.packages)}" for each in suppliers)
+    return f"the trust file lets no signer speak of {package}: {told}"
 
 
 def openvex(
