@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from autoclave import declaring
 from autoclave.context import Context
-from autoclave.device import inside
+from autoclave.device import WAIVER, inside
 from autoclave.errors import DecisionError, SignerError, UsageError
 from autoclave.evidence import waivers
 from autoclave.facts import Finding
@@ -101,7 +101,7 @@ def write(name: str, raw: bytes, ctx: Context, *, new: bool) -> Path:
 def approved(name: str, signer: Signer, approver: Person, ctx: Context) -> tuple[SignedWaiver, Path]:
     """Add a second person's signature to a waiver of the checkout. Raises DecisionError."""
     for file, raw in declaring.files(ctx):
-        if not file.endswith(declaring.WAIVER) or waivers.read(raw).id != name:
+        if not file.endswith(WAIVER) or waivers.read(raw).id != name:
             continue
         before = waivers.verified(raw, ctx.trust)
         if before.defect:

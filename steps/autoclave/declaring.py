@@ -13,14 +13,13 @@ import msgspec
 
 from autoclave import requirements, soup
 from autoclave.context import Context
-from autoclave.device import FILE, Image, inside
+from autoclave.device import FILE, VEX, WAIVER, Image, inside
 from autoclave.errors import RecordError, SourceError
 from autoclave.evidence import predicates, vex, waivers
 from autoclave.evidence.records import TITLE, Record
 from autoclave.governed import Declared, SignedWaiver
 from autoclave.store.oci import Descriptor
 
-WAIVER, VEX = ".waiver.json", ".vex.json"
 POLICY, REGISTER, DECISIONS = "policy.json", "soup.toml", "decisions/"
 
 _LARGEST = 1 << 20  # bytes of one decision

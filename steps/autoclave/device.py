@@ -15,6 +15,7 @@ from autoclave.config import convert, nearest, read_toml
 from autoclave.errors import ConfigError, SourceError
 
 FILE = "autoclave.toml"
+DECISIONS, WAIVER, VEX = "decisions", ".waiver.json", ".vex.json"
 IMPORTED = ".autoclave/imported"
 
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -52,7 +53,7 @@ class Identity(_Table, frozen=True):
     safety_class: SafetyClass
     requirements: str = ""
     soup: str = ""
-    decisions: str = "decisions"
+    decisions: str = DECISIONS
 
 
 class BuildSecret(_Table, frozen=True):

@@ -102,6 +102,7 @@ def endpoint(
     verb: str,
     path: str,
     page: str,
+    /,
     *,
     job: bool = False,
     role: int = REPORTER,

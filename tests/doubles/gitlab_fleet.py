@@ -10,6 +10,7 @@ from doubles.gitlab_state import NOW
 
 GROUPS = "docs.gitlab.com/api/groups"
 FILES = "docs.gitlab.com/api/repository_files"
+TREE = "docs.gitlab.com/api/repositories"
 BRANCHES = "docs.gitlab.com/api/branches"
 COMMITS = "docs.gitlab.com/api/commits"
 REQUESTS = "docs.gitlab.com/api/merge_requests"
@@ -52,6 +53,25 @@ def raw_file(call: Call) -> Any:
     if files is None or call.parts["path"] not in files:
         raise Refusal(404, {"message": "404 File Not Found"})
     return files[call.parts["path"]]
+
+
+@endpoint("GET", "/projects/:id/repository/tree", TREE, paged=True, path=STRING, ref=STRING, recursive=BOOL)
+def tree(call: Call) -> Any:
+    """docs.gitlab.com/api/repositories (list repository tree): 404 for a path that is not there.
+
+    That it is no empty list since 17.x: github.com/python-gitlab/python-gitlab/issues/2710.
+    """
+    files = call.project.branches.get(call.given.get("ref") or call.project.default_branch) or {}
+    folder = call.given.get("path", "").strip("/")
+    inside = [name for name in files if not folder or name.startswith(f"{folder}/")]
+    if not inside:
+        raise Refusal(404, {"message": "404 Tree Not Found"})
+    first = sorted({name[len(folder) :].strip("/").partition("/")[::2] for name in inside})
+    kinds = {name: "tree" if rest else "blob" for name, rest in first}
+    return [
+        {"name": name, "type": kind, "path": f"{folder}/{name}".strip("/"), "id": "0" * 40}
+        for name, kind in kinds.items()
+    ]
 
 
 @endpoint("GET", "/projects/:id/repository/branches/:branch", BRANCHES)

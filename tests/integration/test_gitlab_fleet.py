@@ -86,6 +86,42 @@ def test_the_fleet_is_shown_with_versions_overrides_and_releases(
     assert "acme/old" not in out
 
 
+@pytest.mark.parametrize(
+    ("text", "folder", "count"),
+    [
+        (b"[device]\n", "decisions", 2),
+        (b"[device]\ndecisions = 'quality/decided'\n", "quality/decided", 2),
+        (b"[device]\ndecisions = 'quality/decided'\n", "decisions", 0),
+        (b"[device]\n", "", 0),
+        (b"[device\n", "decisions", None),
+        (b"device = 1\n", "decisions", None),
+        (b"[device]\ndecisions = 1\n", "decisions", None),
+        (None, "decisions", None),
+    ],
+)
+def test_waivers_are_counted_where_the_device_keeps_them(
+    double: Double, capsys: pytest.CaptureFixture[str], text: bytes | None, folder: str, count: int | None
+) -> None:
+    files = double.projects[1].branches["main"]
+    if text is not None:
+        files["autoclave.toml"] = text
+    for name in ("W-1.waiver.json", "W-2.waiver.json", "flask.vex.json", "old/W-0.waiver.json"):
+        if folder:
+            files[f"{folder}/{name}"] = b"{}"
+    rows = [json.loads(line)["repository"] for line in told(capsys, "acme", "--json").splitlines()]
+    assert rows[0].get("waivers") == count
+    (line,) = [each for each in told(capsys, "acme").splitlines() if each.startswith("acme/pump")]
+    assert f"AUTOCLAVE_POLICY  {'-' if count is None else count} " in line
+
+
+def test_waivers_that_cannot_be_read_leave_the_rest_of_the_row(
+    double: Double, capsys: pytest.CaptureFixture[str]
+) -> None:
+    double.projects[1].branches["main"]["autoclave.toml"] = b"[device]\n"
+    double.faults = [Fault("GET", "/projects/1/repository/tree", 403)]
+    assert "  acme/pump: its waivers: GitLab does not allow this to the token" in told(capsys, "acme")
+
+
 def test_the_fleet_as_json_is_one_row_per_repository(
     double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -106,7 +106,8 @@ def table(rows: list[Row]) -> str:
     told += [f"  {plain(row.project)}: {plain(row.problem)}" for row in rows if not row.kind]
     told += [
         "",
-        "Waivers are not counted yet. Releases and digests are as GitLab's releases say, not verified.",
+        "Waivers are the files on the default branch, and releases and digests what GitLab's releases say:"
+        " neither is verified here.",
     ]
     return "\n".join(line.rstrip() for line in told)
 
@@ -114,7 +115,8 @@ def table(rows: list[Row]) -> str:
 def _cells(row: Row) -> tuple[str, ...]:
     overrides = [f"{each.job} ({', '.join(each.keys)})" for each in row.overrides] + list(row.variables)
     digests = ", ".join(f"{name} {digest[:19]}" for name, digest in row.digests.items())
-    cells = (row.project, row.kind, row.ref, "; ".join(overrides), "-", row.release, digests)
+    waivers = "" if row.waivers is None else str(row.waivers)
+    cells = (row.project, row.kind, row.ref, "; ".join(overrides), waivers, row.release, digests)
     return tuple(plain(cell) or "-" for cell in cells)
 
 

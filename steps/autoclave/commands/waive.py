@@ -11,6 +11,7 @@ from autoclave import deciding, declaring
 from autoclave.commands.parameters import around
 from autoclave.context import Context
 from autoclave.deciding import Wanted
+from autoclave.device import WAIVER
 from autoclave.errors import UsageError
 from autoclave.evidence import waivers
 from autoclave.facts import Finding
@@ -76,7 +77,7 @@ def _make(opts: Options, signer: Signer, ctx: Context) -> None:
         digest=_digest(opts, ctx) if opts.exact else "",
     )
     waiver = deciding.made(wanted, [each for finds in found.values() for each in finds], author, ctx)
-    name = f"{waiver.id}{declaring.WAIVER}"
+    name = f"{waiver.id}{WAIVER}"
     path = deciding.write(name, waivers.signed(waiver, signer), ctx, new=True)
     ctx.screen.result(
         f"{path.relative_to(ctx.folder)} is signed by {author.name}", {"waiver": waiver, "file": str(path)}

@@ -1,18 +1,20 @@
-"""Which repositories of a group use Autoclave, in which version, and what they override.
+"""Which repositories of a group use Autoclave, in which version, what they override and what they waive.
 
-Read from the repositories alone: each one's `.gitlab-ci.yml` on its default branch and its newest release.
-Sources: docs.gitlab.com/api/groups (list projects), docs.gitlab.com/api/repository_files (raw),
-docs.gitlab.com/api/releases.
+Read from the repositories alone: each one's `.gitlab-ci.yml` and decisions on its default branch, and its
+newest release. Sources, all in docs.gitlab.com/api: groups (list projects), repository_files (raw),
+repositories (tree), releases.
 """
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from typing import Any
 
 from gitlab.v4.objects import Project
 from msgspec import Struct
 
+from autoclave.device import DECISIONS, FILE, WAIVER
 from autoclave.errors import HostError
 from autoclave.hosts.ci_file import CiFile, Override, read
 from autoclave.hosts.gitlab import GitLab
@@ -26,7 +28,8 @@ DEFAULT_FILE = ".gitlab-ci.yml"
 class Row(Struct, frozen=True, kw_only=True):
     """One repository of the fleet. `ref` lists the versions it includes; `problem` is why it is not known.
 
-    The release and its digests are as GitLab's release says, not verified.
+    The release and its digests are as GitLab's release says, not verified. `waivers` counts the files on the
+    default branch, whether they hold or not; None when that is not known.
     """
 
     project: str
@@ -34,6 +37,7 @@ class Row(Struct, frozen=True, kw_only=True):
     ref: str = ""
     overrides: tuple[Override, ...] = ()
     variables: tuple[str, ...] = ()
+    waivers: int | None = None
     release: str = ""
     digests: dict[str, str] = {}
     problem: str = ""
@@ -90,11 +94,16 @@ def _row(host: GitLab, listed: Any, template: str) -> Row:
         return Row(project=name, problem=f"{found[0]}: {file.problem}")
     if not file.includes:
         return Row(project=name, problem="does not include the template")
+    project = host.client.projects.get(listed.id, lazy=True)
     try:
-        release, written = _release(host, host.client.projects.get(listed.id, lazy=True))
+        waivers = _waivers(host, project, listed.default_branch)
     except HostError as error:
-        return _made(name, file, problem=f"its releases: {error.what}: {error.why}")
-    return _made(name, file, release=release, digests=written)
+        return _made(name, file, problem=f"its waivers: {error.what}: {error.why}")
+    try:
+        release, written = _release(host, project)
+    except HostError as error:
+        return _made(name, file, waivers=waivers, problem=f"its releases: {error.what}: {error.why}")
+    return _made(name, file, waivers=waivers, release=release, digests=written)
 
 
 def _made(name: str, file: CiFile, **more: Any) -> Row:
@@ -106,6 +115,31 @@ def _made(name: str, file: CiFile, **more: Any) -> Row:
         variables=file.variables,
         **more,
     )
+
+
+def _waivers(host: GitLab, project: Project, branch: str) -> int | None:
+    """Count the waivers where the device file says that decisions lie; None without a device file to read.
+
+    A folder that is not there is a 404 since GitLab 17 and an empty list before.
+    """
+    with told(NEEDS["fleet"], host.mask):
+        raw = absent(lambda: project.files.raw(file_path=FILE, ref=branch))
+        if raw is None or (folder := _decisions(raw)) is None:
+            return None
+        entries = absent(lambda: list(project.repository_tree(path=folder, ref=branch, iterator=True)))
+        return len(
+            [each for each in entries or () if each["type"] == "blob" and each["name"].endswith(WAIVER)]
+        )
+
+
+def _decisions(raw: bytes) -> str | None:
+    """Return where a device file says that its decisions lie; None when it cannot be read."""
+    try:
+        device = tomllib.loads(raw.decode("utf-8")).get("device")
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):
+        return None
+    folder = device.get("decisions", DECISIONS) if isinstance(device, dict) else None
+    return folder if isinstance(folder, str) else None
 
 
 def _release(host: GitLab, project: Project) -> tuple[str, dict[str, str]]:

@@ -115,6 +115,7 @@ NEEDS = {
             endpoints=(
                 "GET /groups/:id/projects",
                 "GET /projects/:id/repository/files/:path/raw",
+                "GET /projects/:id/repository/tree",
                 "GET /projects/:id/releases",
             ),
             job_token=False,
