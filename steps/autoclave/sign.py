@@ -74,7 +74,9 @@ def _judged(opts: Options, ctx: Context) -> list[_Judged]:
     for image in ctx.device.image:
         descriptor, verified = found[image.name]
         declared = declaring.declared_here(image, together, ctx)
-        evidence = structs.replace(verified.evidence, declared=declared, waivers=decisions, runs=runs)
+        evidence = structs.replace(
+            verified.evidence, declared=declared, waivers=decisions, runs=runs, unjudged=False
+        )
         verdict = gate.judge(evidence, ctx.policy, ctx.now())
         judged.append(_Judged(image, descriptor, structs.replace(verified, evidence=evidence), verdict))
     return judged

@@ -72,6 +72,7 @@ def evidence_of(descriptor: Descriptor, image: Image, ctx: Context, *, environme
         components=components,
         declared=declaring.declared_of(summary) if summary else Declared(),
         waivers=declaring.decisions_of(summary, ctx) if summary else (),
+        unjudged=summary is None,
     )
     return Verified(evidence=evidence, records=tuple(good))
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from autoclave.facts import Finding, Kind, Material, Severity, TestCase, TestFacts
 from autoclave.gates import build, deploy, release, scan, unit_test
 from autoclave.gates.deploy import Released
+from autoclave.governed import Declared
 from unit.judged import APPROVALS, BUILD, CONFIG, EVIDENCE, NOW, POLICY, SCAN, TESTS, THEN, vulnerability
 
 
@@ -161,6 +162,14 @@ DEPLOY_FAULTS: list[tuple[dict[str, Any], str]] = [
         "the vulns record is newer",
     ),
 ]
+
+
+def test_without_a_verification_nothing_is_said_of_what_the_device_declared() -> None:
+    """Else a reader would look for a requirements file that is there."""
+    unjudged = replace(EVIDENCE, declared=Declared(), unjudged=True)
+    assert release.judge(unjudged, POLICY["B"], NOW).reasons == (release.UNJUDGED,)
+    staging = replace(RELEASED, evidence=unjudged, summary="", verified=None, environment="staging")
+    assert deploy.judge(staging, POLICY["B"], NOW).reasons == (release.UNJUDGED,)
 
 
 def test_a_good_release_may_run_anywhere_and_later() -> None:

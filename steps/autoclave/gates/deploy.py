@@ -44,9 +44,9 @@ def judge(released: Released, policy: Policy, now: datetime) -> Verdict:
     at = min(now, released.verified) if released.verified and not newer else now
     # A waiver is a decision for a time: it must hold when the release is deployed.
     reasons = [*release.judge(released.evidence, policy, at, waived=now).reasons, *newer]
-    if not released.summary:
-        reasons.append("no valid verification record is attached: run 'autoclave sign' first")
-    elif released.summary != "PASSED":
+    if not released.summary and release.UNJUDGED not in reasons:
+        reasons.append(release.UNJUDGED)
+    if released.summary not in {"", "PASSED"}:
         reasons.append(f"the verification record says {released.summary}")
     if released.signature:
         reasons.append(released.signature)

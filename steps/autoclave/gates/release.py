@@ -21,7 +21,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     (name, reason) of everything attached that does not verify. A missing record's facts are None.
     `device` and `digest` say which image it is. `runs` are the test runs of all images of the device by name:
     requirements are the device's. `components` are the SBOM's. `declared` and `waivers` are the device
-    repository's when it signs, and what the verification record says and holds of them when it deploys.
+    repository's when it signs, and what the verification record says and holds of them when it deploys;
+    `unjudged` when there is none, so that nothing is known of either.
     """
 
     finished: dict[str, datetime]
@@ -36,9 +37,11 @@ class Evidence(Struct, frozen=True, kw_only=True):
     components: tuple[Component, ...] = ()
     declared: Declared = Declared()
     waivers: tuple[SignedWaiver, ...] = ()
+    unjudged: bool = False
 
 
 REQUIRED = ("provenance", "test-result", "vulns", "sbom")
+UNJUDGED = "no valid verification record is attached: run 'autoclave sign' first"
 
 
 def judge(evidence: Evidence, policy: Policy, now: datetime, *, waived: datetime | None = None) -> Verdict:
@@ -57,6 +60,8 @@ def judge(evidence: Evidence, policy: Policy, now: datetime, *, waived: datetime
         reasons += unit_test.judge(evidence.unit_test, policy).reasons
     if evidence.scan:
         reasons += scan.judge(evidence.scan, policy, now, standings(evidence, policy, waived or now)).reasons
+    if evidence.unjudged:
+        return Verdict("sign", (*reasons, UNJUDGED))
     runs = evidence.runs or {"": evidence.unit_test}
     reasons += traceability.judge(evidence.declared, runs, policy)
     reasons += soup.judge(evidence.components, evidence.declared.register, policy.soup, now.date())
