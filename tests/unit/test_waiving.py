@@ -130,6 +130,74 @@ def test_a_supplier_counts_where_the_policy_lets_it() -> None:
     assert not standing(vex, policy="C").counts
 
 
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"status": VexStatus.AFFECTED}, "its supplier says that the package is affected"),
+        ({"status": VexStatus.UNDER_INVESTIGATION}, "nothing is decided yet"),
+        ({"created": NOW + timedelta(days=9000)}, "it is dated in the future"),
+        ({"scope": Scope(package="pkg:pypi/jinja2")}, "names a package, but no versions"),
+    ],
+)
+def test_a_suppliers_warning_opens_no_gate(fields: dict[str, Any], says: str) -> None:
+    one = standing(replace(changed(**fields), persons=(), supplier="Pallets"), policy="B")
+    assert one.state is State.REFUSED
+    assert says in one.why
+    assert not scan.judge(FACTS, POLICY["B"], NOW, (one,)).passed
+
+
+def words(*statuses: VexStatus, supplier: str = "Pallets") -> list[SignedWaiver]:
+    """What a supplier said of the finding, one word a day."""
+    return [
+        replace(changed(status=status, created=NOW - timedelta(days=30 - day)), persons=(), supplier=supplier)
+        for day, status in enumerate(statuses)
+    ]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("said", "passes"),
+    [
+        ([VexStatus.UNDER_INVESTIGATION, VexStatus.NOT_AFFECTED], True),
+        ([VexStatus.NOT_AFFECTED, VexStatus.UNDER_INVESTIGATION], False),
+        ([VexStatus.NOT_AFFECTED, VexStatus.AFFECTED], False),
+        ([VexStatus.AFFECTED, VexStatus.NOT_AFFECTED, VexStatus.FIXED], True),
+    ],
+)
+def test_a_suppliers_last_word_counts(said: list[VexStatus], passes: bool, turned: bool) -> None:
+    signed = words(*said)
+    found = waiving.standings(
+        signed[::-1] if turned else signed,
+        [FOUND],
+        device="pump",
+        digest=DIGEST,
+        policy=POLICY["B"].waivers,
+        now=NOW,
+    )
+    assert scan.judge(FACTS, POLICY["B"], NOW, found).passed is passes
+    if not passes:
+        (old,) = [each for each in found if each.state is State.STALE]
+        assert old.why == f"its supplier said {said[-1]} later, on 2026-10-26"
+
+
+def test_of_two_words_of_one_moment_the_warning_counts() -> None:
+    said = [replace(each, waiver=replace(each.waiver, created=NOW)) for each in words(*VexStatus)]
+    for signed in (said, said[::-1]):
+        found = waiving.standings(
+            signed, [FOUND], device="pump", digest=DIGEST, policy=POLICY["B"].waivers, now=NOW
+        )
+        assert not scan.judge(FACTS, POLICY["B"], NOW, found).passed
+
+
+def test_a_person_decides_whatever_a_supplier_said_and_suppliers_speak_for_themselves() -> None:
+    others = words(VexStatus.NOT_AFFECTED) + words(*[VexStatus.AFFECTED] * 2, supplier="Somebody")
+    for waivers in ([SIGNED, *words(VexStatus.AFFECTED)], others):
+        found = waiving.standings(
+            waivers, [FOUND], device="pump", digest=DIGEST, policy=POLICY["B"].waivers, now=NOW
+        )
+        assert scan.judge(FACTS, POLICY["B"], NOW, found).passed
+
+
 def test_one_person_is_enough_in_class_a_only() -> None:
     alone = replace(SIGNED, persons=(ADA,))
     assert [standing(alone, policy=name).counts for name in "ABC"] == [True, False, False]

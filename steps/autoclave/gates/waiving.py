@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from autoclave.facts import Finding, Kind
 from autoclave.gates.policy import WaiversPolicy
@@ -18,6 +18,7 @@ from autoclave.governed import SignedWaiver, VexStatus, Waiver
 
 _SOON = timedelta(days=30)
 _COUNTING = frozenset({VexStatus.NOT_AFFECTED, VexStatus.AFFECTED, VexStatus.FIXED})
+"""A person may let stand what affects the device, for a reason. Of a supplier that word is a warning."""
 
 
 class State(StrEnum):
@@ -79,7 +80,7 @@ def standings(
         for name in named.intersection((finding.id, *finding.aliases)):
             by_id.setdefault(name, []).append(finding)
     image = Image(device=device, digest=digest, policy=policy, now=now)
-    return tuple(_standing(each, by_id.get(each.waiver.finding, ()), image) for each in waivers)
+    return _last_words([_standing(each, by_id.get(each.waiver.finding, ()), image) for each in waivers])
 
 
 def counting(standing: Sequence[Standing]) -> dict[str, Standing]:
@@ -134,6 +135,36 @@ def _standing(signed: SignedWaiver, found: Sequence[Finding], image: Image) -> S
     return Standing(signed=signed, state=state, covers=covers, expiring=waiver.expires - image.now <= _SOON)
 
 
+def _last_words(found: Sequence[Standing]) -> tuple[Standing, ...]:
+    """Let a supplier's newest word about a finding stand, and none of the older ones that say otherwise."""
+    newest: dict[tuple[str, str], Standing] = {}
+    for each in found:
+        for name in each.covers if each.signed.supplier and not each.signed.defect else ():
+            before = newest.setdefault((each.signed.supplier, name), each)
+            newest[each.signed.supplier, name] = max(before, each, key=_weight)
+    return tuple(
+        _overruled(each, {name: newest[each.signed.supplier, name] for name in each.covers})
+        if each.signed.supplier and each.counts
+        else each
+        for each in found
+    )
+
+
+def _weight(standing: Standing) -> tuple[datetime, bool]:
+    """Return what makes one word of a supplier weigh more: that it is newer, else that it is a warning."""
+    return standing.signed.waiver.created, not standing.counts
+
+
+def _overruled(standing: Standing, newest: dict[str, Standing]) -> Standing:
+    """Take out of what a supplier's word covers the findings about which a newer one does not count."""
+    covers = tuple(name for name, last in newest.items() if last.counts)
+    if covers:
+        return structs.replace(standing, covers=covers)
+    last = next(iter(newest.values())).signed.waiver
+    why = f"its supplier said {last.status} later, on {last.created:%Y-%m-%d}"
+    return structs.replace(standing, state=State.STALE, why=why, expiring=False)
+
+
 def defect(signed: SignedWaiver, device: str, policy: WaiversPolicy, now: datetime) -> str:
     """Return why a waiver counts for nothing under a policy, whatever it covers; empty when it counts."""
     waiver = signed.waiver
@@ -144,8 +175,18 @@ def defect(signed: SignedWaiver, device: str, policy: WaiversPolicy, now: dateti
     if waiver.status not in _COUNTING:
         return f"its status is {waiver.status}: nothing is decided yet"
     if signed.supplier:
-        return "" if policy.supplier_vex else "a supplier's word alone does not count under this policy"
+        return _supplied(waiver, policy, now)
     return _persons(signed, policy) or _dates(waiver, policy, now) or _form(waiver, policy)
+
+
+def _supplied(waiver: Waiver, policy: WaiversPolicy, now: datetime) -> str:
+    if waiver.status is VexStatus.AFFECTED:
+        return "its supplier says that the package is affected"
+    if not policy.supplier_vex:
+        return "a supplier's word alone does not count under this policy"
+    if not waiver.scope.versions:
+        return "its scope names a package, but no versions"
+    return _not_yet(waiver, now)
 
 
 def _persons(signed: SignedWaiver, policy: WaiversPolicy) -> str:
@@ -165,6 +206,10 @@ def _dates(waiver: Waiver, policy: WaiversPolicy, now: datetime) -> str:
     life = waiver.expires - waiver.created
     if life > timedelta(days=policy.max_days):
         return f"it would hold for {life.days} days, the policy allows {policy.max_days}"
+    return _not_yet(waiver, now)
+
+
+def _not_yet(waiver: Waiver, now: datetime) -> str:
     if waiver.created - now > timedelta(minutes=5):
         return f"it is dated in the future ({waiver.created:%Y-%m-%d %H:%M} UTC)"
     return ""
