@@ -43,6 +43,15 @@ class Organisation:
 
     def hire(self, key: str, name: str, *roles: str, may: tuple[str, ...] = ("waive", "approve")) -> None:
         """Give a person a key: `key` is the key's name, `name` is `id` and printed name."""
+        user = name.split(maxsplit=1)[0].lower()
+        person = f'person = {{ id = "{user}", name = "{name}", roles = {list(roles)} }}'
+        self._trust(key, f"may = {list(may)}\n{person}")
+
+    def supplied_by(self, key: str, *packages: str) -> None:
+        """Trust a supplier's new key for VEX about these packages."""
+        self._trust(key, f'may = ["vex"]\npackages = {list(packages)}')
+
+    def _trust(self, key: str, words: str) -> None:
         pair = ec.generate_private_key(ec.SECP256R1())
         private = self.folder / f"{key}.pem"
         private.write_bytes(
@@ -59,10 +68,8 @@ class Organisation:
                 serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
             )
         )
-        user = name.split(maxsplit=1)[0].lower()
-        person = f'person = {{ id = "{user}", name = "{name}", roles = {list(roles)} }}'
         with (self.folder / "trust.toml").open("a", encoding="utf-8") as file:
-            file.write(f'[[key]]\nname = "{key}"\npublic = "{public.name}"\nmay = {list(may)}\n{person}\n')
+            file.write(f'[[key]]\nname = "{key}"\npublic = "{public.name}"\n{words}\n')
 
 
 def organised(folder: Path) -> Organisation:

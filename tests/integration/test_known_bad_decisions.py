@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from autoclave.evidence import waivers
+from autoclave.evidence import dsse, statement, vex, waivers
 from autoclave.governed import Scope, VexStatus, Waiver
 from autoclave.signers import opened
 from integration.devices import KNOWN_BAD, Repository
@@ -133,6 +133,59 @@ def test_a_waiver_with_one_word_changed(
     done = vulnerable.run("run", *people.options)
     says = "its signature does not fit its content"
     stopped(rows, "waiver with one word changed", vulnerable, done, step="scan", code=23, says=says)
+
+
+def supplied(repository: Repository, people: Organisation, status: str, key: str) -> None:
+    """Commit what a supplier says of the finding, as an attestation that anybody's tools can make."""
+    said = {
+        "vulnerability": {"name": "CVE-2019-10906"},
+        "products": [{"@id": "pkg:oci/app", "subcomponents": [{"@id": "pkg:pypi/jinja2@2.10"}]}],
+        "status": status,
+    }
+    document = {
+        "@context": vex.CONTEXT,
+        "@id": "https://example.org/vex/1",
+        "author": "Pallets",
+        "timestamp": NOW.isoformat(),
+        "version": 1,
+        "statements": [said],
+    }
+    payload = statement.make("sha256:" + "0" * 64, vex.CONTEXT, document)
+    raw = dsse.sign(payload, statement.PAYLOAD_TYPE, opened(f"file:{people.folder / key}.pem", None))
+    folder = repository.folder / "decisions"
+    folder.mkdir(exist_ok=True)
+    (folder / "pallets.vex.json").write_bytes(raw)
+    repository.commit()
+
+
+@pytest.fixture(scope="module")
+def suppliers(people: Organisation) -> Organisation:
+    """One supplier of the package, and one of another."""
+    people.supplied_by("pallets", "pkg:pypi/jinja2")
+    people.supplied_by("somebody", "pkg:pypi/requests")
+    return people
+
+
+def test_a_suppliers_word_in_order_is_used(vulnerable: Repository, suppliers: Organisation) -> None:
+    supplied(vulnerable, suppliers, "not_affected", "pallets")
+    done = vulnerable.run("run", "--to", "sign", *suppliers.options)
+    assert done.code == 0, done.err
+
+
+def test_a_suppliers_warning(vulnerable: Repository, suppliers: Organisation, rows: list[Row]) -> None:
+    supplied(vulnerable, suppliers, "affected", "pallets")
+    done = vulnerable.run("run", *suppliers.options)
+    says = "its supplier says that the package is affected"
+    stopped(rows, "supplier's VEX that warns", vulnerable, done, step="scan", code=23, says=says)
+
+
+def test_a_suppliers_word_about_anothers_package(
+    vulnerable: Repository, suppliers: Organisation, rows: list[Row]
+) -> None:
+    supplied(vulnerable, suppliers, "not_affected", "somebody")
+    done = vulnerable.run("run", *suppliers.options)
+    says = "the trust file lets no signer speak of pkg:pypi/jinja2"
+    stopped(rows, "supplier's VEX of another's package", vulnerable, done, step="scan", code=23, says=says)
 
 
 def test_an_approval_by_a_pipeline_key(control: Repository, people: Organisation, rows: list[Row]) -> None:
