@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import signal
 import socket
 import subprocess
@@ -78,8 +79,10 @@ def host_addresses() -> list[str]:
     """Every IPv4 address of this machine, the engine's bridges among them."""
     told = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=True).stdout.split()
     client = docker.from_env()
-    gateway = client.networks.get("bridge").attrs["IPAM"]["Config"][0]["Gateway"]
+    (bridge,) = client.networks.get("bridge").attrs["IPAM"]["Config"]
     client.close()
+    # An engine that has just made its first bridge tells the subnet alone: the gateway is its first address.
+    gateway = bridge.get("Gateway") or str(ipaddress.ip_network(bridge["Subnet"])[1])
     return [*(each for each in told if ":" not in each), gateway]
 
 
