@@ -210,6 +210,8 @@ class Context:
         """Sign a record about an image and attach it; `stamped` gives more files for the signed envelope."""
         signer = signer or self.signer
         self._refuse_untrusted(signer, statement.ROLES_OF[predicate_type])
+        if attachments and isinstance(predicate, dict):
+            predicate = records.naming(predicate, attachments)
         body = Raw(predicate) if isinstance(predicate, bytes) else Raw(msgspec.json.encode(predicate))
         return records.attach(
             self.store,

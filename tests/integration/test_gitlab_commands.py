@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -52,11 +53,11 @@ class Bench:
         made = structs.replace(MADE, step=step, passed=not reasons, reasons=reasons)
         kind, body = self._body(step, made)
         signer = opened(f"file:{development.ensure(key)[0]}", None)
-        raw = statement.make(self.image.digest, kind, body)
         report = self.store.write([f"raw {step}".encode()], media_type="application/json")
+        raw = statement.make(self.image.digest, kind, records.naming(body, [("report.json", report)]))
         records.attach(self.store, self.image, raw, kind, signer, attachments=[("report.json", report)])
 
-    def _body(self, step: str, made: StepInfo) -> tuple[str, dict[str, object]]:
+    def _body(self, step: str, made: StepInfo) -> tuple[str, dict[str, Any]]:
         if step == "build":
             return PROVENANCE, predicates.provenance(made, structs.replace(BUILD, commit=SHA), {})
         if step == "unit-test":

@@ -82,6 +82,46 @@ def test_the_findings_of_a_scan_come_back_whole(store: LayoutStore) -> None:
     assert predicates.facts_of(statement.parse(body), ScanFacts) == SCAN
 
 
+def with_files(store: LayoutStore, subject: Descriptor, signed: list[str], attached: list[str]) -> None:
+    """Attach a record that was signed with files of these titles, and lies there with those."""
+    kept = {title: store.write([title.encode()], media_type="text/plain") for title in {*signed, *attached}}
+    body = predicates.provenance(MADE, BUILD, {})
+    named = records.naming(body, [(title.rstrip("*"), kept[title]) for title in signed])
+    raw = statement.make(subject.digest, PROVENANCE, named)
+    files = [(title.rstrip("*"), kept[title]) for title in attached]
+    records.attach(store, subject, raw, PROVENANCE, STEPS, attachments=files)
+
+
+def test_files_are_read_back_with_the_record_that_names_them(store: LayoutStore) -> None:
+    subject = image(store)
+    with_files(store, subject, ["a.json", "b.json"], ["b.json", "a.json"])
+    good, bad = records.read_all(store, subject.digest, TRUST)
+    assert bad == []
+    assert sorted(each.annotations[records.TITLE] for each in good[0].attachments) == ["a.json", "b.json"]
+
+
+@pytest.mark.parametrize(
+    ("attached", "says"),
+    [
+        (["a.json", "b.json", "c.json"], "c.json sha256:"),
+        (["a.json"], "b.json sha256:"),
+        (["a.json", "b.json*"], "b.json sha256:"),  # another content under its name
+        (["a.json", "b.json", "b.json*"], "b.json sha256:"),
+        (["a.json", "b.json", "timestamp.tsr"], "timestamp.tsr sha256:"),
+        ([], "a.json sha256:"),
+    ],
+)
+def test_files_that_were_not_signed_with_a_record_reject_it(
+    store: LayoutStore, attached: list[str], says: str
+) -> None:
+    """Else whoever writes to the store could hand a release other decisions or another policy."""
+    subject = image(store)
+    with_files(store, subject, ["a.json", "b.json"], attached)
+    why = rejected(store, subject)
+    assert why.startswith("the files of the provenance record are not those that were signed")
+    assert says in why
+
+
 def test_an_unknown_key_is_told_as_such(store: LayoutStore) -> None:
     subject = image(store)
     attach(store, subject, payload(subject.digest), STRANGER)

@@ -1,7 +1,6 @@
 """Check a bundle of Autoclave's without Autoclave: python3 verify.py BUNDLE.tar [--keys FOLDER].
 
-Needs Python 3.8 and `openssl`; extracts nothing, asks no network; ends with 0 only when all is good. The
-bundle's keys vouch for themselves: compare the fingerprints with the maker's, or give a folder of his keys.
+Needs Python 3.8 and `openssl`. A bundle's own keys vouch for themselves: compare them, or give the maker's.
 """
 
 import base64
@@ -63,7 +62,11 @@ class Record:  # whole, and signed by a key that may; else ValueError says why n
         if statement["predicateType"] != kind or image[7:] not in about:
             raise ValueError("it is about another image, or of another kind than it is listed as")
         self.said, self.facts = statement["predicate"], statement["predicate"].get("facts", {})
-        self.at = self.said.get("autoclave", {}).get("finishedOn", "").rstrip("Z")  # an SBOM tells less
+        made = self.said.get("autoclave", {})  # an SBOM tells nothing of its making
+        self.at = made.get("finishedOn", "").rstrip("Z")
+        odd = {(f["annotations"][TITLE], f["digest"]) for f in self.files} ^ {*made.get("files", {}).items()}
+        if any(title != "timestamp.tsr" or self.name != "seal" for title, _ in odd):
+            raise ValueError(f"its files are not those that were signed with it: {min(odd)[0]}")
 
 
 class Bundle:  # each file is read once first, to learn the digest of what it really holds
@@ -107,8 +110,7 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
         payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
         message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
         able = [each for each in self.keys if {*each.roles} & {*roles.split()}]
-        made = [each["sig"] for each in envelope["signatures"]]
-        good = [key.label for key in able if any(key.signed(message, each) for each in made)]
+        good = [k.label for k in able if any(k.signed(message, s["sig"]) for s in envelope["signatures"])]
         if kind != b"application/vnd.in-toto+json" or not (good or roles == "waive"):
             raise ValueError(f"no trusted key that may sign it ({roles}) has signed what it holds")
         return json.loads(payload), "signed by " + (", ".join(good) or "NOBODY WHO MAY")
@@ -127,8 +129,7 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
                         signers += [k.label for k in self.keys if "release" in k.roles and k.signed(raw, sig)]
                         signatures.append({"payload": layer["digest"], "signature": sig})
             except Exception as error:  # whatever it is, it is not good
-                name = KINDS.get(marks.get(KIND), [marks.get(REF, "foreign")])[0]
-                self.wrong.append(f"{name} {digest}: {error}")
+                self.wrong.append(f"{KINDS.get(marks.get(KIND), [marks.get(REF, '?')])[0]} {digest}: {error}")
         return sorted(records, key=lambda each: each.at), signatures, signers
 
     def sealed(self, records, signatures):  # nothing is gone; a time stamp holds as of the one after it
@@ -187,9 +188,8 @@ if __name__ == "__main__":
             for key in bundle.keys:
                 say(f"  {key.print}  {key.label} may sign {', '.join(key.roles)}")
             told = {**head["files"], **{"blobs/sha256/" + each[7:]: each for each in head["blobs"]}}
-            for name in sorted({*told, *bundle.digests} - {"autoclave/bundle.json"}):
-                if told.get(name) != bundle.digests.get(name):
-                    wrong.append(f"file {name}: it is not what bundle.json announces, or missing")
+            odd = {each[0] for each in told.items() ^ bundle.digests.items()} - {"autoclave/bundle.json"}
+            wrong += [f"file {name}: it is not as bundle.json announces, or missing" for name in sorted(odd)]
             for name, image in sorted(head["images"].items()):
                 bundle.account(name, image, head, json.loads(bundle.read("index.json"))["manifests"])
         except Exception as error:  # whatever it is, it is not good

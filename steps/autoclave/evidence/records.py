@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 from msgspec import Struct, structs
@@ -18,6 +19,7 @@ from autoclave.evidence.statement import (
     NAME_OF,
     PAYLOAD_TYPE,
     ROLES_OF,
+    SBOM,
     SEAL,
     Statement,
     finished,
@@ -35,6 +37,8 @@ ARTIFACT_TYPE = "application/vnd.autoclave.record.v1+json"
 PREDICATE_TYPE = "in-toto.io/predicate-type"
 TITLE = "org.opencontainers.image.title"
 CREATED = "org.opencontainers.image.created"
+STAMP = "timestamp.tsr"
+"""The title of the only file that comes after the signature, over which it is made."""
 
 
 class Record(Struct, frozen=True, kw_only=True):
@@ -71,7 +75,7 @@ def attach(
     attachments: Sequence[tuple[str, Descriptor]] = (),
     stamped: Callable[[bytes], Sequence[tuple[str, Descriptor]]] = lambda _: (),
 ) -> Descriptor:
-    """Sign a statement and attach it, with files that it names by digest. Returns the record's descriptor.
+    """Sign a statement and attach it, with the files that it names (see `naming`). Returns the descriptor.
 
     `stamped` is given the signed envelope before anything is attached, and returns more files.
     """
@@ -87,6 +91,12 @@ def attach(
         layers=layers,
         annotations={PREDICATE_TYPE: predicate_type, CREATED: now},
     )
+
+
+def naming(predicate: dict[str, Any], attachments: Sequence[tuple[str, Descriptor]]) -> dict[str, Any]:
+    """Return a predicate that names the files attached with it, so that none can be exchanged."""
+    files = {title: descriptor.digest for title, descriptor in attachments}
+    return predicate | {"autoclave": structs.replace(predicate["autoclave"], files=files)}
 
 
 def read_all(
@@ -133,6 +143,7 @@ def _read(store: Store, descriptor: Descriptor, image_digest: str, trust: Trust)
             f"the {NAME_OF[statement.predicate_type]} record is about another image",
             why=f"its subjects do not include {image_digest}",
         )
+    _refuse_unsigned(statement, manifest.layers[1:])
     return Record(
         digest=descriptor.digest,
         envelope=manifest.layers[0],
@@ -141,6 +152,21 @@ def _read(store: Store, descriptor: Descriptor, image_digest: str, trust: Trust)
         finished=finished(statement),
         attachments=tuple(manifest.layers[1:]),
     )
+
+
+def _refuse_unsigned(statement: Statement, files: Sequence[Descriptor]) -> None:
+    """Refuse a record whose attached files are others than those that were signed with it."""
+    signed = {} if statement.predicate_type == SBOM else info(statement).files
+    found = [(each.annotations.get(TITLE, ""), each.digest) for each in files]
+    if statement.predicate_type == SEAL:
+        found = [each for each in found if each[0] != STAMP]
+    if odd := set(found) ^ set(signed.items()):
+        title, digest = min(odd)
+        state = "is attached, and was not signed with it" if (title, digest) in found else "is not attached"
+        raise RecordError(
+            f"the files of the {NAME_OF[statement.predicate_type]} record are not those that were signed",
+            why=f"{title[:100] or 'a file without a name'} {digest} {state}",
+        )
 
 
 def _signed(raw: bytes, trust: Trust) -> tuple[bytes, str, tuple[TrustedKey, ...]]:

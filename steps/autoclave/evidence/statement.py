@@ -75,7 +75,8 @@ class StepInfo(Struct, frozen=True, kw_only=True, rename="camel"):
     """What every record of ours says about its making, as `autoclave` in the predicate.
 
     `inputs` is the digest of the step's plan: commands, tool versions and inputs. `reasons` are
-    those of the step's own gate at that time; later gates judge the facts anew.
+    those of the step's own gate at that time; later gates judge the facts anew. `files` maps the titles of
+    the files attached with the record to their digests: they are signed with it.
     """
 
     step: str
@@ -90,6 +91,7 @@ class StepInfo(Struct, frozen=True, kw_only=True, rename="camel"):
     finished_on: Annotated[datetime, Meta(tz=True)]
     passed: bool
     reasons: tuple[str, ...] = ()
+    files: dict[str, str] = {}
 
 
 class _Carrier(Struct):

@@ -13,11 +13,12 @@ from cryptography.x509 import Certificate, load_pem_x509_certificate
 from msgspec import Struct
 
 from autoclave.errors import TimestampError, ToolError
+from autoclave.evidence.records import STAMP
 from autoclave.evidence.trust import Authority
 from autoclave.shell import Shell
 
 MEDIA_TYPE = "application/timestamp-reply"
-TITLE = "timestamp.tsr"
+TITLE = STAMP
 
 _TIME = re.compile(rb"^Time stamp: (\w{3} +\d+ \d\d:\d\d:\d\d)(?:\.\d+)? (\d{4}) GMT$", re.M)
 _HASH = re.compile(rb"^Hash Algorithm: (sha256|sha384|sha512)$", re.M)
