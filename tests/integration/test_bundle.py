@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from autoclave.bundles import writing
+from autoclave.store.oci import digest_of
 from doubles import tsa_double
 from integration.devices import KNOWN_BAD, Done, Repository
 from integration.flow import device, organisation
@@ -185,6 +186,34 @@ def test_a_change_that_fits_everywhere_but_in_what_was_signed_is_named(
     refused = released.repository.run("import", str(spoilt), "--into", str(tmp_path / "site"))
     assert refused.code == 41, refused.err
     assert "the sealed deployment record sha256:" in refused.message
+
+
+def test_a_file_exchanged_beside_a_record_is_named(released: Released, tmp_path: Path) -> None:
+    """Everything fits but the signed statement: a weaker policy lies where the one of the day lay."""
+    spoilt = tmp_path / "spoilt.tar"
+    shutil.copyfile(released.bundle, spoilt)
+    bundled.spoilt(spoilt, _with_another_policy, announce=True)
+    done = released.verified(bundle=spoilt)
+    assert done.code == 1, done.out + done.err
+    assert "its files are not those that were signed with it: policy.json" in done.out
+    refused = released.repository.run("import", str(spoilt), "--into", str(tmp_path / "site"))
+    assert refused.code == 41, refused.err
+    assert "the files of the verification record are not those that were signed" in refused.message
+
+
+def _with_another_policy(found: Members) -> None:
+    index, entry = json.loads(found["index.json"]), _entry(found, "verification_summary")
+    manifest = json.loads(found.pop(entry["manifest"]))
+    (policy,) = [each for each in manifest["layers"] if "policy.json" in each.get("annotations", {}).values()]
+    raw = found.pop("blobs/sha256/" + policy["digest"][7:]).replace(b"true", b"false")
+    policy |= {"digest": digest_of(raw), "size": len(raw)}
+    found["blobs/sha256/" + digest_of(raw)[7:]] = raw
+    changed = json.dumps(manifest).encode()
+    found["blobs/sha256/" + digest_of(changed)[7:]] = changed
+    for each in index["manifests"]:
+        if each["digest"] == entry["record"]:
+            each |= {"digest": digest_of(changed), "size": len(changed)}
+    found["index.json"] = json.dumps(index).encode()
 
 
 def test_what_a_bundle_holds_steers_no_terminal(released: Released, tmp_path: Path) -> None:
