@@ -59,7 +59,7 @@ def raw_file(call: Call) -> Any:
 def tree(call: Call) -> Any:
     """docs.gitlab.com/api/repositories (list repository tree): 404 for a path that is not there.
 
-    That it is no empty list since 17.x: github.com/python-gitlab/python-gitlab/issues/2710.
+    That it is no empty list, as on older servers: github.com/python-gitlab/python-gitlab/issues/2710.
     """
     files = call.project.branches.get(call.given.get("ref") or call.project.default_branch) or {}
     folder = call.given.get("path", "").strip("/")

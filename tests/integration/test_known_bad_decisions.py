@@ -90,9 +90,13 @@ def decided(repository: Repository, people: Organisation, said: Waiver, *keys: s
     raw = waivers.signed(said, first)
     for signer in others:
         raw = waivers.countersigned(raw, signer)
+    committed(repository, "W-1.waiver.json", raw)
+
+
+def committed(repository: Repository, name: str, raw: bytes) -> None:
     folder = repository.folder / "decisions"
     folder.mkdir(exist_ok=True)
-    (folder / "W-1.waiver.json").write_bytes(raw)
+    (folder / name).write_bytes(raw)
     repository.commit()
 
 
@@ -152,10 +156,7 @@ def supplied(repository: Repository, people: Organisation, status: str, key: str
     }
     payload = statement.make("sha256:" + "0" * 64, vex.CONTEXT, document)
     raw = dsse.sign(payload, statement.PAYLOAD_TYPE, opened(f"file:{people.folder / key}.pem", None))
-    folder = repository.folder / "decisions"
-    folder.mkdir(exist_ok=True)
-    (folder / "pallets.vex.json").write_bytes(raw)
-    repository.commit()
+    committed(repository, "pallets.vex.json", raw)
 
 
 @pytest.fixture(scope="module")

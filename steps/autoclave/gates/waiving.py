@@ -31,6 +31,10 @@ class State(StrEnum):
     REFUSED = "refused"
 
 
+_WORDS = frozenset({State.USED, State.REFUSED})
+"""A supplier's word in one of these states is about what was found, and not too old to be one."""
+
+
 class Standing(Struct, frozen=True, kw_only=True):
     """How one waiver stands for one image at a moment.
 
@@ -123,7 +127,9 @@ def _standing(signed: SignedWaiver, found: Sequence[Finding], image: Image) -> S
     # What does not count is told of at every finding that it names.
     speaks = covers or tuple(key(each) for each in named)
     why = defect(signed, image.device, image.policy, image.now)
-    if why:
+    # What a supplier says of other versions is no word about this one, good or bad.
+    elsewhere = bool(signed.supplier and not signed.defect and named and not covers)
+    if why and not elsewhere:
         return Standing(signed=signed, state=State.REFUSED, why=why, covers=speaks)
     if image.now >= waiver.expires:
         told = f"it expired on {waiver.expires:%Y-%m-%d %H:%M} UTC"
@@ -136,14 +142,17 @@ def _standing(signed: SignedWaiver, found: Sequence[Finding], image: Image) -> S
 
 
 def _last_words(found: Sequence[Standing]) -> tuple[Standing, ...]:
-    """Let a supplier's newest word about a finding stand, and none of the older ones that say otherwise."""
-    newest: dict[tuple[str, str], Standing] = {}
+    """Let the suppliers' newest word about a finding stand, and none of the older ones that say otherwise.
+
+    Whoever signed it may speak of the package: a new key of the same supplier overrules the old one.
+    """
+    newest: dict[str, Standing] = {}
     for each in found:
-        for name in each.covers if each.signed.supplier and not each.signed.defect else ():
-            before = newest.setdefault((each.signed.supplier, name), each)
-            newest[each.signed.supplier, name] = max(before, each, key=_weight)
+        speaks = each.signed.supplier and not each.signed.defect and each.state in _WORDS
+        for name in each.covers if speaks else ():
+            newest[name] = max(newest.get(name, each), each, key=_weight)
     return tuple(
-        _overruled(each, {name: newest[each.signed.supplier, name] for name in each.covers})
+        _overruled(each, {name: newest[name] for name in each.covers})
         if each.signed.supplier and each.counts
         else each
         for each in found
@@ -161,7 +170,7 @@ def _overruled(standing: Standing, newest: dict[str, Standing]) -> Standing:
     if covers:
         return structs.replace(standing, covers=covers)
     last = next(iter(newest.values())).signed.waiver
-    why = f"its supplier said {last.status} later, on {last.created:%Y-%m-%d}"
+    why = f"a supplier said {last.status} later, on {last.created:%Y-%m-%d}"
     return structs.replace(standing, state=State.STALE, why=why, expiring=False)
 
 

@@ -120,7 +120,8 @@ def _made(name: str, file: CiFile, **more: Any) -> Row:
 def _waivers(host: GitLab, project: Project, branch: str) -> int | None:
     """Count the waivers where the device file says that decisions lie; None without a device file to read.
 
-    A folder that is not there is a 404 since GitLab 17 and an empty list before.
+    A folder that is not there is a 404, and was an empty list on older servers
+    (github.com/python-gitlab/python-gitlab/issues/2710).
     """
     with told(NEEDS["fleet"], host.mask):
         raw = absent(lambda: project.files.raw(file_path=FILE, ref=branch))
