@@ -1,20 +1,127 @@
-"""What all tests share."""
+"""What all tests share: workers that do not see each other, and what they found out, gathered."""
 
 from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
-from telling import LINES
+import gathering
+import pages
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
 
+_NEW_HOST_NAME = 0x04000000  # CLONE_NEWUTS of unshare(2)
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Show what the tests had to tell."""
-    if LINES:
-        terminalreporter.section("run for real")
-        for line in LINES:
-            terminalreporter.line(line)
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the choice between tests that share the machine and those that need it for themselves."""
+    choices = ("with", "without", "only")
+    parser.addoption("--alone", choices=choices, default="with", help="tests marked `alone` (default: with)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each worker a host name of its own, and its own copy of the scanner's database.
+
+    A run removes what dead runs of the same host left in the engine. Workers are hosts of their own, so that
+    one's runs do not remove what another's test is about to look at.
+    """
+    config.addinivalue_line("markers", "alone: needs the machine for itself; runs last, beside nothing")
+    if gathering.worker():
+        _rename_host(f"{socket.gethostname()}-{gathering.worker()}")
+
+
+def _rename_host(name: str) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_NEW_HOST_NAME) == 0:  # not as a user without rights: then engine tests cannot run either
+        socket.sethostname(name)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep together what shares set-up: the tests of a module that has a fixture for all of them."""
+    chosen = {"with": (True, False), "without": (False,), "only": (True,)}[config.getoption("alone")]
+    items[:] = [each for each in items if (each.get_closest_marker("alone") is not None) in chosen]
+    for item in items:
+        if group := _group(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _group(item: pytest.Item) -> str:
+    if item.path.parent.name == "cluster":
+        return "cluster"
+    definitions = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009 -- pytest names no public way
+    shared = [each[-1].baseid for each in definitions.values() if each[-1].scope == "module"]
+    return shared[0] if shared else ""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_database(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Copy the small advisory database for this worker: scans that share a folder wait for its lock."""
+    shared = os.environ.get("AUTOCLAVE_TRIVY_CACHE")
+    if not gathering.worker() or not shared:
+        yield
+        return
+    own = tmp_path_factory.mktemp("database") / "trivy"
+    shutil.copytree(Path(shared) / "db", own / "db")
+    with contextlib.ExitStack() as stack:
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        patch.setenv("AUTOCLAVE_TRIVY_CACHE", str(own))
+        yield
+
+
+class Gatherer:
+    """Carries what workers found to the process that started them, and judges the pages there."""
+
+    def __init__(self) -> None:
+        self.complaints: list[str] = []
+
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Take over what a worker found."""
+        found = getattr(node, "workeroutput", {})
+        gathering.LINES.extend(found.get("lines", []))
+        for page, rows in found.get("rows", {}).items():
+            gathering.ROWS.setdefault(page, {}).update(rows)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Hand over what this worker found; where nobody is above, compare or write the pages."""
+        output = getattr(session.config, "workeroutput", None)
+        if output is not None:
+            output["lines"], output["rows"] = gathering.LINES, gathering.ROWS
+            return
+        if exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+            return
+        whole = exitstatus == pytest.ExitCode.OK and _is_whole(session.config)
+        self.complaints = pages.judge(gathering.ROWS, whole=whole)
+        if self.complaints and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Show what the tests found, and which page says otherwise."""
+        for title, lines in (("run for real", gathering.LINES), ("pages", self.complaints)):
+            if lines:
+                terminalreporter.section(title)
+                for line in lines:
+                    terminalreporter.line(line)
+
+
+def _is_whole(config: pytest.Config) -> bool:
+    """Tell whether whole folders were run, so that no row of a page is missing."""
+    chosen = config.option.keyword or config.option.markexpr or config.option.alone == "only"
+    return not chosen and all(Path(each.partition("::")[0]).is_dir() for each in config.args)
+
+
+def pytest_plugin_registered(plugin: object, manager: pytest.PytestPluginManager) -> None:
+    """Register the gatherer once, with the first plug-in that comes."""
+    if not manager.has_plugin("gatherer"):
+        manager.register(Gatherer(), "gatherer")

@@ -11,8 +11,8 @@ import pytest
 from cluster import deploying
 from cluster.cluster import Cluster, running
 from cluster.deploying import Clinic, Released
+from gathering import report
 from integration.registries import with_referrers
-from telling import tell
 
 _NUMBERS = itertools.count(1)
 
@@ -24,7 +24,7 @@ def cluster() -> Iterator[Cluster]:
         first = sum(started.memory().values())
         yield started
         last = sum(started.memory().values())
-        tell(f"cluster: ready in {started.start_seconds:.1f} s; {first} MiB then, {last} MiB at the end")
+        report(f"cluster: ready in {started.start_seconds:.1f} s; {first} MiB then, {last} MiB at the end")
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from cluster.cluster import Cluster
+from gathering import report
 from integration.devices import program
-from telling import tell
 
 DOCKERFILE = """
 FROM python:3.11-slim-bookworm
@@ -100,7 +100,7 @@ def test_a_hardened_deployment_runs_from_the_loopback_registry(
     text = DEPLOYMENT.format(image=image, volume=f"{namespace}-data")
     cluster.kubectl("apply", "-n", namespace, "-f-", stdin=text)
     cluster.kubectl("rollout", "status", "deployment/web", "-n", namespace, "--timeout=120s", timeout=130)
-    tell(
+    report(
         f"cluster: a Deployment of 2 replicas ready in {time.monotonic() - began:.1f} s, first pull included"
     )
 
@@ -177,7 +177,7 @@ def test_the_api_server_can_be_killed_and_come_back(cluster: Cluster, namespace:
     finally:
         began = time.monotonic()
         cluster.start_api_server()
-        tell(f"cluster: the API server was back {time.monotonic() - began:.1f} s after its crash")
+        report(f"cluster: the API server was back {time.monotonic() - began:.1f} s after its crash")
     cluster.kubectl("get", "configmap", "before", "-n", namespace)
 
 

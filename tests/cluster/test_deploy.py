@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from cluster.deploying import GOOD, NEXT, Clinic
-from telling import tell
+from gathering import report
 
 
 def test_three_replicas_run_the_digest_and_an_upgrade_replaces_them(clinic: Clinic) -> None:
@@ -24,7 +24,7 @@ def test_three_replicas_run_the_digest_and_an_upgrade_replaces_them(clinic: Clin
     assert "~ Deployment/app" in upgraded.err
     assert f"{clinic.digests[GOOD][:19]}… →" in upgraded.err
     assert clinic.running() == [clinic.digests[NEXT]] * 3
-    tell(
+    report(
         f"kubernetes: upgraded 3 pods in {time.monotonic() - began:.1f} s; "
         f"read back {clinic.digests[NEXT][:19]}… from {len(clinic.running())} pods"
     )

@@ -8,7 +8,7 @@ import time
 
 from cluster.cluster import Cluster
 from cluster.deploying import DEPLOYMENT, GOOD, NEXT, UNHEALTHY, Clinic
-from telling import tell
+from gathering import report
 
 QUOTA = """\
 apiVersion: v1
@@ -35,7 +35,7 @@ def test_an_unhealthy_upgrade_is_put_back_and_proven(clinic: Clinic) -> None:
     assert f"put back {clinic.digests[GOOD]}, read back from 3 pods" in failed.err
     clinic.until("only the former pods run", lambda: clinic.running() == [clinic.digests[GOOD]] * 3)
     assert f"app {clinic.digests[GOOD]} healthy, verifies" in clinic.autoclave("status", "demo").out
-    tell(
+    report(
         f"kubernetes: unhealthy upgrade put back {took:.1f} s after it began (given 8 s); "
         f"3 pods run {clinic.digests[GOOD][:19]}…"
     )
@@ -59,7 +59,7 @@ def test_a_pod_killed_during_the_rollout_does_not_stop_it(clinic: Clinic) -> Non
         _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert clinic.running() == [clinic.digests[NEXT]] * 3
-    tell(f"kubernetes: pod {victim} killed during a rollout; 3 pods run {clinic.digests[NEXT][:19]}…")
+    report(f"kubernetes: pod {victim} killed during a rollout; 3 pods run {clinic.digests[NEXT][:19]}…")
 
 
 def test_an_api_server_that_stops_in_the_middle_is_waited_for(clinic: Clinic, cluster: Cluster) -> None:
@@ -77,7 +77,7 @@ def test_an_api_server_that_stops_in_the_middle_is_waited_for(clinic: Clinic, cl
     assert "the API server does not answer, waiting up to" in err
     assert "the API server answers again" in err
     assert clinic.running() == [clinic.digests[NEXT]] * 3
-    tell(
+    report(
         f"kubernetes: API server away for {away:.1f} s in the middle; 3 pods run {clinic.digests[NEXT][:19]}…"
     )
 
@@ -93,7 +93,7 @@ def test_a_killed_deployment_is_put_back_by_the_next_one(clinic: Clinic) -> None
     assert again.code == 0, again.err
     assert "an earlier deployment died while it was under way: putting back what ran before it" in again.err
     assert clinic.running() == [clinic.digests[GOOD]] * 3
-    tell(f"kubernetes: killed deployment recovered by the next one in {time.monotonic() - began:.1f} s")
+    report(f"kubernetes: killed deployment recovered by the next one in {time.monotonic() - began:.1f} s")
 
 
 def test_a_stall_for_quota_is_told_and_put_back(clinic: Clinic) -> None:
@@ -104,7 +104,7 @@ def test_a_stall_for_quota_is_told_and_put_back(clinic: Clinic) -> None:
     assert "FailedCreate: " in failed.message
     assert "exceeded quota: small, requested: pods=1, used: pods=3, limited: pods=3" in failed.message
     assert clinic.running() == [clinic.digests[GOOD]] * 3
-    tell(f"kubernetes: a full quota is told: {failed.message.splitlines()[2][:100]}…")
+    report(f"kubernetes: a full quota is told: {failed.message.splitlines()[2][:100]}…")
 
 
 def test_an_image_of_nobody_is_refused_and_nothing_applied(clinic: Clinic) -> None:
@@ -177,7 +177,7 @@ def test_a_claim_keeps_its_data_and_is_never_shrunk(clinic: Clinic, cluster: Clu
     assert unmounted.code == 25, unmounted.err
     assert "Deployment/app would no longer mount claim 'readings'" in unmounted.message
     assert clinic.running() == [clinic.digests[NEXT]] * 3
-    tell(f"kubernetes: claim kept through an upgrade, shrinking refused: {shrunk.message.splitlines()[1]}")
+    report(f"kubernetes: claim kept through an upgrade, shrinking refused: {shrunk.message.splitlines()[1]}")
 
 
 def test_fields_of_somebody_else_are_not_taken(clinic: Clinic) -> None:
@@ -235,4 +235,4 @@ def test_a_stateful_set_that_waits_for_a_broken_pod_is_put_back(clinic: Clinic) 
     failed = clinic.deploy(UNHEALTHY)
     assert failed.code == 50, failed.err
     clinic.until("only the former pods run", lambda: clinic.running() == [clinic.digests[GOOD]] * 2)
-    tell(f"kubernetes: unhealthy upgrade of a StatefulSet put back in {time.monotonic() - began:.1f} s")
+    report(f"kubernetes: unhealthy upgrade of a StatefulSet put back in {time.monotonic() - began:.1f} s")

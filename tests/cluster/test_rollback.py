@@ -10,7 +10,7 @@ import pytest
 
 from cluster.cluster import Cluster
 from cluster.deploying import GOOD, NEXT, UNHEALTHY, Clinic
-from telling import tell
+from gathering import report
 
 WHY = "alarms come late since 1.1.0"
 
@@ -30,7 +30,7 @@ def test_a_rollback_puts_the_former_digest_back_and_records_why(clinic: Clinic) 
     shown = clinic.autoclave("show", clinic.digests[GOOD], "deployment")
     assert WHY in shown.out
     assert clinic.digests[NEXT] in shown.out
-    tell(f"kubernetes: rolled back in {took:.1f} s; 3 pods run {clinic.digests[GOOD][:19]}…")
+    report(f"kubernetes: rolled back in {took:.1f} s; 3 pods run {clinic.digests[GOOD][:19]}…")
     named = clinic.autoclave("rollback", "demo", "--to", clinic.digests[NEXT], "--reason", "it was not that")
     assert named.code == 0, named.err
     assert clinic.running() == [clinic.digests[NEXT]] * 3
@@ -79,4 +79,4 @@ def test_the_exported_policy_lets_releases_in_and_nothing_else(
     assert "is no verified release of t-clinic" in said
     again = clinic.deploy(GOOD, "--again")
     assert again.code == 0, again.err
-    tell(f"kubernetes: admission: {said.strip().splitlines()[-1][:160]}…")
+    report(f"kubernetes: admission: {said.strip().splitlines()[-1][:160]}…")

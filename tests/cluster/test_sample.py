@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from cluster.cluster import Cluster
+from gathering import report
 from integration.devices import SAMPLE, Done, Repository
 from integration.flow import device
-from telling import tell
 
 NAME = "t-sample"
 README = (SAMPLE / "README.md").read_text("utf-8")
@@ -101,7 +101,7 @@ def test_three_replicas_are_rolled_out_upgraded_and_rolled_back(
     good(sample.run("rollback", "staging", "--reason", "alarms come late since 1.4.1"))
     assert running(cluster, namespace) == [first] * 3
     assert json.loads(inside(cluster, namespace, SEARCH))["total"] == 1
-    tell(
+    report(
         f"kubernetes: sample, 3 replicas: upgraded to {second[:19]}… in {took:.1f} s, back at {first[:19]}… "
         f"in {time.monotonic() - began:.1f} s, its reading still there"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -13,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import docker
+
+import gathering
 
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN_BAD = ROOT / "examples" / "known-bad"
@@ -136,7 +140,8 @@ class Repository:
 
 
 def copied(source: Path, folder: Path, *, name: str) -> Repository:
-    """Copy a sample into a git repository of its own, under its own name and on a free port."""
+    """Copy a sample into a git repository of its own, under a name of this worker and on a free port."""
+    name = own_name(name)
     device = folder / "device"
     shutil.copytree(source, device, ignore=shutil.ignore_patterns(".autoclave", "__pycache__"))
     repository = Repository(device, folder / "home", free_port())
@@ -161,11 +166,27 @@ def git(folder: Path, *words: str) -> None:
     subprocess.run(["git", "-C", str(folder), *person, *words], check=True, capture_output=True)
 
 
+def own_name(name: str) -> str:
+    """Return the name under which this worker process has a device; workers beside it have others."""
+    worker = gathering.worker()
+    return f"{name}-{worker}" if worker else name
+
+
+# Below the ports that the kernel gives to whoever asks for any, and apart for each worker: a port that
+# was free when it was chosen is still free when a container takes it.
+_PORTS_A_WORKER = 1200
+_next_port = itertools.count()
+
+
 def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """Return a port of this worker's own that nobody listens on, and that it has not given before."""
+    first = 18200 + int(gathering.worker().removeprefix("w") or 0) * _PORTS_A_WORKER
+    for number in _next_port:
+        port = first + number % _PORTS_A_WORKER
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("never")
 
 
 def program(name: str, variable: str = "") -> str:

@@ -1,25 +1,11 @@
-"""docs/gates.md, made from what the known-bad cases answered when they were run."""
+"""Rows of docs/gates.md, made from what the known-bad cases answered when they were run."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "gates.md"
-
-_HEAD = """\
-# What the gates stop
-
-Every row was run for real by the integration tests (`tests/integration/test_known_bad*.py`): a device
-folder with one fault, the real engine, the real scanner. The pipeline must stop at this step, with this exit
-code and these words, and nothing after it may have happened. This page is written by that run
-(`AUTOCLAVE_WRITE_DOCS=1`); a run that answers anything else fails. What differs from run to run, such as
-digests and times, is shown as `…`.
-
-| case | stopped by | exit code | it says |
-| --- | --- | --- | --- |
-"""
+import gathering
 
 
 @dataclass
@@ -32,21 +18,9 @@ class Row:
     message: str
 
 
-def page(rows: list[Row]) -> str:
-    """Return the page for all rows."""
-    return _HEAD + "\n".join(map(line, rows)) + "\n"
-
-
-def merged(known: str, rows: list[Row]) -> str:
-    """Return a known page with these rows renewed; new ones come last."""
-    lines = known.removeprefix(_HEAD).splitlines()
-    for row in rows:
-        at = [number for number, old in enumerate(lines) if old.startswith(f"| {row.case} |")]
-        if at:
-            lines[at[0]] = line(row)
-        else:
-            lines.append(line(row))
-    return _HEAD + "\n".join(lines) + "\n"
+def keep(row: Row) -> None:
+    """Keep a case for the page."""
+    gathering.keep("gates", row.case, line(row))
 
 
 def line(row: Row) -> str:
@@ -68,6 +42,7 @@ _VARYING = [
     (r"the engine does not [^\n]*\nwhy:.*", "the engine does not …"),
     (r"sha256:[0-9a-f]{8,64}…?", "sha256:…"),
     (r"\b[0-9a-f]{12,64}\b", "…"),
+    (r"(?<=[a-z])-w\d+\b", ""),  # the worker whose device it was
     (r"/\S*/(?=(device|db|blobs|store|home|keys)(?![\w.]))", "…/"),
     (r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:…"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d", "…"),

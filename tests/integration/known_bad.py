@@ -8,7 +8,7 @@ from typing import Any
 
 from defusedxml import ElementTree
 
-from integration import tampering
+from integration import gates_page, tampering
 from integration.devices import Done, Repository
 from integration.gates_page import Row
 
@@ -27,9 +27,7 @@ _AFTER = {
 _PROOF = {22: TEST_RESULT, 23: tampering.VULNS, 24: SUMMARY}
 
 
-def stopped(
-    rows: list[Row], case: str, repository: Repository, done: Done, *, step: str, code: int, says: str
-) -> None:
+def stopped(case: str, repository: Repository, done: Done, *, step: str, code: int, says: str) -> None:
     """Check how a case ended and that nothing happened after it, and keep it for the page."""
     assert done.code == code, done.err
     assert says in done.message, done.err
@@ -40,7 +38,7 @@ def stopped(
         assert repository.containers() == []
     if code in _PROOF:
         proof(repository, _PROOF[code])
-    rows.append(Row(case, step, code, done.message))
+    gates_page.keep(Row(case, step, code, done.message))
 
 
 def step_of(repository: Repository, done: Done) -> str:

@@ -255,7 +255,7 @@ def test_a_bundle_is_deployed_where_there_is_no_network(released: Released, tmp_
     done = cut_off(released, site, "deploy", "staging")
     assert f"app: {image} runs and is healthy" in done.err
     (running,) = released.repository.containers()
-    assert running.labels["dev.autoclave.device"] == "t-bundle"
+    assert running.labels["dev.autoclave.device"] == released.repository.name
     cut_off(released, site, "export", "-o", str(tmp_path / "back.tar"))
     # The maker sees what was done there: the deployment is in the record, sealed.
     assert released.verified(bundle=tmp_path / "back.tar").out.count("deployment") == 2

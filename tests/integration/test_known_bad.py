@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from integration.devices import KNOWN_BAD, ROOT, Repository, copied
-from integration.gates_page import Row
 from integration.known_bad import released, stopped
 
 
@@ -80,20 +79,17 @@ def test_a_faulty_device_is_stopped(
     code: int,
     says: str,
     device: Callable[[str], Repository],
-    rows: list[Row],
 ) -> None:
     repository = device(folder)
     done = repository.run("run")
-    stopped(rows, case, repository, done, step=step, code=code, says=says)
+    stopped(case, repository, done, step=step, code=code, says=says)
 
 
-def test_an_image_from_scratch_has_nothing_to_scan(
-    device: Callable[[str], Repository], rows: list[Row]
-) -> None:
+def test_an_image_from_scratch_has_nothing_to_scan(device: Callable[[str], Repository]) -> None:
     repository = device("from-scratch")
     done = repository.run("run", "--to", "scan")
     case = "image from scratch with nothing to scan"
-    stopped(rows, case, repository, done, step="scan", code=23, says="nothing was scanned")
+    stopped(case, repository, done, step="scan", code=23, says="nothing was scanned")
 
 
 def database(folder: Path, *words: str) -> Path:
@@ -106,7 +102,7 @@ def database(folder: Path, *words: str) -> Path:
 
 @pytest.mark.parametrize("case", ["empty Trivy database", "missing Trivy database"])
 def test_a_database_that_is_none_is_refused(
-    case: str, device: Callable[[str], Repository], rows: list[Row], tmp_path: Path
+    case: str, device: Callable[[str], Repository], tmp_path: Path
 ) -> None:
     repository = device("control")
     file = database(tmp_path / "cache") / "db" / "trivy.db"
@@ -116,34 +112,28 @@ def test_a_database_that_is_none_is_refused(
         file.unlink()
         says = "there is no file"
     done = repository.run("run", AUTOCLAVE_TRIVY_CACHE=str(tmp_path / "cache"))
-    stopped(rows, case, repository, done, step="scan", code=32, says=says)
+    stopped(case, repository, done, step="scan", code=32, says=says)
 
 
-def test_an_old_database_closes_the_gate(
-    device: Callable[[str], Repository], rows: list[Row], tmp_path: Path
-) -> None:
+def test_an_old_database_closes_the_gate(device: Callable[[str], Repository], tmp_path: Path) -> None:
     repository = device("control")
     then = (datetime.now(UTC) - timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
     cache = database(tmp_path / "cache", "-updated-at", then)
     done = repository.run("run", AUTOCLAVE_TRIVY_CACHE=str(cache))
     says = "the advisory database is 30 days old"
-    stopped(rows, "database 30 days old", repository, done, step="scan", code=23, says=says)
+    stopped("database 30 days old", repository, done, step="scan", code=23, says=says)
 
 
-def test_a_dirty_tree_is_not_released_in_class_c(
-    device: Callable[[str], Repository], rows: list[Row]
-) -> None:
+def test_a_dirty_tree_is_not_released_in_class_c(device: Callable[[str], Repository]) -> None:
     repository = device("control")
     repository.edit("autoclave.toml", 'safety-class = "B"', 'safety-class = "C"')
     done = repository.run("run")
-    stopped(rows, "dirty tree in class C", repository, done, step="sign", code=24, says="uncommitted changes")
+    stopped("dirty tree in class C", repository, done, step="sign", code=24, says="uncommitted changes")
     assert repository.run("deploy", "staging").code == 25
     assert repository.containers() == []
 
 
-def test_an_unhealthy_version_does_not_replace_a_good_one(
-    device: Callable[[str], Repository], rows: list[Row]
-) -> None:
+def test_an_unhealthy_version_does_not_replace_a_good_one(device: Callable[[str], Repository]) -> None:
     repository = device("unhealthy-version")
     assert repository.run("run").code == 0
     good = repository.run("status").out
@@ -152,7 +142,7 @@ def test_an_unhealthy_version_does_not_replace_a_good_one(
     repository.commit()
     done = repository.run("run")
     says = "did not become healthy"
-    stopped(rows, "unhealthy new version", repository, done, step="deploy", code=50, says=says)
+    stopped("unhealthy new version", repository, done, step="deploy", code=50, says=says)
     with urllib.request.urlopen(f"http://127.0.0.1:{repository.port}/", timeout=5) as answer:
         assert b"1.0.0" in answer.read()
     (after,) = repository.containers()

@@ -11,9 +11,8 @@ import pytest
 from autoclave.evidence import dsse, statement, vex, waivers
 from autoclave.governed import Scope, VexStatus, Waiver
 from autoclave.signers import opened
-from integration.devices import KNOWN_BAD, Repository
+from integration.devices import KNOWN_BAD, Repository, own_name
 from integration.flow import device
-from integration.gates_page import Row
 from integration.known_bad import stopped
 from integration.people import Organisation, complete, organised
 
@@ -40,16 +39,16 @@ def vulnerable(tmp_path: Path) -> Iterator[Repository]:
         yield repository
 
 
-def test_a_requirement_without_a_test(control: Repository, rows: list[Row]) -> None:
+def test_a_requirement_without_a_test(control: Repository) -> None:
     with (control.folder / "requirements.csv").open("a", encoding="utf-8") as file:
         file.write('REQ-99,"An alarm sounds within a second.",risk-control,HAZ-7,test\n')
     control.commit()
     done = control.run("run")
     says = "1 risk control without a test that passed on this image: REQ-99"
-    stopped(rows, "requirement without a test", control, done, step="sign", code=24, says=says)
+    stopped("requirement without a test", control, done, step="sign", code=24, says=says)
 
 
-def test_a_test_of_another_digest(control: Repository, rows: list[Row]) -> None:
+def test_a_test_of_another_digest(control: Repository) -> None:
     assert control.run("run", "--to", "unit-test").code == 0
     control.edit("app.py", "import", "# another image\nimport")
     control.commit()
@@ -57,22 +56,22 @@ def test_a_test_of_another_digest(control: Repository, rows: list[Row]) -> None:
     assert control.run("scan").code == 0
     done = control.run("sign")
     says = "without a test that passed on this image"
-    stopped(rows, "requirement tested on another digest", control, done, step="sign", code=24, says=says)
+    stopped("requirement tested on another digest", control, done, step="sign", code=24, says=says)
 
 
-def test_a_component_without_an_entry(control: Repository, rows: list[Row]) -> None:
+def test_a_component_without_an_entry(control: Repository) -> None:
     control.edit("soup.toml", 'component = "debian"', 'component = "alpine"')
     control.commit()
     done = control.run("run")
     says = "components have no entry in the SOUP register: debian 12."
-    stopped(rows, "new component without a register entry", control, done, step="sign", code=24, says=says)
+    stopped("new component without a register entry", control, done, step="sign", code=24, says=says)
 
 
 def waiver(author: str, **changed: datetime) -> Waiver:
     """A waiver of the finding, good but for what is changed."""
     return Waiver(
         id="W-1",
-        device="t-decided",
+        device=own_name("t-decided"),
         finding="CVE-2019-10906",
         scope=Scope(package="pkg:pypi/jinja2", versions="2.10"),
         status=VexStatus.NOT_AFFECTED,
@@ -106,27 +105,23 @@ def test_the_same_waiver_in_order_is_used(vulnerable: Repository, people: Organi
     assert done.code == 0, done.err
 
 
-def test_an_expired_waiver(vulnerable: Repository, people: Organisation, rows: list[Row]) -> None:
+def test_an_expired_waiver(vulnerable: Repository, people: Organisation) -> None:
     day = timedelta(days=1)
     decided(vulnerable, people, waiver("ada", created=NOW - 9 * day, expires=NOW - day), "ada", "ben")
     done = vulnerable.run("run", *people.options)
     says = "waiver W-1 does not count: it expired on"
-    stopped(rows, "expired waiver", vulnerable, done, step="scan", code=23, says=says)
+    stopped("expired waiver", vulnerable, done, step="scan", code=23, says=says)
 
 
-def test_a_waiver_approved_by_its_author(
-    vulnerable: Repository, people: Organisation, rows: list[Row]
-) -> None:
+def test_a_waiver_approved_by_its_author(vulnerable: Repository, people: Organisation) -> None:
     people.hire("ada-again", "Ada Quality", "quality")
     decided(vulnerable, people, waiver("ada"), "ada", "ada-again")
     done = vulnerable.run("run", *people.options)
     says = "author and approver are the same person (ada)"
-    stopped(rows, "waiver approved by its own author", vulnerable, done, step="scan", code=23, says=says)
+    stopped("waiver approved by its own author", vulnerable, done, step="scan", code=23, says=says)
 
 
-def test_a_waiver_with_one_word_changed(
-    vulnerable: Repository, people: Organisation, rows: list[Row]
-) -> None:
+def test_a_waiver_with_one_word_changed(vulnerable: Repository, people: Organisation) -> None:
     decided(vulnerable, people, waiver("ada"), "ada", "ben")
     file = vulnerable.folder / "decisions" / "W-1.waiver.json"
     good = file.read_bytes()
@@ -136,7 +131,7 @@ def test_a_waiver_with_one_word_changed(
     vulnerable.commit()
     done = vulnerable.run("run", *people.options)
     says = "its signature does not fit its content"
-    stopped(rows, "waiver with one word changed", vulnerable, done, step="scan", code=23, says=says)
+    stopped("waiver with one word changed", vulnerable, done, step="scan", code=23, says=says)
 
 
 def supplied(repository: Repository, people: Organisation, status: str, key: str) -> None:
@@ -173,23 +168,21 @@ def test_a_suppliers_word_in_order_is_used(vulnerable: Repository, suppliers: Or
     assert done.code == 0, done.err
 
 
-def test_a_suppliers_warning(vulnerable: Repository, suppliers: Organisation, rows: list[Row]) -> None:
+def test_a_suppliers_warning(vulnerable: Repository, suppliers: Organisation) -> None:
     supplied(vulnerable, suppliers, "affected", "pallets")
     done = vulnerable.run("run", *suppliers.options)
     says = "its supplier says that the package is affected"
-    stopped(rows, "supplier's VEX that warns", vulnerable, done, step="scan", code=23, says=says)
+    stopped("supplier's VEX that warns", vulnerable, done, step="scan", code=23, says=says)
 
 
-def test_a_suppliers_word_about_anothers_package(
-    vulnerable: Repository, suppliers: Organisation, rows: list[Row]
-) -> None:
+def test_a_suppliers_word_about_anothers_package(vulnerable: Repository, suppliers: Organisation) -> None:
     supplied(vulnerable, suppliers, "not_affected", "somebody")
     done = vulnerable.run("run", *suppliers.options)
     says = "the trust file lets no signer speak of pkg:pypi/jinja2"
-    stopped(rows, "supplier's VEX of another's package", vulnerable, done, step="scan", code=23, says=says)
+    stopped("supplier's VEX of another's package", vulnerable, done, step="scan", code=23, says=says)
 
 
-def test_an_approval_by_a_pipeline_key(control: Repository, people: Organisation, rows: list[Row]) -> None:
+def test_an_approval_by_a_pipeline_key(control: Repository, people: Organisation) -> None:
     """The approval is forged with a trust file in which the pipeline's key is somebody's."""
     with (control.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
         file.write('\n[[environment]]\nname = "production"\n')
@@ -208,7 +201,7 @@ def test_an_approval_by_a_pipeline_key(control: Repository, people: Organisation
     assert control.run("approve", "production", "--reason", "why not", "--shown", digest, *options).code == 0
     done = control.run("deploy", "production", *people.options[:4])
     says = "approval record: the record is signed by a key that may not sign approve"
-    stopped(rows, "approval signed with a pipeline's key", control, done, step="deploy", code=25, says=says)
+    stopped("approval signed with a pipeline's key", control, done, step="deploy", code=25, says=says)
 
 
 def _key(people: Organisation) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import docker
 
+from integration import gates_page
 from integration.devices import KNOWN_BAD
 from integration.flow import device
 from integration.gates_page import Row
@@ -65,29 +66,29 @@ time.sleep(5)
 """
 
 
-def test_the_engine_stops_in_the_middle(rows: list[Row], tmp_path: Path) -> None:
+def test_the_engine_stops_in_the_middle(tmp_path: Path) -> None:
     with device(KNOWN_BAD / "control", tmp_path, name="t-engine") as repository:
         check = repository.folder / "tests" / "check.py"
         check.write_text(check.read_text("utf-8") + SLOW, "utf-8")
         repository.commit()
         cable = Cable(tmp_path / "engine.sock")
-        timer = waiting_for_container("t-engine", cable.pull)
+        timer = waiting_for_container(repository.name, cable.pull)
         done = repository.run("run", DOCKER_HOST=f"unix://{cable.path}")
         timer.join()
         assert done.code == 30, done.err
         assert "the engine does not" in done.message, done.err
         assert step_of(repository, done) == "unit-test", done.err
         assert not released(repository)
-        (left,) = left_behind("t-engine")
+        (left,) = left_behind(repository.name)
         assert [each.name for each in repository.containers()] == [left]
-        rows.append(Row("engine stopped in the middle", "unit-test", done.code, done.message))
+        gates_page.keep(Row("engine stopped in the middle", "unit-test", done.code, done.message))
         # The engine is back: the run goes on where it was, and the container left behind is swept.
         again = repository.run("run")
         assert again.code == 0, again.err
         assert f"removed {left}, left behind by a run that crashed" in again.err
         skipped = {line.split()[1] for line in again.err.splitlines() if "↷ skipped" in line}
         assert skipped == {"build", "scan"}, again.err
-        assert left_behind("t-engine") == []
+        assert left_behind(repository.name) == []
         assert len(repository.containers()) == 1
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from integration import tampering
 from integration.devices import KNOWN_BAD, Repository, copied
-from integration.gates_page import Row
 from integration.known_bad import stopped
 
 
@@ -39,28 +38,28 @@ def test_nothing_is_wrong_with_the_copy(here: Repository) -> None:
     assert len(here.signatures()) == 1
 
 
-def refused(here: Repository, rows: list[Row], case: str, says: str) -> None:
+def refused(here: Repository, case: str, says: str) -> None:
     done = here.run("sign")
-    stopped(rows, case, here, done, step="sign", code=24, says=says)
+    stopped(case, here, done, step="sign", code=24, says=says)
     assert here.run("deploy", "staging").code == 25
     assert here.containers() == []
 
 
-def test_a_record_with_one_byte_changed(here: Repository, rows: list[Row]) -> None:
+def test_a_record_with_one_byte_changed(here: Repository) -> None:
     raw = tampering.envelope(here.store, tampering.VULNS).read_bytes()
     tampering.replace_envelope(here.store, tampering.VULNS, tampering.with_one_byte_changed(raw))
-    refused(here, rows, "record with one byte changed", "signature does not fit its content")
+    refused(here, "record with one byte changed", "signature does not fit its content")
 
 
-def test_a_record_damaged_on_disk(here: Repository, rows: list[Row]) -> None:
+def test_a_record_damaged_on_disk(here: Repository) -> None:
     file = tampering.envelope(here.store, tampering.VULNS)
     raw = bytearray(file.read_bytes())
     raw[len(raw) // 2] ^= 1
     file.write_bytes(bytes(raw))
-    refused(here, rows, "record damaged on disk", "vulns record")
+    refused(here, "record damaged on disk", "vulns record")
 
 
-def test_a_record_of_another_image(here: Repository, rows: list[Row]) -> None:
+def test_a_record_of_another_image(here: Repository) -> None:
     index = tampering.load(here.store)
     first = tampering.record(index, tampering.VULNS)
     envelope = tampering.envelope(here.store, tampering.VULNS).read_bytes()
@@ -73,24 +72,24 @@ def test_a_record_of_another_image(here: Repository, rows: list[Row]) -> None:
     assert first["digest"] != second["digest"]
     subject = json.loads(tampering.blob(here.store, second["digest"]).read_bytes())["subject"]
     tampering.replace_envelope(here.store, tampering.VULNS, envelope, subject=subject)
-    refused(here, rows, "record of another image attached to this one", "is about another image")
+    refused(here, "record of another image attached to this one", "is about another image")
 
 
-def test_a_record_by_an_unknown_key(here: Repository, rows: list[Row], tmp_path: Path) -> None:
+def test_a_record_by_an_unknown_key(here: Repository, tmp_path: Path) -> None:
     stranger = Repository(here.folder, tmp_path / "stranger", here.port)
     assert stranger.run("scan", "--again").code == 0
-    refused(here, rows, "record signed by an unknown key", "signed by an unknown key")
+    refused(here, "record signed by an unknown key", "signed by an unknown key")
 
 
-def test_a_deleted_scan_record(here: Repository, rows: list[Row]) -> None:
+def test_a_deleted_scan_record(here: Repository) -> None:
     index = tampering.load(here.store)
     index["manifests"].remove(tampering.record(index, tampering.VULNS))
     tampering.save(here.store, index)
-    refused(here, rows, "scan record deleted before sign", "no valid vulns record")
+    refused(here, "scan record deleted before sign", "no valid vulns record")
 
 
-def test_the_image_of_another_device(here: Repository, rows: list[Row]) -> None:
+def test_the_image_of_another_device(here: Repository) -> None:
     here.edit("autoclave.toml", f'name = "{here.name}"', 'name = "t-other-device"')
     here.commit()
     says = "no valid provenance record is attached"
-    refused(here, rows, "records call it an image of another device", says)
+    refused(here, "records call it an image of another device", says)

@@ -15,8 +15,9 @@ from autoclave.store import registry_http, uploading
 from autoclave.store.oci import LAYER, Descriptor, digest_of
 from autoclave.store.registry import RegistryStore
 from doubles.faulty_registry import FaultyRegistry, faulty
+from integration import registry_page
 from integration.registries import PASSWORD, USER, add_image, someone, store_at, with_password
-from integration.registry_page import PAGE, Row, line, page
+from integration.registry_page import Row
 
 BIG = bytes(range(256)) * 4096 * 3 + b"and some more"
 CHUNK = 1024 * 1024
@@ -125,20 +126,6 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def rows(request: pytest.FixtureRequest) -> Iterator[list[Row]]:
-    """The cases as they end, in order; written to docs/registry.md when asked to."""
-    gathered: list[Row] = []
-    yield gathered
-    if os.environ.get("AUTOCLAVE_WRITE_DOCS") == "1" and len(gathered) == len(CASES):
-        PAGE.write_text(page(gathered), "utf-8")
-    known = PAGE.read_text("utf-8") if PAGE.exists() else ""
-    again = "run this file with AUTOCLAVE_WRITE_DOCS=1"
-    changed = [row.case for row in gathered if line(row) not in known.splitlines()]
-    assert not changed, f"docs/registry.md does not say what happened in {changed}: {again}"
-    assert len(gathered) < len(CASES) or known == page(gathered), f"docs/registry.md is old: {again}"
-
-
-@pytest.fixture(scope="module")
 def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with with_password(tmp_path_factory.mktemp("registry")) as address:
         yield address
@@ -175,7 +162,6 @@ def test_fault(
     proxy: FaultyRegistry,
     known: Known,
     tmp_path: Path,
-    rows: list[Row],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(uploading, "CHUNK", CHUNK)
@@ -197,7 +183,7 @@ def test_fault(
         message = f"{error.what}<br>why: {error.why}"
         refuse_secrets(text_of(error))
     requests = proxy.count(case.method, case.path)
-    rows.append(Row(case.name, requests, message))
+    registry_page.keep(Row(case.name, requests, message))
     assert bool(message) == case.refused, message or "it went well"
     assert requests == case.requests, "\n".join(map(str, proxy.asked))
     if case.fault == 429:

@@ -58,7 +58,7 @@ def test_a_release_says_what_was_released_and_how(released: Repository) -> None:
     keys, database = report["verdict"]["remarks"]
     assert keys.startswith("signed by development keys alone: deployment, provenance, sbom, ")
     assert database.startswith("scanned with a partial advisory database (")
-    assert report["identity"]["device"] == "t-report"
+    assert report["identity"]["device"] == released.name
     assert {step["name"] for step in report["timeline"]} >= {"build", "unit-test", "scan", "sign", "deploy"}
     assert {gate["recorded"] for gate in report["gates"]} == {"passed"}
     assert report["tests"]["passed"] >= 1

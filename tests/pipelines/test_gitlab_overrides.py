@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from gathering import report
 from integration.devices import Repository
 from pipelines import gitlab_page
 from pipelines.gitlab_local import WHOLE_FLOW, GitLab, Pipeline
-from telling import tell
 
 Device = Callable[[str, str], Repository]
 
@@ -85,7 +85,7 @@ def test_an_override_leaves_the_gate_closed(
     assert says in pipeline.of(f"autoclave-{job}"), pipeline.log
     assert repository.containers() == []
     tried = override.replace("\n", "<br>")
-    tell(f"override: {attempt}: autoclave-{job} refused: {_told(pipeline, job)}")
+    report(f"override: {attempt}: autoclave-{job} refused: {_told(pipeline, job)}")
     rows[attempt] = (
         f"{attempt}<br>`{tried.replace('<br>', '`<br>`')}`",
         f"autoclave-{job}",

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from gathering import report
 from integration import registries
 from integration.devices import SAMPLE, Repository, copied, git
 from integration.flow import organisation
 from pipelines.gitlab_local import WHOLE_FLOW, GitLab, Pipeline
-from telling import tell
 
 JOBS = ["build", "unit-test", "scan", "sign", "deploy-staging"]
 
@@ -77,7 +77,7 @@ def test_digest_and_records_are_those_of_a_local_run(
     alone = Repository(tmp_path / "laptop", tmp_path / "home", sample.port)  # its own layout and keys
     by_itself = alone.run("run", "--to", "scan")
     assert by_itself.out == done.out
-    tell(f"over a registry with a password, and alone on a laptop: {by_itself.out.strip()}")
+    report(f"over a registry with a password, and alone on a laptop: {by_itself.out.strip()}")
 
 
 def test_the_password_is_in_no_log_and_no_artifact(passed: Pipeline) -> None:

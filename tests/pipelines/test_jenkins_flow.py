@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from gathering import report
 from integration.devices import ROOT, Repository, free_port
 from integration.flow import organisation
 from pipelines import jenkins_unit
 from pipelines.gitlab_local import records
 from pipelines.jenkins_unit import IMPORT, PULL_REQUEST, Build, Scenario
-from telling import tell
 
 COMMANDS = [f"autoclave {step}" for step in ("build", "unit-test", "scan", "sign", "deploy")]
 PAGE = (ROOT / "docs" / "jenkins.md").read_text("utf-8")
@@ -55,7 +55,9 @@ def test_the_whole_flow_passes_and_the_release_runs(passed: Build, sample: Repos
 def test_the_controller_was_restarted_at_every_step(passed: Build) -> None:
     steps = [each for each in passed.said["events"] if each["step"] != "ended"]
     assert passed.said["restarts"] >= 2 * len(steps) > 150
-    tell(f"Jenkins, CPS: {len(steps)} steps, {passed.said['restarts']} restarts, {passed.said['seconds']} s")
+    report(
+        f"Jenkins, CPS: {len(steps)} steps, {passed.said['restarts']} restarts, {passed.said['seconds']} s"
+    )
 
 
 def test_jenkins_shows_tests_and_findings_and_keeps_the_evidence(passed: Build) -> None:

@@ -13,12 +13,12 @@ from pathlib import Path
 import docker
 import pytest
 
+from gathering import report
 from integration import registries
 from integration.devices import ROOT, SAMPLE, Repository, copied, git
 from pipelines import jenkins_unit, own
 from pipelines.gitlab_local import GitLab, Pipeline, records
 from pipelines.jenkins_unit import Build, Scenario
-from telling import tell
 
 STEPS = ("build", "unit-test", "scan", "sign")
 
@@ -108,7 +108,7 @@ def test_jenkins_makes_the_same_image_with_the_same_verdicts(
         assert here[step]["digest"] == there[step]["digest"] == digest, step
     for step in STEPS[:3]:
         assert here[step]["inputs"] == there[step]["inputs"], step
-    tell(f"step image on the laptop, in GitLab and in Jenkins: {digest}")
+    report(f"step image on the laptop, in GitLab and in Jenkins: {digest}")
 
 
 def test_the_image_is_small_enough_starts_fast_and_is_not_root(image: str) -> None:
@@ -122,7 +122,9 @@ def test_the_image_is_small_enough_starts_fast_and_is_not_root(image: str) -> No
         seconds.append(time.monotonic() - started)
         assert said == b"autoclave 0.1.0\n"
     size = about.attrs["Size"] / 1e6
-    tell(f"step image: {size:.0f} MB, starts and answers in {statistics.median(seconds):.2f} s (median of 5)")
+    report(
+        f"step image: {size:.0f} MB, starts and answers in {statistics.median(seconds):.2f} s (median of 5)"
+    )
     assert size < 800
 
 
@@ -133,7 +135,7 @@ def test_the_scan_of_the_step_image_is_told(on_gitlab: Pipeline) -> None:
     found = [each for part in report["Results"] for each in part.get("Vulnerabilities") or []]
     packages = sum(len(part.get("Packages") or []) for part in report["Results"])
     line = next(line for line in on_gitlab.of("autoclave-scan").splitlines() if "✔ passed" in line)
-    tell(
+    report(
         f"step image's scan (the tests' partial database): {packages} packages, {len(found)} findings: {line}"
     )
     assert packages > 100

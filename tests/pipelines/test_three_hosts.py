@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from gathering import report
 from integration.devices import SAMPLE, Repository, copied, git
 from pipelines import jenkins_unit
 from pipelines.gitlab_local import WHOLE_FLOW, GitLab, records
 from pipelines.jenkins_unit import IMPORT, Scenario
-from telling import tell
 
 HOSTS = ("laptop", "GitLab", "Jenkins")
 PLAN = "\nplan:\n  stage: build\n  script: [autoclave plan]\n"
@@ -79,7 +79,7 @@ def _plan(text: str) -> str:
 
 def test_the_plan_has_one_hash(walked: dict[str, Walked]) -> None:
     assert len({each.plan for each in walked.values()}) == 1
-    tell(f"three hosts, whole {walked['laptop'].plan}")
+    report(f"three hosts, whole {walked['laptop'].plan}")
 
 
 @pytest.mark.parametrize("step", ["build", "unit-test", "scan", "sign", "deploy"])
@@ -94,4 +94,4 @@ def test_digest_verdict_and_inputs_of_a_step_are_the_same(walked: dict[str, Walk
         f"{host} {'passed' if each['passed'] else 'CLOSED'} {each['digest'][7:17]} by {each['inputs'][7:17]}"
         for host, each in made.items()
     ]
-    tell(f"{step:<9} {' | '.join(cells)}")
+    report(f"{step:<9} {' | '.join(cells)}")
