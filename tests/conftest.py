@@ -15,6 +15,7 @@ from hypothesis import settings
 
 import gathering
 import pages
+from timings import Timings
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("any machine", deadline=None)
@@ -27,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the choice between tests that share the machine and those that need it for themselves."""
     choices = ("with", "without", "only")
     parser.addoption("--alone", choices=choices, default="with", help="tests marked `alone` (default: with)")
+    parser.addoption("--timings", type=Path, help="write what each test took, see tests/timings.py")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -36,6 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
     one's runs do not remove what another's test is about to look at.
     """
     config.addinivalue_line("markers", "alone: needs the machine for itself; runs last, beside nothing")
+    config.pluginmanager.register(Timings(config.getoption("timings")), "timings")
     if gathering.worker():
         _rename_host(f"{socket.gethostname()}-{gathering.worker()}")
 

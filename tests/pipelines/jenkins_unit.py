@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from integration.devices import KNOWN_BAD, ROOT, Repository, copied, git, program
+from integration.devices import KNOWN_BAD, ROOT, Repository, copied, git
+from pipelines import jenkins_jvm
 
 LIBRARY = ROOT / "pipelines" / "jenkins"
-HARNESS = ROOT / "tests" / "pipelines" / "jenkins"
 IMPORT = "@Library('autoclave') _\n"
 PRIMARY = {"BRANCH_NAME": "main", "BRANCH_IS_PRIMARY": "true"}
 PULL_REQUEST = {"BRANCH_NAME": "PR-7", "CHANGE_ID": "7"}
-_OPENED = ("lang", "util", "io", "net", "util.concurrent", "lang.reflect", "util.regex", "nio.file")
 
 
 @dataclass
@@ -80,18 +78,11 @@ class Build:
 
 
 def run(folder: Path, *scenarios: Scenario) -> list[Build]:
-    """Run builds one after the other in one JVM."""
-    jars = program("AUTOCLAVE_JENKINS_UNIT", "AUTOCLAVE_JENKINS_UNIT")
+    """Run builds one after the other in this worker's JVM."""
     folder.mkdir(parents=True, exist_ok=True)
     told = [_told(folder / str(number), each) for number, each in enumerate(scenarios)]
     (folder / "scenarios.json").write_text(json.dumps(told), "utf-8")
-    opened = [word for name in _OPENED for word in ("--add-opens", f"java.base/java.{name}=ALL-UNNAMED")]
-    argv = [program("java"), *opened, "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
-    argv += ["-Dfile.encoding=UTF-8", "-cp", f"{jars}/*:{HARNESS}", "groovy.ui.GroovyMain"]
-    argv += [str(HARNESS / "Main.groovy"), str(folder / "scenarios.json"), str(folder / "results.json")]
-    # Not where this runs: scripts are looked for in the current folder, and here lies a Jenkinsfile.
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=400, check=False, cwd=folder)
-    assert done.returncode == 0, done.stdout + done.stderr
+    jenkins_jvm.run(folder / "scenarios.json", folder / "results.json")
     results = json.loads((folder / "results.json").read_text("utf-8"))
     builds = [Build(folder / str(number), each) for number, each in enumerate(results)]
     for build in builds:
