@@ -88,7 +88,7 @@ def imports(name: str, source: str, *, is_package: bool) -> set[str]:
             found |= {base} | {f"{base}.{each.name}" for each in node.names}
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             loaded = node.value.partition(":")[0]
-            found |= {loaded, f"autoclave.{loaded}"}
+            found |= {loaded, f"autoclave.{loaded}"} if "." in loaded else set()
     return found
 
 
