@@ -69,11 +69,13 @@ class Cps {
     }
 
     static final List<String> DECLARATIVE = ['pipeline', 'agent', 'stages', 'steps', 'script']
+    /** Libraries by their sources. Bytes alone: every build, and every life of its controller, has classes of its own. */
+    private static final Map<Map<String, String>, Map<String, byte[]>> COMPILED = [:]
     static Cps running
 
     final Host host
     final Set<String> variables
-    final Map<String, byte[]> classes = [:]
+    final Map<String, byte[]> classes
     ClassLoader loader
     int restarts = 0
 
@@ -83,12 +85,13 @@ class Cps {
         List<File> sources = []
         library.eachFileRecurse { if (it.name.endsWith('.groovy')) { sources << it } }
         variables = sources.findAll { it.parentFile.name == 'vars' }.collect { it.name - '.groovy' } as Set
-        compile(sources.collectEntries { [(it.name - '.groovy'): it.text] }, library)
-        compile([WorkflowScript: jenkinsfile.text], library)
+        Map<String, String> texts = sources.collectEntries { [(it.name - '.groovy'): it.text] }
+        if (!COMPILED.containsKey(texts)) { COMPILED[texts] = compiled(texts, library) }
+        classes = COMPILED[texts] + compiled([WorkflowScript: jenkinsfile.text], library)
         load()
     }
 
-    private void compile(Map<String, String> sources, File library) {
+    private static Map<String, byte[]> compiled(Map<String, String> sources, File library) {
         CompilerConfiguration configuration = new CompilerConfiguration(scriptBaseClass: Base.name)
         ImportCustomizer imports = new ImportCustomizer()
         imports.addImports(Library.name)
@@ -98,7 +101,7 @@ class Cps {
         CompilationUnit unit = new CompilationUnit(configuration, null, parent)
         sources.each { name, text -> unit.addSource(name + '.groovy', text) }
         unit.compile(Phases.CLASS_GENERATION)
-        unit.classes.each { classes[it.name] = it.bytes }
+        return unit.classes.collectEntries { [(it.name): it.bytes] }
     }
 
     private void load() {
