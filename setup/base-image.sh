@@ -24,6 +24,7 @@ hook() {
 set -eu
 ln -s /usr/bin/python3 "$1/usr/local/bin/python"
 rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED
+find "$1/usr/lib/python3/dist-packages" -name __pycache__ -prune -exec rm -rf {} +
 HOOK
     # A pip in a build needs the same certificates as the machine around it.
     if [ ${#certificates[@]} -gt 0 ]; then
@@ -44,6 +45,8 @@ make() {
         apt_add mmdebstrap
     fi
     say "making the stand-in for $BASE_IMAGE with mmdebstrap, log in $LOGS/base-image.log"
+    # Small, because every build, scan and deployment of a test reads all of it: without usr-is-merged a package that
+    # merges /usr brings the whole of Perl.
     # Not local: the trap runs after this function.
     work="$(mktemp -d)"
     trap 'rm -rf "$work"' EXIT
@@ -51,7 +54,8 @@ make() {
     mkdir -p "$CACHE/base"
     logged "$LOGS/base-image.log" "the stand-in for the base image cannot be made" \
         "check that apt-get update works on this machine" \
-        mmdebstrap --variant=minbase --include=python3,python3-pip,ca-certificates --skip=output/dev \
+        mmdebstrap --variant=minbase --include=python3,python3-pip,ca-certificates,usr-is-merged \
+        --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr --skip=output/dev \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
         --customize-hook="sh '$work/hook' \"\$1\"" bookworm "$work/base.tar"
