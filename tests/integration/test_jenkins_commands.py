@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -293,11 +292,10 @@ def test_accounts_and_addresses_that_are_none_are_told_without_quoting(
     assert double.seen == []
 
 
-def test_there_is_no_flag_for_a_token() -> None:
+def test_there_is_no_flag_for_a_token(capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("provision", "run", "describe", "plugins"):
-        shown = subprocess.run(
-            ["autoclave", "jenkins", command, "--help"], check=True, capture_output=True, text=True
-        ).stdout
+        assert main(["jenkins", command, "--help"]) == 0
+        shown = capsys.readouterr().out
         assert "--jenkins-url" in shown
         assert "--token" not in shown
         assert "--user" not in shown

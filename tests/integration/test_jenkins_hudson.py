@@ -36,7 +36,7 @@ FREESTYLE = """\
 EVIL = "</defaultValue><x/>]]>&amp;\"'<!-- \r\n é \N{BLACK HEART SUIT}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def hudson(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hudson]:
     with running(tmp_path_factory.mktemp("hudson") / "home") as made:
         print(f"Hudson answered after {made.seconds:.1f} s")
