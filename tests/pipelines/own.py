@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from integration.devices import ROOT, Repository, git
@@ -20,8 +20,8 @@ def project(folder: Path) -> Iterator[Repository]:
     ).stdout  # fmt: skip
     device = folder / "project"
     for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (device / name).parent.mkdir(parents=True, exist_ok=True)
+        (device / name).parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # removed, but not committed; or a file that a test beside us had
             shutil.copy2(ROOT / name, device / name)
     repository = Repository(device, folder / "home")
     git(device, "init", "-q", "-b", "main")

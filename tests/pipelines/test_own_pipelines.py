@@ -129,11 +129,11 @@ def test_the_image_is_small_enough_starts_fast_and_is_not_root(image: str) -> No
 
 
 def test_the_scan_of_the_step_image_is_told(on_gitlab: Pipeline) -> None:
-    report = json.loads(
+    trivy = json.loads(
         on_gitlab.left("autoclave-scan", ".autoclave/reports/steps/trivy.json").read_text("utf-8")
     )
-    found = [each for part in report["Results"] for each in part.get("Vulnerabilities") or []]
-    packages = sum(len(part.get("Packages") or []) for part in report["Results"])
+    found = [each for part in trivy["Results"] for each in part.get("Vulnerabilities") or []]
+    packages = sum(len(part.get("Packages") or []) for part in trivy["Results"])
     line = next(line for line in on_gitlab.of("autoclave-scan").splitlines() if "✔ passed" in line)
     report(
         f"step image's scan (the tests' partial database): {packages} packages, {len(found)} findings: {line}"
