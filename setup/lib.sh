@@ -17,6 +17,7 @@ ETCD_VERSION="3.7.3"
 DOCKER_CLIENT_VERSION="28.5.2" # speaks API 1.24 to 1.51, so to engines from 20.10 to 29
 BUILDX_VERSION="0.38.2"
 HELM_VERSION="3.22.0"
+GITLAB_RUNNER_VERSION="19.4.0" # as the file VERSION of the module in setup/gitlab-runner/go.mod says
 HUDSON_VERSION="1.398"
 HUDSON_SHA256="3457c6f5a5ba75f86fd578eeec0c4ba011e542ab64c484e1a92edc2081dcbc37"
 mkdir -p "$LOGS"
@@ -127,6 +128,13 @@ helm_folder() {
     local module="$ROOT/setup/helm"
     printf '%s/helm-%s-%s\n' "$CACHE" "$HELM_VERSION" \
         "$(key "$module/go.mod" "$module/go.sum" "$ROOT/setup/go.sh" "$ROOT/setup/helm.sh")"
+}
+gitlab_runner_folder() {
+    local module="$ROOT/setup/gitlab-runner" sources=() file
+    # In one order everywhere: the key is over their contents in turn.
+    while IFS= read -r -d '' file; do sources+=("$file"); done < <(find "$module" -type f -print0 | LC_ALL=C sort -z)
+    printf '%s/gitlab-runner-%s-%s\n' "$CACHE" "$GITLAB_RUNNER_VERSION" \
+        "$(key "${sources[@]}" "$ROOT/setup/go.sh" "$ROOT/setup/gitlab-runner.sh")"
 }
 hudson_folder() {
     local parts="$ROOT/setup/hudson"
