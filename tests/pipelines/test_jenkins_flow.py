@@ -127,13 +127,14 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str
 
 @pytest.fixture(scope="module")
 def two_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
-    """The good device with a second environment, which a person releases to."""
+    """The good device with a second environment, which a person releases to: a group of tests of its own."""
     place = f'\n[[environment]]\nname = "test"\npublish = {{ app = {free_port()} }}\n'
     folder = tmp_path_factory.mktemp("places")
     with jenkins_unit.device(folder, "control", name="places", more=place) as repository:
         yield repository
 
 
+@pytest.mark.xdist_group("two places")
 def test_a_person_lets_the_release_go_on_and_is_recorded(
     two_places: Repository, secrets: dict[str, dict[str, str]], tmp_path: Path
 ) -> None:
@@ -172,6 +173,7 @@ def test_a_person_lets_the_release_go_on_and_is_recorded(
         assert not build.kept(".autoclave/reports/device/approval.json").exists()
 
 
+@pytest.mark.xdist_group("two places")
 def test_a_pull_request_releases_nothing_and_sees_no_key(
     two_places: Repository, secrets: dict[str, dict[str, str]], tmp_path: Path
 ) -> None:

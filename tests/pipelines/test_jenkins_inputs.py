@@ -70,9 +70,9 @@ def on_node(*calls: str) -> str:
     return IMPORT + "node {\n  checkout scm\n" + "".join(f"  {call}\n" for call in calls) + "}\n"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
-    """The good device."""
+    """The good device, once for every worker: it is quickly made, and no test here deploys it."""
     with jenkins_unit.device(tmp_path_factory.mktemp("sample"), "control", name="inputs") as repository:
         yield repository
 

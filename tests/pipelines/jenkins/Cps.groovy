@@ -69,7 +69,7 @@ class Cps {
     }
 
     static final List<String> DECLARATIVE = ['pipeline', 'agent', 'stages', 'steps', 'script']
-    /** Libraries by their sources. Bytes alone: every build, and every life of its controller, has classes of its own. */
+    /** Libraries by their sources. Bytes alone: every life of a controller has classes of its own. */
     private static final Map<Map<String, String>, Map<String, byte[]>> COMPILED = [:]
     static Cps running
 
