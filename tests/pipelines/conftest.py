@@ -9,9 +9,8 @@ import pytest
 
 from doubles import gitlab_double
 from doubles.gitlab_double import Token
-from doubles.gitlab_state import Project
 from integration.devices import KNOWN_BAD, Repository, copied
-from pipelines.gitlab_local import JOB_TOKEN, MERGE_REQUEST, PROJECT, PROJECT_TOKEN, GitLab
+from pipelines.gitlab_local import JOB_TOKEN, PROJECT_TOKEN, WHOLE_FLOW, GitLab
 
 
 @pytest.fixture(scope="session")
@@ -20,11 +19,33 @@ def gitlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitLab]:
     with gitlab_double.running() as api:
         api.users = {7: "autoclave-bot", 8: "ann"}
         api.tokens = {PROJECT_TOKEN: Token(7), JOB_TOKEN: Token(8, job=True)}
-        api.projects = {
-            PROJECT: Project(PROJECT, "devices/sample", notes={MERGE_REQUEST: []}, tags={"v1.4.0"})
-        }
         yield GitLab(tmp_path_factory.mktemp("gitlab"), api)
         assert api.violations == []
+
+
+@pytest.fixture(scope="session")
+def known_bad(
+    gitlab: GitLab, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Repository]]:
+    """Projects of known-bad devices with the one include, for tests that try other CI files on one commit."""
+    made: dict[str, Repository] = {}
+
+    def get(sample: str) -> Repository:
+        if sample not in made:
+            folder = tmp_path_factory.mktemp(sample)
+            made[sample] = copied(KNOWN_BAD / sample, folder, name=f"t-gl-one-{sample}")
+            gitlab.device(made[sample], WHOLE_FLOW)
+        return made[sample]
+
+    yield get
+    for repository in made.values():
+        repository.remove()
+
+
+@pytest.fixture(scope="session")
+def control(known_bad: Callable[[str], Repository]) -> Repository:
+    """The project of the good one among the known-bad devices. Tests change none of its files."""
+    return known_bad("control")
 
 
 @pytest.fixture

@@ -12,16 +12,20 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
 from doubles.gitlab_double import Double
+from doubles.gitlab_state import Project
 from integration.devices import ROOT, Repository, git, program
 
 TEMPLATES = "platform/autoclave"
 VERSION = "v0.1.0"
-PROJECT, MERGE_REQUEST = 5, 17
+MERGE_REQUEST = 17
 JOB_TOKEN, PROJECT_TOKEN = "token-of-the-job", "token-of-the-project"
 WHOLE_FLOW = f"""\
 include:
@@ -29,17 +33,20 @@ include:
     ref: {VERSION}
     file: /pipelines/gitlab/autoclave.yml
 """
+_FIRST_PROJECT = 5
+_STATE = ".gitlab-ci-local"  # the runner's own folder in a clone
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\[0K")
 
 
 @dataclass
 class Pipeline:
-    """A pipeline that ended: what it printed, how each of its jobs ended, and what it left."""
+    """A pipeline that ended: what it printed, how each of its jobs ended, and what they left as artifacts."""
 
     code: int
     log: str
-    folder: Path
+    artifacts: Path
     jobs: dict[str, str] = field(default_factory=dict)
+    merged: dict[str, Any] = field(default_factory=dict)  # the CI file with its includes and overrides
 
     def of(self, job: str) -> str:
         """Return what one job printed."""
@@ -48,7 +55,11 @@ class Pipeline:
 
     def left(self, job: str, path: str) -> Path:
         """Return a path below a job's artifacts."""
-        return self.folder / ".gitlab-ci-local" / "artifacts" / job / path
+        return self.artifacts / job / path
+
+    def left_by(self, *jobs: str) -> list[Path]:
+        """Return the artifacts of some jobs, for another pipeline to go on from."""
+        return [self.artifacts / job for job in jobs]
 
     def handed_on(self, job: str, folder: str) -> Path:
         """Return the folder that a job handed on."""
@@ -62,6 +73,7 @@ class GitLab:
     folder: Path
     api: Double
     variables: dict[str, str] = field(default_factory=dict)
+    numbers: dict[Path, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         templates = self.folder / "templates"
@@ -73,7 +85,7 @@ class GitLab:
         bare = self.folder / "projects" / f"{project}.git"
         if not (folder / ".git").exists():
             git(folder, "init", "-q", "-b", "main")
-        (folder / ".git" / "info" / "exclude").write_text(".gitlab-ci-local\n", "utf-8")  # the runner's own
+        (folder / ".git" / "info" / "exclude").write_text(f"{_STATE}\n", "utf-8")
         git(folder, "add", "-A")
         git(folder, "commit", "-q", "--allow-empty", "-m", "test")
         if tag:
@@ -94,10 +106,27 @@ class GitLab:
         git(repository.folder, "update-ref", "refs/remotes/origin/main", "HEAD")
         git(repository.folder, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
 
-    def run(self, repository: Repository, *words: str, **variables: str) -> Pipeline:
-        """Run the repository's pipeline. `variables` are the project's, as an administrator sets them."""
-        shutil.rmtree(repository.folder / ".gitlab-ci-local", ignore_errors=True)
-        self.api.projects[PROJECT].commits.add(commit(repository))
+    def project(self, repository: Repository) -> Project:
+        """Return what the server keeps of a device: each device is a project of its own."""
+        number = self.numbers.setdefault(repository.folder, _FIRST_PROJECT + len(self.numbers))
+        new = Project(number, f"devices/{repository.name}", notes={MERGE_REQUEST: []})
+        return self.api.projects.setdefault(number, new)
+
+    def run(
+        self, repository: Repository, *words: str, ci: str = "", done: Iterable[Path] = (), **variables: str
+    ) -> Pipeline:
+        """Run the repository's pipeline. `variables` are the project's, as an administrator sets them.
+
+        `words` may name the jobs to run; `done` are artifacts of jobs before them (see `left_by`). `ci` takes
+        the place of the commit's CI file, so that attempts with many CI files are made on one commit.
+        """
+        state = repository.folder / _STATE
+        _prepare(state, done)
+        if ci:
+            (state / "ci.yml").write_text(ci, "utf-8")
+            words = (*words, "--file", f"{_STATE}/ci.yml")
+        project = self.project(repository)
+        project.commits.add(commit(repository))
         given = {
             "GITLAB_CI": "true",
             # Every job has a user of its own, and so development keys of its own, as on machines of its own.
@@ -105,14 +134,21 @@ class GitLab:
             "AUTOCLAVE_TRIVY": os.environ["AUTOCLAVE_TRIVY"],
             "AUTOCLAVE_TRIVY_CACHE": os.environ["AUTOCLAVE_TRIVY_CACHE"],
             "CI_SERVER_URL": self.api.url,
-            "CI_PROJECT_ID": str(PROJECT),
+            "CI_PROJECT_ID": str(project.id),
             "CI_JOB_TOKEN": JOB_TOKEN,
             **self.variables,
             **variables,
         }
+        settings = [part for name, value in given.items() for part in ("--variable", f"{name}={value}")]
+        ended = self._runner(repository, *settings, *words)
+        log = _ESCAPES.sub("", ended.stdout + ended.stderr)
+        assert "Traceback" not in log, log
+        jobs = dict(reversed(pair) for pair in re.findall(r"^ (PASS|FAIL|WARN)  +(\S+) *$", log, re.M))
+        return Pipeline(ended.returncode, log, _taken(state), jobs, _merged(state))
+
+    def _runner(self, repository: Repository, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run gitlab-ci-local in a clone."""
         folder = program("AUTOCLAVE_GITLAB_LOCAL", "AUTOCLAVE_GITLAB_LOCAL")
-        argv = [f"{folder}/gitlab-ci-local", "--shell-isolation", "--force-shell-executor", "--color=false"]
-        argv += [part for name, value in given.items() for part in ("--variable", f"{name}={value}")]
         environment = repository.environment | {
             "PATH": f"{folder}:{repository.environment['PATH']}",
             "HOME": str(self.folder),
@@ -123,14 +159,46 @@ class GitLab:
         }
         for name in [name for name in environment if name.startswith("AUTOCLAVE_")]:
             del environment[name]  # a runner knows nothing of this test's own settings
-        done = subprocess.run(
-            [*argv, *words], cwd=repository.folder, env=environment, capture_output=True, text=True,
-            timeout=300, check=False,
-        )  # fmt: skip
-        log = _ESCAPES.sub("", done.stdout + done.stderr)
-        assert "Traceback" not in log, log
-        jobs = dict(reversed(pair) for pair in re.findall(r"^ (PASS|FAIL|WARN)  +(\S+) *$", log, re.M))
-        return Pipeline(done.returncode, log, repository.folder, jobs)
+        argv = [f"{folder}/gitlab-ci-local", "--shell-isolation", "--force-shell-executor", "--color=false"]
+        # Artifacts go to the jobs that need them and nowhere else.
+        argv += ["--artifacts-to-source=false", *words]
+        return subprocess.run(
+            argv,
+            cwd=repository.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=500,
+            check=False,
+        )
+
+
+def _prepare(state: Path, done: Iterable[Path]) -> None:
+    """Leave nothing of an earlier pipeline but the templates, which are of a fixed version; add artifacts."""
+    for path in state.iterdir() if state.exists() else ():
+        if path.is_dir() and path.name != "includes":
+            shutil.rmtree(path)
+        elif path.is_file():
+            path.unlink()
+    state.mkdir(exist_ok=True)
+    for folder in done:
+        # Links, for images are large: the runner copies artifacts to jobs, and never changes one in place.
+        shutil.copytree(folder, state / "artifacts" / folder.name, symlinks=True, copy_function=os.link)
+
+
+def _taken(state: Path) -> Path:
+    """Take the artifacts away, so that the next pipeline in this clone does not remove them."""
+    folder = state.parents[1] / "artifacts"
+    folder.mkdir(exist_ok=True)
+    place = folder / str(len(list(folder.iterdir())))
+    (state / "artifacts").mkdir(exist_ok=True)
+    return (state / "artifacts").rename(place)
+
+
+def _merged(state: Path) -> dict[str, Any]:
+    file = state / "expanded-gitlab-ci.yml"
+    merged: dict[str, Any] = YAML(typ="safe").load(file) if file.exists() else {}
+    return merged
 
 
 def commit(repository: Repository) -> str:

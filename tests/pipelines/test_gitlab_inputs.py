@@ -39,14 +39,15 @@ def flow_with(**inputs: str) -> str:
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-def test_a_hostile_value_reaches_the_command_as_it_is(gitlab: GitLab, device: Device, value: str) -> None:
-    repository = device("control", flow_with(policy=value))
-    pipeline = gitlab.run(repository, "autoclave-build")
+def test_a_hostile_value_reaches_the_command_as_it_is(
+    gitlab: GitLab, control: Repository, value: str
+) -> None:
+    pipeline = gitlab.run(control, "autoclave-build", ci=flow_with(policy=value))
     # The policy file of that very name does not exist: the message quotes what arrived.
     assert pipeline.jobs == {"autoclave-build": "FAIL"}, pipeline.log
     said = pipeline.of("autoclave-build")
     assert f"autoclave: {value} does not exist" in said, said
-    assert list(repository.folder.rglob("pwned")) == []
+    assert list(control.folder.rglob("pwned")) == []
 
 
 @pytest.mark.parametrize(
@@ -64,19 +65,19 @@ def test_a_hostile_value_reaches_the_command_as_it_is(gitlab: GitLab, device: De
     ],
 )
 def test_a_value_that_does_not_fit_its_input_starts_no_pipeline(
-    gitlab: GitLab, device: Device, name: str, value: str
+    gitlab: GitLab, control: Repository, name: str, value: str
 ) -> None:
-    repository = device("control", flow_with(**{name: value}))
-    pipeline = gitlab.run(repository, "autoclave-build")
+    pipeline = gitlab.run(control, "autoclave-build", ci=flow_with(**{name: value}))
     assert pipeline.code != 0
     assert pipeline.jobs == {}, pipeline.log
     assert name in pipeline.log
-    assert list(repository.folder.rglob("pwned")) == []
+    assert list(control.folder.rglob("pwned")) == []
 
 
-def test_a_template_of_another_version_is_refused_with_both_versions(gitlab: GitLab, device: Device) -> None:
-    repository = device("control", WHOLE_FLOW)
-    pipeline = gitlab.run(repository, "autoclave-build", AUTOCLAVE_TEMPLATE="9.8.7")
+def test_a_template_of_another_version_is_refused_with_both_versions(
+    gitlab: GitLab, control: Repository
+) -> None:
+    pipeline = gitlab.run(control, "autoclave-build", AUTOCLAVE_TEMPLATE="9.8.7")
     assert pipeline.jobs == {"autoclave-build": "FAIL"}
     assert "the template is of version 9.8.7, but this is Autoclave 0.1.0" in pipeline.of("autoclave-build")
 
@@ -93,23 +94,23 @@ def web() -> Iterator[str]:
     server.server_close()
 
 
-def jobs_of(gitlab: GitLab, repository: Repository) -> str:
+def jobs_of(gitlab: GitLab, repository: Repository, ci: str = "") -> str:
     """Return every job, expanded: what GitLab would run."""
-    done = gitlab.run(repository, "--preview")
+    done = gitlab.run(repository, "--preview", ci=ci)
     assert done.code == 0, done.log
     return done.log[done.log.index("autoclave-build:") : done.log.index("Using fallback git")]
 
 
-def test_the_one_file_for_remote_is_the_same_flow(gitlab: GitLab, device: Device, web: str) -> None:
+def test_the_one_file_for_remote_is_the_same_flow(gitlab: GitLab, control: Repository, web: str) -> None:
     inputs = "    inputs: {production: hospital, verbose: true}\n"
-    by_project = jobs_of(gitlab, device("control", WHOLE_FLOW + inputs))
+    by_project = jobs_of(gitlab, control, WHOLE_FLOW + inputs)
     remote = f"include:\n  - remote: {web}/gitlab/autoclave-single.yml\n{inputs}"
-    assert jobs_of(gitlab, device("control", remote)) == by_project
+    assert jobs_of(gitlab, control, remote) == by_project
     assert "autoclave-deploy-hospital" in by_project
 
 
-def test_a_local_copy_is_the_same_flow(gitlab: GitLab, device: Device) -> None:
-    by_project = jobs_of(gitlab, device("control", WHOLE_FLOW))
+def test_a_local_copy_is_the_same_flow(gitlab: GitLab, control: Repository, device: Device) -> None:
+    by_project = jobs_of(gitlab, control)
     repository = device("control", "include:\n  - local: /pipelines/gitlab/autoclave.yml\n")
     for path in (ROOT / "pipelines" / "gitlab").iterdir():
         copy = repository.folder / "pipelines" / "gitlab" / path.name
@@ -119,12 +120,10 @@ def test_a_local_copy_is_the_same_flow(gitlab: GitLab, device: Device) -> None:
     assert jobs_of(gitlab, repository) == by_project
 
 
-def test_one_step_alone_can_be_included(gitlab: GitLab, device: Device) -> None:
+def test_one_step_alone_can_be_included(gitlab: GitLab, control: Repository) -> None:
     include = f"  - project: {TEMPLATES}\n    ref: {VERSION}\n    file: /pipelines/gitlab"
-    repository = device(
-        "control", f"include:\n{include}/build.yml\n{include}/scan.yml\nstages: [build, verify]\n"
-    )
-    pipeline = gitlab.run(repository)
+    ci = f"include:\n{include}/build.yml\n{include}/scan.yml\nstages: [build, verify]\n"
+    pipeline = gitlab.run(control, ci=ci)
     assert pipeline.jobs == {"autoclave-build": "PASS", "autoclave-scan": "PASS"}, pipeline.log
 
 

@@ -61,7 +61,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def _answering(address: str) -> docker.DockerClient:
-    for _ in range(120):
+    for _ in range(480):
         argv = ["docker", "--host", address, "version"]
         if subprocess.run(argv, capture_output=True, check=False).returncode == 0:
             return docker.DockerClient(base_url=address)

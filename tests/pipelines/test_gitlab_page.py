@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 import pytest
 
@@ -16,10 +15,8 @@ SNIPPETS = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text("utf-8"), re.DOTALL
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS)
-def test_a_snippet_makes_a_pipeline(
-    gitlab: GitLab, device: Callable[[str, str], Repository], snippet: str
-) -> None:
-    pipeline = gitlab.run(device("control", snippet), "--list")
+def test_a_snippet_makes_a_pipeline(gitlab: GitLab, control: Repository, snippet: str) -> None:
+    pipeline = gitlab.run(control, "--list", ci=snippet)
     assert pipeline.code == 0, pipeline.log
     for job in ("build", "unit-test", "scan", "sign", "deploy-staging"):
         assert f"autoclave-{job} " in pipeline.log

@@ -60,8 +60,7 @@ def test_the_flow_over_a_registry(passed: Pipeline, sample: Repository) -> None:
     assert passed.jobs == {f"autoclave-{job}": "PASS" for job in JOBS}
     assert len(sample.containers()) == 1
     # Image and records are in the registry; the jobs left each other digests and public keys alone.
-    artifacts = passed.folder / ".gitlab-ci-local" / "artifacts"
-    assert not list(artifacts.rglob("handover/*/store"))
+    assert not list(passed.artifacts.rglob("handover/*/store"))
 
 
 def test_digest_and_records_are_those_of_a_local_run(
@@ -82,7 +81,7 @@ def test_digest_and_records_are_those_of_a_local_run(
 
 def test_the_password_is_in_no_log_and_no_artifact(passed: Pipeline) -> None:
     assert registries.PASSWORD not in passed.log
-    files = [path for path in (passed.folder / ".gitlab-ci-local" / "artifacts").rglob("*") if path.is_file()]
+    files = [path for path in passed.artifacts.rglob("*") if path.is_file()]
     assert [path for path in files if registries.PASSWORD.encode() in path.read_bytes()] == []
 
 
