@@ -134,7 +134,7 @@ def two_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]
         yield repository
 
 
-@pytest.mark.xdist_group("two places")
+@pytest.mark.xdist_group("two-places")
 def test_a_person_lets_the_release_go_on_and_is_recorded(
     two_places: Repository, secrets: dict[str, dict[str, str]], tmp_path: Path
 ) -> None:
@@ -173,7 +173,7 @@ def test_a_person_lets_the_release_go_on_and_is_recorded(
         assert not build.kept(".autoclave/reports/device/approval.json").exists()
 
 
-@pytest.mark.xdist_group("two places")
+@pytest.mark.xdist_group("two-places")
 def test_a_pull_request_releases_nothing_and_sees_no_key(
     two_places: Repository, secrets: dict[str, dict[str, str]], tmp_path: Path
 ) -> None:
