@@ -35,10 +35,14 @@ build_small() {
     logged "$LOGS/database-small.log" "the small advisory database cannot be built" "check $facts" \
         "$tools/advisories" -in "$facts" -out "$new"
     sha256 "$facts" >"$new/facts"
-    mkdir -p "$small" && rm -rf "$small/db" && mv "$new/db" "$new/facts" "$small/" && rmdir "$new"
+    sha256 "$new/db/trivy.db" >"$new/sum"
+    mkdir -p "$small" && rm -rf "$small/db" && mv "$new/db" "$new/facts" "$new/sum" "$small/" && rmdir "$new"
 }
 
-small_holds() { younger "$small" 720 && [ "$(cat "$small/facts" 2>/dev/null)" = "$(sha256 "$facts")" ]; }
+small_holds() {
+    younger "$small" 720 && [ "$(cat "$small/facts" 2>/dev/null)" = "$(sha256 "$facts")" ] &&
+        [ "$(cat "$small/sum" 2>/dev/null)" = "$(sha256 "$small/db/trivy.db")" ]
+}
 
 loud() {
     note "####################################################################"

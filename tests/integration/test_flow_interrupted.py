@@ -11,20 +11,18 @@ import pytest
 
 from integration.devices import KNOWN_BAD, Repository
 from integration.flow import device, interrupted, made_of, owned, under_way, until
+from integration.prepared import ready
 
 
 def waits_in_its_test(repository: Repository) -> None:
     """Give the hanging test all the time it wants."""
     repository.edit("autoclave.toml", "timeout = 3\n", "timeout = 300\n")
-    repository.commit()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("words", [["run"], ["unit-test"]], ids=["run", "unit-test"])
 def test_a_stopped_run_leaves_no_container(number: signal.Signals, words: list[str], tmp_path: Path) -> None:
-    with device(KNOWN_BAD / "hanging-test", tmp_path, name="t-stopped") as repository:
-        waits_in_its_test(repository)
-        assert repository.run("build").code == 0
+    with ready(KNOWN_BAD / "hanging-test", tmp_path, to="build", change=waits_in_its_test) as repository:
         with under_way(repository, *words) as process:
             until("the test container runs", lambda: [c for c in owned(process) if c.status == "running"])
             done = interrupted(process, number)
@@ -37,6 +35,7 @@ def test_a_stopped_run_leaves_no_container(number: signal.Signals, words: list[s
 def test_a_killed_run_is_swept_and_resumed(tmp_path: Path) -> None:
     with device(KNOWN_BAD / "hanging-test", tmp_path, name="t-killed") as repository:
         waits_in_its_test(repository)
+        repository.commit()
         with under_way(repository, "run") as process:
             until("the test container runs", lambda: [c for c in owned(process) if c.status == "running"])
             interrupted(process, signal.SIGKILL)
@@ -58,7 +57,7 @@ def test_a_killed_run_is_swept_and_resumed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_deployment_that_is_cut_off_can_be_repeated(number: signal.Signals, tmp_path: Path) -> None:
-    with device(KNOWN_BAD / "control", tmp_path, name="t-cut-off") as repository:
+    with ready(KNOWN_BAD / "control", tmp_path, to="sign") as repository:
         assert repository.run("run").code == 0
         with under_way(repository, "deploy", "staging", "--again") as process:
             until("the candidate is there", lambda: owned(process))
@@ -75,8 +74,7 @@ def test_a_deployment_that_is_cut_off_can_be_repeated(number: signal.Signals, tm
 
 
 def test_a_container_to_keep_goes_too_when_its_run_is_stopped(tmp_path: Path) -> None:
-    with device(KNOWN_BAD / "hanging-test", tmp_path, name="t-kept") as repository:
-        waits_in_its_test(repository)
+    with ready(KNOWN_BAD / "hanging-test", tmp_path, to="build", change=waits_in_its_test) as repository:
         built = repository.run("build")
         assert built.code == 0
         manifest = json.loads((repository.store / "blobs/sha256" / built.out.split()[1][7:]).read_bytes())

@@ -63,7 +63,7 @@ def repository(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def opened(proxy: FaultyRegistry, tmp_path: Path, repository: str) -> Open:
     """Open the store as another machine would: with a cache of its own."""
-    return lambda cache: store_at(proxy.address, tmp_path / cache, repository=repository)
+    return lambda cache: store_at(proxy.address, tmp_path / cache, repository=repository, hurry=2)
 
 
 def attach(store: RegistryStore, image: Descriptor, content: bytes, **annotations: str) -> Descriptor:
@@ -126,7 +126,7 @@ def test_records_are_found_oldest_first_and_by_type(opened: Open) -> None:
 
 
 def _writer(address: str, cache: Path, repository: str, image: Descriptor, number: int) -> None:
-    store = store_at(address, cache, repository=repository)
+    store = store_at(address, cache, repository=repository, hurry=2)
     attach(store, image, b"record %d" % number)
 
 
