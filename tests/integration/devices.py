@@ -175,7 +175,7 @@ def own_name(name: str) -> str:
 # Below the ports that the kernel gives to whoever asks for any, and apart for each worker: a port that
 # was free when it was chosen is still free when a container takes it.
 _PORTS_A_WORKER = 1200
-_next_port = itertools.count()
+_next_port = itertools.count(os.getpid() * 37)  # not where another run on this machine begins
 
 
 def free_port() -> int:

@@ -99,7 +99,7 @@ def test_an_authority_that_nobody_trusts_stamps_nothing(
 def stamped_twice_in_time(
     scanned: Repository, lasting: tsa_double.Authority, folder: Path
 ) -> dict[Path, bytes]:
-    """Sign with an authority whose certificate ends soon, seal with a lasting one before it does; wait for it.
+    """Sign with an authority whose certificate ends soon, seal with a lasting one before that, wait for it.
 
     Return the store's index as it was between the two. How soon is soon depends on how busy the machine is.
     """
