@@ -20,6 +20,7 @@ from pipelines import jenkins_unit, own
 from pipelines.gitlab_local import GitLab, Pipeline, records
 from pipelines.jenkins_unit import Build, Scenario
 
+pytestmark = pytest.mark.timeout(1800)  # whole pipelines, on a machine that others use too
 STEPS = ("build", "unit-test", "scan", "sign")
 
 

@@ -14,6 +14,7 @@ from pipelines import jenkins_unit
 from pipelines.gitlab_local import WHOLE_FLOW, GitLab, records
 from pipelines.jenkins_unit import IMPORT, Scenario
 
+pytestmark = pytest.mark.timeout(1800)  # whole pipelines, on a machine that others use too
 HOSTS = ("laptop", "GitLab", "Jenkins")
 PLAN = "\nplan:\n  stage: build\n  script: [autoclave plan]\n"
 JENKINSFILE = IMPORT + "node {\n  checkout scm\n  sh 'autoclave plan'\n}\nautoclavePipeline()\n"
