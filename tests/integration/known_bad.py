@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from defusedxml import ElementTree
 
-from integration import gates_page, tampering
-from integration.devices import Done, Repository
+from integration import gates_page, prepared, tampering
+from integration.devices import KNOWN_BAD, Done, Repository
 from integration.gates_page import Row
 
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
@@ -25,6 +29,35 @@ _AFTER = {
 }
 # What a closed gate leaves in the store as the proof of why.
 _PROOF = {22: TEST_RESULT, 23: tampering.VULNS, 24: SUMMARY}
+
+_SCANNED: list[Repository] = []
+
+
+@contextmanager
+def scanned(folder: Path) -> Iterator[Repository]:
+    """Copy the control device, built, tested and scanned and not signed yet; remove what the test leaves.
+
+    Nothing is wrong with it. It is walked there once: tests that start here are the xdist group `control`.
+    """
+    if not _SCANNED:
+        own = Path(tempfile.mkdtemp(prefix="scanned-", dir=prepared.SHELF[0]))
+        with prepared.ready(KNOWN_BAD / "control", own, to="unit-test") as made:
+            done = made.run("scan")
+            assert done.code == 0, done.err
+        _SCANNED.append(made)
+    repository = prepared.copy_of(_SCANNED[0], folder)
+    try:
+        yield repository
+    finally:
+        repository.remove()
+
+
+def unsigned(repository: Repository, case: str, says: str, *options: str) -> None:
+    """Check that the release gate stays closed for what was prepared, and that deploy refuses it then."""
+    done = repository.run("sign", *options)
+    stopped(case, repository, done, step="sign", code=24, says=says)
+    assert repository.run("deploy", "staging").code == 25
+    assert repository.containers() == []
 
 
 def stopped(case: str, repository: Repository, done: Done, *, step: str, code: int, says: str) -> None:

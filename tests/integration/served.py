@@ -12,6 +12,11 @@ import docker
 from autoclave.engines.base import OWNER_LABEL
 from integration.devices import KNOWN_BAD, Repository
 from integration.flow import device
+from integration.prepared import ready
+
+ASKS = 'assert ask() == "{name}", ask()'
+STORE = "t-shelf"
+"""What the service of the prepared device answers."""
 
 _STORE = '''\
 """Answer with this store's name; end when asked to."""
@@ -82,13 +87,35 @@ Path("/autoclave/results/junit.xml").write_text(
 def served(folder: Path, body: str, *, name: str) -> Iterator[Repository]:
     """Make the device for the time of a test; `body` is what its tests do."""
     with device(KNOWN_BAD / "control", folder, name=name) as repository:
-        here = repository.folder
-        (here / "store.py").write_text(_STORE)
-        (here / "store.Dockerfile").write_text(_DOCKERFILE)
-        with (here / "autoclave.toml").open("a") as file:
-            file.write(_SERVICE.replace("STORE-NAME", name))
+        with_service(repository, store=name)
         asks(repository, body)
         yield repository
+
+
+@contextmanager
+def served_ready(folder: Path, body: str = "") -> Iterator[Repository]:
+    """The same with both images built already, from all but `body`; `unit-test` takes them as they are.
+
+    Without a body the device is the very one that was built, whose tests ask the service for `STORE`.
+    """
+    with ready(KNOWN_BAD / "control", folder, to="build", change=_with_store) as repository:
+        if body:
+            asks(repository, body)
+        yield repository
+
+
+def with_service(repository: Repository, *, store: str) -> None:
+    """Give the device a second image, and let it serve beside the tests; it answers with `store`."""
+    here = repository.folder
+    (here / "store.py").write_text(_STORE)
+    (here / "store.Dockerfile").write_text(_DOCKERFILE)
+    with (here / "autoclave.toml").open("a") as file:
+        file.write(_SERVICE.replace("STORE-NAME", store))
+
+
+def _with_store(repository: Repository) -> None:
+    with_service(repository, store=STORE)
+    asks(repository, ASKS.format(name=STORE))
 
 
 def asks(repository: Repository, body: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from integration import known_bad
 from integration.devices import KNOWN_BAD, SAMPLE, Repository
 from integration.flow import device
@@ -20,6 +22,10 @@ except OSError as error:
     sys.exit(error)
 """
 PUBLISHED = '[[environment]]\nname = "staging"\npublish = {{ app = {port} }}\n'
+
+
+# A run of the sample takes most of its time for tests of the sample, which are another test's business.
+ALL, ONE = '"/autoclave/tests",', '"/autoclave/tests/test_operation.py",'
 
 
 def ran(repository: Repository) -> dict[str, Any]:
@@ -46,6 +52,7 @@ def demanding(repository: Repository) -> None:
 
 def test_the_sample_works_with_its_volume(tmp_path: Path) -> None:
     with device(SAMPLE, tmp_path, name="t-arbitrary") as repository:
+        repository.edit("autoclave.toml", ALL, ONE)
         repository.edit("autoclave.toml", "[policy]\n", "[policy]\nunit-test = { arbitrary-user = true }\n")
         repository.commit()
         assert repository.run("build").code == 0
@@ -60,6 +67,7 @@ def test_the_sample_works_with_its_volume(tmp_path: Path) -> None:
 def test_a_folder_for_one_user_alone_closes_the_gate(tmp_path: Path) -> None:
     with device(SAMPLE, tmp_path, name="t-arbitrary-own") as repository:
         repository.edit("Dockerfile", "-o 10001 -g 0 -m 0770", "-o 10001 -g 10001 -m 0750")
+        repository.edit("autoclave.toml", ALL, ONE)
         repository.edit("autoclave.toml", "[policy]\n", "[policy]\nunit-test = { arbitrary-user = true }\n")
         repository.commit()
         assert repository.run("build").code == 0
@@ -70,10 +78,10 @@ def test_a_folder_for_one_user_alone_closes_the_gate(tmp_path: Path) -> None:
         assert ran(repository)["failure"] == "ended with exit code 1"
 
 
+@pytest.mark.xdist_group("control")
 def test_an_image_without_a_healthcheck_is_asked_on_its_port(tmp_path: Path) -> None:
-    with device(KNOWN_BAD / "control", tmp_path, name="t-arbitrary-port") as repository:
+    with known_bad.scanned(tmp_path) as repository:
         demanding(repository)
-        assert repository.run("build").code == 0
         done = repository.run("unit-test")
         assert done.code == 0, done.err
         assert "the image works" in done.err
@@ -101,10 +109,10 @@ def test_an_image_without_a_service_that_is_denied_closes_the_gate(tmp_path: Pat
         assert repository.containers() == []
 
 
+@pytest.mark.xdist_group("control")
 def test_nothing_is_run_where_the_policy_does_not_ask(tmp_path: Path) -> None:
-    with device(KNOWN_BAD / "control", tmp_path, name="t-arbitrary-off") as repository:
-        assert repository.run("build").code == 0
-        done = repository.run("unit-test")
+    with known_bad.scanned(tmp_path) as repository:
+        done = repository.run("unit-test", "--again")
         assert done.code == 0, done.err
         assert "arbitrary user" not in done.err
         facts = known_bad.proof(repository, known_bad.TEST_RESULT)["predicate"]["facts"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from integration.devices import KNOWN_BAD, ROOT, Repository, copied
-from integration.known_bad import released, stopped
+from integration.known_bad import released, scanned, stopped
 
 
 @pytest.fixture
@@ -100,28 +100,28 @@ def database(folder: Path, *words: str) -> Path:
     return folder
 
 
+@pytest.mark.xdist_group("control")
 @pytest.mark.parametrize("case", ["empty Trivy database", "missing Trivy database"])
-def test_a_database_that_is_none_is_refused(
-    case: str, device: Callable[[str], Repository], tmp_path: Path
-) -> None:
-    repository = device("control")
+def test_a_database_that_is_none_is_refused(case: str, tmp_path: Path) -> None:
     file = database(tmp_path / "cache") / "db" / "trivy.db"
     file.write_bytes(b"")
     says = "the file is empty"
     if case.startswith("missing"):
         file.unlink()
         says = "there is no file"
-    done = repository.run("run", AUTOCLAVE_TRIVY_CACHE=str(tmp_path / "cache"))
-    stopped(case, repository, done, step="scan", code=32, says=says)
+    with scanned(tmp_path) as repository:
+        done = repository.run("run", AUTOCLAVE_TRIVY_CACHE=str(tmp_path / "cache"))
+        stopped(case, repository, done, step="scan", code=32, says=says)
 
 
-def test_an_old_database_closes_the_gate(device: Callable[[str], Repository], tmp_path: Path) -> None:
-    repository = device("control")
+@pytest.mark.xdist_group("control")
+def test_an_old_database_closes_the_gate(tmp_path: Path) -> None:
     then = (datetime.now(UTC) - timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
     cache = database(tmp_path / "cache", "-updated-at", then)
-    done = repository.run("run", AUTOCLAVE_TRIVY_CACHE=str(cache))
-    says = "the advisory database is 30 days old"
-    stopped("database 30 days old", repository, done, step="scan", code=23, says=says)
+    with scanned(tmp_path) as repository:
+        done = repository.run("run", AUTOCLAVE_TRIVY_CACHE=str(cache))
+        says = "the advisory database is 30 days old"
+        stopped("database 30 days old", repository, done, step="scan", code=23, says=says)
 
 
 def test_a_dirty_tree_is_not_released_in_class_c(device: Callable[[str], Repository]) -> None:

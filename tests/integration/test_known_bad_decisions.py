@@ -11,67 +11,74 @@ import pytest
 from autoclave.evidence import dsse, statement, vex, waivers
 from autoclave.governed import Scope, VexStatus, Waiver
 from autoclave.signers import opened
-from integration.devices import KNOWN_BAD, Repository, own_name
+from integration.devices import KNOWN_BAD, Repository
 from integration.flow import device
-from integration.known_bad import stopped
+from integration.known_bad import released, scanned, stopped, unsigned
 from integration.people import Organisation, complete, organised
+from integration.prepared import ready
 
+# What tests share is prepared once in the worker that gets all of them.
+in_control = pytest.mark.xdist_group("control")
+on_the_finding = pytest.mark.xdist_group("vulnerable")
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Organisation:
     return organised(tmp_path_factory.mktemp("organisation") / "keys")
 
 
 @pytest.fixture
 def control(tmp_path: Path) -> Iterator[Repository]:
-    """The control device: nothing is wrong with it yet."""
-    with device(KNOWN_BAD / "control", tmp_path, name="t-claims") as repository:
+    """The control device, built, tested and scanned: nothing is wrong with it yet."""
+    with scanned(tmp_path) as repository:
         yield repository
+
+
+def registered(repository: Repository) -> None:
+    """Let the register know the packages: the finding alone blocks then."""
+    complete(repository, ("jinja2", "2.10"), ("markupsafe", "*"))
 
 
 @pytest.fixture
-def vulnerable(tmp_path: Path) -> Iterator[Repository]:
-    """A device with a finding that blocks, and everything else in order."""
-    with device(KNOWN_BAD / "vulnerable-package", tmp_path, name="t-decided") as repository:
-        complete(repository, ("jinja2", "2.10"), ("markupsafe", "*"))
+def vulnerable(tmp_path: Path, people: Organisation) -> Iterator[Repository]:
+    """A device with a finding that blocks, built and tested, and everything else in order."""
+    source, words = KNOWN_BAD / "vulnerable-package", people.options
+    with ready(source, tmp_path, to="unit-test", change=registered, words=words) as repository:
         yield repository
 
 
+@in_control
 def test_a_requirement_without_a_test(control: Repository) -> None:
     with (control.folder / "requirements.csv").open("a", encoding="utf-8") as file:
         file.write('REQ-99,"An alarm sounds within a second.",risk-control,HAZ-7,test\n')
     control.commit()
-    done = control.run("run")
     says = "1 risk control without a test that passed on this image: REQ-99"
-    stopped("requirement without a test", control, done, step="sign", code=24, says=says)
+    unsigned(control, "requirement without a test", says)
 
 
+@in_control
 def test_a_test_of_another_digest(control: Repository) -> None:
-    assert control.run("run", "--to", "unit-test").code == 0
     control.edit("app.py", "import", "# another image\nimport")
     control.commit()
     assert control.run("build").code == 0
     assert control.run("scan").code == 0
-    done = control.run("sign")
-    says = "without a test that passed on this image"
-    stopped("requirement tested on another digest", control, done, step="sign", code=24, says=says)
+    unsigned(control, "requirement tested on another digest", "without a test that passed on this image")
 
 
+@in_control
 def test_a_component_without_an_entry(control: Repository) -> None:
     control.edit("soup.toml", 'component = "debian"', 'component = "alpine"')
     control.commit()
-    done = control.run("run")
     says = "components have no entry in the SOUP register: debian 12."
-    stopped("new component without a register entry", control, done, step="sign", code=24, says=says)
+    unsigned(control, "new component without a register entry", says)
 
 
-def waiver(author: str, **changed: datetime) -> Waiver:
+def waiver(device: str, author: str, **changed: datetime) -> Waiver:
     """A waiver of the finding, good but for what is changed."""
     return Waiver(
         id="W-1",
-        device=own_name("t-decided"),
+        device=device,
         finding="CVE-2019-10906",
         scope=Scope(package="pkg:pypi/jinja2", versions="2.10"),
         status=VexStatus.NOT_AFFECTED,
@@ -99,39 +106,56 @@ def committed(repository: Repository, name: str, raw: bytes) -> None:
     repository.commit()
 
 
+@on_the_finding
 def test_the_same_waiver_in_order_is_used(vulnerable: Repository, people: Organisation) -> None:
-    decided(vulnerable, people, waiver("ada"), "ada", "ben")
+    decided(vulnerable, people, waiver(vulnerable.name, "ada"), "ada", "ben")
     done = vulnerable.run("run", "--to", "sign", *people.options)
     assert done.code == 0, done.err
 
 
+@on_the_finding
 def test_an_expired_waiver(vulnerable: Repository, people: Organisation) -> None:
     day = timedelta(days=1)
-    decided(vulnerable, people, waiver("ada", created=NOW - 9 * day, expires=NOW - day), "ada", "ben")
-    done = vulnerable.run("run", *people.options)
+    decided(
+        vulnerable,
+        people,
+        waiver(vulnerable.name, "ada", created=NOW - 9 * day, expires=NOW - day),
+        "ada",
+        "ben",
+    )
     says = "waiver W-1 does not count: it expired on"
-    stopped("expired waiver", vulnerable, done, step="scan", code=23, says=says)
+    refused(vulnerable, people, "expired waiver", says)
 
 
+@on_the_finding
 def test_a_waiver_approved_by_its_author(vulnerable: Repository, people: Organisation) -> None:
     people.hire("ada-again", "Ada Quality", "quality")
-    decided(vulnerable, people, waiver("ada"), "ada", "ada-again")
-    done = vulnerable.run("run", *people.options)
+    decided(vulnerable, people, waiver(vulnerable.name, "ada"), "ada", "ada-again")
     says = "author and approver are the same person (ada)"
-    stopped("waiver approved by its own author", vulnerable, done, step="scan", code=23, says=says)
+    refused(vulnerable, people, "waiver approved by its own author", says)
 
 
+@on_the_finding
 def test_a_waiver_with_one_word_changed(vulnerable: Repository, people: Organisation) -> None:
-    decided(vulnerable, people, waiver("ada"), "ada", "ben")
+    decided(vulnerable, people, waiver(vulnerable.name, "ada"), "ada", "ben")
     file = vulnerable.folder / "decisions" / "W-1.waiver.json"
     good = file.read_bytes()
-    other = waivers.signed(waiver("ada", expires=NOW + timedelta(days=90)), opened(_key(people), None))
+    other = waivers.signed(
+        waiver(vulnerable.name, "ada", expires=NOW + timedelta(days=90)), opened(_key(people), None)
+    )
     payload = other.split(b'"payload":"')[1].split(b'"')[0]
     file.write_bytes(good.replace(good.split(b'"payload":"')[1].split(b'"')[0], payload))
     vulnerable.commit()
-    done = vulnerable.run("run", *people.options)
     says = "its signature does not fit its content"
-    stopped("waiver with one word changed", vulnerable, done, step="scan", code=23, says=says)
+    refused(vulnerable, people, "waiver with one word changed", says)
+
+
+def refused(vulnerable: Repository, people: Organisation, case: str, says: str) -> None:
+    """Check that the scan's gate stays closed, and that nothing is released then."""
+    done = vulnerable.run("scan", *people.options[:4])
+    stopped(case, vulnerable, done, step="scan", code=23, says=says)
+    assert vulnerable.run("sign", *people.options).code == 24
+    assert not released(vulnerable)
 
 
 def supplied(repository: Repository, people: Organisation, status: str, key: str) -> None:
@@ -154,7 +178,7 @@ def supplied(repository: Repository, people: Organisation, status: str, key: str
     committed(repository, "pallets.vex.json", raw)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def suppliers(people: Organisation) -> Organisation:
     """One supplier of the package, and one of another."""
     people.supplied_by("pallets", "pkg:pypi/jinja2")
@@ -162,46 +186,56 @@ def suppliers(people: Organisation) -> Organisation:
     return people
 
 
+@on_the_finding
 def test_a_suppliers_word_in_order_is_used(vulnerable: Repository, suppliers: Organisation) -> None:
     supplied(vulnerable, suppliers, "not_affected", "pallets")
-    done = vulnerable.run("run", "--to", "sign", *suppliers.options)
+    done = vulnerable.run("scan", *suppliers.options[:4])
+    assert done.code == 0, done.err
+    done = vulnerable.run("sign", *suppliers.options)
     assert done.code == 0, done.err
 
 
+@on_the_finding
 def test_a_suppliers_warning(vulnerable: Repository, suppliers: Organisation) -> None:
     supplied(vulnerable, suppliers, "affected", "pallets")
-    done = vulnerable.run("run", *suppliers.options)
     says = "its supplier says that the package is affected"
-    stopped("supplier's VEX that warns", vulnerable, done, step="scan", code=23, says=says)
+    refused(vulnerable, suppliers, "supplier's VEX that warns", says)
 
 
+@on_the_finding
 def test_a_suppliers_word_about_anothers_package(vulnerable: Repository, suppliers: Organisation) -> None:
     supplied(vulnerable, suppliers, "not_affected", "somebody")
-    done = vulnerable.run("run", *suppliers.options)
     says = "the trust file lets no signer speak of pkg:pypi/jinja2"
-    stopped("supplier's VEX of another's package", vulnerable, done, step="scan", code=23, says=says)
+    refused(vulnerable, suppliers, "supplier's VEX of another's package", says)
 
 
-def test_an_approval_by_a_pipeline_key(control: Repository, people: Organisation) -> None:
-    """The approval is forged with a trust file in which the pipeline's key is somebody's."""
-    with (control.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
-        file.write('\n[[environment]]\nname = "production"\n')
-    control.commit()
-    assert control.run("run", *people.options).code == 0
-    forged = people.folder / "forged.toml"
+@on_the_finding
+def test_an_approval_by_a_pipeline_key(tmp_path: Path, people: Organisation) -> None:
+    with device(KNOWN_BAD / "control", tmp_path, name="t-claims") as control:
+        with (control.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
+            file.write('\n[[environment]]\nname = "production"\n')
+        control.commit()
+        assert control.run("run", "--to", "sign", *people.options).code == 0
+        options = ["--trust", str(forged(people)), *people.options[2:4]]
+        shown = control.run("approve", "production", "--dry-run", *options[:2])
+        digest = shown.out.rsplit("sha256 of this text: ", 1)[1].strip()
+        words = ["production", "--reason", "why not", "--shown", digest]
+        assert control.run("approve", *words, *options).code == 0
+        done = control.run("deploy", "production", *people.options[:4])
+        says = "approval record: the record is signed by a key that may not sign approve"
+        stopped("approval signed with a pipeline's key", control, done, step="deploy", code=25, says=says)
+
+
+def forged(people: Organisation) -> Path:
+    """Write a trust file in which the pipeline's key may approve."""
+    file = people.folder / "forged.toml"
     text = (people.folder / "trust.toml").read_text("utf-8")
-    forged.write_text(
+    file.write_text(
         f'{text}[[key]]\nname = "x"\npublic = "steps.pub"\nmay = ["approve"]\n'
         'person = { id = "ada", name = "Ada Quality", roles = ["quality"] }\n',
         "utf-8",
     )
-    options = ["--trust", str(forged), *people.options[2:4]]
-    shown = control.run("approve", "production", "--dry-run", *options[:2])
-    digest = shown.out.rsplit("sha256 of this text: ", 1)[1].strip()
-    assert control.run("approve", "production", "--reason", "why not", "--shown", digest, *options).code == 0
-    done = control.run("deploy", "production", *people.options[:4])
-    says = "approval record: the record is signed by a key that may not sign approve"
-    stopped("approval signed with a pipeline's key", control, done, step="deploy", code=25, says=says)
+    return file
 
 
 def _key(people: Organisation) -> str:

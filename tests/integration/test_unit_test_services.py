@@ -18,9 +18,21 @@ import pytest
 from integration import known_bad
 from integration.devices import Repository
 from integration.flow import interrupted, under_way, until
-from integration.served import asks, networks, served, services, still_there, volumes_of
+from integration.served import (
+    ASKS,
+    STORE,
+    asks,
+    networks,
+    served,
+    served_ready,
+    services,
+    still_there,
+    volumes_of,
+)
 
-ASKS = 'assert ask() == "{name}", ask()'
+# They share a device that is built once in the worker.
+pytestmark = pytest.mark.xdist_group("services")
+ANSWERED = ASKS.format(name=STORE)
 WAITS = "time.sleep(300)"
 
 
@@ -36,8 +48,7 @@ def nothing_left(repository: Repository) -> None:
 
 
 def test_the_tests_reach_their_service_and_the_record_names_it(tmp_path: Path) -> None:
-    with served(tmp_path, ASKS.format(name="t-shelf"), name="t-shelf") as repository:
-        assert repository.run("build").code == 0
+    with served_ready(tmp_path) as repository:
         done = repository.run("unit-test", "--image", "app")
         assert done.code == 0, done.err
         (ran,) = facts(repository)["services"]
@@ -53,7 +64,7 @@ def test_the_tests_reach_their_service_and_the_record_names_it(tmp_path: Path) -
         with (repository.folder / "store.py").open("a") as file:
             file.write("# another one\n")
         repository.commit()
-        assert repository.run("build").code == 0
+        assert repository.run("build", "--image", "store").code == 0
         again = repository.run("unit-test", "--image", "app")
         assert again.code == 0
         assert "↷ skipped" not in again.err
@@ -90,31 +101,36 @@ def test_there_is_no_way_out_of_the_network(tmp_path: Path, listener: int) -> No
     for address in host_addresses():
         socket.create_connection((address, listener), 2).close()
     body = f"""
-assert ask() == "t-closed"
+from concurrent.futures import ThreadPoolExecutor
+
+{ANSWERED}
 own = socket.gethostbyname("shelf").rsplit(".", 1)[0] + ".1"
-for host in [own, *{host_addresses()!r}]:
-    assert not out((host, {listener})), host
-assert not out(("1.1.1.1", 53)) and not out(("8.8.8.8", 53))
-try:
-    socket.getaddrinfo("deb.debian.org", 80)
-except OSError:
-    pass
-else:
-    raise AssertionError("a name of the world was resolved")
+ways = [*((host, {listener}) for host in [own, *{host_addresses()!r}]), ("1.1.1.1", 53), ("8.8.8.8", 53)]
+
+def resolved(name):
+    try:
+        return socket.getaddrinfo(name, 80)
+    except OSError:
+        return []
+
+# All at once: most of them are given up only when their time is over.
+with ThreadPoolExecutor(32) as pool:
+    name = pool.submit(resolved, "deb.debian.org")
+    for way, open in zip(ways, pool.map(out, ways), strict=True):
+        assert not open, way
+    assert not name.result(), "a name of the world was resolved"
 """
-    with served(tmp_path, body, name="t-closed") as repository:
-        assert repository.run("build").code == 0
+    with served_ready(tmp_path, body) as repository:
         done = repository.run("unit-test", "--image", "app")
         assert done.code == 0, done.err
 
 
 def test_tests_with_a_network_keep_their_service_closed(tmp_path: Path, listener: int) -> None:
     address = host_addresses()[-1]
-    body = f'assert ask() == "t-open"\nassert out(("{address}", {listener}))\n{WAITS}'
-    with served(tmp_path, body, name="t-open") as repository:
+    body = f'{ANSWERED}\nassert out(("{address}", {listener}))\nask("/past")\n{WAITS}'
+    with served_ready(tmp_path, body) as repository:
         repository.edit("autoclave.toml", "timeout = 30\n", "timeout = 300\nnetwork = true\n")
         repository.commit()
-        assert repository.run("build").code == 0
         with under_way(repository, "unit-test", "--image", "app") as process:
             until("the tests run", lambda: len(repository.containers()) == 2 and services(repository))
             (service,) = services(repository)
@@ -124,20 +140,19 @@ def test_tests_with_a_network_keep_their_service_closed(tmp_path: Path, listener
             assert service.attrs["HostConfig"]["Dns"] == ["127.0.0.1"]
             tried = f"import socket; socket.create_connection(('{address}', {listener}), 2)"
             assert service.exec_run(["python", "-c", tried]).exit_code != 0
-            time.sleep(2)
-            assert process.poll() is None  # the tests came past their assertions
+            until("the tests are past their assertions", lambda: b"asked for /past" in service.logs())
+            assert process.poll() is None
             interrupted(process, signal.SIGINT)
         nothing_left(repository)
 
 
 def test_two_runs_at_once_do_not_see_each_other(tmp_path: Path) -> None:
     with (
-        served(tmp_path / "one", WAITS, name="t-one") as one,
+        served_ready(tmp_path / "one", WAITS) as one,
         served(tmp_path / "two", ASKS.format(name="t-two"), name="t-two") as two,
     ):
         one.edit("autoclave.toml", "timeout = 30\n", "timeout = 300\n")
         one.commit()
-        assert one.run("build").code == 0
         with under_way(one, "unit-test", "--image", "app") as process:
             until("the first tests run", lambda: len(one.containers()) == 2 and services(one))
             (service,) = services(one)
@@ -153,12 +168,11 @@ def test_two_runs_at_once_do_not_see_each_other(tmp_path: Path) -> None:
 
 
 def test_an_unhealthy_service_shows_its_log(tmp_path: Path) -> None:
-    with served(tmp_path, ASKS.format(name="t-unwell"), name="t-unwell") as repository:
+    with served_ready(tmp_path) as repository:
         repository.edit(
             "autoclave.toml", "start-timeout = 20\n", 'start-timeout = 2\nhealth = ["sh", "-c", "exit 1"]\n'
         )
         repository.commit()
-        assert repository.run("build").code == 0
         done = repository.run("unit-test", "--image", "app")
         assert done.code == 22, done.err
         assert "service 'shelf' did not become healthy within 2 s: the tests did not run" in done.message
@@ -170,11 +184,11 @@ def test_an_unhealthy_service_shows_its_log(tmp_path: Path) -> None:
 
 
 def test_a_service_that_cannot_start_is_told_at_once(tmp_path: Path) -> None:
-    with served(tmp_path, ASKS.format(name="t-ends"), name="t-ends") as repository:
-        repository.edit("autoclave.toml", 'environment = { STORE = "t-ends" }\n', 'health = ["false"]\n')
+    with served_ready(tmp_path) as repository:
+        repository.edit("autoclave.toml", 'environment = { STORE = "t-shelf" }\n', 'health = ["false"]\n')
         repository.edit("store.py", 'print("the store begins", flush=True)', 'sys.exit("there is no name")')
         repository.commit()
-        assert repository.run("build").code == 0
+        assert repository.run("build", "--image", "store").code == 0
         began = time.monotonic()
         done = repository.run("unit-test", "--image", "app")
         assert time.monotonic() - began < 15
@@ -185,8 +199,7 @@ def test_a_service_that_cannot_start_is_told_at_once(tmp_path: Path) -> None:
 
 def test_a_service_that_dies_midway_ends_the_tests(tmp_path: Path) -> None:
     body = f"try:\n    ask('/end')\nexcept OSError:\n    pass\n{WAITS}"
-    with served(tmp_path, body, name="t-dies") as repository:
-        assert repository.run("build").code == 0
+    with served_ready(tmp_path, body) as repository:
         began = time.monotonic()
         done = repository.run("unit-test", "--image", "app")
         assert time.monotonic() - began < 20
@@ -198,8 +211,7 @@ def test_a_service_that_dies_midway_ends_the_tests(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_run_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
-    with served(tmp_path, WAITS, name="t-halted") as repository:
-        assert repository.run("build").code == 0
+    with served_ready(tmp_path, WAITS) as repository:
         with under_way(repository, "unit-test", "--image", "app") as process:
             until("the tests run", lambda: len(repository.containers()) == 2 and services(repository))
             volumes = volumes_of(repository.containers())
@@ -211,20 +223,20 @@ def test_a_stopped_run_leaves_nothing(number: signal.Signals, tmp_path: Path) ->
 
 
 def test_what_a_killed_run_leaves_is_swept(tmp_path: Path) -> None:
-    with served(tmp_path, WAITS, name="t-swept") as repository:
-        assert repository.run("build").code == 0
-        with under_way(repository, "unit-test", "--image", "app") as process:
-            until("the tests run", lambda: len(repository.containers()) == 2 and services(repository))
-            interrupted(process, signal.SIGKILL)
-            (left,) = networks(repository)
-            done = repository.run("run", "--to", "build")
-            assert f"removed {left}, left behind by a run that crashed" in done.err
-            nothing_left(repository)
+    with (
+        served_ready(tmp_path, WAITS) as repository,
+        under_way(repository, "unit-test", "--image", "app") as process,
+    ):
+        until("the tests run", lambda: len(repository.containers()) == 2 and services(repository))
+        interrupted(process, signal.SIGKILL)
+        (left,) = networks(repository)
+        done = repository.run("run", "--to", "build")
+        assert f"removed {left}, left behind by a run that crashed" in done.err
+        nothing_left(repository)
 
 
 def test_a_service_pinned_by_digest_is_pulled(tmp_path: Path, registry: str) -> None:
-    with served(tmp_path, ASKS.format(name="t-pinned"), name="t-pinned") as repository:
-        assert repository.run("build").code == 0
+    with served_ready(tmp_path) as repository:
         name = f"{registry}/elsewhere/store"
         client = docker.from_env()
         client.images.build(path=str(repository.folder), dockerfile="store.Dockerfile", tag=name)
@@ -243,10 +255,10 @@ def test_a_service_pinned_by_digest_is_pulled(tmp_path: Path, registry: str) -> 
 
 
 def test_a_service_that_nothing_tells_about_is_refused(tmp_path: Path) -> None:
-    with served(tmp_path, ASKS.format(name="t-silent"), name="t-silent") as repository:
+    with served_ready(tmp_path) as repository:
         repository.edit("store.Dockerfile", "HEALTHCHECK", "#")
         repository.commit()
-        assert repository.run("build").code == 0
+        assert repository.run("build", "--image", "store").code == 0
         done = repository.run("unit-test", "--image", "app")
         assert done.code == 10
         assert "nothing tells when the unit-test service 'shelf' is ready" in done.message
@@ -254,8 +266,7 @@ def test_a_service_that_nothing_tells_about_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_test_container_with_services_is_not_kept(tmp_path: Path) -> None:
-    with served(tmp_path, ASKS.format(name="t-keep"), name="t-keep") as repository:
-        assert repository.run("build").code == 0
+    with served_ready(tmp_path) as repository:
         done = repository.run("unit-test", "--image", "app", "--keep")
         assert done.code == 2
         assert "open it with --shell" in done.message
