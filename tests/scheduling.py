@@ -17,7 +17,7 @@ def group(item: pytest.Item) -> str:
 
     A test may name another group: `@pytest.mark.xdist_group("name")`.
     """
-    if marker := item.get_closest_marker("together"):
+    if marker := item.get_closest_marker("xdist_group"):
         return str(marker.args[0])
     definitions = getattr(item, "_fixtureinfo").name2fixturedefs  # noqa: B009 -- pytest names no public way
     shared = any(each[-1].scope == "module" for each in definitions.values())
