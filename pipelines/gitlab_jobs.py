@@ -202,7 +202,7 @@ STEPS = (
         + RETRY
         + _artifacts(
             "scan",
-            f"      container_scanning: {_LEFT}/reports/*/gl-container-scanning.json\n"
+            f"      container_scanning: {_LEFT}/reports/gl-container-scanning.json\n"
             f"      cyclonedx: {_LEFT}/reports/*/sbom.cdx.json\n",
         ),
         takes=("build",),

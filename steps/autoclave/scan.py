@@ -19,13 +19,14 @@ from autoclave.gates import waiving
 from autoclave.options import OnImages, Signing, option
 from autoclave.plan import StepPlan
 from autoclave.reports import gitlab
-from autoclave.reports.files import write_report
+from autoclave.reports.files import replaced, write_report
 from autoclave.scanners.base import Scanner, Versions
 from autoclave.store.oci import Descriptor
 
 STEP = "scan"
 
 _CHUNK = 1 << 20
+_FOR_GITLAB = "gl-container-scanning.json"
 _REPORTS = {
     "trivy.json": "application/json",
     "trivy.sarif": "application/sarif+json",
@@ -96,8 +97,8 @@ def _scan(image: Image, opts: Options, ctx: Context) -> Descriptor:
         sbom = scanner.sbom(ctx.shell, raw, Path(folder))
         kept = [_kept(path, image, ctx) for path in (raw, sbom, scanner.sarif(ctx.shell, raw, Path(folder)))]
         bom = sbom.read_bytes()
-    report = gitlab.render(facts, image=image.name)
-    write_report(ctx.state_folder, image.name, "gl-container-scanning.json", [report])
+    write_report(ctx.state_folder, image.name, _FOR_GITLAB, [gitlab.render(facts, image=image.name)])
+    _merge_for_gitlab(ctx)
     waived = _standings(facts, descriptor, ctx)
     verdict = gate.judge(facts, ctx.policy, ctx.now(), waived)
     info = ctx.info(planned, verdict, facts.started, facts.finished)
@@ -108,6 +109,13 @@ def _scan(image: Image, opts: Options, ctx: Context) -> Descriptor:
     ctx.screen.verdict(verdict, (facts.finished - facts.started).total_seconds(), what)
     ctx.require(verdict, repeat=f"autoclave scan --image {image.name} --again -v")
     return descriptor
+
+
+def _merge_for_gitlab(ctx: Context) -> None:
+    """Write the reports that images of this device have as the one that GitLab takes."""
+    reports = ctx.state_folder / "reports"
+    files = [reports / image.name / _FOR_GITLAB for image in ctx.images(())]
+    replaced(reports, _FOR_GITLAB, [gitlab.merged([file.read_bytes() for file in files if file.is_file()])])
 
 
 def _held(descriptor: Descriptor, planned: StepPlan, ctx: Context) -> bool:

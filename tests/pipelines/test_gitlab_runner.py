@@ -248,6 +248,18 @@ def test_the_same_device_passes_with_the_shell_executor(
     assert [each.status for each in good.containers()] == ["running"]
 
 
+def test_reports_of_several_images_arrive_as_one(gitlab: GitLab, tmp_path: Path) -> None:
+    """The runner takes one file as a raw report, and fails the job for a second one."""
+    repository = copied(ROOT / "tests/fixtures/two-images", tmp_path / "two", name="t-runner-two")
+    try:
+        ran = in_shell(gitlab, repository, tmp_path, "build", "scan")
+        assert ran.states == {"build": "success", "scan": "success"}, ran.log("scan")
+        assert ran.coordinator.violations == []
+        json.loads(ran.job("scan").left("container_scanning").content)
+    finally:
+        repository.remove()
+
+
 def test_an_engine_behind_tls_as_a_service_builds_and_tests(
     gitlab: GitLab, image: str, helper: str, tmp_path: Path
 ) -> None:

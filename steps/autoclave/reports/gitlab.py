@@ -6,6 +6,7 @@ Source of the format: GitLab's security report schemas, container-scanning 15.0.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,6 +38,24 @@ def render(facts: ScanFacts, *, image: str) -> bytes:
             "remediations": [],
         }
     )
+
+
+def merged(reports: Sequence[bytes]) -> bytes:
+    """Return the reports of several images as one: GitLab takes one container-scanning report from a job.
+
+    A finding that several images have is one of each; its id says which.
+    """
+    read = [msgspec.json.decode(report) for report in reports]
+    scan = read[0]["scan"] | {
+        "start_time": min(each["scan"]["start_time"] for each in read),
+        "end_time": max(each["scan"]["end_time"] for each in read),
+    }
+    found = [
+        each | {"id": str(uuid.uuid5(uuid.UUID(each["id"]), each["location"]["image"]))}
+        for report in read
+        for each in report["vulnerabilities"]
+    ]
+    return msgspec.json.encode(read[0] | {"scan": scan, "vulnerabilities": found})
 
 
 def _scan(facts: ScanFacts) -> dict[str, Any]:
