@@ -74,9 +74,9 @@ def in_containers(gitlab: GitLab, repository: Repository, image: str, helper: st
         return gitlab_runner.run(coordinator, jobs, folder / "runner", executor)
 
 
-def in_shell(gitlab: GitLab, repository: Repository, folder: Path, *only: str) -> Ran:
-    """Run a device's pipeline, or some of its jobs, as the user of the runner."""
-    gitlab.device(repository, ci("autoclave:0.1.0"))
+def in_shell(gitlab: GitLab, repository: Repository, image: str, folder: Path, *only: str) -> Ran:
+    """Run a device's pipeline, or some of its jobs, as the user of the runner, which looks at no image."""
+    gitlab.device(repository, ci(image))
     names = ("AUTOCLAVE_TRIVY", "AUTOCLAVE_TRIVY_CACHE")
     settings = {name: os.environ[name] for name in names} | {"XDG_CONFIG_HOME": f"{folder}/keys/$CI_JOB_NAME"}
     jobs = gitlab_runner.pipeline(gitlab, repository, settings, SECRETS, only=only)
@@ -223,12 +223,12 @@ def test_a_failed_job_leaves_its_evidence_all_the_same(
 
 
 def test_what_the_runner_lacks_is_no_failure_of_the_script(
-    gitlab: GitLab, good: Repository, tmp_path: Path
+    gitlab: GitLab, good: Repository, image: str, tmp_path: Path
 ) -> None:
-    gitlab.device(good, ci("127.0.0.1:9/no-such-image:1"))
+    gitlab.device(good, ci(image))
     jobs = gitlab_runner.pipeline(gitlab, good, {}, only=("build",))
     jobs[0].retries = 0  # once is enough: the runner itself tries three times
-    executor = gitlab_runner.docker_executor("none", "127.0.0.1:9/no-such-helper:1", pull_policy="never")
+    executor = gitlab_runner.docker_executor(image, "127.0.0.1:9/no-such-helper:1", pull_policy="never")
     with gitlab_runner.running(gitlab) as coordinator:
         ran = gitlab_runner.run(coordinator, jobs, tmp_path, executor)
     build = ran.job("build")
@@ -237,10 +237,10 @@ def test_what_the_runner_lacks_is_no_failure_of_the_script(
 
 
 def test_the_same_device_passes_with_the_shell_executor(
-    gitlab: GitLab, passed: Ran, good: Repository, tmp_path: Path
+    gitlab: GitLab, passed: Ran, good: Repository, image: str, tmp_path: Path
 ) -> None:
     good.remove()  # what the docker executor deployed
-    ran = in_shell(gitlab, good, tmp_path)
+    ran = in_shell(gitlab, good, image, tmp_path)
     assert ran.states == dict.fromkeys(STEPS, "success"), ran.log("build")
     assert ran.coordinator.violations == []
     assert ran.job("unit-test").left("junit").content
@@ -248,11 +248,11 @@ def test_the_same_device_passes_with_the_shell_executor(
     assert [each.status for each in good.containers()] == ["running"]
 
 
-def test_reports_of_several_images_arrive_as_one(gitlab: GitLab, tmp_path: Path) -> None:
+def test_reports_of_several_images_arrive_as_one(gitlab: GitLab, image: str, tmp_path: Path) -> None:
     """The runner takes one file as a raw report, and fails the job for a second one."""
     repository = copied(ROOT / "tests/fixtures/two-images", tmp_path / "two", name="t-runner-two")
     try:
-        ran = in_shell(gitlab, repository, tmp_path, "build", "scan")
+        ran = in_shell(gitlab, repository, image, tmp_path, "build", "scan")
         assert ran.states == {"build": "success", "scan": "success"}, ran.log("scan")
         assert ran.coordinator.violations == []
         json.loads(ran.job("scan").left("container_scanning").content)
