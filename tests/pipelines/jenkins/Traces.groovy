@@ -1,5 +1,3 @@
-import org.codehaus.groovy.runtime.InvokerHelper
-
 import java.beans.Introspector
 
 /** What a scenario leaves behind in this JVM: the next one must not see it, and its classes must go. */
