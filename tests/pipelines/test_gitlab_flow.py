@@ -69,6 +69,10 @@ def test_reports_lie_where_the_template_promises_them(passed: Pipeline) -> None:
     }.items():
         for name in names:
             assert passed.left(f"autoclave-{job}", f".autoclave/reports/gateway/{name}").is_file(), name
+    for job in JOBS[:3]:
+        for kind, promised in passed.merged[f"autoclave-{job}"]["artifacts"]["reports"].items():
+            path = promised["path"] if kind == "coverage_report" else promised
+            assert list(passed.left(f"autoclave-{job}", "").glob(path)), kind
 
 
 def test_the_log_folds_what_tools_print_and_shows_the_verdict(passed: Pipeline) -> None:
