@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import tarfile
+import tomllib
 import zipfile
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,9 +29,10 @@ import docker
 from doubles import gitlab_coordinator
 from doubles.gitlab_coordinator import Coordinator, Job, variable
 from doubles.gitlab_double import Token
-from integration.devices import Repository, git, own_name, program
+from integration.devices import ROOT, Repository, git, own_name, program
 from pipelines.gitlab_local import GitLab, commit
 
+PAGE = ROOT / "docs" / "gitlab.md"
 SOCKET = Path("/var/run/docker.sock")
 PIPELINE = 7
 _LABEL = "com.gitlab.gitlab-runner.runner.id"
@@ -325,14 +327,13 @@ def docker_executor(image: str, helper: str, **more: Any) -> dict[str, Any]:
 
 
 def with_socket(image: str, helper: str, database: Path) -> dict[str, Any]:
-    """Return the section of a runner as docs/gitlab.md gives it for `engine: socket`."""
-    return docker_executor(
-        image,
-        helper,
-        network_mode="host",
-        volumes=[f"{SOCKET}:{SOCKET}", f"{database}:/database"],
-        group_add=[str(SOCKET.stat().st_gid)],
-    )
+    """Return the section of a runner as docs/gitlab.md gives it for `engine: socket`, for this machine."""
+    (text,) = re.findall(r"```toml\n(\[runners\.docker\].*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    said = tomllib.loads(text)["runners"]["docker"]
+    assert said["group_add"] == ["999"]
+    said["group_add"] = [str(SOCKET.stat().st_gid)]
+    said["volumes"] = [each.replace("/srv/trivy:", f"{database}:") for each in said["volumes"]]
+    return docker_executor(image, helper, **said)
 
 
 def shell_executor(home: Path) -> dict[str, Any]:
