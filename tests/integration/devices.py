@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ class Repository:
             env=self.environment | variables,
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=500,
             check=False,
         )
         assert "Traceback" not in process.stderr, process.stderr
@@ -131,12 +132,23 @@ class Repository:
         """Remove what this device left in the engine."""
         client = docker.from_env()
         for container in self.containers():
-            container.remove(force=True, v=True)
+            with _on_its_way_out():
+                container.remove(force=True, v=True)
         for volume in client.volumes.list(filters={"name": f"autoclave-{self.name}-"}):
             volume.remove(force=True)
         for network in client.networks.list(filters={"name": f"autoclave-{self.name}-"}):
             network.remove()
         client.close()
+
+
+@contextlib.contextmanager
+def _on_its_way_out() -> Iterator[None]:
+    """Accept that somebody else removes it: a run that was interrupted a moment ago, or the engine itself."""
+    try:
+        yield
+    except docker.errors.APIError as error:
+        if error.status_code not in {404, 409}:
+            raise
 
 
 def copied(source: Path, folder: Path, *, name: str) -> Repository:
