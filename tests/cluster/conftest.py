@@ -1,4 +1,9 @@
-"""One cluster and one registry for the session, one namespace for each test."""
+"""One cluster and one registry for the tests here, one namespace for each test.
+
+Each worker that gets some of the tests has a cluster of its own, which costs 4 s of CPU and then a twentieth
+of a processor: less than to hand one from worker to worker. It ends with the last of these tests there.
+What shares set-up is kept together: the groups are `cluster` and `cluster-released`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +22,7 @@ from integration.registries import with_referrers
 _NUMBERS = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def cluster() -> Iterator[Cluster]:
     """A real cluster of one node; see cluster.py."""
     with running() as started:
@@ -29,16 +34,16 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture
 def namespace(cluster: Cluster) -> Iterator[str]:
-    """A fresh namespace. At the end its pods are gone; the rest follows beside the next test."""
+    """A fresh namespace. At the end it goes away beside the next test, with all that is in it."""
     name = f"test-{next(_NUMBERS)}"
     cluster.kubectl("create", "namespace", name)
     yield name
-    cluster.kubectl("delete", "all", "--all", "-n", name, "--now", "--timeout=60s")
-    cluster.kubectl("wait", "--for=delete", "pods", "--all", "-n", name, "--timeout=60s")
+    # Not for as long as each pod may take to end by itself: nobody looks at it any more.
+    cluster.kubectl("delete", "all", "--all", "-n", name, "--now", "--wait=false")
     cluster.kubectl("delete", "namespace", name, "--wait=false")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def registry(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A registry on a loopback port, under the same address for this machine and for the node."""
     with with_referrers(tmp_path_factory.mktemp("registry")) as address:
@@ -46,7 +51,7 @@ def registry(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def released(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Released:
     """A device whose versions are released into the registry."""
     return deploying.released(registry, tmp_path_factory.mktemp("released"))

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from cluster.cluster import Cluster
-from integration.devices import KNOWN_BAD, Done, Repository, copied
+from integration.devices import KNOWN_BAD, Done, Repository, copied, own_name
 from integration.flow import organisation, under_way, until
 
 GOOD, NEXT, UNHEALTHY = "1.0.0", "1.1.0", "2.0.0"
 """The versions: from 2.0.0 on the device answers every probe with 503."""
-NAME = "t-clinic"
+NAME = own_name("t-clinic")
 PLACE = """
 [[environment]]
 name = "demo"
@@ -40,7 +40,7 @@ metadata:
 spec:
   replicas: 3
   selector: {matchLabels: {app: t-clinic}}
-  strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}
+  strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 3}}
   template:
     metadata:
       labels: {app: t-clinic}
@@ -59,7 +59,7 @@ spec:
           resources: {requests: {cpu: 10m, memory: 32Mi}, limits: {cpu: 500m, memory: 64Mi}}
           readinessProbe: {httpGet: {path: /health, port: 8080}, periodSeconds: 1}
           livenessProbe: {tcpSocket: {port: 8080}, periodSeconds: 5}
-"""
+""".replace("t-clinic/", f"{NAME}/")
 SERVICE = """\
 apiVersion: v1
 kind: Service
@@ -144,7 +144,7 @@ class Clinic:
 
 def released(registry: str, folder: Path, versions: Sequence[str] = (GOOD, NEXT, UNHEALTHY)) -> Released:
     """Build, test, scan and sign every version of the device into the registry."""
-    repository = copied(KNOWN_BAD / "unhealthy-version", folder, name=NAME)
+    repository = copied(KNOWN_BAD / "unhealthy-version", folder, name="t-clinic")
     made = Released(repository, f"oci://{registry}/devices/{NAME}", organisation(folder / "keys"))
     for before, version in zip(("1.0.0", *versions), versions, strict=False):
         repository.edit("autoclave.toml", before, version)

@@ -12,6 +12,8 @@ from autoclave.kubernetes.admission import policy
 from autoclave.kubernetes.manifests import dump
 from cluster.cluster import Cluster
 
+pytestmark = pytest.mark.xdist_group("cluster")
+
 IMAGE = "registry.example/pump/gateway"
 VERIFIED = "sha256:" + "a" * 64
 OTHER = "sha256:" + "b" * 64
@@ -25,15 +27,17 @@ def pod(image: str, **spec: Any) -> str:
     )
 
 
-@pytest.fixture
-def guarded(cluster: Cluster, namespace: str) -> Iterator[str]:
-    """A namespace that the policy of one verified digest guards."""
-    text = dump(policy("pump", namespace, [VERIFIED]))
+@pytest.fixture(scope="module")
+def guarded(cluster: Cluster) -> Iterator[str]:
+    """A namespace that the policy of one verified digest guards. No test here changes anything in it."""
+    cluster.kubectl("create", "namespace", "guarded")
+    text = dump(policy("pump", "guarded", [VERIFIED]))
     cluster.kubectl("apply", "--server-side", "-f-", stdin=text)
     # The API server learns of a policy within a moment, not at once.
-    cluster.wait("the policy", 30, lambda: "no verified release" in _asked(cluster, namespace, IMAGE)[1])
-    yield namespace
+    cluster.wait("the policy", 30, lambda: "no verified release" in _asked(cluster, "guarded", IMAGE)[1])
+    yield "guarded"
     cluster.kubectl("delete", "-f-", stdin=text)
+    cluster.kubectl("delete", "namespace", "guarded", "--wait=false")
 
 
 def _asked(cluster: Cluster, namespace: str, image: str, **spec: Any) -> tuple[int, str]:
@@ -75,16 +79,21 @@ def test_an_init_container_is_judged_too(cluster: Cluster, guarded: str) -> None
     assert f"Autoclave: {IMAGE}@{OTHER} is no verified release" in said
 
 
-def test_a_debug_container_is_refused_in_a_pod_that_runs(cluster: Cluster, guarded: str) -> None:
+@pytest.fixture(scope="module")
+def running(cluster: Cluster, guarded: str) -> str:
+    """The same namespace with a pod of the verified digest."""
     cluster.kubectl("apply", "-n", guarded, "-f-", stdin=pod(f"{IMAGE}@{VERIFIED}"))
-    done = cluster.tried("debug", "gateway", "-n", guarded, "--image=busybox:1", "--", "sh")
+    return guarded
+
+
+def test_a_debug_container_is_refused_in_a_pod_that_runs(cluster: Cluster, running: str) -> None:
+    done = cluster.tried("debug", "gateway", "-n", running, "--image=busybox:1", "--", "sh")
     assert done.returncode != 0
     assert "Autoclave: busybox:1 is no verified release of pump" in done.stderr
 
 
-def test_the_image_of_a_running_pod_cannot_be_changed(cluster: Cluster, guarded: str) -> None:
-    cluster.kubectl("apply", "-n", guarded, "-f-", stdin=pod(f"{IMAGE}@{VERIFIED}"))
-    done = cluster.tried("set", "image", "pod/gateway", f"gateway={IMAGE}@{OTHER}", "-n", guarded)
+def test_the_image_of_a_running_pod_cannot_be_changed(cluster: Cluster, running: str) -> None:
+    done = cluster.tried("set", "image", "pod/gateway", f"gateway={IMAGE}@{OTHER}", "-n", running)
     assert done.returncode != 0
     assert "no verified release" in done.stderr
 

@@ -15,6 +15,8 @@ from cluster.cluster import Cluster
 from gathering import report
 from integration.devices import program
 
+pytestmark = pytest.mark.xdist_group("cluster")
+
 DOCKERFILE = """
 FROM python:3.11-slim-bookworm
 USER 10001:10001
@@ -64,7 +66,7 @@ spec:
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def image(registry: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A small web server in the registry, by digest."""
     name = f"{registry}/cluster/web"

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import time
 
+import pytest
+
 from cluster.deploying import GOOD, NEXT, Clinic
 from gathering import report
+
+pytestmark = pytest.mark.xdist_group("cluster-released")
 
 
 def test_three_replicas_run_the_digest_and_an_upgrade_replaces_them(clinic: Clinic) -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import signal
 import time
+from collections.abc import Iterable
+
+import pytest
 
 from cluster.cluster import Cluster
-from cluster.deploying import DEPLOYMENT, GOOD, NEXT, UNHEALTHY, Clinic
+from cluster.deploying import DEPLOYMENT, GOOD, NAME, NEXT, UNHEALTHY, Clinic
 from gathering import report
+
+pytestmark = pytest.mark.xdist_group("cluster-released")
 
 QUOTA = """\
 apiVersion: v1
@@ -68,11 +73,12 @@ def test_an_api_server_that_stops_in_the_middle_is_waited_for(clinic: Clinic, cl
         clinic.until("a pod of the new version is there", lambda: clinic.pods_of(NEXT))
         cluster.stop_api_server()
         began = time.monotonic()
-        time.sleep(3)
+        assert process.stderr
+        err = until_said(process.stderr, "the API server does not answer")
         assert process.poll() is None
         cluster.start_api_server()
         away = time.monotonic() - began
-        _, err = process.communicate(timeout=180)
+        err += process.communicate(timeout=180)[1]
     assert process.returncode == 0, err
     assert "the API server does not answer, waiting up to" in err
     assert "the API server answers again" in err
@@ -80,6 +86,16 @@ def test_an_api_server_that_stops_in_the_middle_is_waited_for(clinic: Clinic, cl
     report(
         f"kubernetes: API server away for {away:.1f} s in the middle; 3 pods run {clinic.digests[NEXT][:19]}…"
     )
+
+
+def until_said(lines: Iterable[str], what: str) -> str:
+    """Read what a command says up to the first line that says this; return all of it."""
+    said = ""
+    for line in lines:
+        said += line
+        if what in line:
+            break
+    return said
 
 
 def test_a_killed_deployment_is_put_back_by_the_next_one(clinic: Clinic) -> None:
@@ -212,7 +228,7 @@ def test_what_the_manifests_no_longer_hold_is_deleted_and_told(clinic: Clinic) -
 
 def test_what_runs_is_put_back_also_when_its_record_in_the_cluster_is_lost(clinic: Clinic) -> None:
     assert clinic.deploy(GOOD).code == 0
-    clinic.cluster.kubectl("delete", "configmap", "autoclave-t-clinic-demo", "-n", clinic.namespace)
+    clinic.cluster.kubectl("delete", "configmap", f"autoclave-{NAME}-demo", "-n", clinic.namespace)
     clinic.repository.edit("autoclave.toml", "timeout = 60", "timeout = 8")
     failed = clinic.deploy(UNHEALTHY)
     assert failed.code == 50, failed.err
@@ -225,7 +241,7 @@ def test_a_stateful_set_that_waits_for_a_broken_pod_is_put_back(clinic: Clinic) 
         "replicas: 3", "replicas: 2"
     )
     stateful = stateful.replace(
-        "  strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}\n", "  serviceName: app\n"
+        "  strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 3}}\n", "  serviceName: app\n"
     )
     clinic.write("app.yaml", stateful)
     first = clinic.deploy(GOOD)

@@ -12,6 +12,8 @@ from ruamel.yaml import YAML
 
 from cluster.cluster import Cluster
 
+pytestmark = pytest.mark.xdist_group("cluster")
+
 FOLDER = Path(__file__).parents[1] / "fixtures" / "manifests"
 OURS = {
     # Not part of the standard "restricted": demands of our own.

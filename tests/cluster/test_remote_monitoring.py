@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from cluster.cluster import Cluster
-from integration.devices import ROOT, Done, Repository
+from integration.devices import ROOT, Done, Repository, own_name
 from integration.flow import device, until
 
+pytestmark = pytest.mark.xdist_group("cluster")
+
 SAMPLE = ROOT / "examples" / "remote-monitoring"
-NAME = "t-clinic"
+NAME = own_name("t-monitoring")
 PATH = "http://127.0.0.1:8080/fhir/Observation"
 READING = {
     "resourceType": "Observation",
@@ -36,7 +38,7 @@ print(urllib.request.urlopen(sys.argv[1], body, timeout=10).read().decode())
 @pytest.fixture
 def clinic(cluster: Cluster, namespace: str, registry: str, tmp_path: Path) -> Iterator[Repository]:
     """The sample, for this namespace: what the cluster's administrator makes beforehand is there."""
-    with device(SAMPLE, tmp_path, name=NAME) as repository:
+    with device(SAMPLE, tmp_path, name="t-monitoring") as repository:
         repository.more |= {**cluster.environment, "AUTOCLAVE_STORE": f"oci://{registry}/{NAME}"}
         repository.edit("autoclave.toml", 'name = "clinic"', 'name = "staging"')
         repository.edit(
@@ -86,7 +88,8 @@ def is_known(cluster: Cluster, namespace: str) -> bool:
 def digests_running(cluster: Cluster, namespace: str) -> set[str]:
     """The digests that the pods report, not those that were asked for."""
     shown = cluster.kubectl("-n", namespace, "get", "pods", "-o", "json")
-    statuses = [each["status"]["containerStatuses"] for each in json.loads(shown)["items"]]
+    staying = [each for each in json.loads(shown)["items"] if "deletionTimestamp" not in each["metadata"]]
+    statuses = [each["status"]["containerStatuses"] for each in staying]
     return {status["imageID"].rpartition("@")[2] for pod in statuses for status in pod}
 
 

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 import pytest
 
 from cluster.cluster import Cluster
-from cluster.deploying import GOOD, NEXT, UNHEALTHY, Clinic
+from cluster.deploying import GOOD, NAME, NEXT, UNHEALTHY, Clinic
 from gathering import report
+
+pytestmark = pytest.mark.xdist_group("cluster-released")
 
 WHY = "alarms come late since 1.1.0"
 
@@ -76,7 +78,7 @@ def test_the_exported_policy_lets_releases_in_and_nothing_else(
     words = ("apply", "--dry-run=server", "-n", clinic.namespace, "-f-")
     cluster.wait("the policy", 30, lambda: cluster.tried(*words, stdin=pod).returncode != 0)
     said = cluster.tried(*words, stdin=pod).stderr
-    assert "is no verified release of t-clinic" in said
+    assert f"is no verified release of {NAME}" in said
     again = clinic.deploy(GOOD, "--again")
     assert again.code == 0, again.err
     report(f"kubernetes: admission: {said.strip().splitlines()[-1][:160]}…")
