@@ -160,6 +160,15 @@ def test_a_masked_secret_and_the_token_of_a_job_reach_no_log_and_no_artifact(
     assert (TOLD % ("success", "")) in passed.log("build")
 
 
+def test_private_keys_stay_in_the_job_that_made_them(passed: Ran) -> None:
+    for step in STEPS:
+        with passed.archive(step) as archive:
+            # Not the image's layers: libraries in them hold those words.
+            small = [each for each in archive.infolist() if each.file_size < 1 << 20]
+            assert [each.filename for each in small if b"PRIVATE KEY" in archive.read(each)] == []
+            assert [each.filename for each in small if each.filename.endswith(".pub")]
+
+
 def test_the_log_has_the_sections_that_gitlab_folds(passed: Ran) -> None:
     trace = passed.job("build").trace
     (name,) = re.findall(rb"section_start:\d+:(autoclave_build_\d+)", trace)
