@@ -38,13 +38,13 @@ def released(folder: Path, megabytes: int) -> str:
     """Make a device with a signed and sealed release of one large layer; return its digest."""
     import json
 
-    from autoclave.evidence import cosign, predicates, records, statement, trust_text
+    from autoclave.evidence import cosign, predicates, records, statement, trust_export
     from autoclave.evidence.statement import PROVENANCE, VERIFICATION
-    from autoclave.governed import Declared
+    from autoclave.model.declared import Declared
     from autoclave.store.layout import LayoutStore
     from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Manifest, encode
-    from unit import bundled
-    from unit.judged import BUILD, MADE
+    from builders import bundled
+    from builders.judged import BUILD, MADE
 
     store = LayoutStore(folder / ".autoclave" / "store")
     layer = store.write((os.urandom(1 << 20) for _ in range(megabytes)), media_type=LAYER)
@@ -63,7 +63,7 @@ def released(folder: Path, megabytes: int) -> str:
     cosign.sign_image(store, image.digest, "pump/app", bundled.RELEASE)
     bundled.sealed(store, image)
     (folder / "autoclave.toml").write_bytes(bundled.DEVICE)
-    (folder / "trust.toml").write_text(trust_text.text(bundled.TRUST))
+    (folder / "trust.toml").write_text(trust_export.text(bundled.TRUST))
     return layer.digest.removeprefix("sha256:")
 
 

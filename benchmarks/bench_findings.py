@@ -50,8 +50,8 @@ def write(path: Path, findings: int) -> None:
 
 def child(path: Path) -> None:
     """Normalise once and print seconds, peak memory (MiB) and the number of findings."""
-    from autoclave.scanners import trivy_report
     from autoclave.scanners.trivy import VERSION
+    from autoclave.scanners.trivy import report as trivy_report
 
     image = json.loads(RECORDED.read_bytes())["Metadata"]["ImageID"]
     began = time.perf_counter()

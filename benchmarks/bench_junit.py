@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 OURS = """
-from autoclave.reports import junit
+from autoclave.junit import reader as junit
 with open(path, "rb") as stream:
     facts = junit.read(stream)
 assert not facts.defect, facts.defect

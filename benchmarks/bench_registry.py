@@ -39,7 +39,7 @@ def child(address: str, digest: str, folder: Path, *, listing: bool = False) -> 
     from autoclave.evidence.trust import Trust, TrustedKey, public_key
     from autoclave.signers import opened
     from autoclave.store.layout import LayoutStore
-    from autoclave.store.registry import RegistryStore
+    from autoclave.store.registry.store import RegistryStore
 
     began = time.perf_counter()
     key = TrustedKey(name="bench", key=public_key(folder / "key.pub"), may=("release",))

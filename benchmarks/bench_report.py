@@ -22,14 +22,14 @@ from pathlib import Path
 
 import msgspec
 
-from autoclave import screen
+from autoclave.cli import screen
 from autoclave.context import Context
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import SBOM, VULNS
-from autoclave.facts import Database, Finding, Kind, ScanFacts, Severity
-from autoclave.gates.verdict import Verdict
-from autoclave.options import Signing
-from autoclave.plan import StepPlan
+from autoclave.model.facts import Database, Finding, Kind, ScanFacts, Severity
+from autoclave.model.plan import StepPlan
+from autoclave.model.verdict import Verdict
+from autoclave.runtime.options import Signing
 from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
 
 SECONDS, MIB = 10.0, 500.0

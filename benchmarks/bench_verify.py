@@ -75,8 +75,8 @@ def made(folder: Path, count: int) -> str:
     from autoclave.signers import opened
     from autoclave.store.layout import LayoutStore
     from autoclave.store.oci import parse_manifest
+    from builders.judged import BUILD, MADE
     from integration.registries import add_image
-    from unit.judged import BUILD, MADE
 
     folder.mkdir()
     (folder / "key.pem").write_bytes(CryptoSigner.generate_ecdsa().private_bytes)
@@ -109,8 +109,8 @@ def listed(folder: Path, digest: str, host: str) -> str:
     from autoclave.evidence.statement import PROVENANCE
     from autoclave.signers import opened
     from autoclave.store.layout import LayoutStore
+    from builders.judged import BUILD, MADE
     from integration.registries import add_image, store_at
-    from unit.judged import BUILD, MADE
 
     source = LayoutStore(folder / "store", create=False)
     remote = store_at(host, folder / "cache", repository="bench/verify")

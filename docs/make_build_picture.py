@@ -13,8 +13,9 @@ from pathlib import Path
 
 from picture import draw, with_signs
 
-from autoclave.reports.jenkins_build import html
-from autoclave.reports.merge_request import About, Gate, Row, State
+from autoclave.hosts.gitlab.merge_request_note import About
+from autoclave.hosts.jenkins.build_description import html
+from autoclave.model.status import Gate, Row, State
 
 PICTURE = Path(__file__).with_name("jenkins-build.png")
 _WIDTH = 1200  # CSS pixels; the picture has twice as many

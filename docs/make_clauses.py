@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autoclave import clauses
-from autoclave.clauses import Clause, Cover, Source, counts
+from autoclave.report import clauses
+from autoclave.report.clauses import Clause, Cover, Source, counts
 
 PAGE = Path(__file__).with_name("clauses.md")
 
 _HEAD = """\
 # Clauses
 
-Generated from `steps/autoclave/clauses/*.toml` by `docs/make_clauses.py`; a test keeps the two alike.
+Generated from `steps/autoclave/report/clauses/*.toml` by `docs/make_clauses.py`; a test keeps the two alike.
 
 What standards and regulations ask of software, and how much of it a pipeline can show. **Covered** means that the records show the
 clause whole; **partly** that people must add something, which the last column names; **not** that no pipeline can show it. The

@@ -14,7 +14,8 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from picture import draw, with_signs
 
-from autoclave.reports.merge_request import About, Gate, Row, State, note
+from autoclave.hosts.gitlab.merge_request_note import About, note
+from autoclave.model.status import Gate, Row, State
 
 PICTURE = Path(__file__).with_name("merge-request-note.png")
 _WIDTH = 980  # CSS pixels; the picture has twice as many

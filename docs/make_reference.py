@@ -12,17 +12,13 @@ from typing import get_args, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-from autoclave import build, cli, deploy, rollback, scan, sign, unit_test
-from autoclave.commands import (
+from autoclave import build, deploy, scan, sign, unit_test
+from autoclave.actions import rollback
+from autoclave.cli import main as cli
+from autoclave.cli.commands import (
     approve,
-    fleet,
     gitlab,
-    gitlab_deployment,
-    gitlab_release,
     jenkins,
-    jenkins_approvals,
-    jenkins_describe,
-    jenkins_provision,
     policy_export,
     report,
     run,
@@ -32,12 +28,14 @@ from autoclave.commands import (
     vex,
     waive,
 )
-from autoclave.device import SafetyClass
+from autoclave.cli.commands.gitlab import deployment, fleet, release
+from autoclave.cli.commands.jenkins import approvals, describe, provision
+from autoclave.device.schema import SafetyClass
 from autoclave.errors import tree
 from autoclave.gates.hardening import CHECKS, UNREAD
-from autoclave.gates.policy import Policy
-from autoclave.options import Common, Field, fields
-from autoclave.policy import profile
+from autoclave.policy.load import profile
+from autoclave.policy.schema import Policy
+from autoclave.runtime.options import Common, Field, fields
 
 PAGE = Path(__file__).with_name("reference.md")
 
@@ -59,15 +57,15 @@ STEPS: dict[str, type[Struct]] = {
     "run, plan": run.Planning,
     "gitlab note": gitlab.Note,
     "gitlab status": gitlab.CommitStatus,
-    "gitlab release": gitlab_release.Options,
-    "gitlab deployment": gitlab_deployment.Place,
-    "gitlab approvals": gitlab_deployment.Approved,
+    "gitlab release": release.Options,
+    "gitlab deployment": deployment.Place,
+    "gitlab approvals": deployment.Approved,
     "fleet": fleet.Options,
     "fleet bump": fleet.Bumping,
-    "jenkins provision": jenkins_provision.Options,
+    "jenkins provision": provision.Options,
     "jenkins run": jenkins.Running,
-    "jenkins describe": jenkins_describe.Options,
-    "jenkins approvals": jenkins_approvals.Options,
+    "jenkins describe": describe.Options,
+    "jenkins approvals": approvals.Options,
     "jenkins plugins": jenkins.Asking,
 }
 

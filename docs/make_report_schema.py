@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from autoclave.reporting.tree import SCHEMA_VERSION, Report
+from autoclave.report.schema import SCHEMA_VERSION, Report
 
 SCHEMA = Path(__file__).with_name("report.schema.json")
 

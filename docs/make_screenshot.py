@@ -12,8 +12,8 @@ from pathlib import Path
 from rich.console import Console
 
 from autoclave import pipeline
+from autoclave.console.live import LiveScreen
 from autoclave.context import Context
-from autoclave.screen_live import LiveScreen
 
 PICTURE = Path(__file__).with_name("terminal.svg")
 

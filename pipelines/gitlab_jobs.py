@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autoclave import __version__, build, deploy, scan, sign, unit_test
-from autoclave.commands import hosted
+from autoclave.cli.commands.gitlab import shared
 
 # What the flow itself sets, what only makes sense at a terminal, and what is a secret's place.
 NOT_INPUTS = {
@@ -268,7 +268,7 @@ DEPLOY = Step(
 )
 REPORT = Step(
     "report",
-    hosted.Telling,
+    shared.Telling,
     ".post",
     f"""\
   needs: [autoclave-build, autoclave-unit-test, autoclave-scan]
@@ -287,7 +287,7 @@ REPORT = Step(
 )
 RELEASE = Step(
     "release",
-    hosted.Hosted,
+    shared.Hosted,
     "deploy",
     "  needs: [autoclave-build, autoclave-unit-test, autoclave-scan, autoclave-sign]\n"
     "  rules:\n    - if: $AUTOCLAVE_ROLLBACK_TO\n      when: never\n    - if: $CI_COMMIT_TAG\n"

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from autoclave import __version__
-from autoclave.options import Field, fields
+from autoclave.runtime.options import Field, fields
 
 sys.path.append(str(Path(__file__).parent))  # others run this file by its path
 from gitlab_jobs import (

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoclave import __version__, build, deploy, scan, sign, unit_test
-from autoclave.options import Field, fields
+from autoclave.runtime.options import Field, fields
 
 FOLDER = Path(__file__).parent / "jenkins"
 KEYS = FOLDER / "src" / "dev" / "autoclave" / "Keys.groovy"

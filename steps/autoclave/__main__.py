@@ -1,5 +1,5 @@
 """`python -m autoclave` is the command line."""
 
-from autoclave.cli import entry
+from autoclave.cli.main import entry
 
 entry()

@@ -9,22 +9,23 @@ from typing import Annotated
 
 from msgspec import Struct, structs
 
-from autoclave import dockerfile, source
 from autoclave.context import Context
-from autoclave.device import Image
+from autoclave.device import dockerfile, git
+from autoclave.device.schema import Image
 from autoclave.engines.base import BuildRequest
 from autoclave.errors import ConfigError, EngineError, SourceError
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import PROVENANCE
-from autoclave.facts import BuildFacts, Material
 from autoclave.gates import build as gate
-from autoclave.options import OnImages, option
-from autoclave.plan import StepPlan
-from autoclave.store import archive
+from autoclave.model.digest import digest_of
+from autoclave.model.facts import BuildFacts, Material
+from autoclave.model.plan import StepPlan
+from autoclave.runtime.options import OnImages, option
+from autoclave.store.archive import read as archive
 from autoclave.store.image import identity
-from autoclave.store.oci import Descriptor, digest_of
-from autoclave.store.registry_address import registry_of
-from autoclave.store.registry_auth import credentials_of
+from autoclave.store.oci import Descriptor
+from autoclave.store.registry.address import registry_of
+from autoclave.store.registry.auth import credentials_of
 
 STEP = "build"
 
@@ -225,7 +226,7 @@ def _materials(image: Image, request: BuildRequest, ctx: Context) -> list[Materi
     _refuse_store_in_context(files, ctx)
     sha256 = {
         "Dockerfile": digest_of(text),
-        "context": source.digest_of_files(
+        "context": git.digest_of_files(
             ctx.folder / image.context, (each for each in files if ".git" not in each.parts[:1])
         ),
     }
@@ -267,6 +268,6 @@ def _utc(seconds: int) -> str:
 
 
 if __name__ == "__main__":
-    from autoclave.cli import main
+    from autoclave.cli.main import main
 
     sys.exit(main(["build", *sys.argv[1:]]))

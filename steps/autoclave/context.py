@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +14,11 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from autoclave import __version__, device, engines, policy, source
-from autoclave.device import Device, Image
-from autoclave.engines.base import DEVICE_LABEL, OWNER_LABEL, RUN_LABEL, Engine
+from autoclave import __version__, engines
+from autoclave.console.base import Screen
+from autoclave.device import git, schema
+from autoclave.device.schema import Device, Image
+from autoclave.engines.base import DEVICE_LABEL, OWNER_LABEL, RUN_LABEL, Engine, ImageState
 from autoclave.errors import (
     BuildGateClosed,
     ConfigError,
@@ -32,16 +34,18 @@ from autoclave.evidence import records, statement, trust
 from autoclave.evidence.records import Record
 from autoclave.evidence.statement import StepInfo
 from autoclave.evidence.trust import Trust, TrustedKey
-from autoclave.gates.policy import Policy
-from autoclave.gates.verdict import Verdict
-from autoclave.masking import Mask
-from autoclave.options import Common, Signing
-from autoclave.ownership import owner
-from autoclave.plan import StepPlan
-from autoclave.screen import Screen
-from autoclave.shell import Shell
+from autoclave.model.plan import StepPlan
+from autoclave.model.verdict import Verdict
+from autoclave.policy import load as policy
+from autoclave.policy.schema import Policy
+from autoclave.runtime.options import Common, Signing
+from autoclave.runtime.owner import owner
+from autoclave.runtime.redact import Mask
+from autoclave.runtime.shell import Shell
 from autoclave.signers import Signer, development, opened
+from autoclave.store.archive.write import give
 from autoclave.store.base import Store, is_address
+from autoclave.store.image import identity
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
 
@@ -80,7 +84,7 @@ class Context:
         self.options = options
         self.screen = screen
         self.folder = Path(options.folder).resolve()
-        self.device: Device = device.load(self.folder)
+        self.device: Device = schema.load(self.folder)
         self.policy: Policy = policy.in_force(self.device, options.policy)
         self.policy_digest = policy.digest(self.policy)
         self.shell = Shell(echo=screen.command if options.verbose else None, mask=Mask(self._secrets()))
@@ -105,8 +109,8 @@ class Context:
         """The store."""
         chosen = self.options.store
         if is_address(chosen):
-            from autoclave.store.registry import RegistryStore
-            from autoclave.store.registry_auth import credentials_of
+            from autoclave.store.registry.auth import credentials_of
+            from autoclave.store.registry.store import RegistryStore
 
             cache = LayoutStore(self.state_folder / "registry")
             return RegistryStore(chosen, cache, lambda host: credentials_of(host, self.shell))
@@ -123,9 +127,9 @@ class Context:
         return engines.opened(self.shell, self.options.docker)
 
     @cached_property
-    def commit(self) -> source.Commit:
+    def commit(self) -> git.Commit:
         """The commit of the device repository."""
-        return source.commit_of(self.shell, self.folder)
+        return git.commit_of(self.shell, self.folder)
 
     @cached_property
     def trust(self) -> Trust:
@@ -261,3 +265,45 @@ class Context:
                 self._engine.remove(container.id)
             for network in self._engine.networks({RUN_LABEL: self.run_id}):
                 self._engine.remove_network(network.name)
+
+
+def loaded(descriptor: Descriptor, ctx: Context) -> ImageState:
+    """Return the engine's image for a digest, loading it from the store when the engine lacks it.
+
+    The classic image store calls an image by its configuration's digest, the containerd store by
+    its manifest's; either proves that it is this image. Raises StoreError when neither appears.
+    """
+    names = (identity(ctx.store, descriptor.digest).config, descriptor.digest)
+    found = _find(names, ctx)
+    if found is None:
+        ctx.engine.load(give(ctx.store, descriptor.digest, name=""))
+        found = _find(names, ctx)
+    if found is None:
+        raise StoreError(
+            f"the engine does not hold {descriptor.digest} after loading it",
+            why="neither its configuration's nor its manifest's digest is known there",
+        )
+    return found
+
+
+def _find(names: tuple[str, str], ctx: Context) -> ImageState | None:
+    for name in names:
+        found = ctx.engine.image(name)
+        if found and found.id in names:
+            return found
+    return None
+
+
+def write_report(state_folder: Path, image: str, name: str, chunks: Iterable[bytes]) -> Path:
+    """Write one report of an image and return its path."""
+    return replaced(state_folder / "reports" / image, name, chunks)
+
+
+def replaced(folder: Path, name: str, chunks: Iterable[bytes]) -> Path:
+    """Write a file whole, then put it in place; a reader sees the old or the new one, never half of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = folder / f".{name}.{os.getpid()}"
+    with made.open("wb") as file:
+        for chunk in chunks:
+            file.write(chunk)
+    return made.replace(folder / name)

@@ -8,26 +8,28 @@ from typing import Annotated
 
 from msgspec import Struct, structs
 
-from autoclave import declaring, sealing, source, targets
-from autoclave.context import Context
-from autoclave.device import Environment, Image, Kubernetes, in_bytes
-from autoclave.device import Service as ServiceSettings
+from autoclave import targets
+from autoclave.context import Context, loaded
+from autoclave.device import git
+from autoclave.device.schema import Environment, Image, Kubernetes, in_bytes
+from autoclave.device.schema import Service as ServiceSettings
 from autoclave.engines.base import OWNER_LABEL
 from autoclave.errors import AutoclaveError, ConfigError, DeployFailed, DeployGateClosed, RollbackFailed
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import DEPLOYMENT
-from autoclave.facts import Deployment, Finding, Running
 from autoclave.gates import deploy as gate
-from autoclave.gates import hardening, waiving
-from autoclave.gates.verdict import Verdict
-from autoclave.loaded import loaded
-from autoclave.options import OnImages, option
-from autoclave.plan import StepPlan
+from autoclave.gates import hardening, waivers
+from autoclave.model.digest import digest_of
+from autoclave.model.facts import Deployment, Finding, Running
+from autoclave.model.plan import StepPlan
+from autoclave.model.verdict import Verdict
+from autoclave.release import decisions, seal
+from autoclave.release.verification import foreign_release, released
+from autoclave.runtime.options import OnImages, option
 from autoclave.store.base import is_address
 from autoclave.store.image import identity
-from autoclave.store.oci import Descriptor, digest_of
+from autoclave.store.oci import Descriptor
 from autoclave.targets.base import Returned, Rollout, Service, Target, Tell, Unhealthy
-from autoclave.verifying import foreign_release, released
 
 STEP = "deploy"
 
@@ -115,9 +117,9 @@ def plan(image: Image, environment: Environment, ctx: Context) -> StepPlan:
 def _manifests(settings: Kubernetes, ctx: Context) -> dict[str, str]:
     """Return what a cluster's objects are made of: the files named, the flows, the namespace."""
     names = [*settings.manifests, settings.kustomization, settings.chart, *settings.values]
-    files = {path for name in names if name for path in source.files_below(ctx.folder, name)}
+    files = {path for name in names if name for path in git.files_below(ctx.folder, name)}
     return {
-        "manifests": source.digest_of_files(ctx.folder, sorted(files)),
+        "manifests": git.digest_of_files(ctx.folder, sorted(files)),
         "flows": digest_of(repr(ctx.device.flow).encode()),
         "namespace": settings.namespace,
     }
@@ -227,7 +229,7 @@ def _record(facts: Deployment, images: list[Release], environment: Environment, 
     for each in images:
         info = ctx.info(plan(each.image, environment, ctx), verdict, facts.started, facts.finished)
         ctx.attach(each.descriptor, DEPLOYMENT, predicates.deployment(info, facts))
-        sealing.apply(each.descriptor, each.image, ctx, stamp=False)
+        seal.apply(each.descriptor, each.image, ctx, stamp=False)
     seconds = (facts.finished - facts.started).total_seconds()
     ctx.screen.verdict(verdict, seconds, f"{ctx.device.device.name} in {environment.name}")
 
@@ -255,8 +257,8 @@ def _hardened(found: Sequence[Finding], digest: str, ctx: Context, waived: list[
 
     What a waiver covers is told, and added to `waived` for the record.
     """
-    standings = waiving.standings(
-        declaring.decisions_here(ctx),
+    standings = waivers.standings(
+        decisions.decisions_here(ctx),
         found,
         device=ctx.device.device.name,
         digest=digest,
@@ -264,7 +266,7 @@ def _hardened(found: Sequence[Finding], digest: str, ctx: Context, waived: list[
         now=ctx.now(),
     )
     for each in standings:
-        if each.state is waiving.State.USED:
+        if each.state is waivers.State.USED:
             waiver = each.signed.waiver
             told = f"{waiver.finding} by {waiver.id} until {waiver.expires:%Y-%m-%d}"
             ctx.screen.note(STEP, f"waived: {told}")
@@ -303,6 +305,6 @@ def _service(each: Release, environment: Environment, ctx: Context) -> Service:
 
 
 if __name__ == "__main__":
-    from autoclave.cli import main
+    from autoclave.cli.main import main
 
     sys.exit(main(["deploy", *sys.argv[1:]]))

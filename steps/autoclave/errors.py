@@ -1,6 +1,6 @@
 """The error tree: one class and one exit code per meaning.
 
-Every error says what happened, why, and what to do next. `cli.py` is the only place that
+Every error says what happened, why, and what to do next. `cli/main.py` is the only place that
 catches them. The table in the documentation is generated from this file.
 """
 

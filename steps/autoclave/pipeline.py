@@ -10,17 +10,16 @@ from typing import Annotated, Any, TypeVar
 from msgspec import structs
 
 from autoclave import build, deploy, scan, sign, unit_test
-from autoclave.context import Context
-from autoclave.device import Environment
+from autoclave.context import Context, write_report
+from autoclave.device.schema import Environment
+from autoclave.engines.prune import sweep
 from autoclave.errors import AutoclaveError, GateClosed, Interrupted, UsageError
-from autoclave.facts import Deployment
 from autoclave.gates.deploy import is_production
-from autoclave.gates.verdict import Verdict
-from autoclave.options import OnImages, fields, option
-from autoclave.plan import StepPlan
-from autoclave.reports import junit_out
-from autoclave.reports.files import write_report
-from autoclave.sweeping import sweep
+from autoclave.junit import writer
+from autoclave.model.facts import Deployment
+from autoclave.model.plan import StepPlan
+from autoclave.model.verdict import Verdict
+from autoclave.runtime.options import OnImages, fields, option
 
 T = TypeVar("T", bound=OnImages)
 
@@ -50,7 +49,7 @@ def run(opts: Options, ctx: Context) -> dict[str, Any]:
     result: dict[str, Any] = {}
     # Before anything can fail: an earlier run's verdicts must not stand for this one's.
     unfinished = Verdict("run", ("the run did not finish",))
-    write_report(ctx.state_folder, "device", "gates.xml", [junit_out.write([unfinished])])
+    write_report(ctx.state_folder, "device", "gates.xml", [writer.write([unfinished])])
     _sweep(ctx)
     try:
         result["images"] = {
@@ -66,7 +65,7 @@ def run(opts: Options, ctx: Context) -> dict[str, Any]:
             result["environment"] = environment.name
             result["deployed"] = bool(deployed)
     finally:
-        write_report(ctx.state_folder, "device", "gates.xml", [junit_out.write(verdicts)])
+        write_report(ctx.state_folder, "device", "gates.xml", [writer.write(verdicts)])
     return result
 
 
@@ -165,6 +164,6 @@ def _sweep(ctx: Context) -> None:
 
 
 if __name__ == "__main__":
-    from autoclave.cli import main
+    from autoclave.cli.main import main
 
     sys.exit(main(["run", *sys.argv[1:]]))

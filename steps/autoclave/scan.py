@@ -8,18 +8,18 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
-from autoclave import declaring, scanners
-from autoclave.context import Context
-from autoclave.device import Image
+from autoclave import scanners
+from autoclave.context import Context, replaced, write_report
+from autoclave.device.schema import Image
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import SBOM, VULNS
-from autoclave.facts import ScanFacts
 from autoclave.gates import scan as gate
-from autoclave.gates import waiving
-from autoclave.options import OnImages, Signing, option
-from autoclave.plan import StepPlan
-from autoclave.reports import gitlab
-from autoclave.reports.files import replaced, write_report
+from autoclave.gates import waivers
+from autoclave.hosts.gitlab import container_scanning
+from autoclave.model.facts import ScanFacts
+from autoclave.model.plan import StepPlan
+from autoclave.release import decisions
+from autoclave.runtime.options import OnImages, Signing, option
 from autoclave.scanners.base import Scanner, Versions
 from autoclave.store.oci import Descriptor
 
@@ -97,7 +97,9 @@ def _scan(image: Image, opts: Options, ctx: Context) -> Descriptor:
         sbom = scanner.sbom(ctx.shell, raw, Path(folder))
         kept = [_kept(path, image, ctx) for path in (raw, sbom, scanner.sarif(ctx.shell, raw, Path(folder)))]
         bom = sbom.read_bytes()
-    write_report(ctx.state_folder, image.name, _FOR_GITLAB, [gitlab.render(facts, image=image.name)])
+    write_report(
+        ctx.state_folder, image.name, _FOR_GITLAB, [container_scanning.render(facts, image=image.name)]
+    )
     _merge_for_gitlab(ctx)
     waived = _standings(facts, descriptor, ctx)
     verdict = gate.judge(facts, ctx.policy, ctx.now(), waived)
@@ -115,7 +117,11 @@ def _merge_for_gitlab(ctx: Context) -> None:
     """Write the reports that images of this device have as the one that GitLab takes."""
     reports = ctx.state_folder / "reports"
     files = [reports / image.name / _FOR_GITLAB for image in ctx.images(())]
-    replaced(reports, _FOR_GITLAB, [gitlab.merged([file.read_bytes() for file in files if file.is_file()])])
+    replaced(
+        reports,
+        _FOR_GITLAB,
+        [container_scanning.merged([file.read_bytes() for file in files if file.is_file()])],
+    )
 
 
 def _held(descriptor: Descriptor, planned: StepPlan, ctx: Context) -> bool:
@@ -126,10 +132,10 @@ def _held(descriptor: Descriptor, planned: StepPlan, ctx: Context) -> bool:
     return gate.judge(facts, ctx.policy, ctx.now(), _standings(facts, descriptor, ctx)).passed
 
 
-def _standings(facts: ScanFacts, descriptor: Descriptor, ctx: Context) -> tuple[waiving.Standing, ...]:
+def _standings(facts: ScanFacts, descriptor: Descriptor, ctx: Context) -> tuple[waivers.Standing, ...]:
     """Return how the checkout's waivers stand for what was found."""
-    return waiving.standings(
-        declaring.decisions_here(ctx),
+    return waivers.standings(
+        decisions.decisions_here(ctx),
         facts.findings,
         device=ctx.device.device.name,
         digest=descriptor.digest,
@@ -138,11 +144,11 @@ def _standings(facts: ScanFacts, descriptor: Descriptor, ctx: Context) -> tuple[
     )
 
 
-def _tell(standings: tuple[waiving.Standing, ...], ctx: Context) -> None:
+def _tell(standings: tuple[waivers.Standing, ...], ctx: Context) -> None:
     """Tell of every waiver: a waived finding is never hidden, nor is a waiver that does nothing."""
     for each in standings:
         waiver = each.signed.waiver
-        if each.state is waiving.State.USED:
+        if each.state is waivers.State.USED:
             told = (
                 f"waived: {waiver.finding} by {waiver.id} until {waiver.expires:%Y-%m-%d} ({waiver.status})"
             )
@@ -150,7 +156,7 @@ def _tell(standings: tuple[waiving.Standing, ...], ctx: Context) -> None:
         else:
             why = each.why or "nothing was found that it speaks of"
             ctx.screen.warn(STEP, f"waiver {waiver.id} ({waiver.finding}) is {each.state}: {why}")
-    for line in waiving.expiry(standings):
+    for line in waivers.expiry(standings):
         ctx.screen.warn(STEP, line)
 
 
@@ -173,6 +179,6 @@ def _warn_if_partial(facts: ScanFacts, ctx: Context) -> None:
 
 
 if __name__ == "__main__":
-    from autoclave.cli import main
+    from autoclave.cli.main import main
 
     sys.exit(main(["scan", *sys.argv[1:]]))

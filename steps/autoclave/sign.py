@@ -8,19 +8,21 @@ from typing import Annotated
 import msgspec
 from msgspec import Struct, structs
 
-from autoclave import declaring, sealing
 from autoclave.context import Context
-from autoclave.device import Image
+from autoclave.device.schema import Image
 from autoclave.errors import RecordError
 from autoclave.evidence import cosign, predicates, records
 from autoclave.evidence.statement import VERIFICATION
 from autoclave.gates import release as gate
-from autoclave.gates.verdict import Verdict
-from autoclave.options import OnImages, option
-from autoclave.plan import StepPlan
+from autoclave.model.digest import digest_of
+from autoclave.model.plan import StepPlan
+from autoclave.model.verdict import Verdict
+from autoclave.release import decisions as declaring
+from autoclave.release import seal
+from autoclave.release.verification import Verified, evidence_of
+from autoclave.runtime.options import OnImages, option
 from autoclave.signers import Signer, development
-from autoclave.store.oci import Descriptor, digest_of
-from autoclave.verifying import Verified, evidence_of
+from autoclave.store.oci import Descriptor
 
 STEP = "sign"
 
@@ -96,7 +98,7 @@ def _conclude(judged: _Judged, signer: Signer, ctx: Context, *, withheld: bool) 
     elif judged.verdict.passed:
         ctx.screen.note(STEP, f"{judged.image.name} passes, but is not signed: the device is released whole")
     if "seal" not in dict(judged.verified.evidence.rejected):  # else it would cover up what is gone
-        sealing.apply(judged.descriptor, judged.image, ctx, signer, stamp=judged.verdict.passed)
+        seal.apply(judged.descriptor, judged.image, ctx, signer, stamp=judged.verdict.passed)
     seconds = (ctx.now() - started).total_seconds()
     ctx.screen.verdict(judged.verdict, seconds, f"{judged.image.name} {judged.descriptor.digest}")
 
@@ -139,7 +141,7 @@ def _held(judged: _Judged, ctx: Context) -> bool:
     summary = records.made_with(judged.verified.records, VERIFICATION, planned.digest)
     if summary is None or predicates.result_of(summary.statement) != "PASSED":
         return False
-    if not sealing.holds(judged.verified.records, summary, ctx):
+    if not seal.holds(judged.verified.records, summary, ctx):
         return False
     try:
         return bool(cosign.signed_by(ctx.store, judged.descriptor.digest, ctx.trust.for_role("release")))
@@ -148,6 +150,6 @@ def _held(judged: _Judged, ctx: Context) -> bool:
 
 
 if __name__ == "__main__":
-    from autoclave.cli import main
+    from autoclave.cli.main import main
 
     sys.exit(main(["sign", *sys.argv[1:]]))

@@ -10,23 +10,26 @@ from typing import Annotated
 import msgspec
 from msgspec import structs
 
-from autoclave import arbitrary_user, build, container_tests, copying, dockerfile, services, tracing
-from autoclave.context import Context
-from autoclave.device import Image, TestService, UnitTest
+from autoclave import build
+from autoclave.context import Context, loaded, write_report
+from autoclave.device import dockerfile
+from autoclave.device.schema import Image, TestService, UnitTest
 from autoclave.engines.base import BuildRequest, ContainerSpec, ImageState
 from autoclave.errors import ConfigError, EngineError, UsageError
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import TEST_RESULT
-from autoclave.facts import TestRun
 from autoclave.gates import unit_test as gate
-from autoclave.loaded import loaded
-from autoclave.options import OnImages, option
-from autoclave.ownership import ran_by
-from autoclave.plan import StepPlan
-from autoclave.reports.files import write_report
-from autoclave.services import STEP, Beside, Chosen
+from autoclave.harness import arbitrary_user, services, traceability
+from autoclave.harness import archive as copying
+from autoclave.harness import container as container_tests
+from autoclave.harness.services import STEP, Beside, Chosen
+from autoclave.hosts.base import ran_by
+from autoclave.model.digest import digest_of
+from autoclave.model.facts import TestRun
+from autoclave.model.plan import StepPlan
+from autoclave.runtime.options import OnImages, option
 from autoclave.store.image import identity
-from autoclave.store.oci import Descriptor, digest_of
+from autoclave.store.oci import Descriptor
 
 
 class Options(OnImages, frozen=True):
@@ -58,7 +61,7 @@ def plan(image: Image, ctx: Context) -> StepPlan:
             "network": str(tests.network).lower(),
             "limits": f"{tests.timeout} s, {tests.memory}, {tests.cpus:g} cpus, {tests.pids} pids",
             "environment": digest_of(repr(sorted(tests.environment.items())).encode()),
-            **tracing.inputs(ctx),
+            **traceability.inputs(ctx),
             **{f"service {each.name}": _service_input(each, ctx) for each in tests.service},
         },
     )
@@ -125,7 +128,7 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
     attachments = [(name, kept) for name, kept in kinds if kept]
     for name, kept in attachments:
         write_report(ctx.state_folder, image.name, name, ctx.store.chunks(kept.digest))
-    tracing.notice(image, run, STEP, ctx)
+    traceability.notice(image, run, STEP, ctx)
     _conclude(descriptor, planned, run, attachments, ctx, logs=beside.tails)
     return descriptor
 
@@ -238,6 +241,6 @@ def _is_released(under_test: ImageState, descriptor: Descriptor, ctx: Context) -
 
 
 if __name__ == "__main__":
-    from autoclave.cli import main
+    from autoclave.cli.main import main
 
     sys.exit(main(["unit-test", *sys.argv[1:]]))

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from autoclave.kubernetes.admission import policy
-from autoclave.kubernetes.manifests import dump
+from autoclave.targets.kubernetes.admission import policy
+from autoclave.targets.kubernetes.manifests import dump
 from cluster.cluster import Cluster
 
 pytestmark = pytest.mark.xdist_group("cluster")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from autoclave.device import Kubernetes
+from autoclave.device.schema import Kubernetes
 from autoclave.errors import ConfigError, ToolError
-from autoclave.shell import Shell
-from autoclave.targets.kubernetes_render import rendered
+from autoclave.runtime.shell import Shell
+from autoclave.targets.kubernetes.render import rendered
 from integration.devices import program
 
 DEPLOYMENT = """\

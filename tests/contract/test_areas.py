@@ -53,11 +53,11 @@ def test_what_an_area_names_is_there() -> None:
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("steps/autoclave/hosts/jenkins_run.py", {"jenkins"}),
-        ("steps/autoclave/reporting/pdf.py", {"report"}),
+        ("steps/autoclave/hosts/jenkins/run.py", {"jenkins"}),
+        ("steps/autoclave/report/pdf.py", {"report"}),
         ("steps/autoclave/errors.py", set(KNOWN)),
-        ("steps/autoclave/store/blobs.py", set(KNOWN)),
-        ("steps/autoclave/cli.py", set(KNOWN)),
+        ("steps/autoclave/store/layout/blobs.py", set(KNOWN)),
+        ("steps/autoclave/cli/main.py", set(KNOWN)),
         ("tests/integration/test_report.py", {"report"}),
         ("tests/integration/people.py", {"evidence"}),
         ("tests/integration/devices.py", set(KNOWN)),
@@ -77,7 +77,7 @@ def test_a_change_finds_its_areas(path: str, expected: set[str]) -> None:
 
 
 def test_a_scanner_loaded_by_name_is_part_of_every_scan() -> None:
-    assert {"scan", "docker"} <= touched("steps/autoclave/scanners/trivy.py")
+    assert {"scan", "docker"} <= touched("steps/autoclave/scanners/trivy/__init__.py")
 
 
 def test_a_relative_import_is_an_arrow() -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from autoclave.device import Flow
+from autoclave.device.schema import Flow
 from autoclave.errors import ConfigError
 from autoclave.gates import hardening
-from autoclave.kubernetes import manifests, network
+from autoclave.targets.kubernetes import manifests, network
 
 PAGE = (Path(__file__).parents[2] / "docs" / "openshift.md").read_text("utf-8")
 

@@ -7,8 +7,8 @@ import fnmatch
 import tomllib
 from pathlib import Path
 
-from autoclave import requirements
-from autoclave.governed import Method
+from autoclave.device import requirements
+from autoclave.model.declared import Method
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,9 +16,9 @@ ROOT = Path(__file__).parents[2]
 def names() -> set[str]:
     """The tests of the step image by name, without their parameters."""
     return {
-        f"tests.{file.parent.name}.{file.stem}::{node.name}"
+        f"{'.'.join(file.relative_to(ROOT).with_suffix('').parts)}::{node.name}"
         for folder in ("unit", "image")
-        for file in (ROOT / "tests" / folder).glob("test_*.py")
+        for file in (ROOT / "tests" / folder).rglob("test_*.py")
         for node in ast.walk(ast.parse(file.read_text("utf-8")))
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
     }

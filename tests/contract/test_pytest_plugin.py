@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from autoclave.facts import TestFacts
-from autoclave.reports import junit
+from autoclave.junit import reader
+from autoclave.model.facts import TestFacts
 
-PLUGIN = Path(__file__).parents[2] / "steps/autoclave/autoclave_requirements.py"
+PLUGIN = Path(__file__).parents[2] / "steps/autoclave/harness/pytest_plugin.py"
 
 TESTS = """
 import pytest
@@ -60,7 +60,7 @@ def pytest_of(
     folder: Path, tests: str, *arguments: str
 ) -> tuple[subprocess.CompletedProcess[str], TestFacts]:
     (folder / "plugins").mkdir()
-    shutil.copy(PLUGIN, folder / "plugins")
+    shutil.copy(PLUGIN, folder / "plugins" / "autoclave_requirements.py")
     (folder / "test_it.py").write_text(tests)
     told = [sys.executable, "-m", "pytest", "-p", "autoclave_requirements", "--strict-markers", *arguments]
     done = subprocess.run(
@@ -73,7 +73,7 @@ def pytest_of(
         timeout=60,
     )
     report = folder / "r.xml"
-    return done, junit.read([report.read_bytes()]) if report.exists() else TestFacts()
+    return done, reader.read([report.read_bytes()]) if report.exists() else TestFacts()
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from autoclave.device import load
+from autoclave.device.schema import load
 from autoclave.gates import hardening
-from autoclave.kubernetes import images, manifests, network
+from autoclave.targets.kubernetes import images, manifests, network
 from integration.devices import ROOT
 
 SAMPLE = ROOT / "examples" / "remote-monitoring"

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoclave.evidence.trust import TrustedKey, public_key
-from autoclave.shell import Shell
+from autoclave.runtime.shell import Shell
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
-from autoclave.store.registry import RegistryStore
-from autoclave.store.registry_auth import credentials_of
+from autoclave.store.registry.auth import credentials_of
+from autoclave.store.registry.store import RegistryStore
 from integration.devices import Done, Repository, program
 from integration.registries import add_image
 

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from autoclave.errors import HostError
-from autoclave.hosts import jenkins_jobs, jenkins_run
-from autoclave.hosts.jenkins import Jenkins
-from autoclave.hosts.jenkins_config import Library, Wanted
-from autoclave.hosts.jenkins_settings import server
+from autoclave.hosts.jenkins import jobs
+from autoclave.hosts.jenkins import run as jenkins_run
+from autoclave.hosts.jenkins.job_config import Library, Wanted
+from autoclave.hosts.jenkins.server import Jenkins
+from autoclave.hosts.jenkins.settings import server
 from doubles.jenkins_double import Double
 
 JOB = "devices/pump"
@@ -44,7 +45,7 @@ def refused(call: Callable[[], Any]) -> HostError:
 
 
 def provision(host: Jenkins, wanted: Wanted = WANTED, library: Library | None = None) -> list[str]:
-    return jenkins_jobs.carry_out(host, jenkins_jobs.plan(host, JOB, wanted, library))
+    return jobs.carry_out(host, jobs.plan(host, JOB, wanted, library))
 
 
 def text_of(double: Double, path: str, name: str = JOB) -> str | None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from autoclave.store.base import Store
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
-from autoclave.store.registry import RegistryStore
-from autoclave.store.registry_auth import Credentials
+from autoclave.store.registry.auth import Credentials
+from autoclave.store.registry.store import RegistryStore
 from integration.devices import free_port, program
 
 USER, PASSWORD = "ci", "s3cret-pass/word+1"

@@ -16,9 +16,10 @@ import docker
 import pytest
 
 from autoclave.errors import StoreError
-from autoclave.store.archive import give, identity, is_built_on, take
+from autoclave.model.digest import digest_of
+from autoclave.store.archive.read import give, identity, is_built_on, take
 from autoclave.store.layout import LayoutStore
-from autoclave.store.oci import Descriptor, digest_of
+from autoclave.store.oci import Descriptor
 
 FILES = {
     "etc/os-release": 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12"\n',

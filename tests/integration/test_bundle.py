@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from autoclave.bundles import writing
-from autoclave.store.oci import digest_of
+from autoclave.bundles import write
+from autoclave.model.digest import digest_of
+from builders import bundled
+from builders.bundled import Members
 from doubles import tsa_double
 from integration.devices import KNOWN_BAD, Done, Repository
 from integration.flow import device, organisation
-from unit import bundled
-from unit.bundled import Members
 
 AUDITOR = "/usr/bin/python3"
 HEALTHCHECK = """
@@ -106,7 +106,7 @@ def test_an_auditor_needs_nothing_of_ours(released: Released) -> None:
 
 
 def test_the_verifier_is_short_and_leans_on_nothing() -> None:
-    source = writing.verifier().decode()
+    source = write.verifier().decode()
     assert len(source.splitlines()) < 200
     compile(source, "verify.py", "exec")
     imported = {line.split()[1] for line in source.splitlines() if line.startswith(("import ", "from "))}
@@ -287,7 +287,7 @@ def test_a_failed_release_is_exported_as_what_it_is(tmp_path: Path) -> None:
         told = repository.run("verify", "--bundle", "b.tar")
         assert told.code == 24, told.err
         script = repository.folder / "verify.py"
-        script.write_bytes(writing.verifier())
+        script.write_bytes(write.verifier())
         argv = [AUDITOR, "-I", str(script), str(repository.folder / "b.tar")]
         done = subprocess.run(argv, env={"PATH": os.defpath}, capture_output=True, text=True, check=False)
         assert done.returncode == 1

@@ -13,7 +13,8 @@ import pytest
 from securesystemslib.signer import CryptoSigner
 
 from autoclave.errors import RecordError
-from autoclave.evidence import cosign, cosign_bundle, foreign, records
+from autoclave.evidence import cosign, records
+from autoclave.evidence.cosign import bundle, third_party
 from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS
 from autoclave.evidence.trust import Trust
 from autoclave.signers import development, opened
@@ -127,7 +128,7 @@ def test_we_refuse_what_cosign_signed_for_another_image(place: Place, words: lis
     signed, image, store = place.image(), place.image(), place.store
     place.cosign("sign", "release", signed.digest, *words)
     cosign.add(store, image.digest, "sig", cosign.listed(store, signed.digest, "sig"))
-    for each in cosign_bundle.listed(store, signed.digest):
+    for each in bundle.listed(store, signed.digest):
         layers = parse_manifest(store.read(each.digest), each.digest).layers
         store.attach(image, artifact_type=each.artifact_type, layers=layers, annotations=each.annotations)
     with pytest.raises(RecordError, match="no trusted release key"):
@@ -167,7 +168,7 @@ def test_we_read_what_cosign_attested(place: Place, words: list[str], tmp_path: 
         more = ["--predicate", str(tmp_path / "p.json"), "--type", kind, *words]
         place.cosign("attest", key, image.digest, *more)
     trust = Trust((place.trusted("steps"), place.trusted("release")), "test")
-    found, others = foreign.attestations(place.store, image.digest, trust)
+    found, others = third_party.attestations(place.store, image.digest, trust)
     assert {each.statement.predicate_type for each in found} == {COSIGN_CUSTOM, CUSTOM}
     assert {key.name for each in found for key in each.keys} == {"release"}
     assert others == 1

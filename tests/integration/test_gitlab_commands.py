@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from autoclave.cli import main
+from autoclave.cli.main import main
 from autoclave.evidence import predicates, records, statement
 from autoclave.evidence.statement import DEPLOYMENT, PROVENANCE, TEST_RESULT, VERIFICATION, VULNS, StepInfo
-from autoclave.facts import Deployment
+from autoclave.model.facts import Deployment
 from autoclave.signers import development, opened
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import CONFIG, MANIFEST, Descriptor, Manifest, encode
+from builders.judged import BUILD, MADE, SCAN, TESTS, THEN
 from doubles import gitlab_double
 from doubles.gitlab_double import Double, Fault, Token
 from doubles.gitlab_state import Project
-from unit.judged import BUILD, MADE, SCAN, TESTS, THEN
 
 SHA = "a" * 40
 DEVICE = """\
@@ -80,7 +80,7 @@ class Bench:
 
 @pytest.fixture
 def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
-    monkeypatch.setattr("autoclave.hosts.gitlab_client.TRIES", 1)
+    monkeypatch.setattr("autoclave.hosts.gitlab.client.TRIES", 1)
     with gitlab_double.running() as made:
         made.users = {7: "autoclave-bot", 8: "ann"}
         made.tokens = {"token-of-the-bot": Token(7), "token-of-the-job": Token(8, job=True)}

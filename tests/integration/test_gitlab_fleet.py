@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from autoclave.cli import main
-from autoclave.hosts.gitlab_release import block
+from autoclave.cli.main import main
+from autoclave.hosts.gitlab.release import block
 from doubles import gitlab_double
 from doubles.gitlab_double import DEVELOPER, Double, Fault, Token
 from doubles.gitlab_state import Project

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from autoclave.errors import HostError
-from autoclave.hosts import gitlab_client, gitlab_deploy
-from autoclave.hosts.gitlab import GitLab, Status, attempt
-from autoclave.hosts.gitlab_deploy import Wanted
-from autoclave.hosts.gitlab_release import File, digests, publish
-from autoclave.hosts.gitlab_settings import Server, Token
-from autoclave.hosts.needs import NEEDS
+from autoclave.hosts.gitlab import client, deployment
+from autoclave.hosts.gitlab.deployment import Wanted
+from autoclave.hosts.gitlab.permissions import NEEDS
+from autoclave.hosts.gitlab.project import GitLab, Status, attempt
+from autoclave.hosts.gitlab.release import File, digests, publish
+from autoclave.hosts.gitlab.settings import Server, Token
 from doubles import gitlab_double
 from doubles.gitlab_double import DEVELOPER, ENDPOINTS, GUEST, Double, Fault
 from doubles.gitlab_double import Token as Account
@@ -207,7 +207,7 @@ def wanted(state: str) -> Wanted:
 
 def test_a_deployment_runs_then_succeeds_and_its_digest_is_named(double: Double) -> None:
     for state in ("running", "running", "success", "success"):
-        done = gitlab_deploy.record(gitlab(double, "job"), wanted(state))
+        done = deployment.record(gitlab(double, "job"), wanted(state))
     (made,) = double.projects[5].deployments
     assert made["status"] == "success"
     assert double.projects[5].environments[0]["description"] == f"app {DIGEST}"
@@ -219,31 +219,31 @@ def test_a_deployment_runs_then_succeeds_and_its_digest_is_named(double: Double)
 
 def test_an_older_server_without_descriptions_is_not_believed(double: Double) -> None:
     double.environment_descriptions = False
-    assert "the digest is not there" in gitlab_deploy.record(gitlab(double), wanted("success"))[1]
+    assert "the digest is not there" in deployment.record(gitlab(double), wanted("success"))[1]
 
 
 def test_a_failed_deployment_leaves_the_digest_that_runs(double: Double) -> None:
-    gitlab_deploy.record(gitlab(double), wanted("failed"))
+    deployment.record(gitlab(double), wanted("failed"))
     assert double.projects[5].environments[0]["description"] is None
 
 
 def test_a_deployment_of_another_commit_is_another_one(double: Double) -> None:
-    gitlab_deploy.record(gitlab(double), wanted("running"))
+    deployment.record(gitlab(double), wanted("running"))
     double.projects[5].deployments[0]["sha"] = "b" * 40
-    assert "no deployment" in refused(lambda: gitlab_deploy.approvals(gitlab(double), "staging", SHA)).what
-    assert "made" in gitlab_deploy.record(gitlab(double), wanted("success"))[0]
+    assert "no deployment" in refused(lambda: deployment.approvals(gitlab(double), "staging", SHA)).what
+    assert "made" in deployment.record(gitlab(double), wanted("success"))[0]
     assert [each["status"] for each in double.projects[5].deployments] == ["running", "success"]
 
 
 def test_the_deployment_of_a_job_is_left_to_gitlab(double: Double) -> None:
-    gitlab_deploy.record(gitlab(double), wanted("running"))
+    deployment.record(gitlab(double), wanted("running"))
     double.projects[5].deployments[0]["deployable"] = {"id": 1}
-    assert "follows the job" in gitlab_deploy.record(gitlab(double), wanted("success"))[0]
+    assert "follows the job" in deployment.record(gitlab(double), wanted("success"))[0]
 
 
 def test_approvals_are_read_from_both_places_once(double: Double) -> None:
     host = gitlab(double, "reader")
-    gitlab_deploy.record(gitlab(double), wanted("running"))
+    deployment.record(gitlab(double), wanted("running"))
     yes = {"user": {"id": 7, "username": "ann"}, "status": "approved", "comment": None}
     yes["created_at"] = "2026-11-24T10:00:00.000Z"
     no = yes | {"user": {"id": 8, "username": "bob"}, "status": "rejected", "comment": "no"}
@@ -252,13 +252,13 @@ def test_approvals_are_read_from_both_places_once(double: Double) -> None:
         "approval_summary": {"rules": [{"deployment_approvals": [yes, no]}]},
         "pending_approval_count": 1,
     }
-    found = gitlab_deploy.approvals(host, "staging", SHA)
+    found = deployment.approvals(host, "staging", SHA)
     assert [(each.username, each.status, each.comment) for each in found.approvals] == [
         ("ann", "approved", ""),
         ("bob", "rejected", "no"),
     ]
     assert (found.pending, found.approvals[0].at.tzinfo is not None) == (1, True)
-    assert "no deployment" in refused(lambda: gitlab_deploy.approvals(host, "production", SHA)).what
+    assert "no deployment" in refused(lambda: deployment.approvals(host, "production", SHA)).what
 
 
 # ---- tokens and weather
@@ -290,8 +290,8 @@ def test_a_server_that_stays_down_is_given_up(double: Double, code: int) -> None
     double.faults = [Fault("GET", "/user", code, times=99)]
     slept: list[float] = []
     error = refused(lambda: gitlab(double, slept=slept).note("17", MARK, MARK))
-    assert len(double.requests("GET", "/user")) == gitlab_client.TRIES
-    assert len(slept) == gitlab_client.TRIES - 1
+    assert len(double.requests("GET", "/user")) == client.TRIES
+    assert len(slept) == client.TRIES - 1
     assert error.status == code
 
 

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from msgspec import structs
 
-from autoclave.hosts import jenkins_build, jenkins_client, jenkins_plugins
-from autoclave.hosts.jenkins import Jenkins
-from autoclave.hosts.jenkins_needs import NEEDS
-from autoclave.hosts.jenkins_settings import Account, server
+from autoclave.hosts.jenkins import build as jenkins_build
+from autoclave.hosts.jenkins import client, plugins
+from autoclave.hosts.jenkins.permissions import NEEDS
+from autoclave.hosts.jenkins.server import Jenkins
+from autoclave.hosts.jenkins.settings import Account, server
 from doubles import jenkins_double
 from doubles.jenkins_double import ALL, Double, Fault
 from doubles.jenkins_state import Build
@@ -60,7 +61,7 @@ def test_the_table_of_needs_is_enough_and_nothing_less_is(double: Double) -> Non
         ),
         "run": run,
         "describe": lambda host: jenkins_build.describe(host, JOB, 1, lambda before: before + "."),
-        "plugins": jenkins_plugins.look,
+        "plugins": plugins.look,
     }
     for action, call in actions.items():
         told = {each.split(" ")[0] for each in NEEDS[action].permissions} - {"Job/Create"}
@@ -123,9 +124,9 @@ def test_the_environment_weakens_no_connection(double: Double, monkeypatch: pyte
 def test_patience_ends_and_retry_after_is_followed_but_not_for_long(double: Double) -> None:
     slept: list[float] = []
     double.faults = [Fault("GET", "pluginManager", 503, {"Retry-After": "86400"}, times=99)]
-    error = refused(lambda: jenkins_plugins.look(jenkins(double, slept=slept)))
+    error = refused(lambda: plugins.look(jenkins(double, slept=slept)))
     assert (error.status, "starting up" in error.what) == (503, True)
-    assert slept == [20.0] * (jenkins_client.TRIES - 1)
+    assert slept == [20.0] * (client.TRIES - 1)
 
 
 @pytest.mark.parametrize(
@@ -143,12 +144,12 @@ def test_refusals_are_told_in_one_line_without_the_page(
 
 def test_a_server_that_is_down_or_something_else_is_told(double: Double, job: Jenkins) -> None:
     double.faults = [Fault("GET", "pluginManager", 200, text="<html>A hotel's login</html>")]
-    assert "not one of Jenkins" in refused(lambda: jenkins_plugins.look(job)).what
+    assert "not one of Jenkins" in refused(lambda: plugins.look(job)).what
     down = {
         "JENKINS_URL": "http://127.0.0.1:9/",
         "AUTOCLAVE_JENKINS_USER": "u",
         "AUTOCLAVE_JENKINS_TOKEN": TOKEN,
     }
-    error = refused(lambda: jenkins_plugins.look(Jenkins(server("", down), sleep=[].append)))
+    error = refused(lambda: plugins.look(Jenkins(server("", down), sleep=[].append)))
     assert "does not answer" in error.what
     assert TOKEN not in error.why + repr(Account("u", TOKEN))

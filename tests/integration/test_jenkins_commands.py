@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from autoclave.cli import main
-from autoclave.hosts import jenkins_plugins
+from autoclave.cli.main import main
+from autoclave.hosts.jenkins import plugins
 from doubles import jenkins_double
 from doubles.jenkins_double import PREFIX, Double, Fault
 from doubles.jenkins_state import Build
@@ -27,8 +27,8 @@ class Bench(Device):
 
 @pytest.fixture
 def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
-    monkeypatch.setattr("autoclave.hosts.jenkins_client.TRIES", 1)
-    monkeypatch.setattr("autoclave.hosts.jenkins_run._SHORTEST", 0.01)
+    monkeypatch.setattr("autoclave.hosts.jenkins.client.TRIES", 1)
+    monkeypatch.setattr("autoclave.hosts.jenkins.run._SHORTEST", 0.01)
     with jenkins_double.running() as made:
         monkeypatch.delenv("GIT_COMMIT", raising=False)  # these tests may run in a build themselves
         for name, value in {
@@ -161,7 +161,7 @@ def test_ctrl_c_leaves_the_build_running_and_says_so(
         raise KeyboardInterrupt
 
     double.script = ["one\n", "two\n"]
-    monkeypatch.setattr("autoclave.hosts.jenkins_run.Patience.wait", interrupted)
+    monkeypatch.setattr("autoclave.hosts.jenkins.run.Patience.wait", interrupted)
     double.waits = 0
     assert main(["jenkins", "run", "devices/pump"]) == 130
     told = capsys.readouterr().err
@@ -249,7 +249,7 @@ def test_a_server_that_is_down_is_a_warning_unless_strict(
 def test_plugins_as_a_table_with_an_exit_code(double: Double, capsys: pytest.CaptureFixture[str]) -> None:
     double.plugins = [
         {"shortName": each.name, "version": "9999.v1", "active": True, "enabled": True}
-        for each in jenkins_plugins.WANTED
+        for each in plugins.WANTED
         if not each.optional
     ]
     assert main(["jenkins", "plugins"]) == 0

@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
-from autoclave.cli import main
+from autoclave.cli.main import main
 from autoclave.errors import HostError
-from autoclave.hosts import jenkins_build, jenkins_plugins, jenkins_run
-from autoclave.hosts.jenkins import Jenkins
-from autoclave.hosts.jenkins_config import Wanted, parameters
-from autoclave.hosts.jenkins_jobs import Plan, carry_out, plan
-from autoclave.hosts.jenkins_settings import Account, Server
-from autoclave.hosts.jenkins_xml import put, read
+from autoclave.hosts.jenkins import build as jenkins_build
+from autoclave.hosts.jenkins import plugins
+from autoclave.hosts.jenkins import run as jenkins_run
+from autoclave.hosts.jenkins.job_config import Wanted, parameters
+from autoclave.hosts.jenkins.jobs import Plan, carry_out, plan
+from autoclave.hosts.jenkins.server import Jenkins
+from autoclave.hosts.jenkins.settings import Account, Server
+from autoclave.hosts.jenkins.xml import put, read
 from integration.hudsons import PASSWORDS, Hudson, running
 
 FREESTYLE = """\
@@ -162,7 +164,7 @@ def test_what_this_old_server_cannot_do_is_told(host: Jenkins, name: str) -> Non
     error = refused(lambda: carry_out(host, plan(host, name, wanted, None)))
     assert (error.status, error.what) == (500, "Jenkins fails (provision)")
     assert host.config(name) is None
-    assert "plugins" in refused(lambda: jenkins_plugins.look(host)).what
+    assert "plugins" in refused(lambda: plugins.look(host)).what
 
 
 def test_a_freestyle_job_is_not_made_a_pipeline(host: Jenkins, name: str) -> None:

@@ -10,8 +10,10 @@ from xml.etree.ElementTree import fromstring
 import pytest
 from msgspec import structs
 
-from autoclave.hosts import jenkins_build, jenkins_jobs, jenkins_plugins, jenkins_run
-from autoclave.hosts.jenkins import Jenkins
+from autoclave.hosts.jenkins import build as jenkins_build
+from autoclave.hosts.jenkins import jobs, plugins
+from autoclave.hosts.jenkins import run as jenkins_run
+from autoclave.hosts.jenkins.server import Jenkins
 from doubles import jenkins_double
 from doubles.jenkins_double import Double, Fault
 from doubles.jenkins_state import Build, Item, parsed
@@ -48,11 +50,11 @@ def test_folder_and_job_are_made_once_and_nothing_is_sent_again(double: Double) 
 def test_the_difference_is_readable_and_only_it_is_sent(double: Double) -> None:
     provision(jenkins(double))
     host = jenkins(double)
-    plans = jenkins_jobs.plan(host, JOB, structs.replace(WANTED, branch="release"), None)
+    plans = jobs.plan(host, JOB, structs.replace(WANTED, branch="release"), None)
     changed = [line for line in plans[-1].diff.splitlines() if re.match(r"[-+] ", line)]
     assert [line[1:].strip() for line in changed] == ["<name>main</name>", "<name>release</name>"]
     assert len(double.sent) == 2, "planning sends nothing"
-    assert jenkins_jobs.carry_out(host, plans) == ["changed devices/pump"]
+    assert jobs.carry_out(host, plans) == ["changed devices/pump"]
     assert text_of(double, "definition/scm/branches/*/name") == "release"
 
 
@@ -96,7 +98,7 @@ def test_a_parameter_of_another_kind_stays_and_is_told(double: Double) -> None:
     known = double.items[JOB].config.find("properties/*/parameterDefinitions/*")
     assert known is not None
     known.tag = "hudson.model.ChoiceParameterDefinition"
-    plans = jenkins_jobs.plan(jenkins(double), JOB, WANTED, None)
+    plans = jobs.plan(jenkins(double), JOB, WANTED, None)
     assert plans[-1].kept == ("ENVIRONMENT",)
     assert not plans[-1].changes
 
@@ -126,7 +128,7 @@ def test_secrets_in_a_configuration_are_not_shown(double: Double) -> None:
     root.insert(1, fromstring("<other>{AQAAABAAAAAQabcdefgh0123456789+/=}</other>"))
     wanted = structs.replace(WANTED, description="x")
     root.find("description").text = ""
-    shown = jenkins_jobs.plan(jenkins(double), JOB, wanted, None)[-1].diff
+    shown = jobs.plan(jenkins(double), JOB, wanted, None)[-1].diff
     assert "<authToken>[not shown]</authToken>" in shown
     assert "trigger-me" not in shown
     assert "AQAAA" not in shown
@@ -144,8 +146,8 @@ def test_a_library_of_the_folder_is_added_beside_others(double: Double) -> None:
     provision(jenkins(double), library=LIBRARY)
     names = [each.findtext("name") for each in double.items["devices"].config.find(libraries) or []]
     assert names == ["another", "autoclave"]
-    assert jenkins_jobs.library_at(jenkins(double), JOB, "autoclave") == ("devices", [])
-    assert jenkins_jobs.library_at(jenkins(double), JOB, "third") == ("", [])
+    assert jobs.library_at(jenkins(double), JOB, "autoclave") == ("devices", [])
+    assert jobs.library_at(jenkins(double), JOB, "third") == ("", [])
 
 
 def test_what_jenkins_drops_without_a_word_is_told(double: Double) -> None:
@@ -159,9 +161,9 @@ def test_what_jenkins_drops_without_a_word_is_told(double: Double) -> None:
 def test_a_change_by_somebody_else_in_between_is_not_overwritten(double: Double) -> None:
     provision(jenkins(double))
     host = jenkins(double)
-    plans = jenkins_jobs.plan(host, JOB, structs.replace(WANTED, branch="release"), None)
+    plans = jobs.plan(host, JOB, structs.replace(WANTED, branch="release"), None)
     double.items[JOB].config.find("description").text = "new"
-    assert "somebody else" in refused(lambda: jenkins_jobs.carry_out(host, plans)).what
+    assert "somebody else" in refused(lambda: jobs.carry_out(host, plans)).what
     assert text_of(double, "definition/scm/branches/*/name") == "main"
 
 
@@ -296,15 +298,13 @@ def plugin(name: str, version: str, *, active: bool = True) -> dict[str, Any]:
 
 
 def test_plugins_that_are_missing_old_or_switched_off_are_told(double: Double) -> None:
-    new = {each.name: plugin(each.name, "9999.v1") for each in jenkins_plugins.WANTED if not each.optional}
+    new = {each.name: plugin(each.name, "9999.v1") for each in plugins.WANTED if not each.optional}
     double.plugins = list(new.values())
-    assert all(each.passed for each in jenkins_plugins.look(jenkins(double)))
+    assert all(each.passed for each in plugins.look(jenkins(double)))
     new |= {"git": plugin("git", "4.11.4"), "junit": plugin("junit", "9999", active=False)}
     del new["workflow-aggregator"]
     double.plugins = list(new.values())
-    found = {
-        each.wanted.name: each.problem for each in jenkins_plugins.look(jenkins(double)) if not each.passed
-    }
+    found = {each.wanted.name: each.problem for each in plugins.look(jenkins(double)) if not each.passed}
     assert found == {
         "workflow-aggregator": "not installed",
         "git": "must be newer than 4.11.4",
@@ -328,4 +328,4 @@ def test_plugins_that_are_missing_old_or_switched_off_are_told(double: Double) -
     ],
 )
 def test_versions_of_plugins(version: str, than: str, answer: bool) -> None:
-    assert jenkins_plugins.newer(version, than) is answer
+    assert plugins.newer(version, than) is answer

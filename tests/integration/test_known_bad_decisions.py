@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autoclave.evidence import dsse, statement, vex, waivers
-from autoclave.governed import Scope, VexStatus, Waiver
+from autoclave.model.declared import Scope, VexStatus, Waiver
 from autoclave.signers import opened
 from integration.devices import KNOWN_BAD, Repository
 from integration.flow import device

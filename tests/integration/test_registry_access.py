@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from autoclave.errors import StoreError, ToolError
-from autoclave.shell import Shell
+from autoclave.runtime.shell import Shell
 from autoclave.store.layout import LayoutStore
-from autoclave.store.registry import RegistryStore
-from autoclave.store.registry_auth import Credentials, credentials_of
+from autoclave.store.registry.auth import Credentials, credentials_of
+from autoclave.store.registry.store import RegistryStore
 from doubles.faulty_registry import FaultyRegistry, faulty
 from integration.registries import (
     PASSWORD,

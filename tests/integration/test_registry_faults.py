@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from autoclave.errors import StoreError
-from autoclave.store import registry_http, uploading
-from autoclave.store.oci import LAYER, Descriptor, digest_of
-from autoclave.store.registry import RegistryStore
+from autoclave.model.digest import digest_of
+from autoclave.store.oci import LAYER, Descriptor
+from autoclave.store.registry import http
+from autoclave.store.registry import upload as uploading
+from autoclave.store.registry.store import RegistryStore
 from doubles.faulty_registry import FaultyRegistry, faulty
 from integration import registry_page
 from integration.registries import PASSWORD, USER, add_image, someone, store_at, with_password
@@ -166,7 +168,7 @@ def test_fault(
 ) -> None:
     monkeypatch.setattr(uploading, "CHUNK", CHUNK)
     if case.fault == "slow":  # elsewhere a busy machine would be taken for a slow registry
-        monkeypatch.setattr(registry_http, "READ", 0.6)
+        monkeypatch.setattr(http, "READ", 0.6)
     waited: list[float] = []
     store = store_at(proxy.address, tmp_path / "cache", someone, waited=waited)
     store.named("none")  # so that the password was asked for and accepted
@@ -201,7 +203,7 @@ def test_a_layer_that_was_cut_short_is_resumed_where_it_broke(
     first, second = (each for each in proxy.asked if "/blobs/" in each.path)
     assert "Range" not in first.headers
     start = int(second.headers["Range"].removeprefix("bytes=").removesuffix("-"))
-    assert len(BIG) // 2 - registry_http.CHUNK < start <= len(BIG) // 2
+    assert len(BIG) // 2 - http.CHUNK < start <= len(BIG) // 2
     assert second.status == 206
 
 

@@ -19,16 +19,17 @@ from autoclave.errors import StoreError
 from autoclave.evidence import cosign, predicates, records, statement, transfer
 from autoclave.evidence.statement import PROVENANCE
 from autoclave.evidence.trust import Trust, TrustedKey
-from autoclave.store import listing
+from autoclave.model.digest import digest_of
 from autoclave.store.layout import LayoutStore
-from autoclave.store.oci import INDEX, MANIFEST, Descriptor, digest_of
-from autoclave.store.registry import RegistryStore
-from autoclave.store.registry_address import parse
-from autoclave.store.registry_client import Client
+from autoclave.store.oci import INDEX, MANIFEST, Descriptor
+from autoclave.store.registry import listing
+from autoclave.store.registry.address import parse
+from autoclave.store.registry.client import Client
+from autoclave.store.registry.store import RegistryStore
+from builders.judged import BUILD, MADE
 from doubles.faulty_registry import FaultyRegistry, faulty
 from integration.devices import program
 from integration.registries import add_image, debian, nobody, store_at, with_referrers
-from unit.judged import BUILD, MADE
 
 RECORD = "application/vnd.example.record"
 WRITERS = 20

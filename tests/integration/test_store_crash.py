@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from autoclave.errors import Busy
+from autoclave.model.digest import digest_of
 from autoclave.store.layout import LayoutStore
-from autoclave.store.oci import LAYER, MANIFEST, Descriptor, digest_of
+from autoclave.store.oci import LAYER, MANIFEST, Descriptor
 
 KILLS = 25
 LIMIT = 10.0  # seconds spent killing, at most
@@ -38,7 +39,7 @@ for turn in range(int(sys.argv[3])):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from autoclave.store.lock import exclusive
+from autoclave.store.layout.lock import exclusive
 with exclusive(Path(sys.argv[1]) / ".lock", timeout=5, what="the store"):
     print("held", flush=True)
     time.sleep(60)

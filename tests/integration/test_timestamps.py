@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from autoclave.errors import TimestampError
-from autoclave.evidence import timestamp, timestamp_http
+from autoclave.evidence.timestamps import http as timestamp_http
+from autoclave.evidence.timestamps import rfc3161
 from autoclave.evidence.trust import Authority
-from autoclave.shell import Shell
+from autoclave.runtime.shell import Shell
 from doubles import tsa_double
 from integration.devices import KNOWN_BAD, Repository
 from integration.flow import organisation
@@ -166,21 +167,21 @@ def test_a_broken_authority_gives_no_stamp(lasting: tsa_double.Authority, switch
     def asked(query: bytes) -> bytes:
         return timestamp_http.ask(lasting.url, query)
 
-    token = timestamp.request(shell, b"data", roots, now, asked)
-    assert abs(timestamp.verify(shell, token, b"data", roots, now).time - now) < timedelta(seconds=10)
+    token = rfc3161.request(shell, b"data", roots, now, asked)
+    assert abs(rfc3161.verify(shell, token, b"data", roots, now).time - now) < timedelta(seconds=10)
     lasting.switch = switch
     with pytest.raises(TimestampError) as caught:
-        timestamp.request(shell, b"data", roots, now, asked)
+        rfc3161.request(shell, b"data", roots, now, asked)
     assert says in f"{caught.value.what}: {caught.value.why}"
 
 
 def test_a_token_is_about_its_data_alone(lasting: tsa_double.Authority) -> None:
     roots = [Authority("lasting", lasting.root)]
     now, shell = datetime.now(UTC), Shell()
-    token = timestamp.request(shell, b"data", roots, now, lasting.reply)
+    token = rfc3161.request(shell, b"data", roots, now, lasting.reply)
     for spoilt, data in ((token, b"date"), (token[:-1], b"data"), (b"", b"data"), (token[:40], b"data")):
         with pytest.raises(TimestampError):
-            timestamp.verify(shell, spoilt, data, roots, now)
+            rfc3161.verify(shell, spoilt, data, roots, now)
     with pytest.raises(TimestampError, match="does not answer"):
         timestamp_http.ask("http://127.0.0.1:9/", b"")
     with pytest.raises(TimestampError, match="no address"):

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 
 from autoclave.errors import DatabaseError, ScannerError
-from autoclave.facts import Kind, ScanFacts, Severity
-from autoclave.scanners import trivy_database
-from autoclave.scanners.trivy import VERSION, Trivy
-from autoclave.shell import Shell
+from autoclave.model.facts import Kind, ScanFacts, Severity
+from autoclave.runtime.shell import Shell
+from autoclave.scanners.trivy import VERSION, Trivy, database
 from fixtures.reports import record, tiny_layout
 
 NO_ADVISORIES = '{"sources": [], "vulnerabilities": {}}'
@@ -50,7 +49,7 @@ def scan(scanner: Trivy, image: Callable[[Path], tuple[str, str]], folder: Path)
 def test_version_and_database_are_told(scanner: Trivy, cache: Path) -> None:
     versions = scanner.version(Shell())
     assert versions.version == VERSION
-    assert versions.database.size == trivy_database.path(cache).stat().st_size
+    assert versions.database.size == database.path(cache).stat().st_size
 
 
 def test_vulnerabilities_secret_and_root_user_are_found(scanner: Trivy, tmp_path: Path) -> None:
@@ -117,11 +116,11 @@ def _none(cache: Path) -> None:
 
 
 def _zero(cache: Path) -> None:
-    trivy_database.path(cache).write_bytes(b"")
+    database.path(cache).write_bytes(b"")
 
 
 def _cut(cache: Path) -> None:
-    os.truncate(trivy_database.path(cache), 20_000)
+    os.truncate(database.path(cache), 20_000)
 
 
 def _no_metadata(cache: Path) -> None:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from autoclave.hosts import needs
+from autoclave.hosts.gitlab import permissions
 from integration.devices import ROOT, Repository
 from pipelines.gitlab_local import GitLab
 from pipelines.gitlab_page import PAGE, part
@@ -36,4 +36,4 @@ def test_every_job_of_the_table_is_in_the_templates() -> None:
 
 
 def test_the_table_of_tokens_is_the_one_in_the_code() -> None:
-    assert part("needs") == needs.table()
+    assert part("needs") == permissions.table()

@@ -16,7 +16,7 @@ import pytest
 
 from autoclave.engines.base import BuildRequest
 from autoclave.engines.docker import DockerEngine
-from autoclave.shell import Shell
+from autoclave.runtime.shell import Shell
 from gathering import report
 from integration.devices import KNOWN_BAD, ROOT, Repository, copied, own_name
 from pipelines import gitlab_runner, own

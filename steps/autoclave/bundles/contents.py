@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from autoclave.errors import BundleError
-from autoclave.store.folder import INDEX_FILE, MARKER_FILE
+from autoclave.store.layout.folder import INDEX_FILE, MARKER_FILE
 
 FORMAT = "urn:autoclave:bundle:v1"
 FIRST = "autoclave/bundle.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from autoclave.bundles.contents import KEYS
-from autoclave.evidence import trust_text
+from autoclave.evidence import trust_export
 from autoclave.evidence.trust import Trust, TrustedKey
 
 
@@ -26,7 +26,7 @@ def _key(key: TrustedKey) -> bytes:
     if key.person:
         roles = ", ".join(key.person.roles)
         lines.append(f"person: {_line(f'{key.person.name} <{key.person.id}> ({roles})')}")
-    return ("\n".join(lines) + "\n" + trust_text.pem(key)).encode()
+    return ("\n".join(lines) + "\n" + trust_export.pem(key)).encode()
 
 
 def _line(text: str) -> str:

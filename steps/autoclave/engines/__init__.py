@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from autoclave.engines.base import Engine
-from autoclave.shell import Shell
+from autoclave.runtime.shell import Shell
 
 
 def opened(shell: Shell, client: str = "") -> Engine:

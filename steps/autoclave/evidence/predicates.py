@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from autoclave.errors import RecordError
 from autoclave.evidence.statement import NAME_OF, Statement, StepInfo
-from autoclave.facts import BuildFacts, Deployment, Finding, Kind, ScanFacts, TestRun
-from autoclave.governed import Approval, Declared
+from autoclave.model.declared import Approval, Declared
+from autoclave.model.facts import BuildFacts, Deployment, Finding, Kind, ScanFacts, TestRun
 
 F = TypeVar("F", bound=Struct)
 

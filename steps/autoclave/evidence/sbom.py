@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from autoclave.errors import RecordError
 from autoclave.evidence.statement import Statement
-from autoclave.governed import Component
+from autoclave.model.declared import Component
 
 
 class _Supplier(Struct):

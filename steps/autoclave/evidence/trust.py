@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from msgspec import Meta, Struct
 from securesystemslib.signer import Key, SSlibKey
 
-from autoclave.config import convert, read_toml
 from autoclave.errors import ConfigError, SignerError
-from autoclave.governed import Person
+from autoclave.model.declared import Person
+from autoclave.runtime.toml import convert, read_toml
 
 PIPELINE = ("build", "unit-test", "scan", "release", "deploy")
 PERSONAL = ("waive", "approve")

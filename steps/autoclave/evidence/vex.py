@@ -17,9 +17,9 @@ from autoclave.errors import RecordError
 from autoclave.evidence import dsse
 from autoclave.evidence.statement import PAYLOAD_TYPE, parse
 from autoclave.evidence.trust import Trust, TrustedKey
-from autoclave.facts import Finding, Moment
-from autoclave.governed import Justification, Scope, SignedWaiver, VexStatus, Waiver
-from autoclave.store.oci import digest_of
+from autoclave.model.declared import Justification, Scope, SignedWaiver, VexStatus, Waiver
+from autoclave.model.digest import digest_of
+from autoclave.model.facts import Finding, Moment
 
 CONTEXT = "https://openvex.dev/ns/v0.2.0"
 _CONTEXTS = "https://openvex.dev/ns"

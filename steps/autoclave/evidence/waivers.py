@@ -13,8 +13,8 @@ from autoclave.errors import RecordError
 from autoclave.evidence import dsse
 from autoclave.evidence.statement import PAYLOAD_TYPE, TYPE, Statement, parse
 from autoclave.evidence.trust import Trust, TrustedKey
-from autoclave.governed import SignedWaiver, Waiver
-from autoclave.store.oci import digest_of
+from autoclave.model.declared import SignedWaiver, Waiver
+from autoclave.model.digest import digest_of
 
 PREDICATE = "urn:autoclave:predicate:waiver:v1"
 

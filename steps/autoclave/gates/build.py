@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from autoclave.facts import BuildFacts
-from autoclave.gates.policy import Policy
-from autoclave.gates.verdict import Verdict
+from autoclave.model.facts import BuildFacts
+from autoclave.model.verdict import Verdict
+from autoclave.policy.schema import Policy
 
 
 def judge(facts: BuildFacts, policy: Policy) -> Verdict:

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from autoclave.gates import approving, release
-from autoclave.gates.policy import Policy
-from autoclave.gates.verdict import Verdict
-from autoclave.governed import SignedApproval
+from autoclave.gates import approvals as approving
+from autoclave.gates import release
+from autoclave.model.declared import SignedApproval
+from autoclave.model.verdict import Verdict
+from autoclave.policy.schema import Policy
 
 
 class Released(Struct, frozen=True, kw_only=True):

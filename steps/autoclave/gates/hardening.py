@@ -11,11 +11,11 @@ from typing import Any
 
 from msgspec import Struct
 
-from autoclave.facts import Finding, Kind, Severity
-from autoclave.gates.policy import Policy
-from autoclave.gates.verdict import Verdict
-from autoclave.gates.waiving import Standing, counting, not_waived, refused
-from autoclave.gates.waiving import key as key_of
+from autoclave.gates.waivers import Standing, counting, not_waived, refused
+from autoclave.gates.waivers import key as key_of
+from autoclave.model.facts import Finding, Kind, Severity
+from autoclave.model.verdict import Verdict
+from autoclave.policy.schema import Policy
 
 _SHOWN = 12
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}

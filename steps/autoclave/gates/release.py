@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from autoclave.facts import BuildFacts, ScanFacts, TestRun
-from autoclave.gates import build, scan, soup, traceability, unit_test, waiving
-from autoclave.gates.policy import Policy
-from autoclave.gates.verdict import Verdict
-from autoclave.governed import Component, Declared, SignedWaiver
+from autoclave.gates import build, scan, soup, traceability, unit_test
+from autoclave.gates import waivers as waiving
+from autoclave.model.declared import Component, Declared, SignedWaiver
+from autoclave.model.facts import BuildFacts, ScanFacts, TestRun
+from autoclave.model.verdict import Verdict
+from autoclave.policy.schema import Policy
 
 
 class Evidence(Struct, frozen=True, kw_only=True):

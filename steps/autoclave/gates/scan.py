@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from autoclave.facts import Finding, Kind, ScanFacts, Severity
-from autoclave.gates.policy import Policy, ScanPolicy
-from autoclave.gates.verdict import Verdict
-from autoclave.gates.waiving import Standing, counting, key, not_waived, refused
+from autoclave.gates.waivers import Standing, counting, key, not_waived, refused
+from autoclave.model.facts import Finding, Kind, ScanFacts, Severity
+from autoclave.model.verdict import Verdict
+from autoclave.policy.schema import Policy, ScanPolicy
 
 _SHOWN = 10
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}

@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 
 from msgspec import Struct
 
-from autoclave.gates.policy import SoupPolicy
-from autoclave.governed import Component, SoupEntry
+from autoclave.model.declared import Component, SoupEntry
+from autoclave.policy.schema import SoupPolicy
 
 _SHOWN = 8
 _PATTERN = re.compile(r"[*?\[]")

@@ -7,9 +7,9 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from autoclave.facts import TestRun, TracedTest
-from autoclave.gates.policy import Policy, RequirementsPolicy
-from autoclave.governed import Declared, Method, Requirement, RequirementKind
+from autoclave.model.declared import Declared, Method, Requirement, RequirementKind
+from autoclave.model.facts import TestRun, TracedTest
+from autoclave.policy.schema import Policy, RequirementsPolicy
 
 _SHOWN = 10  # ids or tests that a reason names
 _LONGEST = 160  # characters of a test's name in a reason

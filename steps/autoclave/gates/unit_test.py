@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from autoclave.facts import TestRun
-from autoclave.gates.policy import Policy
-from autoclave.gates.verdict import Verdict
+from autoclave.model.facts import TestRun
+from autoclave.model.verdict import Verdict
+from autoclave.policy.schema import Policy
 
 _SHOWN = 5  # failed tests that a reason names
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
-from autoclave.facts import Finding, Severity
+from autoclave.model.facts import Finding, Severity
 
 # Databases that name single vulnerabilities. Vendors' bulletins (DSA, RHSA, USN, …) each cover
 # several; two findings that share one of those are still two.

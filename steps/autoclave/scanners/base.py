@@ -7,8 +7,8 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from autoclave.facts import Database, ScanFacts
-from autoclave.shell import Shell
+from autoclave.model.facts import Database, ScanFacts
+from autoclave.runtime.shell import Shell
 
 
 class Versions(Struct, frozen=True, kw_only=True):

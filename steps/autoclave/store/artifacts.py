@@ -13,16 +13,8 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from autoclave.errors import StoreError
-from autoclave.store.oci import (
-    EMPTY_CONFIG,
-    INDEX,
-    MANIFEST,
-    Descriptor,
-    Manifest,
-    digest_of,
-    encode,
-    parse_manifest,
-)
+from autoclave.model.digest import digest_of
+from autoclave.store.oci import EMPTY_CONFIG, INDEX, MANIFEST, Descriptor, Manifest, encode, parse_manifest
 
 CREATED = "org.opencontainers.image.created"
 

@@ -9,8 +9,9 @@ import msgspec
 from msgspec import Struct
 
 from autoclave.errors import StoreError
+from autoclave.model.digest import checked
 from autoclave.store.base import Store
-from autoclave.store.oci import Manifest, checked, parse_manifest
+from autoclave.store.oci import Manifest, parse_manifest
 
 CONFIG_LIMIT = 4 * 1024 * 1024
 

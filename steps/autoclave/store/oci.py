@@ -6,7 +6,6 @@ Source: OCI image specification 1.1 (descriptor.md, manifest.md, image-layout.md
 from __future__ import annotations
 
 import hashlib
-import re
 
 import msgspec
 from msgspec import Struct
@@ -18,8 +17,6 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 LAYER = "application/vnd.oci.image.layer.v1.tar"
 EMPTY = "application/vnd.oci.empty.v1+json"
-
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 class Descriptor(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
@@ -48,22 +45,6 @@ EMPTY_BLOB = b"{}"
 EMPTY_CONFIG = Descriptor(
     media_type=EMPTY, digest="sha256:" + hashlib.sha256(EMPTY_BLOB).hexdigest(), size=len(EMPTY_BLOB)
 )
-
-
-def digest_of(raw: bytes) -> str:
-    """Return `sha256:<hex>` of the bytes."""
-    return "sha256:" + hashlib.sha256(raw).hexdigest()
-
-
-def checked(digest: str) -> str:
-    """Return the digest when it is a well-formed `sha256:<64 hex>`; raise StoreError otherwise."""
-    if not _DIGEST.fullmatch(digest):
-        raise StoreError(
-            f"{digest[:100]!r} is not an image digest",
-            why="a digest is 'sha256:' and 64 lower-case hexadecimal digits",
-            next="take it from 'autoclave build' or 'autoclave status'",
-        )
-    return digest
 
 
 def parse_manifest(raw: bytes, digest: str) -> Manifest:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from autoclave.config import nearest
-from autoclave.device import Device, Environment
+from autoclave.device.schema import Device, Environment
 from autoclave.engines.base import Engine
 from autoclave.errors import ConfigError
-from autoclave.shell import Shell
+from autoclave.runtime.shell import Shell
+from autoclave.runtime.toml import nearest
 from autoclave.store.base import Store
 from autoclave.targets.base import Target
 
@@ -32,7 +32,7 @@ def opened(
     Raises ConfigError.
     """
     if environment.target == "docker":
-        from autoclave.targets.docker import DockerTarget
+        from autoclave.targets.engine import DockerTarget
 
         return DockerTarget(engine())
     if environment.target in _CLUSTERS:

@@ -9,9 +9,9 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from autoclave.device import Environment, Flow
-from autoclave.facts import Finding, Running
-from autoclave.gates.verdict import Verdict
+from autoclave.device.schema import Environment, Flow
+from autoclave.model.facts import Finding, Running
+from autoclave.model.verdict import Verdict
 
 
 class Service(Struct, frozen=True, kw_only=True):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from autoclave.device import Device
+from autoclave.device.schema import Device
 from autoclave.errors import ConfigError
-from autoclave.facts import Running
-from autoclave.gates.verdict import Verdict
+from autoclave.model.facts import Running
+from autoclave.model.verdict import Verdict
 from autoclave.store.base import Store, is_address
 from autoclave.targets.base import Returned, Rollout, Tell, Unhealthy
 

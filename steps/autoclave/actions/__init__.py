@@ -1,0 +1,1 @@
+"""What people and jobs do besides the steps: approve, waive, verify, roll back, hand over."""

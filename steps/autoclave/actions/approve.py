@@ -1,0 +1,158 @@
+"""What a person is shown before signing, and the approval that comes of it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from autoclave.context import Context
+from autoclave.device.schema import Image
+from autoclave.errors import DecisionError
+from autoclave.evidence import predicates, records
+from autoclave.evidence.records import TITLE, Record
+from autoclave.evidence.statement import APPROVAL, VERIFICATION, info
+from autoclave.gates import release, soup, traceability, waivers
+from autoclave.model.declared import Approval, Meaning, Person
+from autoclave.model.digest import digest_of
+from autoclave.model.plan import StepPlan
+from autoclave.model.verdict import Verdict
+from autoclave.policy.schema import Policy
+from autoclave.release import decisions
+from autoclave.release.verification import Verified, evidence_of
+from autoclave.signers import Signer
+from autoclave.store.oci import Descriptor
+
+SHOWN = "shown.txt"
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """An image to approve: its verified evidence and the verification that the approval is about."""
+
+    image: Image
+    descriptor: Descriptor
+    verified: Verified
+    summary: Record
+
+
+def subject(image: Image, digest: str, ctx: Context) -> Subject:
+    """Return an image that can be approved. Raises DecisionError when no release gate judged it."""
+    descriptor = ctx.subject(image, digest)
+    verified = evidence_of(descriptor, image, ctx)
+    summary = records.latest(verified.records, VERIFICATION)
+    if summary is None:
+        raise DecisionError(
+            f"{image.name} {descriptor.digest[:19]}… cannot be approved",
+            why="no release gate has judged it",
+            next="run 'autoclave sign' first",
+        )
+    return Subject(image, descriptor, verified, summary)
+
+
+def shown(subjects: Sequence[Subject], environment: str, ctx: Context) -> str:
+    """Return the text that the signer reads: the same for the same release, policy and environment."""
+    device = ctx.device.device
+    lines = [
+        f"RELEASE OF {device.name} {device.version} (IEC 62304 class {device.safety_class}) TO {environment}",
+    ]
+    runs = {each.image.name: each.verified.evidence.unit_test for each in subjects}
+    for each in subjects:
+        lines += ["", *_about(each, ctx)]
+    matrix = traceability.matrix(subjects[0].verified.evidence.declared, runs)
+    states = Counter(str(row.state) for row in matrix.requirements)
+    lines += ["", f"requirements: {_counted(states) or 'none declared'}"]
+    return "\n".join(lines) + "\n"
+
+
+def made(
+    person: Person, role: str, meaning: Meaning, reason: str, *, environment: str, text: str, now: datetime
+) -> Approval:
+    """Return the approval of a person. Raises DecisionError for a role that the person does not have."""
+    role = role or (person.roles[0] if len(person.roles) == 1 else "")
+    if role not in person.roles:
+        raise DecisionError(
+            f"{person.name} has no role '{role}'" if role else f"{person.name} has several roles",
+            next=f"sign with --role, one of: {', '.join(person.roles)}",
+        )
+    return Approval(
+        environment=environment,
+        user=person.id,
+        printed_name=person.name,
+        role=role,
+        meaning=meaning,
+        reason=reason.strip(),
+        shown=digest_of(text.encode()),
+        signed_at=now,
+    )
+
+
+def attach(approval: Approval, text: str, subjects: Sequence[Subject], signer: Signer, ctx: Context) -> None:
+    """Attach the approval to every image, with the text that was shown."""
+    kept = ctx.store.write([text.encode()], media_type="text/plain")
+    for each in subjects:
+        planned = StepPlan(
+            step="approve",
+            image=each.image.name,
+            commands=(),
+            tools={},
+            inputs={"environment": approval.environment, "shown": approval.shown},
+        )
+        now = ctx.now()
+        made_by = ctx.info(planned, Verdict("approve"), now, now)
+        body = predicates.approval(made_by, approval, each.summary.digest)
+        ctx.attach(each.descriptor, APPROVAL, body, signer=signer, attachments=[(SHOWN, kept)])
+
+
+def _about(each: Subject, ctx: Context) -> list[str]:
+    evidence = each.verified.evidence
+    result = predicates.result_of(each.summary.statement)
+    policy = policy_of(each.summary, ctx)
+    lines = [
+        f"image {each.image.name} {each.descriptor.digest}",
+        f"verification of {each.summary.finished:%Y-%m-%d %H:%M:%S} UTC ({each.summary.digest}): {result}",
+        *(f"  - {reason}" for reason in info(each.summary.statement).reasons),
+        f"former release: {evidence.declared.previous or 'none'}",
+    ]
+    if evidence.build:
+        lines.append(f"commit {evidence.build.commit or 'none'}")
+    if evidence.unit_test:
+        report = evidence.unit_test.report
+        lines.append(
+            f"tests: {report.passed} passed, {report.failed + report.errors} failed, {report.skipped} skipped"
+        )
+    if evidence.scan:
+        severities = Counter(str(finding.severity) for finding in evidence.scan.findings)
+        lines.append(f"findings: {_counted(severities) or 'none'}")
+    lines += _waivers(each, policy)
+    register = evidence.declared.register
+    known = [one for one in soup.matched(evidence.components, register or ()) if one.entry]
+    lines.append(f"components: {len(evidence.components)}, {len(known)} of them in the SOUP register")
+    return lines
+
+
+def _waivers(each: Subject, policy: Policy) -> list[str]:
+    # As of the verification: the text must be the same tomorrow.
+    found = release.standings(each.verified.evidence, policy, each.summary.finished)
+    return [
+        f"waiver {one.signed.waiver.id}: {one.signed.waiver.finding} is {one.state} until "
+        f"{one.signed.waiver.expires:%Y-%m-%d}: {one.signed.waiver.rationale}"
+        for one in found
+        if one.state is not waivers.State.UNUSED
+    ]
+
+
+def policy_of(summary: Record, ctx: Context) -> Policy:
+    """Return the policy of the day that a release took along; today's for one that took none."""
+    for each in summary.attachments:
+        if each.annotations.get(TITLE) == decisions.POLICY:
+            try:
+                return msgspec.json.decode(ctx.store.read(each.digest), type=Policy)
+            except msgspec.DecodeError:
+                break
+    return ctx.policy
+
+
+def _counted(counts: Counter[str]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))

@@ -1,0 +1,92 @@
+"""Between jobs on different machines: what one leaves in a folder, and the next one takes in.
+
+The folder holds an OCI layout (`store`) with the records and, after a build, the image; the digests as a
+dotenv line (`digests.env`); and the public halves of development keys (`keys`). Every job has a folder
+of its own: hosts lay the artifacts of jobs that ran beside each other into one tree, where two index
+files of one layout would overwrite each other. With a registry as the store, image and records are
+there already.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from autoclave.context import Context
+from autoclave.errors import StoreError
+from autoclave.evidence import transfer
+from autoclave.model.digest import checked
+from autoclave.runtime.options import OnImages
+from autoclave.signers import development
+from autoclave.store.base import is_address
+from autoclave.store.layout import LayoutStore
+
+VARIABLE = "AUTOCLAVE_DIGEST"
+_STORE, _DIGESTS, _KEYS = "store", "digests.env", "keys"
+_LONGEST = 64 * 1024
+
+
+def take_in(opts: OnImages, ctx: Context) -> None:
+    """Take in what earlier jobs handed on. A folder that is not there is told; the gates miss its records."""
+    for name in opts.take_from:
+        folder = ctx.folder / name
+        if not (folder / _DIGESTS).is_file():
+            ctx.screen.warn("take in", f"no job left anything in {name}")
+            continue
+        ctx.handed_keys.append(folder / _KEYS)
+        if not is_address(opts.store):
+            _take(folder, ctx)
+
+
+def hand_on(step: str, opts: OnImages, ctx: Context) -> None:
+    """Leave records, digests and public development keys for the next job; after a build, the image too."""
+    if not opts.hand_on:
+        return
+    # A build hands on what it built, and nothing that an earlier one left under the same name.
+    names = [image.name for image in ctx.images(opts.image) if step != "build" or image.name in ctx.built]
+    digests = {name: ctx.subject(ctx.device.named(name), opts.digest_of(name)).digest for name in names}
+    folder = ctx.folder / opts.hand_on
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    if not is_address(opts.store):
+        target = LayoutStore(folder / _STORE)
+        for name, digest in digests.items():
+            if step == "build":
+                transfer.image(ctx.store, target, digest, name=name)
+            transfer.attached(ctx.store, target, digest)
+    _hand_keys(folder / _KEYS)
+    line = ",".join(f"{name}={digest}" for name, digest in digests.items())
+    (folder / _DIGESTS).write_text(f"{VARIABLE}={line}\n" if line else "", "utf-8")
+
+
+def _take(folder: Path, ctx: Context) -> None:
+    source = LayoutStore(folder / _STORE, create=False)
+    for name, digest in _digests(folder / _DIGESTS, ctx).items():
+        if source.named(name) is not None:
+            transfer.image(source, ctx.store, digest, name=name)
+        transfer.attached(source, ctx.store, digest)
+
+
+def _digests(path: Path, ctx: Context) -> dict[str, str]:
+    """Read the digests that a job left. Raises StoreError for images that this device does not have."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        text = file.read(_LONGEST).strip()
+    known = {image.name for image in ctx.device.image}
+    found = {}
+    for pair in text.removeprefix(f"{VARIABLE}=").split(",") if text else []:
+        name, _, digest = pair.partition("=")
+        if name not in known:
+            raise StoreError(
+                f"{path} names the image {name[:100]!r}, which this device does not have",
+                next="hand on and take in with the same autoclave.toml",
+            )
+        found[name] = checked(digest)
+    return found
+
+
+def _hand_keys(folder: Path) -> None:
+    folder.mkdir()
+    for name in development.ROLES:
+        public = development.folder() / f"{name}.pub"
+        if public.is_file():
+            shutil.copyfile(public, folder / public.name)

@@ -1,0 +1,164 @@
+"""Make a waiver, and let a second person approve it: files in the device repository, signed by persons."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from autoclave.context import Context
+from autoclave.device.schema import WAIVER, inside
+from autoclave.errors import DecisionError, SignerError, UsageError
+from autoclave.evidence import waivers
+from autoclave.gates import waivers as waiving
+from autoclave.model.declared import Justification, Person, Scope, SignedWaiver, VexStatus, Waiver
+from autoclave.model.facts import Finding
+from autoclave.release import decisions
+from autoclave.signers import Signer
+
+E = TypeVar("E", VexStatus, Justification)
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What a person asks for; empty fields are taken from the finding. `expires` is a date, `YYYY-MM-DD`."""
+
+    finding: str
+    rationale: str
+    expires: str
+    id: str = ""
+    package: str = ""
+    versions: str = ""
+    digest: str = ""
+    status: str = VexStatus.NOT_AFFECTED
+    justification: str = ""
+    risk_reference: str = ""
+
+
+def person_of(signer: Signer, role: str, ctx: Context) -> Person:
+    """Return whose key this is. Raises SignerError when trust names no person who may decide with it."""
+    for key in ctx.trust.for_role(role):
+        if key.key == signer.public_key and key.person:
+            return key.person
+    raise SignerError(
+        f"the key {signer.public_key.keyid[:12]} may not {role}",
+        why=f"{ctx.trust.source} names no person with that key: a key of the pipeline decides nothing",
+        next=f'list it there: may = ["{role}"], person = {{ id = "…", name = "…", roles = ["…"] }}',
+    )
+
+
+def made(wanted: Wanted, found: Sequence[Finding], author: Person, ctx: Context) -> Waiver:
+    """Return the waiver that is asked for. Raises UsageError, DecisionError when it could never count."""
+    named = [each for each in found if wanted.finding in {each.id, *each.aliases}]
+    now = ctx.now().replace(microsecond=0)
+    waiver = Waiver(
+        id=wanted.id or f"{now:%Y%m%d}-{wanted.finding}",
+        device=ctx.device.device.name,
+        finding=wanted.finding,
+        scope=_scope(wanted, named),
+        status=_one_of(VexStatus, wanted.status, "status"),
+        justification=_one_of(Justification, wanted.justification, "justification")
+        if wanted.justification
+        else None,
+        rationale=wanted.rationale.strip(),
+        risk_reference=wanted.risk_reference.strip(),
+        author=author.id,
+        created=now,
+        expires=_end_of(wanted.expires),
+    )
+    _refuse_useless(waiver, author, ctx)
+    return waiver
+
+
+def write(name: str, raw: bytes, ctx: Context, *, new: bool) -> Path:
+    """Write a decision file whole or not at all; a new one replaces nothing. Raises DecisionError."""
+    folder = inside(ctx.folder, ctx.device.device.decisions)
+    folder.mkdir(parents=True, exist_ok=True)
+    path, part = folder / name, folder / f".{name}.{os.getpid()}"
+    part.write_bytes(raw)
+    try:
+        if new:
+            os.link(part, path)
+        else:
+            part.replace(path)
+    except FileExistsError as error:
+        raise DecisionError(
+            f"{path.relative_to(ctx.folder)} is there already",
+            why="a signed decision is never overwritten",
+            next="name the new one with --id, or remove the old one in a commit of its own",
+        ) from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            part.unlink()
+    return path
+
+
+def approved(name: str, signer: Signer, approver: Person, ctx: Context) -> tuple[SignedWaiver, Path]:
+    """Add a second person's signature to a waiver of the checkout. Raises DecisionError."""
+    for file, raw in decisions.files(ctx):
+        if not file.endswith(WAIVER) or waivers.read(raw).id != name:
+            continue
+        before = waivers.verified(raw, ctx.trust)
+        if before.defect:
+            raise DecisionError(f"waiver {name} does not verify", why=before.defect)
+        if approver.id in {each.id for each in before.persons}:
+            raise DecisionError(
+                f"{approver.name} signed waiver {name} already",
+                why="author and approver must be two persons",
+                next="let somebody else approve it",
+            )
+        signed = waivers.countersigned(raw, signer)
+        return waivers.verified(signed, ctx.trust), write(file, signed, ctx, new=False)
+    raise UsageError(f"there is no waiver '{name}' here", next="'autoclave waive' lists them")
+
+
+def _scope(wanted: Wanted, named: Sequence[Finding]) -> Scope:
+    """Return the scope: as asked for, else the package and version in which it was found."""
+    if wanted.digest:
+        return Scope(digest=wanted.digest, package=wanted.package, versions=wanted.versions)
+    if wanted.package and (wanted.versions or not wanted.package.startswith("pkg:")):
+        return Scope(package=wanted.package, versions=wanted.versions)
+    places = sorted({(next(iter(waiving.places(each))) or each.target, each.version) for each in named})
+    places = [each for each in places if wanted.package in {"", each[0]}]
+    if not places:
+        raise UsageError(
+            f"the image has no finding {wanted.finding}",
+            next="scan first, or name what it is about: --package pkg:TYPE/NAME --versions '<2.10.1'",
+        )
+    if len({package for package, _ in places}) > 1:
+        told = ", ".join(package for package, _ in places)
+        raise UsageError(f"{wanted.finding} is in several packages", why=told, next="name one with --package")
+    versions = wanted.versions or ", ".join(filter(None, (version for _, version in places)))
+    return Scope(package=places[0][0], versions=versions)
+
+
+def _refuse_useless(waiver: Waiver, author: Person, ctx: Context) -> None:
+    """Refuse a waiver that the policy in force would never count, before anybody signs it."""
+    alone = msgspec.structs.replace(ctx.policy.waivers, two_persons=False)
+    signed = SignedWaiver(waiver=waiver, digest="", persons=(author,))
+    why = waiving.defect(signed, waiver.device, alone, ctx.now())
+    if not why and waiver.expires <= ctx.now():
+        why = f"it expired on {waiver.expires:%Y-%m-%d}"
+    if why:
+        raise DecisionError("this waiver would not count", why=why, next="mend it and sign then")
+
+
+def _end_of(day: str) -> datetime:
+    try:
+        return datetime.combine(date.fromisoformat(day), time(23, 59, 59), UTC)
+    except ValueError as error:
+        raise UsageError(
+            f"--expires {day!r} is no date", why="every waiver ends", next="give it as YYYY-MM-DD"
+        ) from error
+
+
+def _one_of(kind: type[E], text: str, what: str) -> E:
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise UsageError(f"there is no {what} '{text}'", next=f"one of: {', '.join(kind)}") from error

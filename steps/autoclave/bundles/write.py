@@ -1,0 +1,82 @@
+"""Write a bundle: the same content gives the same bytes, in constant memory."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from pathlib import Path
+
+from msgspec import Struct
+
+from autoclave.bundles import contents, keys, tar
+from autoclave.bundles.collect import Collected
+from autoclave.bundles.contents import BLOBS, Bundle
+from autoclave.errors import BundleError
+from autoclave.evidence import trust_export
+from autoclave.evidence.trust import Trust
+from autoclave.model.digest import digest_of
+from autoclave.store.base import Store
+from autoclave.store.layout.folder import INDEX_FILE, MARKER, MARKER_FILE
+
+
+class Release(Struct, frozen=True, kw_only=True):
+    """What a bundle tells beside the layout: device, images and seals by name, and its three documents."""
+
+    device: str
+    version: str
+    images: dict[str, str]
+    seals: dict[str, str]
+    trust: Trust
+    policy: bytes
+    device_file: bytes
+
+
+def write(path: Path, store: Store, collected: Collected, release: Release) -> Bundle:
+    """Write the bundle, whole or not at all. Raises BundleError, or StoreError for damage in the store."""
+    files = _files(collected, release)
+    bundle = Bundle(
+        format=contents.FORMAT,
+        device=release.device,
+        version=release.version,
+        images=release.images,
+        seals=release.seals,
+        files={name: digest_of(raw) for name, raw in files.items()},
+        blobs=collected.blobs,
+    )
+    head = contents.encode(bundle)
+    contents.parse(head)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with partial.open("xb") as file:
+            for name, raw in ((contents.FIRST, head), *sorted(files.items())):
+                tar.write(file, name, len(raw), [raw])
+            for digest, size in sorted(collected.blobs.items()):
+                tar.write(file, BLOBS + digest.removeprefix("sha256:"), size, store.chunks(digest))
+            tar.end(file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise BundleError(
+            f"{path} cannot be written", why=str(error), next="free space, or name another file"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return bundle
+
+
+def verifier() -> bytes:
+    """Return the standalone verifier."""
+    return resources.files("autoclave.bundles").joinpath("verify.py").read_bytes()
+
+
+def _files(collected: Collected, release: Release) -> dict[str, bytes]:
+    return {
+        MARKER_FILE: MARKER,
+        INDEX_FILE: collected.index(),
+        contents.TRUST: trust_export.text(release.trust).encode(),
+        contents.DEVICE: release.device_file,
+        contents.POLICY: release.policy,
+        contents.VERIFIER: verifier(),
+        **keys.files(release.trust),
+    }

@@ -1,0 +1,68 @@
+"""Option structs as click parameters, and a command around a function of options and context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+import msgspec
+from msgspec import Struct
+
+from autoclave.cli import screen
+from autoclave.context import Context
+from autoclave.runtime.options import Common, Field, fields
+
+O = TypeVar("O", bound=Common)  # noqa: E741 -- the usual letter for options
+
+
+def parameters(kind: type[Struct]) -> list[click.Parameter]:
+    """Return the click parameters of an option struct."""
+    return [_argument(field) if field.argument else _option(field) for field in fields(kind)]
+
+
+def around(name: str, text: str, kind: type[O], call: Callable[[O, Context], int | None]) -> click.Command:
+    """Return a command that opens a context, calls, and stops everything it started when interrupted."""
+
+    def run(**given: Any) -> int:
+        options = kind(**given)
+        view = screen.chosen(as_json=options.json)
+        context: Context | None = None
+        try:
+            context = Context(options, view)
+            return call(options, context) or 0
+        except KeyboardInterrupt:
+            if context:
+                context.cancel()
+            raise
+        finally:
+            view.close()
+
+    return click.Command(name, callback=run, params=parameters(kind), help=text, short_help=text)
+
+
+def _option(field: Field) -> click.Option:
+    default = None if field.default is msgspec.NODEFAULT else field.default
+    names = [field.flag, field.name] + ([field.short] if field.short else [])
+    return click.Option(
+        names,
+        type=None if field.kind is bool else field.kind,
+        is_flag=field.kind is bool,
+        multiple=field.multiple,
+        default=default,
+        envvar=field.variable,
+        help=f"{field.description}  [{field.variable}]",
+    )
+
+
+def _argument(field: Field) -> click.Argument:
+    # A default of None would count as given: a required argument must have none at all.
+    default = {} if field.required else {"default": field.default}
+    return click.Argument(
+        [field.name],
+        type=field.kind,
+        required=field.required,
+        envvar=field.variable,
+        metavar=field.name.upper() if field.required else f"[{field.name.upper()}]",
+        **default,
+    )

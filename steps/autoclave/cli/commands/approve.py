@@ -1,0 +1,107 @@
+"""`autoclave approve ENV`: a person's signature under a release, for one environment."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from typing import Annotated
+
+import click
+
+from autoclave.actions import approve, waive
+from autoclave.cli.click_options import around
+from autoclave.cli.image_options import check_digest
+from autoclave.context import Context
+from autoclave.errors import DecisionError, UsageError
+from autoclave.evidence import predicates
+from autoclave.model.declared import Meaning
+from autoclave.model.digest import digest_of
+from autoclave.runtime.options import OnImages, option
+
+
+class Options(OnImages, frozen=True, kw_only=True):
+    """Options of `autoclave approve`."""
+
+    environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
+    reason: Annotated[str, option("why, in words: it is recorded and signed")] = ""
+    role: Annotated[str, option("in which of your roles; none: the only one")] = ""
+    meaning: Annotated[str, option("review, approval, responsibility or authorship")] = Meaning.APPROVAL
+    shown: Annotated[
+        str, option("the sha256 of the text that you read before; none: show it and ask here")
+    ] = ""
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the command."""
+    return around(name, text, Options, _run)
+
+
+def _run(opts: Options, ctx: Context) -> None:
+    check_digest(opts, ctx)
+    ctx.device.place(opts.environment)
+    subjects = [approve.subject(image, opts.digest_of(image.name), ctx) for image in ctx.device.image]
+    text = approve.shown(subjects, opts.environment, ctx)
+    digest = digest_of(text.encode())
+    ctx.screen.result(text, {"shown": text, "digest": digest})
+    ctx.screen.result(f"sha256 of this text: {digest}", {})
+    if opts.dry_run:
+        return
+    if not opts.key:
+        raise UsageError(
+            "an approval is signed with a person's key",
+            why="the pipeline's keys and development keys approve nothing",
+            next="name yours with --key (file:, hsm:, awskms: …) and the trust file with --trust",
+        )
+    if not opts.reason.strip():
+        raise UsageError("an approval needs --reason", next="say why: --reason 'verified on the bench, R-17'")
+    meaning = _meaning(opts.meaning)
+    signer = ctx.signer_of(opts.key, opts.public_key, "")
+    person = waive.person_of(signer, "approve", ctx)
+    failed = [each for each in subjects if predicates.result_of(each.summary.statement) != "PASSED"]
+    if failed and meaning in {Meaning.APPROVAL, Meaning.RESPONSIBILITY}:
+        raise DecisionError(
+            f"{failed[0].image.name} did not pass the release gate, so it cannot be approved",
+            next="a review of it can be signed: --meaning review",
+        )
+    _confirm(opts.shown, digest, person.id)
+    approval = approve.made(
+        person,
+        opts.role,
+        meaning,
+        opts.reason,
+        environment=opts.environment,
+        text=text,
+        now=datetime.now().astimezone(),
+    )
+    approve.attach(approval, text, subjects, signer, ctx)
+    ctx.screen.result(
+        f"{approval.printed_name} ({approval.user}) signed as {approval.role}: {approval.meaning} of "
+        f"{opts.environment}, {approval.signed_at.isoformat(timespec='seconds')}",
+        {"approval": approval},
+    )
+
+
+def _meaning(text: str) -> Meaning:
+    try:
+        return Meaning(text)
+    except ValueError as error:
+        raise UsageError(f"there is no meaning '{text}'", next=f"one of: {', '.join(Meaning)}") from error
+
+
+def _confirm(shown: str, digest: str, user: str) -> None:
+    """Make sure that the signer has read exactly this text. Raises DecisionError, UsageError."""
+    if shown:
+        if shown != digest:
+            raise DecisionError(
+                "what you read is not what would be signed",
+                why=f"you read {shown[:100]}, this is {digest}",
+                next="read the text above and sign again",
+            )
+        return
+    if not sys.stdin.isatty():
+        raise UsageError(
+            "nobody is here to read the text above",
+            next=f"read it, then sign with --shown {digest}",
+        )
+    if click.prompt("To sign, type your user id", err=True) != user:
+        raise DecisionError("not signed", why="that is not the user id of this key")

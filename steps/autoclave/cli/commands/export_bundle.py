@@ -1,0 +1,104 @@
+"""`autoclave export [DIGEST] -o FILE`: one file with the images, all their records, trust and policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import click
+import msgspec
+
+from autoclave.bundles import check, collect, write
+from autoclave.bundles.check import Image
+from autoclave.cli.click_options import around
+from autoclave.cli.image_options import chosen
+from autoclave.context import Context
+from autoclave.device.schema import FILE
+from autoclave.errors import BundleError, UsageError
+from autoclave.evidence import records
+from autoclave.evidence.statement import VERIFICATION, info
+from autoclave.runtime.options import Common, option
+
+
+class Options(Common, frozen=True):
+    """Options of `autoclave export`."""
+
+    digest: Annotated[
+        str,
+        option("the image digest; none: the images built last (of several: NAME=DIGEST,…)", argument=True),
+    ] = ""
+    output: Annotated[str, option("the file to write", short="-o")] = ""
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the command."""
+    return around(name, text, Options, _run)
+
+
+def _run(opts: Options, ctx: Context) -> None:
+    if not opts.output:
+        raise UsageError("there is no file to write to", next="name it: autoclave export -o RELEASE.tar")
+    images = {image.name: descriptor.digest for image, descriptor in chosen(opts.digest, ctx)}
+    verified = check.read(ctx.store, ctx.shell, images, ctx.trust, ctx.now())
+    for image in verified:
+        _tell(image, ctx)
+    path = Path(opts.output)
+    collected = collect.collect(ctx.store, images)
+    bundle = write.write(path, ctx.store, collected, _release(verified, ctx))
+    size = path.stat().st_size
+    ctx.screen.result(
+        f"{path} ({size:,} bytes)", {"file": str(path), "size": size, "images": images, "seals": bundle.seals}
+    )
+
+
+def _release(images: list[Image], ctx: Context) -> write.Release:
+    """Return what the bundle tells; policy and device file are the release's own where it took them along."""
+    first = images[0].records
+    summary = records.latest(first, VERIFICATION)
+    if summary is None:
+        raise BundleError(
+            "there is no release to export",
+            why="no release gate judged it",
+            next="run 'autoclave sign' first",
+        )
+    made = info(summary.statement)
+    held = [check.attachment(ctx.store, first, title) for title in (check.POLICY_TITLE, FILE)]
+    today = msgspec.json.format(msgspec.json.encode(ctx.policy, order="sorted"), indent=2)
+    return write.Release(
+        device=made.device,
+        version=made.device_version,
+        images={each.name: each.digest for each in images},
+        seals={each.name: each.chain.newest for each in images},
+        trust=ctx.trust,
+        policy=today if held[0] is None else held[0],
+        device_file=(ctx.folder / FILE).read_bytes() if held[1] is None else held[1],
+    )
+
+
+def _tell(image: Image, ctx: Context) -> None:
+    lines = [f"image {image.name} {image.digest}", *told(image)]
+    ctx.screen.result(
+        "\n".join(lines),
+        {
+            "image": image.name,
+            "digest": image.digest,
+            "records": len(image.records),
+            "result": image.result,
+            "seal": image.chain.newest,
+            "stamps": image.stamps,
+        },
+    )
+
+
+def told(image: Image) -> list[str]:
+    """Return what is told about a verified image."""
+    lines = [f"  {len(image.records)} records verify; release gate: {image.result or 'not asked'}"]
+    lines.append(f"  newest seal {image.chain.newest or 'none'}")
+    if image.chain.unsealed:
+        lines.append(f"  {len(image.chain.unsealed)} record(s) are newer than the newest seal")
+    for each in image.stamps:
+        if each.stamp:
+            lines.append(f"  time-stamped {each.stamp.time:%Y-%m-%d %H:%M:%S} UTC by {each.stamp.authority}")
+        else:
+            lines.append(f"  NOT PROVEN IN TIME: seal {each.seal[:19]}…: {each.why}")
+    return lines

@@ -1,0 +1,127 @@
+"""`autoclave gitlab note|status|release|deployment|approvals`: tell a GitLab project what the records say.
+
+A server that is down changes no verdict: note, status and deployment warn and end with 0, unless told
+otherwise. A release is different: without its evidence it is none.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import click
+
+from autoclave.cli.click_options import around
+from autoclave.cli.commands.gitlab import deployment, release
+from autoclave.cli.commands.gitlab.shared import Telling, commit, opened, tell
+from autoclave.cli.image_options import standings
+from autoclave.context import Context
+from autoclave.errors import UsageError
+from autoclave.hosts.gitlab import merge_request_note as report
+from autoclave.hosts.gitlab import settings
+from autoclave.hosts.gitlab.merge_request_note import About
+from autoclave.hosts.gitlab.project import Status
+from autoclave.model.status import State
+from autoclave.runtime.options import option
+
+
+class Note(Telling, frozen=True):
+    """Options of `autoclave gitlab note`."""
+
+    merge_request: Annotated[str, option("its number; none: CI_MERGE_REQUEST_IID")] = ""
+
+
+class CommitStatus(Telling, frozen=True):
+    """Options of `autoclave gitlab status`."""
+
+    step: Annotated[tuple[str, ...], option("only this step's gate (may be repeated)")] = ()
+    running: Annotated[bool, option("say that the steps named with --step run now")] = False
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the group of commands."""
+    commands = [
+        around("note", "write the verdicts to the merge request, as one note", Note, _note),
+        around("status", "set a commit status per gate", CommitStatus, _status),
+        release.command("release", "release a tag with its evidence"),
+        *deployment.commands(),
+    ]
+    return click.Group(name, commands=commands, help=text, short_help=text)
+
+
+def _note(opts: Note, ctx: Context) -> None:
+    found = standings(opts, ctx)
+    device = ctx.device.device
+    about = About(
+        device=device.name,
+        version=device.version,
+        safety_class=device.safety_class.value,
+        commit=commit(opts.commit, ctx),
+        pipeline=os.environ.get("CI_PIPELINE_URL", ""),
+    )
+    text = report.note(about, found)
+    if opts.dry_run:
+        ctx.screen.result(text, {"action": "note", "text": text})
+        return
+
+    def call() -> str:
+        number = settings.known(
+            "merge request", opts.merge_request, os.environ, "CI_MERGE_REQUEST_IID", "--merge-request"
+        )
+        return opened(opts).note(number, report.marker(device.name), text)
+
+    tell(opts, ctx, "note", call)
+
+
+def _status(opts: CommitStatus, ctx: Context) -> None:
+    sha = commit(opts.commit, ctx)
+    statuses = _running(opts) if opts.running else _spoken(opts, sha, ctx)
+    if opts.dry_run or not statuses:
+        lines = [f"{each.name} {each.state}: {each.description}" for each in statuses]
+        ctx.screen.result(
+            "\n".join(lines) or "no gate has spoken", {"action": "status", "statuses": statuses}
+        )
+        return
+    where = {
+        "target_url": os.environ.get("CI_PIPELINE_URL", ""),
+        "pipeline": os.environ.get("CI_PIPELINE_ID", ""),
+    }
+    tell(opts, ctx, "status", lambda: "\n".join(opened(opts).statuses(sha, statuses, **where)))
+
+
+def _running(opts: CommitStatus) -> list[Status]:
+    if not opts.step:
+        raise UsageError("--running says nothing without a step", next="name it, e.g. --step scan")
+    return [
+        Status(name=f"autoclave/{step}", state="running", description="the step runs")
+        for step in _steps(opts)
+    ]
+
+
+def _spoken(opts: CommitStatus, sha: str, ctx: Context) -> list[Status]:
+    """Return the status of every gate that has spoken on all images; refuse images of another commit."""
+    found = standings(opts, ctx)
+    for each in found:
+        if each.commit and each.commit != sha:
+            raise UsageError(
+                f"image '{each.image}' was not built from commit {sha[:12]}",
+                why=f"its provenance names {each.commit}",
+                next="build it from that commit, or name the right one with --commit",
+            )
+    states = {step: report.together(step, found) for step in _steps(opts)}
+    return [
+        Status(
+            name=f"autoclave/{step}",
+            state="success" if state is State.PASSED else "failed",
+            description=report.description(step, found),
+        )
+        for step, state in states.items()
+        if state is not State.NONE
+    ]
+
+
+def _steps(opts: CommitStatus) -> tuple[str, ...]:
+    for step in opts.step:
+        if step not in report.STEPS:
+            raise UsageError(f"there is no step '{step}'", next=f"steps are: {', '.join(report.STEPS)}")
+    return opts.step or report.STEPS

@@ -1,0 +1,110 @@
+"""`autoclave gitlab release`: a release of a tag, with the signed records of its images as evidence."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Annotated
+
+import click
+import msgspec
+
+from autoclave.cli.click_options import around
+from autoclave.cli.commands.gitlab.shared import Hosted, opened
+from autoclave.cli.image_options import standings
+from autoclave.context import Context
+from autoclave.errors import ReleaseGateClosed
+from autoclave.evidence import records
+from autoclave.evidence.records import Record
+from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS
+from autoclave.hosts.gitlab import settings
+from autoclave.hosts.gitlab.release import File, publish
+from autoclave.model.digest import digest_of
+from autoclave.model.status import State
+from autoclave.release.status import Standing
+from autoclave.runtime.options import option
+from autoclave.store.oci import Descriptor
+
+_EVIDENCE = (PROVENANCE, TEST_RESULT, VULNS, SBOM, VERIFICATION)
+_LARGEST = 1 << 30  # bytes of one file
+
+
+class Options(Hosted, frozen=True):
+    """Options of `autoclave gitlab release`."""
+
+    tag: Annotated[str, option("the tag to release; none: CI_COMMIT_TAG")] = ""
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the command."""
+    return around(name, text, Options, _run)
+
+
+def _run(opts: Options, ctx: Context) -> None:
+    found = standings(opts, ctx)
+    for each in found:
+        _check(each)
+    digests = {each.image: each.digest for each in found}
+    files = [file for each in found for file in _files(each, ctx)]
+    files.append(_index(digests, files, ctx))
+    if opts.dry_run:
+        ctx.screen.result("\n".join(f"{file.name} {file.digest}" for file in files), {"images": digests})
+        return
+    tag = settings.known("tag", opts.tag, os.environ, "CI_COMMIT_TAG", "--tag")
+    version = ctx.device.device.version
+    if not tag.endswith(version):
+        ctx.screen.warn("release", f"tag {tag} does not name the device's version {version}")
+    done = publish(opened(opts), tag, version, digests, files)
+    ctx.screen.result("\n".join(done), {"tag": tag, "images": digests, "done": done})
+
+
+def _check(image: Standing) -> None:
+    """Raise ReleaseGateClosed unless the image was signed and nothing attached to it is in doubt."""
+    refused = [reason for gate in image.gates if gate.state is State.REJECTED for reason in gate.reasons]
+    signed = image.gate("sign")
+    unsigned = () if signed.state is State.PASSED else signed.reasons or ("it is not signed yet",)
+    if reasons := refused or unsigned:
+        raise ReleaseGateClosed(
+            f"image '{image.image}' carries no release",
+            why="\n".join(reasons),
+            next="run 'autoclave sign', then repeat",
+        )
+
+
+def _files(image: Standing, ctx: Context) -> list[File]:
+    """Return the newest record of each type and what is attached to it, under names that stay the same."""
+    newest = [record for kind in _EVIDENCE if (record := records.latest(image.records, kind))]
+    return [file for record in newest for file in _of(image.image, record, ctx)]
+
+
+def _of(image: str, record: Record, ctx: Context) -> list[File]:
+    base = f"{image}-{record.name}"
+    named = [(f"{base}.dsse.json", record.envelope)]
+    named += [(f"{base}-{_safe(_title(each))}", each) for each in record.attachments]
+    return [_file(name, ctx.store.read(each.digest, limit=_LARGEST)) for name, each in named]
+
+
+def _index(digests: dict[str, str], files: list[File], ctx: Context) -> File:
+    """Return the list of all files, by which a reader finds what belongs to which image."""
+    device = ctx.device.device
+    content = {
+        "device": device.name,
+        "version": device.version,
+        "images": digests,
+        "files": {file.name: file.digest for file in files},
+    }
+    raw = msgspec.json.format(msgspec.json.encode(content, order="sorted"), indent=2)
+    return _file("evidence.json", raw + b"\n")
+
+
+def _file(name: str, content: bytes) -> File:
+    return File(name=name, content=content, digest=digest_of(content))
+
+
+def _title(descriptor: Descriptor) -> str:
+    return descriptor.annotations.get(records.TITLE, "file")
+
+
+def _safe(title: str) -> str:
+    """Return a title as the package registry takes it: letters, digits, dots, hyphens and underscores."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", title).lstrip(".-")[:100] or "file"

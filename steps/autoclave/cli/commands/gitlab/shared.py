@@ -1,0 +1,56 @@
+"""What the commands that speak to a GitLab project share: options, connection, how a failure is told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Annotated
+
+from autoclave.cli.image_options import Imaged
+from autoclave.context import Context
+from autoclave.errors import UsageError
+from autoclave.hosts.gitlab import settings
+from autoclave.hosts.gitlab.project import GitLab, attempt
+from autoclave.runtime.options import option
+
+
+class Hosted(Imaged, frozen=True):
+    """Options of the commands that speak to a GitLab project."""
+
+    gitlab_url: Annotated[str, option("the GitLab server; none: CI_SERVER_URL")] = ""
+    gitlab_project: Annotated[str, option("the project's id or path; none: CI_PROJECT_ID")] = ""
+
+
+class Telling(Hosted, frozen=True):
+    """Options of the commands whose failure changes no verdict."""
+
+    commit: Annotated[str, option("the commit; none: CI_COMMIT_SHA, else the one checked out")] = ""
+    strict: Annotated[bool, option("end with code 35 when GitLab does not take it")] = False
+
+
+def opened(opts: Hosted) -> GitLab:
+    """Open the project. Raises HostError when server, project or token is not known."""
+    server = settings.server(opts.gitlab_url, os.environ)
+    return GitLab(server, settings.project(opts.gitlab_project, os.environ))
+
+
+def tell(opts: Telling, ctx: Context, action: str, call: Callable[[], str]) -> None:
+    """Tell GitLab, or warn that it could not be told."""
+    outcome = attempt(call)
+    if outcome.problem is None:
+        ctx.screen.result(outcome.text, {"action": action, "done": True, "text": outcome.text})
+        return
+    if opts.strict:
+        raise outcome.problem
+    ctx.screen.warn(action, f"{outcome.problem.what}: {outcome.problem.why or outcome.problem.next}")
+    ctx.screen.result(
+        "GitLab was not told; no verdict depends on it", {"action": action, "done": False, "text": ""}
+    )
+
+
+def commit(given: str, ctx: Context) -> str:
+    """Return the commit to speak of. Raises UsageError when there is none."""
+    found = given or os.environ.get("CI_COMMIT_SHA", "") or ctx.commit.id
+    if not found:
+        raise UsageError("there is no commit to speak of", next="name it with --commit")
+    return found

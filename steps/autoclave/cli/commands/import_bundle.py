@@ -1,0 +1,121 @@
+"""`autoclave import FILE`: check a bundle offline, then take it into a store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import click
+
+from autoclave.bundles import check, contents, merge, unpack
+from autoclave.bundles.unpack import Staged
+from autoclave.cli import screen
+from autoclave.cli.click_options import parameters
+from autoclave.cli.commands.export_bundle import told
+from autoclave.console.base import Screen
+from autoclave.device import schema
+from autoclave.device.schema import FILE, IMPORTED
+from autoclave.errors import BundleError
+from autoclave.evidence import trust, trust_export
+from autoclave.evidence.trust import Trust
+from autoclave.runtime.options import Common, option
+from autoclave.runtime.shell import Shell
+from autoclave.store.base import Store, is_address
+from autoclave.store.layout import LayoutStore
+
+STEP = "import"
+
+
+class Options(Common, frozen=True, kw_only=True):
+    """Options of `autoclave import`."""
+
+    file: Annotated[str, option("the bundle", argument=True)]
+    into: Annotated[str, option("make this folder one to deploy from: device file and store")] = ""
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the command; it needs no device, for the bundle brings one."""
+
+    def run(**given: Any) -> int:
+        options = Options(**given)
+        view = screen.chosen(as_json=options.json)
+        try:
+            run_import(options, view)
+        finally:
+            view.close()
+        return 0
+
+    return click.Command(name, callback=run, params=parameters(Options), help=text, short_help=text)
+
+
+def run_import(opts: Options, view: Screen) -> Staged:
+    """Check the bundle, and take it in when all of it is good; return what it held beside the blobs."""
+    folder = Path(opts.into or opts.folder)
+    beside = folder / ".autoclave" / "store"
+    if opts.store and not is_address(opts.store):
+        beside = Path(opts.store)
+    shell = Shell(echo=view.command if opts.verbose else None)
+    with merge.staging_folder(beside) as place:
+        staged = unpack.unpack(Path(opts.file), place)
+        trusted = _trust(opts, staged, view)
+        check.layout(staged)
+        images = check.read(staged.store, shell, staged.bundle.images, trusted, datetime.now(UTC))
+        check.head(staged, images)
+        _device(staged, folder if opts.into else None)
+        merge.take_in(staged, _target(opts, beside, shell))
+        if opts.into:
+            _place(staged.files[contents.DEVICE], folder)
+    for image in images:
+        view.result(
+            "\n".join([f"image {image.name} {image.digest}", *told(image)]),
+            {"image": image.name, "digest": image.digest, "result": image.result, "seal": image.chain.newest},
+        )
+    view.result(f"taken into {opts.store or beside}", {"store": opts.store or str(beside)})
+    return staged
+
+
+def _trust(opts: Options, staged: Staged, view: Screen) -> Trust:
+    """Return the site's trust, else the bundle's own, said loudly."""
+    own = check.own_trust(staged)
+    if opts.trust:
+        return trust.load(Path(opts.trust))
+    view.warn(STEP, "no --trust is given: THIS BUNDLE VOUCHES FOR ITSELF")
+    view.warn(STEP, "whoever made it chose these keys; compare their fingerprints with the maker's:")
+    for key in own.keys:
+        view.warn(STEP, f"  {trust_export.fingerprint(key)} {key.name}: {', '.join(key.may)}")
+    return own
+
+
+def _device(staged: Staged, into: Path | None) -> None:
+    """Refuse a device file that is none, or that would replace another one."""
+    raw = staged.files[contents.DEVICE]
+    with TemporaryDirectory(prefix="autoclave-") as folder:
+        _place(raw, Path(folder))
+        found = schema.load(Path(folder))
+    if found.device.name != staged.bundle.device:
+        raise contents.refused(f"its device file is about {found.device.name}, not {staged.bundle.device}")
+    if into and (into / FILE).exists() and (into / FILE).read_bytes() != raw:
+        raise BundleError(
+            f"{into / FILE} is another device file",
+            why="an import replaces none",
+            next="name an empty folder with --into",
+        )
+
+
+def _place(raw: bytes, folder: Path) -> None:
+    """Write the device file into a folder that has no sources."""
+    (folder / IMPORTED).parent.mkdir(parents=True, exist_ok=True)
+    (folder / IMPORTED).touch()
+    (folder / FILE).write_bytes(raw)
+
+
+def _target(opts: Options, beside: Path, shell: Shell) -> Store:
+    if not is_address(opts.store):
+        return LayoutStore(beside)
+    from autoclave.store.registry.auth import credentials_of
+    from autoclave.store.registry.store import RegistryStore
+
+    cache = LayoutStore(beside.parent / "registry")
+    return RegistryStore(opts.store, cache, lambda host: credentials_of(host, shell))

@@ -1,0 +1,176 @@
+"""`autoclave init`: a commented starter for the repository it stands in."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from autoclave import __version__
+from autoclave.device.schema import FILE
+from autoclave.errors import ConfigError
+
+HOSTS = {
+    "gitlab": (
+        ".gitlab-ci.yml",
+        "include:\n  - project: platform/autoclave\n    ref: v{version}\n"
+        "    file: /pipelines/gitlab/autoclave.yml\n",
+    ),
+    "jenkins": (
+        "Jenkinsfile",
+        "@Library('autoclave@v{version}') _\n\nautoclavePipeline(staging: 'staging')\n",
+    ),
+}
+"""The file of each CI host, and its content."""
+
+_SKIPPED = {".git", ".autoclave", ".venv", "node_modules", "vendor"}
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the command."""
+    folder = click.Option(["--folder", "-C"], default=".", help="the device repository")
+    host = click.Option(
+        ["--host"], type=click.Choice(list(HOSTS)), help="write the file of this CI host as well"
+    )
+    return click.Command(
+        name,
+        callback=lambda folder, host: run(Path(folder), host or ""),
+        params=[folder, host],
+        help=text,
+        short_help=text,
+    )
+
+
+def run(folder: Path, host: str = "") -> int:
+    """Write autoclave.toml, the ignore files and a host's file. Raises ConfigError when they are there."""
+    path = folder / FILE
+    if host:
+        _write_host(folder, host)
+    if path.exists():
+        if host:
+            return 0
+        raise ConfigError(f"{path} is there already", next="edit it; 'autoclave schema' describes every key")
+    found = _dockerfiles(folder)
+    path.write_text(starter(folder.resolve().name, found, tests=_tests(folder), manifests=_manifests(folder)))
+    for context in {each.parent for each in found} or {Path()}:
+        _ignore(folder / context / ".dockerignore", ".autoclave")
+    _ignore(folder / ".gitignore", ".autoclave/")
+    print(f"wrote {path}: read it, then 'autoclave doctor' and 'autoclave run'")
+    return 0
+
+
+def _write_host(folder: Path, host: str) -> None:
+    name, content = HOSTS[host]
+    path = folder / name
+    if path.exists():
+        raise ConfigError(
+            f"{path} is there already", next=f"add this to it:\n{content.format(version=__version__)}"
+        )
+    path.write_text(content.format(version=__version__), "utf-8")
+    print(f"wrote {path}: name your copy of the templates in it")
+
+
+def starter(folder: str, dockerfiles: list[Path], *, tests: str, manifests: list[Path]) -> str:
+    """Return the device file for what was found (paths relative to the repository)."""
+    name = _named(folder) or "device"
+    parts = [_HEAD.format(name=name)]
+    if not dockerfiles:
+        parts.append("# No Dockerfile was found: write one, then mend the path here.\n")
+    for dockerfile in dockerfiles or [Path("Dockerfile")]:
+        image = _named(dockerfile.parent.as_posix()) or name
+        parts.append(
+            _IMAGE.format(image=image, context=dockerfile.parent.as_posix(), dockerfile=dockerfile.name)
+        )
+    parts.append(_TESTS.format(tests=tests or "tests"))
+    if manifests:
+        listed = ", ".join(each.as_posix() for each in manifests[:5])
+        parts.append(f"# Kubernetes manifests were found ({listed}); today's target is a container engine.\n")
+    parts.append(_ENVIRONMENT)
+    return "\n".join(parts)
+
+
+def _named(text: str) -> str:
+    """Turn a folder's name into a name of the device file."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:50].strip("-")
+
+
+def _dockerfiles(folder: Path) -> list[Path]:
+    found = [path.relative_to(folder) for path in folder.rglob("Dockerfile") if path.is_file()]
+    return sorted(
+        (path for path in found if not _SKIPPED & set(path.parts)), key=lambda path: (len(path.parts), path)
+    )
+
+
+def _tests(folder: Path) -> str:
+    return next((name for name in ("tests", "test") if (folder / name).is_dir()), "")
+
+
+def _manifests(folder: Path) -> list[Path]:
+    found = [path for pattern in ("*.yaml", "*.yml") for path in folder.rglob(pattern)]
+    kept = [path for path in found if not _SKIPPED & set(path.relative_to(folder).parts)]
+    return sorted(path.relative_to(folder) for path in kept if _is_manifest(path))
+
+
+def _is_manifest(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        head = file.read(4096)
+    return bool(re.search(r"^apiVersion:", head, re.M) and re.search(r"^kind:", head, re.M))
+
+
+def _ignore(path: Path, line: str) -> None:
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    if not {line, line.rstrip("/"), f"{line.rstrip('/')}/"} & set(lines):
+        path.write_text("\n".join([*lines, line]) + "\n")
+
+
+_HEAD = """\
+# What Autoclave knows about this device. 'autoclave schema' describes every key; unknown keys are refused.
+
+[device]
+name = "{name}"
+version = "0.1.0"
+# IEC 62304 software safety class: A, B or C. It selects the policy; without knowing it, stay with C.
+safety-class = "C"
+# requirements = "requirements.csv"   # classes B and C release nothing without: id,text,kind,hazard,method
+# soup = "soup.toml"                  # nor without this; 'autoclave soup' writes its beginning
+"""
+
+_IMAGE = """\
+[[image]]
+name = "{image}"
+context = "{context}"
+dockerfile = "{dockerfile}"
+# target = "release"                  # a stage of the Dockerfile
+# args = {{ BASE = "…" }}               # build arguments, never secrets
+# secrets = [{{ id = "pip", env = "PIP_TOKEN" }}]   # mounted by BuildKit, never in the image
+
+# How the image runs when it is deployed.
+[image.service]
+port = 8080
+health = "/health"                    # without it, the image's HEALTHCHECK
+# volumes = {{ data = "/var/lib/data" }}
+"""
+
+_TESTS = """\
+# Runs in a container of exactly the built image: non-root, read-only root, no network.
+[unit-test]
+# stage = "test"                      # a stage on top of the image, when test tools must not ship
+command = ["python", "-m", "pytest", "/autoclave/{tests}", "--junit-xml=/autoclave/results/junit.xml"]
+copy = ["{tests}"]                      # lands in /autoclave
+timeout = 300                         # seconds
+
+# Tests say which requirement they show: @pytest.mark.requirement("SRS-1"), or a file that maps them.
+# [traceability]
+# pytest-plugin = true                # and "-p", "autoclave_requirements" in the command
+# links = "links.toml"
+"""
+
+_ENVIRONMENT = """\
+[[environment]]
+name = "staging"
+# publish = { IMAGE = 8080 }            # host port on 127.0.0.1
+
+# [policy]                            # may only tighten what the safety class demands
+# scan = { block = ["critical", "high", "medium", "low"] }
+"""

@@ -1,0 +1,97 @@
+"""`autoclave jenkins approvals`: keep what Jenkins says of an `input` as evidence of the host.
+
+It is the host's word: it is signed with the pipeline's key and never counts as a person's approval.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import click
+import msgspec
+from msgspec import Struct
+
+from autoclave.cli.click_options import around
+from autoclave.cli.image_options import check_digest
+from autoclave.context import Context
+from autoclave.errors import HostError
+from autoclave.evidence import predicates
+from autoclave.evidence.statement import HOST_APPROVALS
+from autoclave.hosts.gitlab.merge_request_note import plain
+from autoclave.model.facts import Moment
+from autoclave.model.plan import StepPlan
+from autoclave.model.verdict import Verdict
+from autoclave.runtime.options import OnImages, option
+
+FILE = "reports/device/approval.json"  # where the shared library writes who answered
+_LARGEST = 64 * 1024
+
+
+class Options(OnImages, frozen=True, kw_only=True):
+    """Options of `autoclave jenkins approvals`."""
+
+    environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
+    record: Annotated[bool, option("attach it to the images, signed, as what the host said")] = False
+
+
+class Said(Struct, frozen=True, kw_only=True):
+    """Who let a build go on, as the shared library writes it; `digest` names the images that were shown."""
+
+    host: str
+    environment: str
+    submitter: str
+    digest: str
+    build: str
+    time: Moment
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the command."""
+    return around(name, text, Options, _run)
+
+
+def _run(opts: Options, ctx: Context) -> None:
+    check_digest(opts, ctx)
+    ctx.device.place(opts.environment)
+    said = _read(opts.environment, ctx)
+    told = f"{said.submitter} let {said.environment} go on at {said.time:%Y-%m-%d %H:%M:%S} UTC"
+    ctx.screen.result(plain(f"{told}, says {said.build}"), {"approval": said})
+    if not opts.record:
+        return
+    now = ctx.now()
+    for image in ctx.device.image:
+        subject = ctx.subject(image, opts.digest_of(image.name))
+        if subject.digest not in said.digest:
+            raise HostError(
+                f"what was approved in Jenkins is not {image.name} {subject.digest[:19]}…",
+                why=f"the question named {said.digest[:300]}",
+                next="give the digests of that build: --digest NAME=DIGEST",
+            )
+        planned = StepPlan(
+            step="approvals",
+            image=image.name,
+            commands=(),
+            tools={"host": "jenkins"},
+            inputs={"environment": said.environment, "build": said.build},
+        )
+        info = ctx.info(planned, Verdict("approvals"), now, now)
+        ctx.attach(subject, HOST_APPROVALS, predicates.host_approvals(info, said))
+    ctx.screen.result(
+        f"attached to {len(ctx.device.image)} image(s), as what Jenkins said", {"attached": True}
+    )
+
+
+def _read(environment: str, ctx: Context) -> Said:
+    path = ctx.state_folder / FILE
+    try:
+        with path.open("rb") as file:
+            said = msgspec.json.decode(file.read(_LARGEST), type=Said)
+    except (OSError, msgspec.DecodeError) as error:
+        raise HostError(
+            f"{path} does not say who approved",
+            why=str(error),
+            next="autoclavePipeline(production: …) writes it when a person answers",
+        ) from error
+    if said.environment != environment:
+        raise HostError(f"{path} is about {said.environment}, not {environment}")
+    return said

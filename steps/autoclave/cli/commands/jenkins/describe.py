@@ -1,0 +1,74 @@
+"""`autoclave jenkins describe`: the verdicts of the verified records as the description of a build."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import click
+
+from autoclave.cli.click_options import around
+from autoclave.cli.image_options import Imaged, standings
+from autoclave.context import Context
+from autoclave.errors import HostError, UsageError
+from autoclave.hosts.gitlab.merge_request_note import About
+from autoclave.hosts.jenkins import build_description as report
+from autoclave.hosts.jenkins import names, settings
+from autoclave.hosts.jenkins.build import describe
+from autoclave.hosts.jenkins.server import Jenkins
+from autoclave.runtime.options import option
+
+
+class Options(Imaged, frozen=True):
+    """Options of `autoclave jenkins describe`."""
+
+    job: Annotated[str, option("the job's full name (FOLDER/JOB); none: JOB_NAME", argument=True)] = ""
+    number: Annotated[str, option("the build's number; none: BUILD_NUMBER", argument=True)] = ""
+    jenkins_url: Annotated[str, option("the Jenkins server; none: JENKINS_URL")] = ""
+    commit: Annotated[str, option("the commit; none: GIT_COMMIT, else the one checked out")] = ""
+    html: Annotated[bool, option("write HTML, for servers whose markup formatter is 'Safe HTML'")] = False
+    strict: Annotated[bool, option("end with code 35 when Jenkins does not take it")] = False
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the command."""
+    return around(name, text, Options, _describe)
+
+
+def _describe(opts: Options, ctx: Context) -> None:
+    found = standings(opts, ctx)
+    device = ctx.device.device
+    about = About(
+        device=device.name,
+        version=device.version,
+        safety_class=device.safety_class.value,
+        commit=opts.commit or os.environ.get("GIT_COMMIT", "") or ctx.commit.id,
+    )
+    text = (report.html if opts.html else report.text)(about, found)
+    told = {"action": "describe", "text": text, "badge": report.badge(found)}
+    if opts.dry_run:
+        ctx.screen.result(text, told)
+        return
+    try:
+        done = _told(opts, text)
+    except HostError as error:
+        if opts.strict:
+            raise
+        ctx.screen.warn("describe", f"{error.what}: {error.why or error.next}")
+        ctx.screen.result("Jenkins was not told; no verdict depends on it", told | {"done": False})
+        return
+    ctx.screen.result(f"{done}\n{report.badge(found)}", told | {"done": True})
+
+
+def _told(opts: Options, text: str) -> str:
+    job = _known("job", opts.job, "JOB_NAME")
+    number = names.number(_known("build", opts.number, "BUILD_NUMBER"))
+    host = Jenkins(settings.server(opts.jenkins_url, os.environ))
+    return describe(host, names.item(job), number, lambda before: report.merged(before, text))
+
+
+def _known(what: str, given: str, variable: str) -> str:
+    found = given or os.environ.get(variable, "")
+    if not found:
+        raise UsageError(f"no {what} is named", why=f"{variable} is not set", next="name it: JOB NUMBER")
+    return found

@@ -1,0 +1,138 @@
+"""`autoclave jenkins provision`: the device's pipeline job in Jenkins, and the folders around it."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated
+
+import click
+
+from autoclave import __version__
+from autoclave.cli.click_options import around
+from autoclave.context import Context
+from autoclave.errors import UsageError
+from autoclave.hosts.jenkins import jobs, names, settings
+from autoclave.hosts.jenkins.job_config import Library, Wanted
+from autoclave.hosts.jenkins.server import Jenkins
+from autoclave.runtime.options import Common, option
+
+_LOADED = re.compile(r"@Library\s*\(([^)]*)\)")
+
+
+class Options(Common, frozen=True):
+    """Options of `autoclave jenkins provision`."""
+
+    jenkins_url: Annotated[str, option("the Jenkins server; none: JENKINS_URL")] = ""
+    jenkins_folder: Annotated[str, option("the folder for the job (FOLDER/FOLDER); made when missing")] = ""
+    job: Annotated[str, option("the job's name; none: the device's")] = ""
+    git_url: Annotated[str, option("the device repository for Jenkins; none: that of remote 'origin'")] = ""
+    git_credentials: Annotated[str, option("id of the credentials in Jenkins for that repository")] = ""
+    branch: Annotated[str, option("the branch to build")] = "main"
+    script: Annotated[str, option("path of the Jenkinsfile in the repository")] = "Jenkinsfile"
+    library: Annotated[str, option("the shared library that the Jenkinsfile loads: NAME@VERSION")] = (
+        f"autoclave@v{__version__}"
+    )
+    library_url: Annotated[
+        str, option("make it a library of the folder, from this repository; none: it is a global one")
+    ] = ""
+    library_credentials: Annotated[str, option("id of the credentials in Jenkins for the library")] = ""
+    parameter: Annotated[
+        tuple[str, ...], option("NAME=DEFAULT of a text parameter of the job (may be repeated)")
+    ] = ()
+    poll: Annotated[str, option("look for new commits on this schedule, e.g. 'H/5 * * * *'")] = ""
+    cron: Annotated[str, option("build on this schedule, e.g. 'H 2 * * *' or '@daily'")] = ""
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the command."""
+    return around(name, text, Options, _provision)
+
+
+def _provision(opts: Options, ctx: Context) -> None:
+    device = ctx.device.device
+    name = names.item("/".join(part for part in (opts.jenkins_folder, opts.job or device.name) if part))
+    library, version = names.library(opts.library)
+    wanted = Wanted(
+        git_url=names.remote(opts.git_url or _git(ctx, "remote", "get-url", "origin")),
+        branch=names.branch(opts.branch),
+        script=names.script(opts.script),
+        credentials=names.credentials(opts.git_credentials),
+        description=f"Pipeline of the device {device.name}. Made by 'autoclave jenkins provision'.",
+        parameters=tuple(names.parameter(each) for each in opts.parameter),
+        poll=names.schedule(opts.poll),
+        cron=names.schedule(opts.cron),
+    )
+    of_folder = _library(opts, library, version)
+    host = Jenkins(settings.server(opts.jenkins_url, os.environ))
+    plans = jobs.plan(host, name, wanted, of_folder)
+    for plan in plans:
+        text = plan.diff or f"{plan.name} is so already"
+        told = {"action": "provision", "item": plan.name, "changes": plan.changes, "diff": plan.diff}
+        ctx.screen.result(host.mask(text), told)
+        for kept in plan.kept:
+            ctx.screen.warn(
+                "provision", f"parameter {kept} is not a text parameter in Jenkins: it stays as it is"
+            )
+    _warn_of_script(ctx, opts.script, library, version)
+    if not opts.dry_run and any(plan.changes for plan in plans):
+        done = jobs.carry_out(host, plans)
+        ctx.screen.result("\n".join(done), {"action": "provision", "done": done})
+    if of_folder is None:
+        _warn_of_library(ctx, host, name, library, version)
+
+
+def _library(opts: Options, name: str, version: str) -> Library | None:
+    if not opts.library_url:
+        return None
+    return Library(
+        name=name,
+        version=version,
+        git_url=names.remote(opts.library_url),
+        credentials=names.credentials(opts.library_credentials),
+    )
+
+
+def _git(ctx: Context, *words: str) -> str:
+    """Return what git says about the device repository, or nothing."""
+    asked = ctx.shell.run(["git", "-C", str(ctx.folder), *words], ok=(0, 2, 128))
+    found = asked.out.decode("utf-8", "replace").strip()
+    if asked.code or not found:
+        raise UsageError(
+            "the device repository has no remote named 'origin'",
+            next="name its address for Jenkins with --git-url",
+        )
+    return found
+
+
+def _warn_of_script(ctx: Context, script: str, library: str, version: str) -> None:
+    """Say what the Jenkinsfile of the repository lacks, so that the first build does not have to."""
+    top = ctx.shell.run(["git", "-C", str(ctx.folder), "rev-parse", "--show-toplevel"], ok=(0, 128))
+    folder = ctx.folder if top.code else Path(top.out.decode("utf-8", "replace").strip())
+    line = f"its first line must be: @Library('{library}@{version}') _"
+    try:
+        text = (folder / script).read_text("utf-8", "replace")
+    except OSError:
+        ctx.screen.warn("provision", f"{script} is not in the repository; {line}")
+        return
+    loaded = [each for found in _LOADED.findall(text) for each in re.findall(r"['\"]([^'\"]+)['\"]", found)]
+    mine = [each for each in loaded if each.partition("@")[0] == library]
+    if f"{library}@{version}" not in mine:
+        what = f"loads {', '.join(mine)}" if mine else f"does not load the library {library}"
+        ctx.screen.warn("provision", f"{script} {what}; {line}")
+
+
+def _warn_of_library(ctx: Context, host: Jenkins, job: str, library: str, version: str) -> None:
+    """Say where the library must come from: Jenkins shows global libraries to administrators only."""
+    folder, hidden = jobs.library_at(host, job, library)
+    if folder:
+        ctx.screen.note("provision", f"library {library} is that of the folder {folder}")
+        return
+    unseen = f" (not looked into: {', '.join(hidden)})" if hidden else ""
+    ctx.screen.warn(
+        "provision",
+        f"no folder around {job} has a library {library}{unseen}: the administrator must have a global one "
+        f"(Manage Jenkins, System, Global Trusted Pipeline Libraries: name {library}, Modern SCM, Git, "
+        f"default version {version}), or give --library-url",
+    )

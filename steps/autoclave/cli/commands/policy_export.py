@@ -1,0 +1,83 @@
+"""`autoclave policy export --kubernetes ENV`: the API server itself lets only verified digests in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import click
+
+from autoclave.cli.click_options import around
+from autoclave.context import Context
+from autoclave.deploy import Release, judge, target_of
+from autoclave.device.schema import Environment, Image
+from autoclave.errors import ConfigError, DeployGateClosed, StoreError
+from autoclave.release.verification import deployments_of
+from autoclave.runtime.options import Common, option
+from autoclave.targets.kubernetes import admission
+from autoclave.targets.kubernetes.manifests import dump
+
+
+class Options(Common, frozen=True):
+    """Options of `autoclave policy export`."""
+
+    kubernetes: Annotated[str, option("the environment whose namespace is to be guarded")] = ""
+    output: Annotated[str, option("write it to this file, not to standard output", short="-o")] = ""
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the group of commands."""
+    export = around("export", "write what makes a cluster refuse all but verified digests", Options, _run)
+    return click.Group(name, commands=[export], help=text, short_help=text)
+
+
+def _run(opts: Options, ctx: Context) -> None:
+    environment = ctx.device.place(opts.kubernetes)
+    if environment.kubernetes is None:
+        raise ConfigError(
+            f"environment '{environment.name}' is no cluster", next="name one with [environment.kubernetes]"
+        )
+    running = target_of(environment, ctx).running(ctx.device.device.name, environment.name)
+    verified = sorted(
+        {
+            digest
+            for image in ctx.device.image
+            for digest in _verified(
+                image, [each.digest for each in running if each.image == image.name], environment, ctx
+            )
+        }
+    )
+    if not verified:
+        raise DeployGateClosed(
+            f"no release of this device verifies for {environment.name}",
+            why="a policy that lets nothing in would stop what runs at its next restart",
+            next="release an image first: autoclave run --to sign",
+        )
+    text = dump(admission.policy(ctx.device.device.name, environment.kubernetes.namespace, verified))
+    if opts.output:
+        Path(opts.output).write_text(text, "utf-8")
+        ctx.screen.note("policy", f"{opts.output}: {len(verified)} verified digest(s) may run")
+        return
+    ctx.screen.result(text.rstrip(), {"policy": text, "digests": verified})
+
+
+def _verified(image: Image, running: list[str], environment: Environment, ctx: Context) -> Iterator[str]:
+    """Yield the digests of an image that verify today: the one built last, what runs, and what ran before."""
+    waiting = list(running)
+    if built := ctx.store.named(image.name):
+        waiting.append(built.digest)
+    seen: set[str] = set()
+    while waiting:
+        digest = waiting.pop()
+        if digest in seen or not digest.startswith("sha256:"):
+            continue
+        seen.add(digest)
+        try:
+            descriptor = ctx.store.image(digest)
+        except StoreError:
+            continue
+        for each in deployments_of(descriptor, image, ctx, environment.name):
+            waiting.append(each.replaced.get(image.name, ""))
+        if judge([Release(image, descriptor)], environment, ctx).passed:
+            yield digest

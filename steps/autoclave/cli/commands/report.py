@@ -1,0 +1,89 @@
+"""`autoclave report [DIGEST]`: the release report as HTML and JSON, and as a PDF when asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import click
+import msgspec
+
+from autoclave.cli.click_options import around
+from autoclave.context import Context, replaced
+from autoclave.device.schema import Image
+from autoclave.errors import UsageError
+from autoclave.evidence import records
+from autoclave.evidence.statement import SBOM, info
+from autoclave.report import pdf
+from autoclave.report.assemble import assembled
+from autoclave.report.collect import known, production
+from autoclave.report.html import page
+from autoclave.report.schema import Verdict
+from autoclave.runtime.options import Common, ImageNames, option
+from autoclave.store.oci import Descriptor
+
+
+class Options(Common, frozen=True):
+    """Options of `autoclave report`."""
+
+    digest: Annotated[str, option("the image digest; none: the images built last", argument=True)] = ""
+    image: ImageNames = ()
+    output: Annotated[
+        str, option("write to OUTPUT/IMAGE/release.{html,json,pdf}; none: .autoclave/reports", short="-o")
+    ] = ""
+    pdf: Annotated[bool, option("also print the page to a PDF, through headless Chromium")] = False
+    chromium: Annotated[str, option("the Chromium command; none: the first one on PATH")] = ""
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the command."""
+    return around(name, text, Options, _run)
+
+
+def _run(opts: Options, ctx: Context) -> None:
+    browser = pdf.browser(ctx.shell, opts.chromium) if opts.pdf else ""
+    for image, descriptor in _chosen(opts, ctx):
+        report = assembled(known(descriptor, image, ctx), production(ctx))
+        folder = (Path(opts.output) if opts.output else ctx.state_folder / "reports") / image.name
+        made = [
+            replaced(folder, "release.json", [msgspec.json.encode(report)]),
+            replaced(folder, "release.html", page(report)),
+        ]
+        if browser:
+            made.append(folder / "release.pdf")
+            pdf.write(ctx.shell, browser, made[1], made[2])
+        _tell(report.verdict, image.name, descriptor.digest, made, ctx)
+
+
+def _chosen(opts: Options, ctx: Context) -> list[tuple[Image, Descriptor]]:
+    """Return the images to report on, each with its digest."""
+    if not opts.digest:
+        return [(each, ctx.subject(each)) for each in ctx.images(opts.image)]
+    descriptor = ctx.store.image(opts.digest)
+    return [(_image_of(descriptor, opts, ctx), descriptor)]
+
+
+def _image_of(descriptor: Descriptor, opts: Options, ctx: Context) -> Image:
+    """Return which image of the device a digest is: as told, else as its records say."""
+    if len(opts.image) == 1 or len(ctx.device.image) == 1:
+        return ctx.images(opts.image)[0]
+    good, _ = records.read_all(ctx.store, descriptor.digest, ctx.trust)
+    named = {info(each.statement).image for each in good if each.statement.predicate_type != SBOM} & {
+        each.name for each in ctx.device.image
+    }
+    if len(named) == 1:
+        return ctx.device.named(named.pop())
+    raise UsageError(
+        f"which image of {ctx.device.device.name} is {descriptor.digest[:19]}…?",
+        why="its records do not say it",
+        next="name it with --image",
+    )
+
+
+def _tell(verdict: Verdict, image: str, digest: str, made: Iterable[Path], ctx: Context) -> None:
+    outcome, files = str(verdict.outcome), [str(each) for each in made]
+    lines = [f"{image} {digest}: {outcome}", *(f"  {each}" for each in (*verdict.remarks, *files))]
+    ctx.screen.result(
+        "\n".join(lines), {"image": image, "digest": digest, "verdict": outcome, "files": files}
+    )

@@ -1,0 +1,93 @@
+"""`autoclave run` and `autoclave plan`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import click
+import msgspec
+from msgspec import Struct
+
+from autoclave import pipeline
+from autoclave.cli.click_options import around
+from autoclave.context import Context
+from autoclave.errors import DoctorFailed, UsageError
+from autoclave.model.plan import StepPlan, differences, digest_of_all
+from autoclave.pipeline import Options
+from autoclave.runtime.options import option
+
+
+class Planning(Options, frozen=True):
+    """Options of `autoclave plan`."""
+
+    diff: Annotated[
+        tuple[str, ...],
+        option("what differs from this plan, kept with 'plan --json'; given twice: between the two"),
+    ] = ()
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return `run` or `plan`."""
+    return around(name, text, Planning, _plan) if name == "plan" else around(name, text, Options, _run)
+
+
+def _run(opts: Options, ctx: Context) -> None:
+    if opts.dry_run:
+        _plan(opts, ctx)
+        return
+    done = pipeline.run(opts, ctx)
+    lines = [f"{image} {digest}" for image, digest in done["images"].items()]
+    ctx.screen.result("\n".join(lines), done)
+
+
+def _plan(opts: Options, ctx: Context) -> int:
+    if isinstance(opts, Planning) and opts.diff:
+        return _differences(opts, ctx)
+    found = pipeline.plans(opts, ctx)
+    for planned in found:
+        ctx.screen.result(told(planned), {"plan": planned, "hash": planned.digest})
+    whole = digest_of_all(found)
+    ctx.screen.result(f"plan {whole}", {"plan_hash": whole})
+    return 0
+
+
+def _differences(opts: Planning, ctx: Context) -> int:
+    """Print what differs; return 60 when something does."""
+    if len(opts.diff) > 2:
+        raise UsageError("--diff compares two plans", next="give it once or twice")
+    plans = [_kept(Path(name)) for name in opts.diff]
+    if len(plans) == 1:
+        plans.append(pipeline.plans(opts, ctx))
+    found = differences(*plans)
+    text = "\n".join(found) or f"no difference: plan {digest_of_all(plans[0])}"
+    ctx.screen.result(text, {"differences": found})
+    return DoctorFailed.code if found else 0
+
+
+def _kept(path: Path) -> list[StepPlan]:
+    """Read a plan that `autoclave plan --json` printed. Raises UsageError."""
+    try:
+        events = [msgspec.json.decode(line, type=_Event) for line in path.read_bytes().splitlines() if line]
+    except (OSError, msgspec.DecodeError) as error:
+        raise UsageError(
+            f"{path} is no plan", why=str(error), next="keep one with: autoclave plan --json >plan.json"
+        ) from error
+    plans = [event.plan for event in events if event.plan]
+    if not plans:
+        raise UsageError(f"{path} holds no plan", next="keep one with: autoclave plan --json >plan.json")
+    return plans
+
+
+class _Event(Struct):
+    plan: StepPlan | None = None
+
+
+def told(planned: StepPlan) -> str:
+    """Return a plan as lines for a person."""
+    lines = [f"{planned.step} {planned.image}  {planned.digest}"]
+    lines += [f"  run    {shlex.join(argv)}" for argv in planned.commands]
+    lines += [f"  tool   {name} {version}" for name, version in sorted(planned.tools.items())]
+    lines += [f"  input  {name}: {value}" for name, value in sorted(planned.inputs.items()) if value]
+    return "\n".join(lines)

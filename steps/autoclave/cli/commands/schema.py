@@ -1,0 +1,18 @@
+"""`autoclave schema`: the JSON schema of the device file."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from autoclave.device.schema import schema
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the command."""
+
+    def call() -> int:
+        print(msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode())
+        return 0
+
+    return click.Command(name, callback=call, help=text, short_help=text)

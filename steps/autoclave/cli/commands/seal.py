@@ -1,0 +1,36 @@
+"""`autoclave seal [DIGEST]`: name everything attached to an image in a new seal, and have it time-stamped."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import click
+
+from autoclave.cli.click_options import around
+from autoclave.cli.image_options import chosen
+from autoclave.context import Context
+from autoclave.release import seal
+from autoclave.runtime.options import Signing, option
+
+
+class Options(Signing, frozen=True):
+    """Options of `autoclave seal`."""
+
+    digest: Annotated[
+        str,
+        option("the image digest; none: the images built last (of several: NAME=DIGEST,…)", argument=True),
+    ] = ""
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the command."""
+    return around(name, text, Options, _run)
+
+
+def _run(opts: Options, ctx: Context) -> None:
+    for image, descriptor in chosen(opts.digest, ctx):
+        made = seal.apply(descriptor, image, ctx)
+        ctx.screen.result(
+            f"{image.name} {descriptor.digest}\n  sealed by {made.digest}",
+            {"image": image.name, "digest": descriptor.digest, "seal": made.digest},
+        )

@@ -1,0 +1,94 @@
+"""`autoclave status`: what runs where, and whether it still verifies."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import click
+
+from autoclave import deploy
+from autoclave.cli.click_options import around
+from autoclave.context import Context
+from autoclave.device.schema import Environment
+from autoclave.errors import AutoclaveError, DoctorFailed, Interrupted
+from autoclave.gates import deploy as gate
+from autoclave.model.facts import Running
+from autoclave.release.verification import released
+from autoclave.runtime.options import Common, option
+from autoclave.store.image import identity
+
+
+class Options(Common, frozen=True):
+    """Options of `autoclave status`."""
+
+    environment: Annotated[str, option("only this environment; none: all of them", argument=True)] = ""
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the command."""
+    return around(name, text, Options, _run)
+
+
+def _run(opts: Options, ctx: Context) -> None:
+    places = [ctx.device.place(opts.environment)] if opts.environment else ctx.device.environment
+    sound = [_environment(environment, ctx) for environment in places]
+    if not sound:
+        ctx.screen.result("the device declares no environment", {"environments": []})
+    if not all(sound):
+        raise DoctorFailed(
+            "something that runs is not what was released, is not healthy, or cannot be reached",
+            next="put a release there: autoclave deploy ENV --again, or autoclave rollback ENV",
+        )
+
+
+def _environment(environment: Environment, ctx: Context) -> bool:
+    """Tell about one environment; return whether everything in it is sound. One out of reach is not."""
+    try:
+        target = deploy.target_of(environment, ctx)
+        running = target.running(ctx.device.device.name, environment.name)
+    except Interrupted:
+        raise
+    except AutoclaveError as error:
+        why = f"{error.what}: {error.why}" if error.why else error.what
+        ctx.screen.result(
+            f"{environment.name}: OUT OF REACH, so nobody knows what runs there\n  - {why}",
+            {"environment": environment.name, "reachable": False, "why": why},
+        )
+        return False
+    if not running:
+        ctx.screen.result(
+            f"{environment.name}: nothing runs", {"environment": environment.name, "running": []}
+        )
+    sound = [_told(each, environment, ctx) for each in running]
+    return all(sound)
+
+
+def _told(running: Running, environment: Environment, ctx: Context) -> bool:
+    reasons = _reasons(running, environment, ctx)
+    health = "healthy" if running.healthy else "NOT HEALTHY"
+    verifies = "verifies" if not reasons else "DOES NOT VERIFY"
+    where = f" {running.address}" if running.address else ""
+    lines = [f"{environment.name}: {running.image} {running.digest} {health}, {verifies}{where}"]
+    lines += [f"  - {reason}" for reason in reasons]
+    ctx.screen.result(
+        "\n".join(lines),
+        {"environment": environment.name, "running": running, "verifies": not reasons, "reasons": reasons},
+    )
+    return running.healthy and not reasons
+
+
+def _reasons(running: Running, environment: Environment, ctx: Context) -> list[str]:
+    """Return why what runs does not verify as a release of this device, here and now."""
+    try:
+        descriptor = ctx.store.image(running.digest)
+        made = identity(ctx.store, running.digest)
+        verdict = gate.judge(
+            released(descriptor, ctx.device.named(running.image), ctx, environment.name),
+            ctx.policy,
+            ctx.now(),
+        )
+    except AutoclaveError as error:
+        return [f"{error.what}: {error.why}" if error.why else error.what]
+    if running.container not in {made.config, running.digest}:
+        return [f"the container runs {running.container}, which is not the image it is labelled with"]
+    return list(verdict.reasons)

@@ -1,0 +1,70 @@
+"""`autoclave build`, `unit-test`, `scan`, `sign`, `deploy`: one step alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from autoclave import build, deploy, scan, sign, unit_test
+from autoclave.actions import handover
+from autoclave.cli.click_options import around
+from autoclave.cli.image_options import check_digest
+from autoclave.context import Context
+from autoclave.device.schema import Image
+from autoclave.errors import GateClosed
+from autoclave.model.plan import StepPlan
+from autoclave.runtime.options import OnImages
+
+_MODULES: dict[str, Any] = {
+    "build": build,
+    "unit-test": unit_test,
+    "scan": scan,
+    "sign": sign,
+    "deploy": deploy,
+}
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the command of one step."""
+    module = _MODULES[name]
+
+    def call(options: Any, ctx: Context) -> None:
+        check_digest(options, ctx)
+        if options.dry_run:
+            for image in ctx.images(options.image):
+                _print(_plan(name, image, options, ctx), ctx)
+            return
+        handover.take_in(options, ctx)
+        try:
+            module.run(options, ctx)
+        except GateClosed:
+            # The next job, and the release record, need the proof of why.
+            handover.hand_on(name, options, ctx)
+            raise
+        handover.hand_on(name, options, ctx)
+        _tell(options, ctx)
+
+    return around(name, text, module.Options, call)
+
+
+def _plan(name: str, image: Image, options: Any, ctx: Context) -> StepPlan:
+    if name == "scan":
+        return scan.plan(image, ctx, scan.scanner_of(options).version(ctx.shell))
+    if name == "deploy":
+        return deploy.plan(image, ctx.device.place(options.environment), ctx)
+    planned: StepPlan = _MODULES[name].plan(image, ctx)
+    return planned
+
+
+def _print(planned: StepPlan, ctx: Context) -> None:
+    from autoclave.cli.commands.run import told
+
+    ctx.screen.result(told(planned), {"plan": planned, "hash": planned.digest})
+
+
+def _tell(options: OnImages, ctx: Context) -> None:
+    """Print the digests that the next step needs."""
+    for image in ctx.images(options.image):
+        digest = ctx.subject(image, options.digest_of(image.name)).digest
+        ctx.screen.result(f"{image.name} {digest}", {"image": image.name, "digest": digest})

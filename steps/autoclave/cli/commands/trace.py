@@ -1,0 +1,134 @@
+"""`autoclave trace`: the traceability matrix of the device's images, both ways."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Annotated
+
+import click
+import msgspec
+
+from autoclave.actions import handover
+from autoclave.cli.click_options import around
+from autoclave.cli.image_options import Imaged, check_digest
+from autoclave.context import Context
+from autoclave.errors import UsageError
+from autoclave.gates import traceability
+from autoclave.gates.traceability import Matrix, RequirementRow, State, TestRow
+from autoclave.harness import traceability as tracing
+from autoclave.model.declared import Declared
+from autoclave.release import verification
+from autoclave.runtime.options import OnImages, option
+
+_ORDER = (
+    State.UNTESTED,
+    State.FAILED,
+    State.SKIPPED,
+    State.FLAKY,
+    State.NO_EVIDENCE,
+    State.VERIFIED,
+    State.BY_OTHER_METHOD,
+    State.OUT_OF_SCOPE,
+)
+_MARK = {State.VERIFIED: "✔", State.BY_OTHER_METHOD: "✔", State.OUT_OF_SCOPE: "-"}
+_SHOWN = 10  # tests of one requirement, on the screen
+
+
+class Options(Imaged, frozen=True):
+    """Options of `autoclave trace`."""
+
+    csv: Annotated[bool, option("print the matrix as CSV: a row for each requirement and test")] = False
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the command."""
+    return around(name, text, Options, _run)
+
+
+def _run(opts: Options, ctx: Context) -> None:
+    if not ctx.device.device.requirements:
+        raise UsageError(
+            "the device names no requirements",
+            next='write requirements = "requirements.csv" below [device] in autoclave.toml',
+        )
+    seen = _matrix(opts, ctx)
+    rows = sorted(seen.requirements, key=lambda row: _ORDER.index(row.state))
+    if opts.csv:
+        ctx.screen.result(_table(rows, seen).rstrip("\n"), {"matrix": msgspec.to_builtins(seen)})
+        return
+    for row in rows:
+        ctx.screen.result(_told(row), msgspec.to_builtins(row))
+    for test in seen.tests:
+        if test.unknown:
+            ctx.screen.result(
+                f"✘ {', '.join(test.unknown)}  unknown\n    named by {test.image}: {test.name}",
+                msgspec.to_builtins(test),
+            )
+    ctx.screen.result(_summary(seen), {"unlinked": seen.unlinked, "unlinked_names": seen.unlinked_names})
+
+
+def _matrix(opts: Options, ctx: Context) -> Matrix:
+    """Lay the checkout's requirements against the newest verified test record of each image."""
+    check_digest(opts, ctx)
+    named = OnImages(store=opts.store, image=opts.image, digest=opts.digest, take_from=opts.take_from)
+    handover.take_in(named, ctx)
+    runs = {
+        image.name: verification.evidence_of(
+            ctx.subject(image, named.digest_of(image.name)), image, ctx
+        ).evidence.unit_test
+        for image in ctx.images(opts.image)
+    }
+    return traceability.matrix(Declared(requirements=tracing.requirements_of(ctx)), runs)
+
+
+def _told(row: RequirementRow) -> str:
+    """Return a requirement and its tests as the screen shows them."""
+    each = row.requirement
+    about = ", ".join(
+        filter(None, (str(each.kind), f"hazard {each.hazard}" if each.hazard else "", _method(row)))
+    )
+    lines = [f"{_MARK.get(row.state, '✘')} {each.id}  {row.state}  ({about})", f"    {each.text}"]
+    lines += [f"    {test.outcome}: {test.image}: {test.name}" for test in row.tests[:_SHOWN]]
+    if len(row.tests) > _SHOWN:
+        lines.append(f"    and {len(row.tests) - _SHOWN} more tests")
+    return "\n".join(lines)
+
+
+def _method(row: RequirementRow) -> str:
+    each = row.requirement
+    return f"{each.method}{f': {each.evidence}' if each.evidence else ''}"
+
+
+def _summary(seen: Matrix) -> str:
+    states = [row.state for row in seen.requirements]
+    counts = [f"{states.count(state)} {state}" for state in _ORDER if state in states]
+    unlinked = f"; tests without a requirement: {seen.unlinked}" if seen.unlinked else ""
+    return f"{len(states)} requirements: {', '.join(counts)}{unlinked}"
+
+
+def _table(rows: list[RequirementRow], seen: Matrix) -> str:
+    """Return the matrix as CSV; a requirement without tests has one row, an unknown id too."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(
+        ("requirement", "kind", "hazard", "method", "evidence", "state", "image", "test", "outcome", "text")
+    )
+    for row in rows:
+        each = row.requirement
+        head = (each.id, each.kind, each.hazard, each.method, each.evidence, row.state)
+        for test in row.tests or (None,):
+            writer.writerow(map(_cell, (*head, *_of(test), each.text)))
+    for test in seen.tests:
+        for one in test.unknown:
+            writer.writerow(map(_cell, (one, "", "", "", "", "unknown", *_of(test), "")))
+    return text.getvalue()
+
+
+def _of(test: TestRow | None) -> tuple[str, str, str]:
+    return (test.image, test.name, test.outcome) if test else ("", "", "")
+
+
+def _cell(text: str) -> str:
+    """Keep a spreadsheet from taking a text for a formula (CWE-1236)."""
+    return f"'{text}" if text[:1] in {"=", "+", "-", "@"} else text

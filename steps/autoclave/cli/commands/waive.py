@@ -1,0 +1,155 @@
+"""`autoclave waive [FINDING]`: decide about a finding, approve such a decision, or list all of them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import click
+from msgspec import structs
+
+from autoclave.actions import waive
+from autoclave.actions.waive import Wanted
+from autoclave.cli.click_options import around
+from autoclave.context import Context
+from autoclave.device.schema import WAIVER
+from autoclave.errors import UsageError
+from autoclave.evidence import waivers
+from autoclave.gates import waivers as waiving
+from autoclave.gates.waivers import Standing
+from autoclave.model.declared import SignedWaiver, VexStatus
+from autoclave.model.facts import Finding
+from autoclave.release import decisions as declaring
+from autoclave.release.verification import evidence_of
+from autoclave.runtime.options import OnImages, option
+from autoclave.signers import Signer
+
+
+class Options(OnImages, frozen=True, kw_only=True):
+    """Options of `autoclave waive`."""
+
+    finding: Annotated[
+        str, option("the finding's id (with --approve: the waiver's); none: list them", argument=True)
+    ] = ""
+    approve: Annotated[bool, option("add your signature to the waiver that somebody else made")] = False
+    rationale: Annotated[str, option("why the finding may stand, in words")] = ""
+    expires: Annotated[str, option("last day of the waiver, YYYY-MM-DD")] = ""
+    risk_reference: Annotated[str, option("where the risk file treats it")] = ""
+    status: Annotated[str, option("what is said of it, in terms of VEX")] = VexStatus.NOT_AFFECTED
+    justification: Annotated[str, option("why it is not affected, in terms of VEX")] = ""
+    package: Annotated[str, option("package URL without version; none: where it was found")] = ""
+    versions: Annotated[str, option("versions or a range, as '>=1.0,<2.10.1'; none: the one found")] = ""
+    exact: Annotated[bool, option("only for exactly this image digest")] = False
+    id: Annotated[str, option("the waiver's id; none: made of date and finding")] = ""
+
+
+def command(name: str, text: str) -> click.Command:
+    """Return the command."""
+    return around(name, text, Options, _run)
+
+
+def _run(opts: Options, ctx: Context) -> None:
+    if not opts.finding:
+        _list(opts, ctx)
+        return
+    if not opts.key:
+        raise UsageError(
+            "a waiver is signed with a person's key",
+            why="the pipeline's keys and development keys decide nothing",
+            next="name yours with --key (file:, hsm:, awskms: …) and the trust file with --trust",
+        )
+    signer = ctx.signer_of(opts.key, opts.public_key, "")
+    if opts.approve:
+        _approve(opts.finding, signer, ctx)
+    else:
+        _make(opts, signer, ctx)
+
+
+def _make(opts: Options, signer: Signer, ctx: Context) -> None:
+    if not opts.rationale.strip() or not opts.expires:
+        raise UsageError("a waiver needs --rationale and --expires", next="say why, and until when")
+    author = waive.person_of(signer, "waive", ctx)
+    found = _findings(opts, ctx)
+    wanted = Wanted(
+        **{
+            name: value
+            for name, value in structs.asdict(opts).items()
+            if name in Wanted.__struct_fields__ and name != "digest"
+        },
+        digest=_digest(opts, ctx) if opts.exact else "",
+    )
+    waiver = waive.made(wanted, [each for finds in found.values() for each in finds], author, ctx)
+    name = f"{waiver.id}{WAIVER}"
+    path = waive.write(name, waivers.signed(waiver, signer), ctx, new=True)
+    ctx.screen.result(
+        f"{path.relative_to(ctx.folder)} is signed by {author.name}", {"waiver": waiver, "file": str(path)}
+    )
+    if ctx.policy.waivers.two_persons:
+        told = f"it counts once a second person signed it: autoclave waive {waiver.id} --approve --key …"
+        ctx.screen.note("waive", told)
+
+
+def _approve(name: str, signer: Signer, ctx: Context) -> None:
+    approver = waive.person_of(signer, "waive", ctx)
+    signed, path = waive.approved(name, signer, approver, ctx)
+    ctx.screen.result(
+        f"{_told(signed)}\n{path.relative_to(ctx.folder)} is now signed by "
+        f"{' and '.join(each.name for each in signed.persons)}",
+        {"waiver": signed.waiver, "file": str(path)},
+    )
+
+
+def _list(opts: Options, ctx: Context) -> None:
+    decisions = declaring.decisions_here(ctx)
+    if not decisions:
+        ctx.screen.result(f"no waiver in {ctx.device.device.decisions}/", {"waivers": []})
+    for image, found in _findings(opts, ctx).items():
+        digest = opts.digest_of(image) or ctx.subject(ctx.device.named(image)).digest
+        for each in waiving.standings(
+            decisions,
+            found,
+            device=ctx.device.device.name,
+            digest=digest,
+            policy=ctx.policy.waivers,
+            now=ctx.now(),
+        ):
+            ctx.screen.result(
+                f"{image}: {_state(each)}\n{_told(each.signed)}",
+                {"image": image, "state": each.state, "why": each.why, "waiver": each.signed},
+            )
+
+
+def _findings(opts: Options, ctx: Context) -> dict[str, tuple[Finding, ...]]:
+    """Return what the newest verified scan of each image found; nothing for an image without one."""
+    found: dict[str, tuple[Finding, ...]] = {}
+    for image in ctx.images(opts.image):
+        if not opts.digest_of(image.name) and ctx.store.named(image.name) is None:
+            continue
+        scan = evidence_of(ctx.subject(image, opts.digest_of(image.name)), image, ctx).evidence.scan
+        found[image.name] = scan.findings if scan else ()
+    return found
+
+
+def _digest(opts: Options, ctx: Context) -> str:
+    images = ctx.images(opts.image)
+    if len(images) != 1:
+        raise UsageError("--exact is for one image", next="name it with --image")
+    return ctx.subject(images[0], opts.digest_of(images[0].name)).digest
+
+
+def _state(standing: Standing) -> str:
+    waiver = standing.signed.waiver
+    soon = ", EXPIRES SOON" if standing.expiring else ""
+    return f"{waiver.id} is {standing.state.upper()}{soon}{': ' + standing.why if standing.why else ''}"
+
+
+def _told(signed: SignedWaiver) -> str:
+    waiver, scope = signed.waiver, signed.waiver.scope
+    where = scope.digest or f"{scope.package} {scope.versions}".strip()
+    by = signed.supplier or ", ".join(each.name for each in signed.persons) or "nobody who is trusted"
+    lines = [
+        f"  {waiver.finding} in {where}: {waiver.status}"
+        + (f", {waiver.justification}" if waiver.justification else ""),
+        f"  until {waiver.expires:%Y-%m-%d}, signed by {by}, risk file: {waiver.risk_reference or '-'}",
+        f"  {waiver.rationale}",
+    ]
+    return "\n".join(lines)

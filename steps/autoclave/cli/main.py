@@ -1,0 +1,161 @@
+"""argv → Options → run → exit code; the only place that catches errors.
+
+Subcommands are imported when they are called, so that `autoclave --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from types import FrameType
+from typing import Any
+
+import click
+
+from autoclave import __version__
+from autoclave.errors import AutoclaveError, Interrupted, UsageError
+
+COMMANDS = {
+    "init": ("cli.commands.init", "write a commented autoclave.toml for the repository you stand in"),
+    "run": ("cli.commands.run", "walk the whole flow: build → unit-test ∥ scan → sign → deploy"),
+    "build": ("cli.commands.step", "build the device's images and record how"),
+    "unit-test": ("cli.commands.step", "run the tests in a container of exactly that image"),
+    "scan": ("cli.commands.step", "scan an image and record every finding"),
+    "sign": ("cli.commands.step", "the release gate: verify all records, then sign"),
+    "waive": ("cli.commands.waive", "decide about a finding, signed by a person; list all such decisions"),
+    "soup": ("cli.commands.soup", "list the components that the SOUP register does not know"),
+    "approve": ("cli.commands.approve", "sign a release for an environment, as a person"),
+    "deploy": ("cli.commands.step", "verify again and deploy to an environment"),
+    "rollback": ("cli.commands.rollback", "put back what ran before, verified against today's policy"),
+    "plan": ("cli.commands.run", "print what would run, with a hash over it"),
+    "status": ("cli.commands.status", "show what runs where, and whether it still verifies"),
+    "policy": ("cli.commands.policy_export", "export the policy: what makes a cluster admit only releases"),
+    "seal": ("cli.commands.seal", "name all records in a new seal, and have it time-stamped"),
+    "trace": ("cli.commands.trace", "print which test shows which requirement, and which have none"),
+    "vex": ("cli.commands.vex", "print what was decided about findings, as OpenVEX or CycloneDX"),
+    "verify": (
+        "cli.commands.verify",
+        "explain what of a release's record holds, by its day's policy and today's",
+    ),
+    "export": (
+        "cli.commands.export_bundle",
+        "write one file with the images, all their records, trust and policy",
+    ),
+    "import": ("cli.commands.import_bundle", "check such a file offline, then take it into a store"),
+    "report": ("cli.commands.report", "write the release report: HTML and JSON, and a PDF when asked"),
+    "show": ("cli.commands.show", "print the records of an image readably"),
+    "doctor": ("cli.commands.doctor", "check engine, scanner, database, keys, clock, disk"),
+    "gitlab": ("cli.commands.gitlab", "tell a GitLab project: note, commit statuses, release, deployment"),
+    "fleet": (
+        "cli.commands.gitlab.fleet",
+        "show which repositories of a GitLab group use Autoclave, and how",
+    ),
+    "jenkins": ("cli.commands.jenkins", "make a Jenkins job, run it, describe its builds, check plugins"),
+    "schema": ("cli.commands.schema", "print the JSON schema of autoclave.toml"),
+}
+"""Every subcommand: the module that holds it, and its one line of help."""
+
+
+class _Lazy(click.Group):
+    """A group that imports a subcommand only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the subcommands in the order of the flow."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a subcommand; None when there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"autoclave.{COMMANDS[cmd_name][0]}")
+        make: Callable[[str, str], click.Command] = module.command
+        return make(cmd_name, COMMANDS[cmd_name][1])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand, or say which one is nearest."""
+        if args and args[0] not in COMMANDS:
+            from autoclave.runtime.toml import nearest
+
+            raise click.UsageError(f"there is no command '{args[0]}'; {nearest(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of subcommands from the table, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(
+    cls=_Lazy,
+    help="Gated pipeline steps for medical-device software, all hung on one image digest.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, "-V", "--version", message="autoclave %(version)s")
+def program() -> None:
+    """Hold the subcommands."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code (errors.py holds the table)."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    # Set even where a script started this in the background with SIGINT ignored: containers must go.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+    try:
+        done = program.main(args=words, prog_name="autoclave", standalone_mode=False)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except (Exception, KeyboardInterrupt) as error:
+        return _told(_as_ours(error), words, error)
+    return done if isinstance(done, int) else 0
+
+
+def _as_ours(error: BaseException) -> AutoclaveError:
+    """Return the error that a user is told: never a traceback."""
+    match error:
+        case AutoclaveError():
+            return error
+        case KeyboardInterrupt() | click.exceptions.Abort():
+            return Interrupted("stopped")
+        case click.ClickException():
+            return UsageError(error.format_message(), next="'autoclave --help' lists commands and options")
+        case _:
+            return AutoclaveError(
+                "a defect in Autoclave",
+                why=f"{type(error).__name__}: {error}",
+                next="run it again with --debug and report what it prints",
+            )
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _told(error: AutoclaveError, words: Sequence[str], cause: BaseException) -> int:
+    """Print what happened, why, and what to do next; return the error's exit code."""
+    if "--debug" in words:
+        import traceback
+
+        traceback.print_exception(cause)
+    if "--json" in words:
+        import msgspec
+
+        data: dict[str, Any] = {"event": "error", "code": error.code, "kind": type(error).__name__}
+        data |= {"what": error.what, "why": error.why, "next": error.next}
+        print(msgspec.json.encode(data).decode(), flush=True)
+        return error.code
+    print(f"\nautoclave: {error.what}", file=sys.stderr)
+    for label, text in (("why", error.why), ("next", error.next)):
+        for number, line in enumerate(text.splitlines()):
+            print(f"  {label + ':' if number == 0 else '':<6}{line}", file=sys.stderr)
+    return error.code
+
+
+def entry() -> None:
+    """Run as the console script."""
+    sys.exit(main())

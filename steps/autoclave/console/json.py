@@ -1,0 +1,68 @@
+"""JSON lines for machines."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import msgspec
+
+from autoclave.model.verdict import Verdict
+
+
+class JsonScreen:
+    """One JSON object per line on standard output, for machines."""
+
+    def __init__(self, out: TextIO | None = None) -> None:
+        self._out = out or sys.stdout
+        self._lock = threading.Lock()
+
+    def started(self, step: str, what: str) -> None:
+        """A step begins."""
+        self._emit("started", step=step, text=what)
+
+    def line(self, step: str, text: str) -> None:
+        """A step's tool printed a line."""
+        self._emit("line", step=step, text=text)
+
+    def note(self, step: str, text: str) -> None:
+        """Something worth knowing."""
+        self._emit("note", step=step, text=text)
+
+    def warn(self, step: str, text: str) -> None:
+        """Something that must not be overlooked."""
+        self._emit("warning", step=step, text=text)
+
+    def command(self, text: str) -> None:
+        """An external command, as a line to paste."""
+        self._emit("command", text=text)
+
+    def verdict(self, verdict: Verdict, seconds: float, what: str) -> None:
+        """A gate has spoken."""
+        self._emit(
+            "verdict",
+            step=verdict.gate,
+            passed=verdict.passed,
+            reasons=verdict.reasons,
+            seconds=round(seconds, 3),
+            text=what,
+        )
+
+    def skipped(self, step: str, why: str) -> None:
+        """A step is not run, because its record already holds."""
+        self._emit("skipped", step=step, text=why)
+
+    def result(self, text: str, data: Mapping[str, Any]) -> None:
+        """What the command was asked for."""
+        self._emit("result", **data)
+
+    def close(self) -> None:
+        """Nothing more comes."""
+
+    def _emit(self, event: str, **data: Any) -> None:
+        line = msgspec.json.encode({"event": event, "time": datetime.now(UTC), **data}).decode()
+        with self._lock:
+            print(line, file=self._out, flush=True)

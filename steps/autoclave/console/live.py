@@ -1,0 +1,105 @@
+"""The live screen of a terminal: a table of steps that moves, everything else scrolls above it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct
+from rich.console import Console
+from rich.live import Live
+from rich.spinner import Spinner
+from rich.table import Table
+from rich.text import Text
+
+from autoclave.model.verdict import Verdict
+
+
+class _Row(Struct):
+    state: str
+    text: str
+    since: float
+    seconds: float = 0.0
+
+
+_STYLE = {"passed": "bold green", "CLOSED": "bold red", "skipped": "cyan"}
+_MARK = {"passed": "✔", "CLOSED": "✘", "skipped": "↷"}
+
+
+class LiveScreen:
+    """Draws with rich on standard error; results go to standard output when the table is done."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._console = console or Console(stderr=True, highlight=False)
+        self._rows: dict[str, _Row] = {}
+        self._live = Live(
+            console=self._console, get_renderable=self.table, refresh_per_second=8, transient=False
+        )
+        self._results: list[str] = []
+        self.warnings: list[str] = []
+
+    def started(self, step: str, what: str) -> None:
+        """A step begins."""
+        self._rows[step] = _Row("running", what, time.monotonic())
+        self._live.start()
+        self._live.refresh()
+
+    def line(self, step: str, text: str) -> None:
+        """A step's tool printed a line."""
+        self._console.print(Text(f"{step:<9} │ ", "dim") + Text(text))
+
+    def note(self, step: str, text: str) -> None:
+        """Something worth knowing."""
+        self._console.print(Text(f"{step:<9}   ", "dim") + Text(text))
+
+    def warn(self, step: str, text: str) -> None:
+        """Something that must not be overlooked."""
+        self.warnings.append(text)
+        self._console.print(Text(f"{step:<9} ! ", "bold yellow") + Text(text, "yellow"))
+
+    def command(self, text: str) -> None:
+        """An external command, as a line to paste."""
+        self._console.print(Text(f"+ {text}", "blue"), soft_wrap=True)
+
+    def verdict(self, verdict: Verdict, seconds: float, what: str) -> None:
+        """A gate has spoken."""
+        state = "passed" if verdict.passed else "CLOSED"
+        self._rows[verdict.gate] = _Row(state, what, 0.0, seconds)
+        for reason in verdict.reasons:
+            self._console.print(Text(f"{verdict.gate:<9} ✘ ", "bold red") + Text(reason, "red"))
+        self._live.refresh()
+
+    def skipped(self, step: str, why: str) -> None:
+        """A step is not run, because its record already holds."""
+        self._rows[step] = _Row("skipped", why, 0.0)
+        self._live.start()
+        self._live.refresh()
+
+    def result(self, text: str, data: Mapping[str, Any]) -> None:
+        """What the command was asked for."""
+        self._results.append(text)
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        self._live.stop()
+        for text in self._results:
+            print(text, file=sys.stdout, flush=True)
+        self._results.clear()
+
+    def table(self) -> Table:
+        """Return the steps as they stand."""
+        table = Table.grid(padding=(0, 2))
+        for step, row in self._rows.items():
+            running = row.state == "running"
+            mark = Spinner("dots") if running else Text(_MARK[row.state], _STYLE[row.state])
+            seconds = time.monotonic() - row.since if running else row.seconds
+            table.add_row(
+                mark,
+                Text(step, "bold"),
+                Text(row.state, _STYLE.get(row.state, "yellow")),
+                Text(f"{seconds:5.1f} s" if seconds else "", "dim"),
+                Text(row.text, overflow="ellipsis", no_wrap=True),
+            )
+        return table

@@ -1,0 +1,48 @@
+"""Read the device's requirements, in whichever format they are kept: CSV, TOML, Doorstop, StrictDoc."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from autoclave.device.requirements import csv, doorstop, rows, strictdoc, toml
+from autoclave.device.schema import inside
+from autoclave.errors import ConfigError
+from autoclave.model.declared import Requirement
+
+_FILES = {".csv": csv.read, ".toml": toml.read, ".sdoc": strictdoc.read}
+
+
+def read(folder: Path, name: str) -> tuple[Requirement, ...]:
+    """Read a file, or a folder of Doorstop's or StrictDoc's files, of a device; `source` is file and line.
+
+    Raises SourceError for what is missing or leaves the device folder, ConfigError for content, naming
+    file and line.
+    """
+    start = inside(folder, name)
+    if start.is_dir():
+        found = _folder(folder, start, name)
+    elif start.suffix.lower() in _FILES:
+        found = _FILES[start.suffix.lower()](rows.text_of(folder, start), rows.shown(folder, start))
+    else:
+        raise ConfigError(
+            f"{name}: no known format of requirements",
+            why="the name's ending tells the format",
+            next="use .csv, .toml or .sdoc, or a folder of Doorstop's or StrictDoc's files",
+        )
+    rows.refuse_twice(found)
+    return tuple(found)
+
+
+def _folder(folder: Path, start: Path, name: str) -> list[Requirement]:
+    files = rows.files_below(folder, start)
+    if any(each.name == doorstop.SETTINGS for each in files):
+        return doorstop.read(folder, files)
+    documents = [each for each in files if each.suffix.lower() == ".sdoc"]
+    if documents:
+        found = [strictdoc.read(rows.text_of(folder, each), rows.shown(folder, each)) for each in documents]
+        return [requirement for each in found for requirement in each]
+    raise ConfigError(
+        f"{name}: a folder without requirements",
+        why=f"neither Doorstop's {doorstop.SETTINGS} nor a .sdoc file of StrictDoc lies in it",
+        next="mend device.requirements in autoclave.toml",
+    )

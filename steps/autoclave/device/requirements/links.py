@@ -1,0 +1,68 @@
+"""Which tests show which requirements, where a test cannot say so itself: patterns over the tests' names."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from autoclave.device.requirements import rows
+from autoclave.device.schema import inside
+from autoclave.errors import ConfigError
+from autoclave.runtime.toml import convert
+
+_MOST_PATTERNS = 1000  # each is tried on every test
+
+Id = Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class _Link(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    test: Annotated[str, Meta(min_length=1, max_length=500)]
+    requirements: Annotated[list[Id], Meta(min_length=1, max_length=1000)]
+
+
+class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    link: Annotated[list[_Link], Meta(min_length=1)]
+
+
+def read(folder: Path, name: str) -> Callable[[str], tuple[str, ...]]:
+    """Read a links file; return what tells the requirements of a test by its name, `classname::name`.
+
+    A link's `test` is a whole name, or a pattern with `*`, `?` and `[…]`; it is held against the full name
+    and against the part behind `::`. Raises SourceError, ConfigError.
+    """
+    path = inside(folder, name)
+    shown = rows.shown(folder, path)
+    try:
+        data = tomllib.loads(rows.text_of(folder, path))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(
+            f"{shown} is not valid TOML", why=str(error), next="mend the line it names"
+        ) from error
+    links = convert(data, _File, source=shown).link
+    exact: dict[str, list[str]] = {}
+    patterns: list[tuple[re.Pattern[str], list[str]]] = []
+    for link in links:
+        exact.setdefault(link.test, []).extend(link.requirements)  # [ and ? may well be part of a name
+        if any(mark in link.test for mark in "*?["):
+            patterns.append((re.compile(fnmatch.translate(link.test)), link.requirements))
+    if len(patterns) > _MOST_PATTERNS:
+        raise ConfigError(
+            f"{shown}: more than {_MOST_PATTERNS} patterns",
+            next="write whole names, or name the ids in the tests",
+        )
+    return lambda test: _ids(test, exact, patterns)
+
+
+def _ids(
+    test: str, exact: dict[str, list[str]], patterns: list[tuple[re.Pattern[str], list[str]]]
+) -> tuple[str, ...]:
+    names = (test, test.rpartition("::")[2])
+    found = [exact.get(name, []) for name in names]
+    found += [ids for pattern, ids in patterns if any(pattern.match(name) for name in names)]
+    return tuple(dict.fromkeys(one for ids in found for one in ids))

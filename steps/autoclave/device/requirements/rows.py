@@ -1,0 +1,137 @@
+"""What all formats share: bounded reading of files, and a row of words that becomes a requirement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeVar
+
+from autoclave.device.schema import inside
+from autoclave.errors import ConfigError, SourceError
+from autoclave.model.declared import Method, Requirement, RequirementKind
+from autoclave.runtime.toml import nearest
+
+E = TypeVar("E", bound=StrEnum)
+
+COLUMNS = ("id", "text", "kind", "hazard", "method", "evidence", "in-scope")
+NEEDED = ("id", "text")
+
+_LARGEST = 4 << 20  # bytes of one file
+_MOST_FILES = 10_000
+_MOST = 10_000  # requirements
+_LONGEST = 4000  # characters of a text
+_LONGEST_ID = 100
+_YES = {"": True, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+
+
+def requirement(values: Mapping[str, str], source: str) -> Requirement:
+    """Make a requirement of the words of one row; `source` is its file and line. Raises ConfigError."""
+    words = {key: plain(value) for key, value in values.items()}
+    if not words.get("text"):
+        raise ConfigError(f"{source}: the requirement has no text", next="say what is required")
+    if len(words["text"]) > _LONGEST:
+        raise ConfigError(
+            f"{source}: a text of more than {_LONGEST} characters", next="split the requirement"
+        )
+    return Requirement(
+        id=_id(values.get("id", ""), source),
+        text=words["text"],
+        kind=_one_of(RequirementKind, words.get("kind", ""), RequirementKind.REQUIREMENT, source, "kind"),
+        hazard=words.get("hazard", "")[:_LONGEST],
+        method=_one_of(Method, words.get("method", ""), Method.TEST, source, "method"),
+        evidence=words.get("evidence", "")[:_LONGEST],
+        source=source,
+        in_scope=yes(words.get("in-scope", ""), source, "in-scope"),
+    )
+
+
+def yes(word: str, source: str, key: str) -> bool:
+    """Tell what a word means; an empty one is yes. Raises ConfigError for what is neither yes nor no."""
+    answer = _YES.get(word.strip().lower())
+    if answer is None:
+        raise ConfigError(
+            f"{source}: {key} '{plain(word)[:50]}' is neither yes nor no", next="write yes or no"
+        )
+    return answer
+
+
+def plain(text: str) -> str:
+    """Return a text on one line, without characters that could steer a terminal."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def refuse_twice(found: Iterable[Requirement]) -> None:
+    """Raise ConfigError for an id that stands there twice, or for more requirements than are read."""
+    seen: dict[str, str] = {}
+    for each in found:
+        if each.id in seen:
+            raise ConfigError(
+                f"{each.source}: the id '{each.id}' is there twice",
+                why=f"it stands in {seen[each.id]} already, and a test could not tell which one it verifies",
+                next="give each requirement its own id",
+            )
+        seen[each.id] = each.source
+    if len(seen) > _MOST:
+        raise ConfigError(f"more than {_MOST} requirements", next="leave out what is no requirement")
+
+
+def files_below(folder: Path, start: Path) -> list[Path]:
+    """Return the files below a folder, sorted. Raises SourceError for a link that leaves the device."""
+    found = []
+    for path in sorted(start.rglob("*")):
+        inside(folder, str(path.relative_to(folder.resolve())))
+        if path.is_file():
+            found.append(path)
+        if len(found) > _MOST_FILES:
+            raise ConfigError(f"{shown(folder, start)}: more than {_MOST_FILES} files")
+    return found
+
+
+def shown(folder: Path, path: Path) -> str:
+    """Return a path as messages show it: relative to the device folder."""
+    return path.relative_to(folder.resolve()).as_posix()
+
+
+def text_of(folder: Path, path: Path) -> str:
+    """Read a file as UTF-8. Raises SourceError when that does not work, ConfigError above 4 MiB."""
+    name = shown(folder, path)
+    try:
+        if not path.is_file():
+            raise SourceError(f"'{name}' is not a file", next="mend device.requirements in autoclave.toml")
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise SourceError(f"'{name}' cannot be read", why=str(error)) from error
+    if len(raw) > _LARGEST:
+        raise ConfigError(f"{name}: larger than {_LARGEST >> 20} MiB", next="split it")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{name}:{line}: not UTF-8", next="save the file as UTF-8") from error
+
+
+def _id(word: str, source: str) -> str:
+    found = word.strip()
+    if not found:
+        raise ConfigError(f"{source}: a requirement without id", next="give it one that never changes")
+    if len(found) > _LONGEST_ID or not found.isprintable() or "," in found:
+        raise ConfigError(
+            f"{source}: the id '{plain(found)[:_LONGEST_ID]}' cannot be used",
+            why=f"tests list ids separated by commas; an id has at most {_LONGEST_ID} printable characters",
+            next="give it a shorter id, without commas",
+        )
+    return found
+
+
+def _one_of(kind: type[E], word: str, otherwise: E, source: str, key: str) -> E:
+    if not word:
+        return otherwise
+    wanted = word.lower().replace("_", "-").replace(" ", "-")
+    try:
+        return kind(wanted)
+    except ValueError as error:
+        raise ConfigError(
+            f"{source}: there is no {key} '{word[:50]}'", next=nearest(wanted[:50], list(kind))
+        ) from error

@@ -1,0 +1,51 @@
+"""Requirements as TOML: one `[[requirement]]` table each."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+from msgspec import Struct
+
+from autoclave.device.requirements import rows
+from autoclave.errors import ConfigError
+from autoclave.model.declared import Requirement
+from autoclave.runtime.toml import convert
+
+_TABLE = re.compile(r"^\s*\[\[\s*requirement\s*\]\]", re.MULTILINE)
+
+
+class _Row(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    id: str
+    text: str
+    kind: str = ""
+    hazard: str = ""
+    method: str = ""
+    evidence: str = ""
+    in_scope: bool = True
+
+
+class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    requirement: list[_Row] = []
+
+
+def read(text: str, name: str) -> list[Requirement]:
+    """Read a TOML file. Raises ConfigError naming file and line, or the table's number and key."""
+    try:
+        data = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(
+            f"{name} is not valid TOML", why=str(error), next="mend the line it names"
+        ) from error
+    tables = convert(data, _File, source=name).requirement
+    lines = [text.count("\n", 0, at.end()) + 1 for at in _TABLE.finditer(text)]
+    # Written as an inline array, or with such a line inside of a text, tables have no line of their own.
+    where = (
+        lines if len(lines) == len(tables) else [f"requirement {number + 1}" for number in range(len(tables))]
+    )
+    return [_made(row, f"{name}:{at}") for row, at in zip(tables, where, strict=True)]
+
+
+def _made(row: _Row, source: str) -> Requirement:
+    words = {key: getattr(row, key) for key in ("id", "text", "kind", "hazard", "method", "evidence")}
+    return rows.requirement({**words, "in-scope": "yes" if row.in_scope else "no"}, source)

@@ -1,0 +1,341 @@
+"""What `autoclave.toml` describes: the device, its images, tests, gates and environments."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from autoclave.errors import ConfigError, SourceError
+from autoclave.runtime.toml import convert, nearest, read_toml
+
+FILE = "autoclave.toml"
+DECISIONS, WAIVER, VEX = "decisions", ".waiver.json", ".vex.json"
+IMPORTED = ".autoclave/imported"
+
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_PINNED = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]{0,255}@sha256:[0-9a-f]{64}")
+_BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=50)]
+Size = Annotated[str, Meta(pattern=r"^[1-9][0-9]*[kmg]?$", description="bytes, or with k, m, g")]
+Seconds = Annotated[int, Meta(ge=1, le=86_400)]
+Port = Annotated[int, Meta(ge=1, le=65_535)]
+Variable = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+
+class SafetyClass(StrEnum):
+    """IEC 62304 software safety class (4.3)."""
+
+    A = "A"
+    B = "B"
+    C = "C"
+
+
+class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """A TOML table: kebab-case keys, unknown ones refused."""
+
+
+class Identity(_Table, frozen=True):
+    """`[device]`: who this is. Paths are relative to the device folder.
+
+    `requirements` is a file or folder of requirements, `soup` the SOUP register (TOML), `decisions` the
+    folder with signed waivers and suppliers' VEX documents.
+    """
+
+    name: Name
+    version: Annotated[str, Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+-]*$", max_length=64)]
+    safety_class: SafetyClass
+    requirements: str = ""
+    soup: str = ""
+    decisions: str = DECISIONS
+
+
+class BuildSecret(_Table, frozen=True):
+    """A secret for the build: mounted by BuildKit, its value taken from an environment variable."""
+
+    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$")]
+    env: Variable
+
+
+class Service(_Table, frozen=True):
+    """`[image.service]`: how the image runs when it is deployed. Times are seconds."""
+
+    port: Port | None = None
+    health: Annotated[str, Meta(pattern=r"^/[!-~]*$")] = ""
+    volumes: dict[Name, Annotated[str, Meta(pattern=r"^/[^:]+$")]] = {}
+    environment: dict[Variable, str] = {}
+    memory: Size = "512m"
+    cpus: Annotated[float, Meta(gt=0, le=64)] = 1.0
+    pids: Annotated[int, Meta(ge=1, le=32_768)] = 256
+    start_timeout: Seconds = 60
+
+
+class TestService(_Table, frozen=True):
+    """`[[unit-test.service]]`: a container beside the tests, on their private network. Times are seconds.
+
+    `image` is an image of this device, or a reference pinned by digest; `health` is a command that exits
+    with 0 in the container once it is ready (none: the image's own HEALTHCHECK). The container's root is
+    read-only: `scratch` are folders of the image that get a volume for the time of the tests, beside those
+    that the image declares. `user` is a number (none: the image's own, `nobody` for an image of root's).
+    """
+
+    __test__ = False  # not a pytest class
+
+    name: Name
+    image: str
+    health: list[str] = []
+    user: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,9}(:[0-9]{1,10})?$")] | None = None
+    scratch: list[Annotated[str, Meta(pattern=r"^/[^:]+$")]] = []
+    environment: dict[Variable, str] = {}
+    memory: Size = "512m"
+    cpus: Annotated[float, Meta(gt=0, le=64)] = 1.0
+    pids: Annotated[int, Meta(ge=1, le=32_768)] = 256
+    start_timeout: Seconds = 60
+
+
+class UnitTest(_Table, frozen=True):
+    """`[unit-test]`: the command, what it needs, and its limits. Times are seconds."""
+
+    command: Annotated[list[str], Meta(min_length=1)]
+    stage: str = ""
+    copy: list[str] = []
+    junit: str = "junit.xml"
+    coverage: str = ""
+    timeout: Seconds = 600
+    memory: Size = "1g"
+    cpus: Annotated[float, Meta(gt=0, le=64)] = 1.0
+    pids: Annotated[int, Meta(ge=1, le=32_768)] = 256
+    environment: dict[Variable, str] = {}
+    network: bool = False
+    service: list[TestService] = []
+
+
+class Image(_Table, frozen=True):
+    """`[[image]]`: one container image of the device. Paths are relative to the device folder."""
+
+    name: Name
+    context: str = "."
+    dockerfile: str = "Dockerfile"
+    target: str = ""
+    args: dict[Variable, str] = {}
+    secrets: list[BuildSecret] = []
+    service: Service | None = None
+    unit_test: UnitTest | None = None
+
+
+class Kubernetes(_Table, frozen=True):
+    """`[environment.kubernetes]`: what is applied where. Paths are relative to the device folder.
+
+    One of `manifests` (files, or folders of `*.yaml`), `kustomization` (a folder) and `chart` (a Helm
+    chart's folder, with `values` files). `context` is the kubeconfig's; `repository` is where the cluster
+    pulls from, if that is not the store's own address. `timeout` is seconds for a whole rollout.
+    """
+
+    namespace: Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    manifests: list[str] = []
+    kustomization: str = ""
+    chart: str = ""
+    values: list[str] = []
+    context: str = ""
+    repository: str = ""
+    timeout: Seconds = 300
+
+
+class Environment(_Table, frozen=True):
+    """`[[environment]]`: a place to deploy to; `publish` maps image names to ports on 127.0.0.1."""
+
+    name: Name
+    target: str = "docker"
+    publish: dict[Name, Port] = {}
+    kubernetes: Kubernetes | None = None
+
+
+class Flow(_Table, frozen=True):
+    """`[[flow]]`: network traffic that the device needs in a cluster; all other traffic is denied.
+
+    `from` and `to` are an image of the device, `outside` (any address), a CIDR, `namespace/NAME`, or, for
+    `to` alone, `dns`. One end at least is an image of the device.
+    """
+
+    source: Annotated[str, Meta(min_length=1)] = msgspec.field(name="from")
+    to: Annotated[str, Meta(min_length=1)]
+    ports: list[Port] = []
+    protocol: Literal["tcp", "udp"] = "tcp"
+
+
+class Traceability(_Table, frozen=True):
+    """`[traceability]`: how tests say which requirements they show. Paths are relative to the device folder.
+
+    `property` is the name of a test's property in the JUnit report, `links` a TOML file that maps tests to
+    requirements. With `pytest-plugin`, tests find Autoclave's marker plugin (`-p autoclave_requirements`).
+    """
+
+    property: Annotated[str, Meta(min_length=1, max_length=100)] = "requirement"
+    links: str = ""
+    pytest_plugin: bool = False
+
+
+class Device(_Table, frozen=True):
+    """The whole device file."""
+
+    device: Identity
+    image: Annotated[list[Image], Meta(min_length=1)]
+    unit_test: UnitTest | None = None
+    environment: list[Environment] = []
+    flow: list[Flow] = []
+    traceability: Traceability = Traceability()
+    policy: dict[str, Any] = {}
+
+    def tests_of(self, image: Image) -> UnitTest | None:
+        """Return the tests of an image: its own, else the device's."""
+        return image.unit_test or self.unit_test
+
+    def named(self, name: str) -> Image:
+        """Return an image by name. Raises ConfigError naming the nearest one."""
+        for image in self.image:
+            if image.name == name:
+                return image
+        raise ConfigError(
+            f"the device has no image '{name}'", next=nearest(name, [image.name for image in self.image])
+        )
+
+    def place(self, name: str) -> Environment:
+        """Return an environment by name. Raises ConfigError naming the nearest one."""
+        for environment in self.environment:
+            if environment.name == name:
+                return environment
+        known = [environment.name for environment in self.environment]
+        raise ConfigError(
+            f"the device has no environment '{name}'",
+            next=nearest(name, known) if known else "declare it with [[environment]] in autoclave.toml",
+        )
+
+
+def load(folder: Path) -> Device:
+    """Read the device file of a repository. Raises ConfigError, SourceError for paths that leave it."""
+    path = folder / FILE
+    device = convert(read_toml(path), Device, source=str(path))
+    _check_names(device, str(path))
+    inside(folder, device.device.decisions)
+    # A folder made from a bundle has no sources: what they declared is in the records.
+    imported = (folder / IMPORTED).exists()
+    for key in ("requirements", "soup"):
+        name = getattr(device.device, key)
+        if name and not inside(folder, name).exists() and not imported:
+            raise SourceError(f"'{name}' does not exist", next=f"mend device.{key} in {FILE}")
+    links = device.traceability.links
+    if links and not inside(folder, links).is_file() and not imported:
+        raise SourceError(f"'{links}' is not a file", next=f"mend traceability.links in {FILE}")
+    for image in device.image:
+        inside(folder, image.context)
+        inside(folder, str(PurePosixPath(image.context) / image.dockerfile))
+        tests = device.tests_of(image)
+        for item in tests.copy if tests else []:
+            inside(folder, item)
+    return device
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of the device file."""
+    return msgspec.json.schema(Device)
+
+
+def in_bytes(size: str) -> int:
+    """Turn a size such as `512m` into bytes."""
+    number = size.rstrip("kmg")
+    return int(number) * _BYTES[size.removeprefix(number)]
+
+
+def inside(folder: Path, relative: str) -> Path:
+    """Resolve a path of the device file; raise SourceError when it leaves the device folder."""
+    resolved = (folder / relative).resolve()
+    if PurePosixPath(relative).is_absolute() or not resolved.is_relative_to(folder.resolve()):
+        raise SourceError(
+            f"path '{relative}' leaves the device folder",
+            why=f"it resolves to {resolved}",
+            next="use a path inside the repository, and no link out of it",
+        )
+    return resolved
+
+
+def _check_names(device: Device, source: str) -> None:
+    images = [image.name for image in device.image]
+    places = [environment.name for environment in device.environment]
+    for kind, names in (("image", images), ("environment", places)):
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ConfigError(f"{source}: two {kind}s are called '{twice[0]}'", next="give each its own name")
+    for environment in device.environment:
+        for name in environment.publish:
+            if name not in images:
+                raise ConfigError(
+                    f"{source}: environment '{environment.name}' publishes the unknown image '{name}'",
+                    next=nearest(name, images),
+                )
+            service = device.named(name).service
+            if service is None or service.port is None:
+                raise ConfigError(
+                    f"{source}: environment '{environment.name}' publishes '{name}', which has no port",
+                    next=f"add [image.service] with port to image '{name}'",
+                )
+    for image in device.image:
+        tests = device.tests_of(image)
+        for key, name in (("junit", tests.junit), ("coverage", tests.coverage)) if tests else ():
+            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+                raise ConfigError(f"{source}: unit-test.{key} '{name}' must lie below /autoclave/results")
+        _check_services(tests.service if tests else [], images, source)
+    for flow in device.flow:
+        _check_flow(flow, images, source)
+
+
+def _check_services(services: list[TestService], images: list[str], source: str) -> None:
+    names = [service.name for service in services]
+    for service in services:
+        if names.count(service.name) > 1:
+            raise ConfigError(
+                f"{source}: two unit-test services are called '{service.name}'", next="give each its own name"
+            )
+        if service.image in images or _PINNED.fullmatch(service.image):
+            continue
+        raise ConfigError(
+            f"{source}: unit-test service '{service.name}' runs the image '{service.image}', which is "
+            "neither an image of this device nor pinned by digest",
+            why="a tag names another image tomorrow, and the record could not tell what the tests ran beside",
+            next=f"write it as NAME@sha256:…, or: {nearest(service.image, images)}",
+        )
+
+
+def _check_flow(flow: Flow, images: list[str], source: str) -> None:
+    told = f"{source}: the flow from '{flow.source}' to '{flow.to}'"
+    if flow.source not in images and flow.to not in images:
+        raise ConfigError(
+            f"{told} touches no image of the device", next=f"one end must be one of: {', '.join(images)}"
+        )
+    for end, others in ((flow.source, {"outside"}), (flow.to, {"outside", "dns"})):
+        if end in images and end in {"outside", "dns"}:
+            raise ConfigError(f"{told} is ambiguous: an image is called '{end}'", next="rename the image")
+        if end not in images and end not in others and not _is_network(end):
+            raise ConfigError(
+                f"{told} is not understood: what is '{end}'?",
+                why=nearest(end, images),
+                next="name an image, outside, a CIDR, namespace/NAME, or dns as its target",
+            )
+    if flow.to == "dns" and flow.ports:
+        raise ConfigError(f"{told} names ports, but name resolution has its own", next="remove the ports")
+
+
+def _is_network(end: str) -> bool:
+    kind, _, name = end.partition("/")
+    if kind == "namespace":
+        return bool(_NAMESPACE.fullmatch(name))
+    try:
+        ipaddress.ip_network(end)
+    except ValueError:
+        return False
+    return True

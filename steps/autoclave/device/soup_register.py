@@ -1,0 +1,39 @@
+"""The SOUP register of a device repository: a TOML file with one `[[soup]]` table for each entry."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct, structs
+
+from autoclave.device.schema import inside
+from autoclave.model.declared import SoupEntry
+from autoclave.runtime.toml import convert, read_toml
+
+Short = Annotated[str, Meta(max_length=1000)]
+
+
+class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    title: Annotated[str, Meta(min_length=1, max_length=200)]
+    component: Annotated[str, Meta(min_length=1, max_length=500)]
+    version: Annotated[str, Meta(min_length=1, max_length=200)]
+    manufacturer: Short
+    why: Short
+    support_end: date | None = None
+    support_level: Short = ""
+    anomalies: Short = ""
+    reviewed_by: Short = ""
+    reviewed_on: date | None = None
+
+
+class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    soup: Annotated[list[_Entry], Meta(max_length=100_000)]
+
+
+def read(folder: Path, name: str) -> tuple[SoupEntry, ...]:
+    """Read the register. Raises ConfigError, SourceError for a path that leaves the repository."""
+    path = inside(folder, name)
+    listed = convert(read_toml(path), _File, source=name).soup
+    return tuple(SoupEntry(**structs.asdict(each)) for each in listed)

@@ -1,0 +1,336 @@
+"""Docker (and what speaks its API) through its SDK; local or remote, nothing is bind-mounted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.utils.build import exclude_paths
+from urllib3.exceptions import HTTPError
+
+from autoclave.engines.base import (
+    BuildRequest,
+    ContainerSpec,
+    ContainerState,
+    EngineInfo,
+    ImageState,
+    NetworkState,
+)
+from autoclave.engines.docker import build as docker_build
+from autoclave.engines.docker import networks as docker_beside
+from autoclave.engines.docker.run import as_command, create_arguments
+from autoclave.errors import EngineError, SourceError
+from autoclave.runtime.shell import Shell
+
+_CHUNK = 1 << 20
+_TIMEOUT = 120  # seconds until the engine must have answered
+
+
+class DockerEngine:
+    """The engine that DOCKER_HOST, else Docker's current context, names."""
+
+    def __init__(self, shell: Shell, client: str = "") -> None:
+        self._shell = shell
+        self._client_name = client
+        self._host = os.environ.get("DOCKER_HOST") or _context_host()
+        with _translated("the container engine does not answer"):
+            settings: dict[str, Any] = {"timeout": _TIMEOUT, "version": "auto"}
+            if os.environ.get("DOCKER_HOST"):
+                self._api = docker.from_env(**settings).api
+            else:
+                self._api = docker.APIClient(base_url=self._host, **settings)
+
+    @cached_property
+    def _client(self) -> docker_build.Client:
+        return docker_build.find_client(self._shell, self._client_name)
+
+    def info(self) -> EngineInfo:
+        """Tell which engine answers."""
+        with _translated("the engine does not tell its version"):
+            about = self._api.info()
+        return EngineInfo(
+            name=f"docker {about.get('ServerVersion', '?')}",
+            kernel=str(about.get("KernelVersion", "")),
+            probe_host=_probe_host(self._host),
+            clock=str(about.get("SystemTime", "")),
+        )
+
+    def builder(self) -> str:
+        """Return how images are built: `buildkit` or `classic`."""
+        return self._client.builder
+
+    def build(self, request: BuildRequest, line: Callable[[str], None]) -> str:
+        """Build an image and return its id."""
+        image_id = docker_build.build(self._shell, self._client, request, line)
+        if self.image(image_id) is None:
+            raise EngineError(
+                f"the engine does not know the image {image_id} that was just built",
+                why=f"the command {self._client.program} builds with another engine than {self._host}",
+                next="set DOCKER_HOST, so that both use the same engine",
+            )
+        return image_id
+
+    def build_command(self, request: BuildRequest) -> list[str]:
+        """Return the command that `build` runs."""
+        return docker_build.command(self._client, request)
+
+    def context_files(self, request: BuildRequest) -> list[Path]:
+        """Return the files of the build context that .dockerignore does not leave out."""
+        context = request.folder / request.context
+        ignore = context / ".dockerignore"
+        patterns: list[str] = []
+        if ignore.is_file():
+            lines = (line.strip() for line in ignore.read_text("utf-8").splitlines())
+            patterns = [line for line in lines if line and not line.startswith("#")]
+        try:
+            named = str((request.folder / request.dockerfile).relative_to(context))
+        except ValueError as error:
+            raise SourceError(f"{request.dockerfile} lies outside the context {request.context}") from error
+        return sorted(Path(item) for item in exclude_paths(str(context), patterns, dockerfile=named))
+
+    def image(self, reference: str) -> ImageState | None:
+        """Return an image by name or id, or None."""
+        with _translated(f"the engine does not tell about image {reference}"):
+            try:
+                found = self._api.inspect_image(reference)
+            except ImageNotFound:
+                return None
+        return ImageState(
+            id=found["Id"],
+            layers=tuple(found.get("RootFS", {}).get("Layers") or ()),
+            user=(found.get("Config") or {}).get("User") or "",
+            repo_digests=tuple(found.get("RepoDigests") or ()),
+            health=docker_beside.health_command(found.get("Config") or {}),
+            environment=_variables((found.get("Config") or {}).get("Env") or ()),
+        )
+
+    def tag(self, image: str, name: str) -> None:
+        """Give an image a name, `repository:tag`, replacing what had it."""
+        repository, _, tag = name.rpartition(":")
+        with _translated(f"the engine does not name the image {image}"):
+            self._api.tag(image, repository, tag)
+
+    def push(self, image: str, name: str, login: tuple[str, str] | None) -> None:
+        """Put an image into a registry under a name, `registry/repository:tag`."""
+        self.tag(image, name)
+        repository, _, tag = name.rpartition(":")
+        auth = {"username": login[0], "password": login[1]} if login else None
+        with _translated(f"the engine does not push to {name}"):
+            for event in self._api.push(repository, tag, stream=True, decode=True, auth_config=auth):
+                if "error" in event:
+                    raise EngineError(f"the engine does not push to {name}", why=str(event["error"]))
+
+    def pull(self, reference: str, line: Callable[[str], None]) -> None:
+        """Fetch an image from its registry, with the client's credentials."""
+        if self._shell.stream([self._client.program, "pull", reference], line):
+            raise EngineError(
+                f"the image {reference} cannot be pulled",
+                why="see what docker pull said above",
+                next="check the name and the network, or 'docker load' it from a file",
+            )
+
+    def save(self, image_id: str) -> Iterator[bytes]:
+        """Stream an image as a tar archive."""
+        self._shell.show(["docker", "save", image_id])
+        with _translated(f"the engine does not hand over image {image_id}"):
+            yield from self._api.get_image(image_id, chunk_size=_CHUNK)
+
+    def load(self, archive: Iterable[bytes]) -> None:
+        """Load images from a tar archive."""
+        self._shell.show(["docker", "load"])
+        with _translated("the engine does not load the image"):
+            for event in self._api.load_image(archive, quiet=True):
+                if "error" in event:
+                    raise EngineError("the engine does not load the image", why=str(event["error"]))
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Create a container and return its id."""
+        self._shell.show(as_command(spec))
+        with _translated("the engine does not create the container"):
+            host = self._api.create_host_config
+            return str(self._api.create_container(**create_arguments(spec, host))["Id"])
+
+    def start(self, container: str) -> None:
+        """Start a container."""
+        with _translated("the engine does not start the container"):
+            self._api.start(container)
+
+    def put(self, container: str, folder: str, archive: bytes) -> None:
+        """Unpack a tar archive into a folder of a container."""
+        with _translated(f"the engine does not copy into {folder}"):
+            self._api.put_archive(container, folder, archive)
+
+    def get(self, container: str, path: str) -> Iterator[bytes] | None:
+        """Stream a tar archive of a path in a container, or return None when it is not there."""
+        with _translated(f"the engine does not copy {path} out"):
+            try:
+                stream, _ = self._api.get_archive(container, path, chunk_size=_CHUNK)
+            except NotFound:
+                return None
+        return cast(Iterator[bytes], stream)
+
+    def logs(self, container: str, *, follow: bool = False) -> Iterator[str]:
+        """Yield the lines of a container's output."""
+        rest = b""
+        with _translated("the engine does not hand over the output"):
+            for chunk in self._api.logs(container, stream=True, follow=follow):
+                *lines, rest = (rest + chunk).split(b"\n")
+                for line in lines:
+                    yield self._shell.mask(line.decode("utf-8", "replace").rstrip("\r"))
+        if rest:
+            yield self._shell.mask(rest.decode("utf-8", "replace"))
+
+    def state(self, container: str) -> ContainerState | None:
+        """Return a container's state by id or name, or None."""
+        with _translated("the engine does not tell about the container"):
+            try:
+                return _state(self._api.inspect_container(container))
+            except NotFound:
+                return None
+
+    def ended(self, container: str) -> ContainerState:
+        """Wait until a container has ended and return its state."""
+        with _translated("the engine does not tell when the container ended"):
+            try:
+                self._api.wait(container)
+            except NotFound as error:
+                raise EngineError("the container was removed by somebody else while it ran") from error
+        state = self.state(container)
+        if state is None:
+            raise EngineError("the container was removed by somebody else while it ran")
+        return state
+
+    def containers(self, labels: Mapping[str, str]) -> list[ContainerState]:
+        """List containers, running or not, that carry all of these labels."""
+        with _translated("the engine does not list its containers"):
+            listed = self._api.containers(all=True, filters=_labelled(labels))
+        found = [self.state(each["Id"]) for each in listed]
+        return [state for state in found if state]
+
+    def stop(self, container: str) -> None:
+        """Stop a container, with time to end by itself."""
+        with _translated("the engine does not stop the container"):
+            self._api.stop(container, timeout=10)
+
+    def kill(self, container: str) -> None:
+        """Kill a container; nothing happens when it does not run."""
+        with _translated("the engine does not kill the container"):
+            try:
+                self._api.kill(container)
+            except APIError as error:
+                if error.status_code not in {404, 409}:  # gone, or not running
+                    raise
+
+    def rename(self, container: str, name: str) -> None:
+        """Rename a container."""
+        with _translated(f"the engine does not rename the container to {name}"):
+            self._api.rename(container, name)
+
+    def remove(self, container: str) -> None:
+        """Remove a container and its anonymous volumes; nothing happens when it is gone."""
+        with _translated("the engine does not remove the container"):
+            try:
+                self._api.remove_container(container, v=True, force=True)
+            except APIError as error:
+                if error.status_code not in {404, 409}:  # gone, or being removed already
+                    raise
+
+    def execute(self, container: str, command: Sequence[str], seconds: float) -> int | None:
+        """Run a command in a container; return its exit code, None when it cannot run or takes too long."""
+        with _translated("the engine does not run a command in the container"):
+            return docker_beside.execute(self._api, container, command, seconds)
+
+    def ensure_network(self, name: str) -> None:
+        """Create a private network unless it is there."""
+        with _translated(f"the engine does not create the network {name}"):
+            if not self._api.networks(names=[f"^{name}$"]):
+                self._api.create_network(name, driver="bridge", check_duplicate=True)
+
+    def create_closed_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """Create a network whose containers reach each other and nothing else, the engine's host included."""
+        with _translated(f"the engine does not create the network {name}"):
+            docker_beside.create_closed_network(self._api, name, labels)
+
+    def connect(self, network: str, container: str) -> None:
+        """Connect a container to one more network."""
+        with _translated(f"the engine does not connect the container to {network}"):
+            self._api.connect_container_to_network(container, network)
+
+    def networks(self, labels: Mapping[str, str]) -> list[NetworkState]:
+        """List networks that carry all of these labels."""
+        with _translated("the engine does not list its networks"):
+            found = self._api.networks(filters=_labelled(labels))
+        return [NetworkState(name=each["Name"], labels=each.get("Labels") or {}) for each in found]
+
+    def remove_network(self, name: str) -> None:
+        """Remove a network; nothing happens when it is gone."""
+        with _translated(f"the engine does not remove the network {name}"):
+            docker_beside.remove_network(self._api, name)
+
+    def attach_command(self, container: str) -> list[str]:
+        """Return the command that starts a container on the user's terminal."""
+        return [self._client.program, "start", "--attach", "--interactive", container]
+
+
+def _labelled(labels: Mapping[str, str]) -> dict[str, list[str]]:
+    return {"label": [f"{name}={value}" if value else name for name, value in labels.items()]}
+
+
+def _state(found: dict[str, Any]) -> ContainerState:
+    state = found["State"]
+    ports = (found.get("NetworkSettings") or {}).get("Ports") or {}
+    bound = [int(each["HostPort"]) for binding in ports.values() for each in binding or ()]
+    return ContainerState(
+        id=found["Id"],
+        name=found["Name"].lstrip("/"),
+        image=found["Image"],
+        running=bool(state["Running"]),
+        restarting=bool(state.get("Restarting")),
+        exit_code=int(state["ExitCode"]),
+        oom_killed=bool(state.get("OOMKilled")),
+        health=(state.get("Health") or {}).get("Status", ""),
+        labels=(found.get("Config") or {}).get("Labels") or {},
+        host_port=bound[0] if bound else None,
+        started=state.get("StartedAt", ""),
+    )
+
+
+def _context_host() -> str:
+    from docker.context import ContextAPI
+
+    current = ContextAPI.get_current_context()
+    return str((current.Host if current else None) or "unix:///var/run/docker.sock")
+
+
+def _probe_host(host: str) -> str:
+    """Return where ports published on 127.0.0.1 of the engine's machine are reached from here."""
+    parts = urlsplit(host)
+    local = parts.scheme in {"unix", "npipe"} or parts.hostname in {"127.0.0.1", "localhost", "::1"}
+    return "127.0.0.1" if local else ""
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Turn everything that the SDK and its transport raise into EngineError."""
+    try:
+        yield
+    except APIError as error:
+        raise EngineError(what, why=str(error.explanation or error)) from error
+    except (DockerException, HTTPError, OSError) as error:
+        raise EngineError(
+            what,
+            why=f"{type(error).__name__}: {str(error)[:300]}",
+            next="is it running? 'autoclave doctor' looks; DOCKER_HOST selects another engine",
+        ) from error
+
+
+def _variables(listed: Sequence[str]) -> dict[str, str]:
+    """Return an image's variables, which the engine lists as `NAME=value`."""
+    return {name: value for name, _, value in (each.partition("=") for each in listed)}

@@ -1,0 +1,155 @@
+"""Build images with the engine's own command line: BuildKit where there is, classic where not."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from msgspec import Struct
+
+from autoclave.engines.base import BuildRequest
+from autoclave.errors import BuildFailed, ConfigError, ToolError
+from autoclave.runtime.shell import Shell
+
+_TAIL = 20  # lines of a failed build that the error shows
+
+
+class Client(Struct, frozen=True):
+    """A docker command and how it builds: `buildkit` or `classic`."""
+
+    program: str
+    builder: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variable that selects the builder."""
+        return {"DOCKER_BUILDKIT": "1" if self.builder == "buildkit" else "0"}
+
+
+def find_client(shell: Shell, wanted: str = "") -> Client:
+    """Choose the docker command: the named one, else the first on PATH that has BuildKit, else the first.
+
+    Several can be there, for example a bare client before the distribution's. Raises ToolError.
+    """
+    programs = shell.all_named(wanted or "docker")
+    if not programs:
+        raise ToolError(
+            f"the command '{wanted or 'docker'}' is not there",
+            why="images are built with the engine's own command line",
+            next="install Docker's client (Debian: apt-get install docker.io)",
+        )
+    clients = (Client(program, _builder(shell, program)) for program in programs)
+    return next(
+        (client for client in clients if client.builder == "buildkit"), Client(programs[0], "classic")
+    )
+
+
+def _builder(shell: Shell, program: str) -> str:
+    """Tell how a client builds: buildx is BuildKit; clients before 23 have BuildKit inside."""
+    if shell.run([program, "buildx", "version"], ok=range(256)).code == 0:
+        return "buildkit"
+    said = shell.run([program, "--version"], ok=range(256)).out.decode("utf-8", "replace")
+    version = re.search(r"version (\d+)\.", said)
+    return "buildkit" if version and 18 < int(version[1]) < 23 else "classic"
+
+
+def command(client: Client, request: BuildRequest, *, id_file: str = "", dockerfile: str = "") -> list[str]:
+    """Return the build command. Secret values are never in it: BuildKit reads them from the environment."""
+    argv = [client.program, "build", "--file", dockerfile or str(request.dockerfile)]
+    if id_file:
+        argv += ["--iidfile", id_file]
+    if client.builder == "buildkit":
+        argv += ["--progress", "plain"]
+        if request.source_date_epoch is not None:
+            argv += ["--build-arg", f"SOURCE_DATE_EPOCH={request.source_date_epoch}"]
+        if request.inline_cache:
+            argv += ["--build-arg", "BUILDKIT_INLINE_CACHE=1"]
+        for name in request.cache_from:
+            argv += ["--cache-from", name]
+    if request.target:
+        argv += ["--target", request.target]
+    for name, value in sorted(request.args.items()):
+        argv += ["--build-arg", f"{name}={value}"]
+    for name, value in sorted(request.labels.items()):
+        argv += ["--label", f"{name}={value}"]
+    for name, variable in sorted(request.secrets.items()):
+        argv += ["--secret", f"id={name},env={variable}"]
+    return [*argv, str(request.context)]
+
+
+def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[str], None]) -> str:
+    """Build and return the image id. Raises BuildFailed, ConfigError for secrets that cannot be given."""
+    _check_secrets(client, request)
+    said: list[str] = []
+
+    def heard(text: str) -> None:
+        if text.strip():
+            said.append(text)
+            del said[:-_TAIL]
+            line(text)
+
+    with tempfile.TemporaryDirectory(prefix="autoclave-build-") as folder:
+        id_file = Path(folder) / "id"
+        dockerfile = Path(folder) / "Dockerfile"
+        if request.text:
+            dockerfile.write_text(request.text, "utf-8")
+        argv = command(
+            client, request, id_file=str(id_file), dockerfile=str(dockerfile) if request.text else ""
+        )
+        code = shell.stream(
+            argv,
+            heard,
+            cwd=request.folder,
+            env=client.environment | _login(request, Path(folder)),
+            shown=command(client, request),
+        )
+        if code != 0 or not id_file.exists():
+            raise BuildFailed(
+                f"the build of {request.dockerfile} failed (exit code {code})",
+                why="\n".join(said),
+                next="mend the Dockerfile; 'autoclave build -v' shows the command to run by hand",
+            )
+        return id_file.read_text("ascii").strip()
+
+
+def _login(request: BuildRequest, folder: Path) -> dict[str, str]:
+    """Return the variable of a client configuration that knows the request's logins beside its own."""
+    if not request.logins:
+        return {}
+    known = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    own = folder / "client"
+    own.mkdir(mode=0o700)
+    for each in known.iterdir() if known.is_dir() else ():  # plug-ins such as buildx, and contexts
+        if each.name != "config.json":
+            (own / each.name).symlink_to(each)
+    file = known / "config.json"
+    try:
+        config = json.loads(file.read_bytes()) if file.exists() else {}
+    except ValueError as error:
+        raise ConfigError(f"{file} is not JSON", why=str(error)) from error
+    for host, (user, password) in request.logins.items():
+        token = base64.b64encode(f"{user}:{password}".encode()).decode()
+        config.setdefault("auths", {}).setdefault(host, {"auth": token})
+    made = os.open(own / "config.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(made, "w") as out:
+        json.dump(config, out)
+    return {"DOCKER_CONFIG": str(own)}
+
+
+def _check_secrets(client: Client, request: BuildRequest) -> None:
+    if request.secrets and client.builder != "buildkit":
+        raise ConfigError(
+            "the image needs build secrets, which the classic builder cannot mount",
+            why="as build arguments they would stay in the image's history",
+            next="install buildx (Debian: apt-get install docker.io), or name a client with --docker",
+        )
+    missing = sorted(variable for variable in request.secrets.values() if not os.environ.get(variable))
+    if missing:
+        raise ConfigError(
+            f"the build secret in ${missing[0]} is not set", next=f"export {missing[0]} before the build"
+        )

@@ -1,0 +1,19 @@
+"""Remove what crashed runs left in the engine."""
+
+from __future__ import annotations
+
+from autoclave.engines.base import OWNER_LABEL, RUN_LABEL, Engine
+from autoclave.runtime.owner import is_gone
+
+
+def sweep(engine: Engine) -> list[str]:
+    """Remove containers and networks whose run ended without removing them; return their names."""
+    left = [each for each in engine.containers({RUN_LABEL: ""}) if is_gone(each.labels.get(OWNER_LABEL, ""))]
+    for container in left:
+        engine.remove(container.id)
+    networks = [
+        each for each in engine.networks({RUN_LABEL: ""}) if is_gone(each.labels.get(OWNER_LABEL, ""))
+    ]
+    for network in networks:
+        engine.remove_network(network.name)
+    return [each.name for each in left] + [each.name for each in networks]

@@ -1,0 +1,156 @@
+"""Signatures and attestations in cosign's format, so that other tools can judge ours.
+
+Source: cosign specs/SIGNATURE_SPEC.md, pkg/oci/static/signature.go. The older format (tags
+`sha256-<hex>.sig` and `.att`) is written on purpose: with the newer bundle format every record signed by
+a release key would count as a signature of the image, whatever its predicate says. Both formats are read.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Struct
+from securesystemslib.signer import Signer
+
+from autoclave.errors import RecordError, StoreError
+from autoclave.evidence import dsse
+from autoclave.evidence.cosign import bundle
+from autoclave.evidence.records import PREDICATE_TYPE, Record
+from autoclave.evidence.trust import TrustedKey
+from autoclave.store.base import Store
+from autoclave.store.oci import (
+    EMPTY,
+    EMPTY_BLOB,
+    MANIFEST,
+    Descriptor,
+    Manifest,
+    encode,
+    parse_manifest,
+)
+
+SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
+SIGNATURE = "dev.cosignproject.cosign/signature"
+PAYLOAD_TYPE = "cosign container image signature"
+SUFFIXES = ("sig", "att")
+
+_REASONS = 5
+
+
+class _Identity(Struct, rename={"reference": "docker-reference"}):
+    reference: str
+
+
+class _Image(Struct, rename={"digest": "docker-manifest-digest"}):
+    digest: str
+
+
+class _Critical(Struct):
+    identity: _Identity
+    image: _Image
+    type: str
+
+
+class _Payload(Struct):
+    critical: _Critical
+    optional: dict[str, str] | None = None
+
+
+def tag(image_digest: str, suffix: str) -> str:
+    """Return the name under which cosign looks for an image's signatures (`sig`) or attestations (`att`)."""
+    return f"{image_digest.replace(':', '-')}.{suffix}"
+
+
+def sign_image(store: Store, image_digest: str, reference: str, signer: Signer) -> Descriptor:
+    """Sign an image digest and list the signature beside those that are there already."""
+    payload = msgspec.json.encode(
+        _Payload(_Critical(_Identity(reference), _Image(image_digest), PAYLOAD_TYPE), None)
+    )
+    signature = base64.b64encode(bytes.fromhex(signer.sign(payload).signature)).decode()
+    layer = store.write([payload], media_type=SIMPLE_SIGNING)
+    signed = Descriptor(
+        media_type=SIMPLE_SIGNING,
+        digest=layer.digest,
+        size=layer.size,
+        annotations={SIGNATURE: signature},
+    )
+    return add(store, image_digest, "sig", [signed])
+
+
+def list_attestations(store: Store, image_digest: str, records: Sequence[Record]) -> Descriptor:
+    """List the envelopes of records where `cosign verify-attestation` looks, beside those of others."""
+    layers = [
+        Descriptor(
+            media_type=dsse.MEDIA_TYPE,
+            digest=record.envelope.digest,
+            size=record.envelope.size,
+            annotations={SIGNATURE: "", "predicateType": record.statement.predicate_type}
+            | {PREDICATE_TYPE: record.statement.predicate_type},
+        )
+        for record in records
+    ]
+    return add(store, image_digest, "att", layers)
+
+
+def listed(store: Store, image_digest: str, suffix: str) -> list[Descriptor]:
+    """Return what is listed as an image's signatures (`sig`) or attestations (`att`), unverified."""
+    return _layers(store, tag(image_digest, suffix))
+
+
+def add(store: Store, image_digest: str, suffix: str, layers: Sequence[Descriptor]) -> Descriptor:
+    """List signatures or attestations beside those that are there already."""
+    return _list(store, tag(image_digest, suffix), [*listed(store, image_digest, suffix), *layers])
+
+
+def signed_by(store: Store, image_digest: str, keys: Sequence[TrustedKey]) -> list[TrustedKey]:
+    """Return keys out of `keys` that signed this image digest. Raises RecordError when none did.
+
+    Bundles count as well, but are looked for only when no key signed in the older format.
+    """
+    layers = _layers(store, tag(image_digest, "sig"))
+    good = [key for key in keys if any(_is_signature(store, each, image_digest, key) for each in layers)]
+    if good:
+        return good
+    good, refused = bundle.signers(store, image_digest, keys)
+    if good:
+        return good
+    if not layers and not refused:
+        raise RecordError(
+            "the image carries no release signature", why="'autoclave sign' has not passed for it"
+        )
+    count = f"{len(layers)} signature(s), none by a key that trust accepts here"
+    raise RecordError("no trusted release key signed the image", why="; ".join([count, *refused[:_REASONS]]))
+
+
+def _is_signature(store: Store, layer: Descriptor, image_digest: str, key: TrustedKey) -> bool:
+    if layer.media_type != SIMPLE_SIGNING:
+        return False
+    try:
+        raw = store.read(layer.digest)
+        signature = base64.b64decode(layer.annotations.get(SIGNATURE, ""), validate=True)
+        critical = msgspec.json.decode(raw, type=_Payload).critical
+    except (StoreError, binascii.Error, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return (
+        critical.type == PAYLOAD_TYPE
+        and critical.image.digest == image_digest
+        and dsse.is_good(key.key, signature, raw)
+    )
+
+
+def _layers(store: Store, name: str) -> list[Descriptor]:
+    listed = store.named(name)
+    if listed is None:
+        return []
+    return list(parse_manifest(store.read(listed.digest), listed.digest).layers)
+
+
+def _list(store: Store, name: str, layers: list[Descriptor]) -> Descriptor:
+    unique = {(layer.digest, layer.annotations.get(SIGNATURE, "")): layer for layer in layers}
+    config = store.write([EMPTY_BLOB], media_type=EMPTY)
+    manifest = Manifest(schema_version=2, media_type=MANIFEST, config=config, layers=list(unique.values()))
+    descriptor = store.write([encode(manifest)], media_type=MANIFEST)
+    store.tag(name, descriptor)
+    return descriptor

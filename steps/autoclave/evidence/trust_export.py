@@ -1,0 +1,63 @@
+"""A trust file that needs no other file: keys and certificates inside, the same text for the same trust."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+from autoclave.evidence.trust import Authority, Trust, TrustedKey
+from autoclave.model.digest import digest_of
+
+
+def text(trust: Trust) -> str:
+    """Return the trust as the text of a trust file."""
+    parts = [_key(each) for each in trust.keys] + [_authority(each) for each in trust.authorities]
+    return "\n".join(parts)
+
+
+def digest(trust: Trust) -> str:
+    """Return the digest that names this trust in seals."""
+    return digest_of(text(trust).encode())
+
+
+def fingerprint(key: TrustedKey) -> str:
+    """Return the SHA-256 fingerprint of a key: of its public half in DER form, as `openssl` makes it."""
+    return digest_of(_der(pem(key)))
+
+
+def pem(key: TrustedKey) -> str:
+    """Return the public key in PEM form."""
+    return str(key.key.keyval["public"]).strip() + "\n"
+
+
+def _der(text: str) -> bytes:
+    return base64.b64decode("".join(line for line in text.splitlines() if not line.startswith("-----")))
+
+
+def _key(key: TrustedKey) -> str:
+    lines = [
+        "[[key]]",
+        f"name = {_string(key.name)}",
+        f"public = {_string(pem(key))}",
+        f"may = [{', '.join(map(_string, key.may))}]",
+    ]
+    if key.environments:
+        lines.append(f"environments = [{', '.join(map(_string, key.environments))}]")
+    if key.development:
+        lines.append("development = true")
+    if key.packages:
+        lines.append(f"packages = [{', '.join(map(_string, key.packages))}]")
+    if key.person:
+        roles = ", ".join(map(_string, key.person.roles))
+        person = f"id = {_string(key.person.id)}, name = {_string(key.person.name)}, roles = [{roles}]"
+        lines.append(f"person = {{ {person} }}")
+    return "\n".join(lines) + "\n"
+
+
+def _authority(authority: Authority) -> str:
+    return f"[[tsa]]\nname = {_string(authority.name)}\ncertificate = {_string(authority.certificate)}\n"
+
+
+def _string(value: str) -> str:
+    # A JSON string is a TOML string, but for DEL, which TOML wants escaped.
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

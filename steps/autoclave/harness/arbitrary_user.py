@@ -1,0 +1,121 @@
+"""Run the released image as OpenShift would: under a user it does not know, in group 0, without capabilities.
+
+The number is of the kind that a project's range begins with (OpenShift, "Managing security context
+constraints": `restricted-v2` runs pods under the namespace's own range, e.g. 1000660000/10000).
+"""
+
+from __future__ import annotations
+
+import http.client
+import time
+
+from autoclave.context import Context
+from autoclave.device.schema import Image, Service, UnitTest, in_bytes
+from autoclave.engines.base import ContainerSpec, ImageState
+from autoclave.errors import EngineError
+from autoclave.harness import lifecycle
+from autoclave.harness.lifecycle import Waited
+from autoclave.model.facts import ArbitraryUserRun
+
+USER = "1000660000:0"
+
+STEP = "unit-test"
+
+_SETTLED = 1.0  # seconds after which an image without a service has shown that it starts
+_TAIL = 12  # lines of its output that are shown
+_BRIDGE = "bridge"
+_NOT_EXECUTABLE = 126  # the shell's exit code for a file that may not be executed
+_DENIED = (
+    "permission denied",
+    "operation not permitted",
+    "permissionerror",
+    "eacces",
+    "read-only file system",
+)
+
+
+def tried(
+    image: Image, tests: UnitTest, released: ImageState, network: str, ctx: Context
+) -> ArbitraryUserRun:
+    """Run the image under the arbitrary user and tell what came of it; the container is always removed."""
+    by_port = not released.health and image.service is not None and image.service.health != ""
+    spec = _spec(image, tests, released, _BRIDGE if by_port else network or "none", ctx)
+    container = ctx.engine.create(spec)
+    try:
+        if by_port and network:
+            ctx.engine.connect(network, container)
+        waited = _started(container, image.service, released, ctx)
+        if waited.failure:
+            for line in list(ctx.engine.logs(container))[-_TAIL:]:
+                ctx.screen.line(STEP, line)
+    finally:
+        lifecycle.remove(ctx.engine, container)
+    outcome = waited.failure or "works"
+    ctx.screen.note(STEP, f"under the arbitrary user {USER} the image {outcome} ({waited.seconds:.1f} s)")
+    return ArbitraryUserRun(user=USER, image_id=released.id, seconds=waited.seconds, failure=waited.failure)
+
+
+def _started(container: str, service: Service | None, released: ImageState, ctx: Context) -> Waited:
+    began = time.monotonic()
+    try:
+        lifecycle.start(container, ctx)
+    except EngineError as error:
+        return Waited(round(time.monotonic() - began, 1), f"cannot be started: {error.why or error.what}")
+    if service is None:
+        return _settled(container, ctx)
+    if released.health:
+        probe = lifecycle.by_command(container, released.health, ctx.engine)
+    elif service.health:
+        host = ctx.engine.info().probe_host
+        state = ctx.engine.state(container)
+        port = state.host_port if state else None
+        if not host:
+            return Waited(0.0, "cannot be looked at: the engine is remote, and the image has no HEALTHCHECK")
+        probe = lambda seconds: port is not None and _answers(host, port, service.health, seconds)  # noqa: E731
+    else:
+        return Waited(0.0, "has nothing that tells whether it is healthy: give it a HEALTHCHECK")
+    return lifecycle.until_healthy(container, probe, timeout=service.start_timeout, ctx=ctx)
+
+
+def _settled(container: str, ctx: Context) -> Waited:
+    """Give an image without a service its second: it may end within it, but not for lack of a permission."""
+    began = time.monotonic()
+    state = ctx.engine.state(container)
+    while state and state.running and time.monotonic() - began < _SETTLED:
+        ctx.cancelled.wait(0.1)
+        state = ctx.engine.state(container)
+    failed = state is None or (not state.running and state.exit_code != 0)
+    if state and failed and state.exit_code != _NOT_EXECUTABLE:
+        said = "\n".join(ctx.engine.logs(container)).lower()
+        failed = any(word in said for word in _DENIED)  # else its own user would have met it as well
+    return Waited(round(time.monotonic() - began, 1), lifecycle.ended(state) if failed else "")
+
+
+def _answers(host: str, port: int, path: str, seconds: float) -> bool:
+    connection = http.client.HTTPConnection(host, port, timeout=seconds)
+    try:
+        connection.request("GET", path)
+        return 200 <= connection.getresponse().status < 300
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _spec(image: Image, tests: UnitTest, released: ImageState, network: str, ctx: Context) -> ContainerSpec:
+    service = image.service
+    deployed = service.environment if service else {}
+    return ContainerSpec(
+        image=released.id,
+        user=USER,
+        # Also what the tests are told, since that is how the services beside them are found.
+        environment={**deployed, **tests.environment},
+        network=network,
+        dns=() if network in {_BRIDGE, "none"} else lifecycle.NO_DNS,
+        memory=in_bytes(service.memory if service else tests.memory),
+        cpus=service.cpus if service else tests.cpus,
+        pids=service.pids if service else tests.pids,
+        scratch=tuple(service.volumes.values()) if service else (),
+        publish=(service.port, 0) if network == _BRIDGE and service and service.port else None,
+        labels=ctx.labels(),
+    )

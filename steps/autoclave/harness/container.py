@@ -1,0 +1,188 @@
+"""The test container: exactly the image under test, the device's files in it, and what it leaves."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from msgspec import Struct
+
+from autoclave.context import Context
+from autoclave.device.schema import UnitTest, in_bytes
+from autoclave.engines.base import ContainerSpec, ContainerState, ImageState
+from autoclave.errors import Interrupted, SourceError
+from autoclave.gates.build import is_root
+from autoclave.harness import archive as copying
+from autoclave.harness import lifecycle, traceability
+from autoclave.harness.services import STEP, Beside
+from autoclave.junit import reader
+from autoclave.model.facts import Limits, TestFacts
+from autoclave.store.oci import Descriptor
+
+FOLDER = "/autoclave"
+RESULTS = f"{FOLDER}/results"
+
+_DID_NOT_RUN = -1  # the exit code of tests whose services failed before
+_OUT = "bridge"  # the engine's network that has a way out
+_LARGEST_REPORT = 2 << 30  # bytes
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """How the test container ended and what it left; as made here, the tests did not run."""
+
+    image_id: str
+    exit_code: int = _DID_NOT_RUN
+    timed_out: bool = False
+    oom_killed: bool = False
+    raw: Descriptor | None = None
+    report: TestFacts = TestFacts(defect="the tests did not run")
+    coverage: Descriptor | None = None
+
+
+def tested(spec: ContainerSpec, tests: UnitTest, beside: Beside, ctx: Context, *, keep: bool) -> Outcome:
+    """Run the tests in their container and take out what they left."""
+    links = traceability.links_of(ctx)
+    with opened(spec, tests, ctx, keep=keep) as container:
+        with beside.watched(ctx, lambda: ctx.engine.kill(container)):
+            state, timed_out = _watched(container, tests, ctx)
+        beside.look(ctx)
+        raw, report = _report(container, tests, links, ctx)
+        return Outcome(
+            image_id=state.image,
+            exit_code=state.exit_code,
+            timed_out=timed_out,
+            oom_killed=state.oom_killed,
+            raw=raw,
+            report=report,
+            coverage=_coverage(container, tests, ctx),
+        )
+
+
+def spec_of(
+    tests: UnitTest,
+    under_test: ImageState,
+    network: str,
+    *,
+    shell: bool,
+    labels: dict[str, str],
+    plugin: bool = False,
+) -> ContainerSpec:
+    """Return the test container; `network` is that of its services, empty without any."""
+    limits = limits_of(tests)
+    return ContainerSpec(
+        image=under_test.id,
+        command=("/bin/sh",) if shell else tuple(tests.command),
+        user=lifecycle.NOBODY if is_root(under_test.user) else "",
+        environment=_environment(tests, under_test, plugin=plugin),
+        network=network or (_OUT if tests.network else "none"),
+        dns=lifecycle.NO_DNS if network and not tests.network else (),
+        memory=limits.memory,
+        cpus=limits.cpus,
+        pids=limits.pids,
+        scratch=(FOLDER,),
+        labels=labels,
+        interactive=shell,
+    )
+
+
+def _environment(tests: UnitTest, under_test: ImageState, *, plugin: bool) -> dict[str, str]:
+    """Return the variables of the tests; the plugin's folder comes before what Python looks through else."""
+    variables = {"HOME": "/tmp", **tests.environment}  # noqa: S108 -- a path inside the container
+    if plugin:
+        others = variables.get("PYTHONPATH", under_test.environment.get("PYTHONPATH", ""))
+        variables["PYTHONPATH"] = f"{FOLDER}/{traceability.PLUGINS}" + (f":{others}" if others else "")
+    return variables
+
+
+def limits_of(tests: UnitTest) -> Limits:
+    """Return what the test container may use."""
+    return Limits(
+        timeout=tests.timeout,
+        memory=in_bytes(tests.memory),
+        cpus=tests.cpus,
+        pids=tests.pids,
+        network=tests.network,
+    )
+
+
+@contextmanager
+def opened(spec: ContainerSpec, tests: UnitTest, ctx: Context, *, keep: bool) -> Iterator[str]:
+    """Create the test container with its files in place; remove it whatever happens, unless it is kept."""
+    container = ctx.engine.create(spec)
+    try:
+        ctx.engine.put(container, FOLDER, _files(tests, ctx))
+        if tests.network and spec.network != _OUT:
+            ctx.engine.connect(_OUT, container)  # the services' own network has no way out
+        yield container
+    except KeyboardInterrupt:
+        keep = False  # only a run that ended leaves something to look at
+        raise
+    finally:
+        if keep and not ctx.cancelled.is_set():
+            ctx.screen.note(
+                STEP, f"kept: docker start -ai {container[:12]} (remove it: docker rm -v {container[:12]})"
+            )
+        else:
+            lifecycle.remove(ctx.engine, container)
+
+
+def _files(tests: UnitTest, ctx: Context) -> bytes:
+    return copying.packed(ctx.folder, tests.copy, empty_folders=["results"], added=traceability.plugin(ctx))
+
+
+def _watched(container: str, tests: UnitTest, ctx: Context) -> tuple[ContainerState, bool]:
+    """Run the container to its end, or kill it at the time limit; show its output meanwhile."""
+    timed_out = threading.Event()
+
+    def expire() -> None:
+        timed_out.set()
+        ctx.engine.kill(container)
+
+    timer = threading.Timer(tests.timeout, expire)
+    timer.daemon = True
+    lifecycle.start(container, ctx)
+    timer.start()
+    try:
+        for line in ctx.engine.logs(container, follow=True):
+            ctx.screen.line(STEP, line)
+        state = ctx.engine.ended(container)
+    finally:
+        timer.cancel()
+    if ctx.cancelled.is_set():
+        raise Interrupted("the tests were stopped")
+    return state, timed_out.is_set()
+
+
+def _report(
+    container: str, tests: UnitTest, links: Callable[[str], tuple[str, ...]], ctx: Context
+) -> tuple[Descriptor | None, TestFacts]:
+    """Copy the JUnit file out into the store and count it; what is wrong with it becomes its defect."""
+    path = f"{RESULTS}/{tests.junit}"
+    archive = ctx.engine.get(container, path)
+    if archive is None:
+        return None, TestFacts(defect=f"the tests left no JUnit report at {path}")
+    try:
+        raw = ctx.store.write(
+            copying.single_file(archive, limit=_LARGEST_REPORT), media_type="application/xml"
+        )
+    except SourceError as error:
+        return None, TestFacts(defect=f"the JUnit report at {path} cannot be used: {error.what}")
+    named = ctx.device.traceability.property
+    return raw, reader.read(ctx.store.chunks(raw.digest), requirement_property=named, links=links)
+
+
+def _coverage(container: str, tests: UnitTest, ctx: Context) -> Descriptor | None:
+    """Copy the coverage report out into the store; no gate reads it, so one that is amiss is only told."""
+    path = f"{RESULTS}/{tests.coverage}"
+    archive = ctx.engine.get(container, path) if tests.coverage else None
+    try:
+        if archive:
+            chunks = copying.single_file(archive, limit=_LARGEST_REPORT)
+            return ctx.store.write(chunks, media_type="application/xml")
+        problem = f"the tests left no coverage report at {path}" if tests.coverage else ""
+    except SourceError as error:
+        problem = f"the coverage report at {path} cannot be used: {error.what}"
+    if problem:
+        ctx.screen.warn(STEP, problem)
+    return None

@@ -1,0 +1,221 @@
+"""The service containers beside the tests: on a network of this run alone, healthy before a test begins."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import islice
+
+from msgspec import Struct, structs
+
+from autoclave.context import Context, loaded, write_report
+from autoclave.device.schema import Image, TestService, UnitTest, in_bytes
+from autoclave.engines.base import ContainerSpec, ImageState
+from autoclave.errors import ConfigError, EngineError, StoreError
+from autoclave.gates.build import is_root
+from autoclave.harness import lifecycle
+from autoclave.model.facts import ServiceRun
+from autoclave.store.oci import Descriptor
+
+STEP = "unit-test"
+
+_LOOK = 0.5  # seconds between two looks at the services while the tests run
+_TAIL = 20  # lines of a log that are shown
+_LARGEST_LOG = 1_000_000  # lines of a log that are kept
+
+
+class Chosen(Struct, frozen=True):
+    """A declared service and the exact image that it runs."""
+
+    declared: TestService
+    digest: str
+    descriptor: Descriptor | None = None  # none: an image of somebody else's, by reference
+    scratch: tuple[str, ...] = ()
+    environment: dict[str, str] = {}
+
+
+class Beside:
+    """The services of one run: their network, what came of each, and the last lines of each log."""
+
+    def __init__(self, network: str = "") -> None:
+        self.network = network
+        self.runs: dict[str, ServiceRun] = {}
+        self.tails: dict[str, list[str]] = {}
+        self._containers: dict[str, str] = {}
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether a service was of no use to the tests."""
+        return any(run.failure for run in self.runs.values())
+
+    def add(self, container: str, run: ServiceRun) -> None:
+        """Keep a service that was started, as its container and what came of it."""
+        self._containers[run.name] = container
+        self.runs[run.name] = run
+
+    def look(self, ctx: Context) -> bool:
+        """Note which services have ended; tell whether all of them still run."""
+        for name, container in self._containers.items():
+            state = ctx.engine.state(container)
+            if not (state and state.running) and not self.runs[name].failure and not ctx.cancelled.is_set():
+                failure = f"{lifecycle.ended(state)} while the tests ran"
+                self.runs[name] = structs.replace(self.runs[name], failure=failure)
+        return not self.failed
+
+    @contextmanager
+    def watched(self, ctx: Context, when_failed: Callable[[], None]) -> Iterator[None]:
+        """Look at the services all the while, so that tests do not wait for a dead one until their limit."""
+        done = threading.Event()
+
+        def watch() -> None:
+            with suppress(EngineError):  # the step itself meets it too, and tells
+                while not done.wait(_LOOK):
+                    if not self.look(ctx):
+                        when_failed()
+                        return
+
+        thread = threading.Thread(target=watch, daemon=True)
+        if self._containers:
+            thread.start()
+        try:
+            yield
+        finally:
+            done.set()
+            if thread.is_alive():
+                thread.join()
+
+
+def chosen(tests: UnitTest, ctx: Context, digest_of: Callable[[str], str]) -> list[Chosen]:
+    """Return each service's exact image; `digest_of` returns the digest that was asked for, if any."""
+    found = []
+    for service in tests.service:
+        if "@" in service.image:
+            digest = service.image.rpartition("@")[2]
+            found.append(Chosen(service, digest, None, tuple(service.scratch), service.environment))
+            continue
+        image = ctx.device.named(service.image)
+        descriptor = ctx.subject(image, digest_of(image.name))
+        deployed = image.service
+        scratch = (*(deployed.volumes.values() if deployed else ()), *service.scratch)
+        environment = {**(deployed.environment if deployed else {}), **service.environment}
+        found.append(Chosen(service, descriptor.digest, descriptor, scratch, environment))
+    return found
+
+
+@contextmanager
+def beside(image: Image, services: list[Chosen], ctx: Context) -> Iterator[Beside]:
+    """Start the services one after another, each when the one before is healthy.
+
+    After the first that fails no other is started. Containers, their volumes and the network are removed
+    whatever happens; each log is kept as `service-NAME.log` in the image's reports.
+    """
+    if not services:
+        yield Beside()
+        return
+    name = f"autoclave-{ctx.device.device.name}-{ctx.run_id[:12]}-{image.name}"
+    there = Beside(name)
+    ctx.engine.create_closed_network(name, ctx.labels())
+    try:
+        with _all_removed(there, image, ctx) as made:
+            for each in services:
+                if not there.failed:
+                    _start(each, there, made, ctx)
+            yield there
+    finally:
+        _remove_network(name, ctx)
+
+
+def _start(each: Chosen, there: Beside, made: list[tuple[str, str]], ctx: Context) -> None:
+    declared = each.declared
+    state = loaded(each.descriptor, ctx) if each.descriptor else _pinned(declared, ctx)
+    command = tuple(declared.health) or state.health
+    if not command:
+        raise ConfigError(
+            f"nothing tells when the unit-test service '{declared.name}' is ready",
+            why=f"the image {declared.image} has no HEALTHCHECK, and the service no health command",
+            next=f"add health = [\"…\"] to the service '{declared.name}' in autoclave.toml",
+        )
+    container = ctx.engine.create(_spec(each, state, there.network, ctx))
+    made.append((declared.name, container))
+    ctx.screen.note(STEP, f"service {declared.name}: {declared.image.partition('@')[0]} {each.digest[:19]}…")
+    lifecycle.start(container, ctx)
+    probe = lifecycle.by_command(container, command, ctx.engine)
+    waited = lifecycle.until_healthy(container, probe, timeout=declared.start_timeout, ctx=ctx)
+    failure = f"{waited.failure}: the tests did not run" if waited.failure else ""
+    run = ServiceRun(
+        name=declared.name,
+        image=declared.image.partition("@")[0],
+        digest=each.digest,
+        image_id=state.id,
+        seconds=waited.seconds,
+        failure=failure,
+    )
+    there.add(container, run)
+    if not failure:
+        ctx.screen.note(STEP, f"service {declared.name}: healthy after {waited.seconds:.1f} s")
+
+
+def _spec(each: Chosen, image: ImageState, network: str, ctx: Context) -> ContainerSpec:
+    declared = each.declared
+    return ContainerSpec(
+        image=image.id,
+        user=declared.user or (lifecycle.NOBODY if is_root(image.user) else ""),
+        environment={"HOME": "/tmp", **each.environment},  # noqa: S108 -- a path inside the container
+        network=network,
+        aliases=(declared.name,),
+        dns=lifecycle.NO_DNS,
+        memory=in_bytes(declared.memory),
+        cpus=declared.cpus,
+        pids=declared.pids,
+        scratch=each.scratch,
+        labels=ctx.labels(),
+    )
+
+
+def _pinned(service: TestService, ctx: Context) -> ImageState:
+    """Return the engine's image for a reference pinned by digest, fetched when the engine lacks it."""
+    found = ctx.engine.image(service.image)
+    if found is None:
+        ctx.engine.pull(service.image, lambda text: ctx.screen.line(STEP, text))
+        found = ctx.engine.image(service.image)
+    if found is None:
+        raise StoreError(f"the engine does not hold {service.image} after pulling it")
+    return found
+
+
+@contextmanager
+def _all_removed(there: Beside, image: Image, ctx: Context) -> Iterator[list[tuple[str, str]]]:
+    made: list[tuple[str, str]] = []
+    try:
+        yield made
+    finally:
+        try:
+            for name, container in made:
+                there.tails[name] = _kept_log(name, container, image, ctx)
+        finally:
+            for _, container in reversed(made):
+                lifecycle.remove(ctx.engine, container)
+
+
+def _kept_log(name: str, container: str, image: Image, ctx: Context) -> list[str]:
+    """Write a service's log into the reports and return its last lines."""
+    if ctx.cancelled.is_set():
+        return []
+    try:
+        lines = list(islice(ctx.engine.logs(container), _LARGEST_LOG))
+    except EngineError as error:
+        ctx.screen.warn(STEP, f"the log of service '{name}' is lost: {error.why or error.what}")
+        return []
+    write_report(
+        ctx.state_folder, image.name, f"service-{name}.log", (f"{each}\n".encode() for each in lines)
+    )
+    return lines[-_TAIL:]
+
+
+def _remove_network(name: str, ctx: Context) -> None:
+    try:
+        ctx.engine.remove_network(name)
+    except EngineError as error:
+        # A later run sweeps it; what was tested is not touched by that.
+        ctx.screen.warn(STEP, f"the network {name} is left behind: {error.why or error.what}")

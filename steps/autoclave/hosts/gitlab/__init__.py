@@ -1,0 +1,1 @@
+"""GitLab: its jobs' files, its server, and the formats that it shows."""

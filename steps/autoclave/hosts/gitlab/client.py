@@ -1,0 +1,148 @@
+"""python-gitlab with patience that ends: bounded retries, no redirects, and our errors.
+
+python-gitlab itself retries too eagerly for a pipeline: it repeats a POST after a gateway error (a second
+note), sleeps as long as `Retry-After` says, and stumbles over one that is a date.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import gitlab
+from gitlab import exceptions
+
+from autoclave import __version__
+from autoclave.errors import HostError
+from autoclave.hosts.gitlab.permissions import Need
+from autoclave.hosts.gitlab.settings import Server
+from autoclave.runtime.redact import Mask
+
+T = TypeVar("T")
+
+TIMEOUT = 30.0  # seconds without an answer
+TRIES = 4
+_LONGEST_WAIT = 20.0  # seconds before one retry, whatever the server asks for
+_BUSY = (429, 502, 503, 504)
+_LONGEST_MESSAGE = 500
+
+
+class Unsure(Exception):
+    """A POST got no clear answer: it may have been carried out. Its cause is what happened."""
+
+
+class Client(gitlab.Gitlab):
+    """A connection that repeats what may be repeated: all but a POST that may have been carried out."""
+
+    def __init__(self, server: Server, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        super().__init__(
+            server.url,
+            ssl_verify=server.ca or True,
+            timeout=TIMEOUT,
+            per_page=100,
+            user_agent=f"autoclave/{__version__}",
+            keep_base_url=True,
+            job_token=server.token.value if server.token.job else None,
+            private_token=None if server.token.job else server.token.value,
+        )
+        # Following a redirect would carry the token's header to wherever it points.
+        self.session.max_redirects = 0
+        self.session.hooks["response"].append(self._seen)
+        self._sleep = sleep
+        self._asked_to_wait = ""
+
+    def http_request(self, verb: str, path: str, *args: Any, **kwargs: Any) -> Any:
+        """Make a request; repeat it a few times while the server is busy or cannot be reached."""
+        if "://" in path and not path.startswith(f"{self.api_url}/"):
+            raise exceptions.RedirectError(f"the server points to another one: {path}")
+        kwargs |= {"obey_rate_limit": False, "retry_transient_errors": False}
+        for turn in range(TRIES):
+            self._asked_to_wait = ""
+            try:
+                return super().http_request(verb, path, *args, **kwargs)
+            except exceptions.GitlabHttpError as error:
+                if error.response_code not in _BUSY:
+                    raise
+                if verb == "post" and error.response_code != 429:
+                    raise Unsure from error
+                if turn == TRIES - 1:
+                    raise
+            except OSError as error:  # every failure below HTTP: refused, reset, timed out, not resolved
+                if verb == "post":
+                    raise Unsure from error
+                if turn == TRIES - 1:
+                    raise
+            self._sleep(wait(self._asked_to_wait, turn))
+        raise AssertionError("the last turn returns or raises")
+
+    def again(self, call: Callable[[], T]) -> T:
+        """Run a find-or-create; when its POST got no clear answer, run it again from finding on."""
+        for turn in range(TRIES - 1):
+            try:
+                return call()
+            except Unsure:
+                self._sleep(wait("", turn))
+        return call()
+
+    def _seen(self, response: Any, **_: Any) -> None:
+        self._asked_to_wait = response.headers.get("Retry-After", "")
+
+
+def wait(asked: str, turn: int) -> float:
+    """Return how many seconds to wait: what the server asked for, else ever longer; never very long."""
+    return min(float(asked), _LONGEST_WAIT) if asked.isdecimal() else min(0.5 * 2**turn, _LONGEST_WAIT)
+
+
+@contextmanager
+def told(need: Need, mask: Mask) -> Iterator[None]:
+    """Turn whatever goes wrong on the wire into HostError, which says what the action needs."""
+    try:
+        yield
+    except (exceptions.GitlabError, OSError, Unsure) as error:
+        cause = error.__cause__ if isinstance(error, Unsure) else error
+        if isinstance(cause, exceptions.GitlabError):
+            raise _refused(cause, need, mask) from None
+        redirected = type(cause).__name__ == "TooManyRedirects"
+        raise HostError(
+            f"GitLab {'answers from another address' if redirected else 'does not answer'} ({need.action})",
+            why=mask(_short(cause)),
+            next="name the server by the address that it redirects to: the token is not sent after it"
+            if redirected
+            else "see whether the server is up, then repeat",
+        ) from None
+
+
+def absent(call: Callable[[], T]) -> T | None:
+    """Return what a call finds, or None when the server says that it is not there."""
+    try:
+        return call()
+    except exceptions.GitlabError as error:
+        if error.response_code == 404:
+            return None
+        raise
+
+
+def _refused(error: exceptions.GitlabError, need: Need, mask: Mask) -> HostError:
+    status = error.response_code or 0
+    what = {
+        0: "GitLab's answer cannot be used",
+        401: "GitLab does not know the token",
+        403: "GitLab does not allow this to the token",
+        404: "GitLab does not find it, or does not show it to the token",
+        409: "GitLab says that this conflicts with what is there",
+        429: "GitLab wants fewer requests",
+    }.get(status, f"GitLab failed with status {status}" if status >= 500 else "GitLab refuses the request")
+    next_ = need.sentence if status in (401, 403, 404) else "repeat it later"
+    if status in (400, 409, 422):
+        next_ = f"see {need.page}"
+    made = HostError(f"{what} ({need.action})", why=mask(_short(error)), next=next_)
+    made.status = status
+    return made
+
+
+def _short(error: BaseException | None) -> str:
+    """Return an error's text on one line: an HTML page of a proxy would fill the screen."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + "…"

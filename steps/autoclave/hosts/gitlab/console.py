@@ -1,0 +1,62 @@
+"""Lines for a GitLab job log: what a step's tools print goes into a section that starts folded.
+
+Source: docs.gitlab.com/ci/jobs/job_logs (custom collapsible sections).
+"""
+
+from __future__ import annotations
+
+import re
+import time
+
+from autoclave.console.plain import PlainScreen
+from autoclave.model.verdict import Verdict
+
+_ERASE = "\x1b[0K"
+
+
+class GitLabScreen(PlainScreen):
+    """Stamped lines; tool output is folded away, verdicts and warnings stay in sight."""
+
+    _open = ""
+
+    def line(self, step: str, text: str) -> None:
+        """A step's tool printed a line."""
+        if not self._open:
+            self._open = re.sub(r"[^a-z0-9_.-]", "_", f"autoclave_{step}_{time.monotonic_ns()}")
+            title = f"{step}: output of its tools"
+            self._mark(f"section_start:{int(time.time())}:{self._open}[collapsed=true]\r{_ERASE}{title}")
+        # A tool's own escape sequences could open or close sections, or hide lines.
+        super().line(step, text.replace("\x1b", "␛").replace("\r", "␍"))
+
+    def started(self, step: str, what: str) -> None:
+        """A step begins."""
+        self._fold()
+        super().started(step, what)
+
+    def note(self, step: str, text: str) -> None:
+        """Something worth knowing."""
+        self._fold()
+        super().note(step, text)
+
+    def warn(self, step: str, text: str) -> None:
+        """Something that must not be overlooked."""
+        self._fold()
+        super().warn(step, text)
+
+    def verdict(self, verdict: Verdict, seconds: float, what: str) -> None:
+        """A gate has spoken."""
+        self._fold()
+        super().verdict(verdict, seconds, what)
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        self._fold()
+
+    def _fold(self) -> None:
+        if self._open:
+            name, self._open = self._open, ""
+            self._mark(f"section_end:{int(time.time())}:{name}\r{_ERASE}")
+
+    def _mark(self, text: str) -> None:
+        with self._lock:
+            print(f"{_ERASE}{text}", file=self._err, flush=True)

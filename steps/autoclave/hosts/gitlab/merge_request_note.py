@@ -1,0 +1,153 @@
+"""The verdicts of a device's images as one merge-request note in GitLab's Markdown.
+
+What comes from the device repository stands in code spans: in them GitLab expands no mention, reference,
+link, image, HTML or quick action (docs.gitlab.com/user/markdown, docs.gitlab.com/user/project/quick_actions).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from autoclave.model.status import Gate, Row, State
+
+STEPS = ("build", "unit-test", "scan", "sign", "deploy")
+REASONS = 10  # reasons shown per gate
+LONGEST_REASON = 300  # characters
+LONGEST_NOTE = 60_000  # characters; GitLab takes 1,000,000
+_SHORT = 12  # hex digits of a digest in the table
+_LONGEST_NAME = 100
+
+
+class About(Struct, frozen=True, kw_only=True):
+    """What the note is about; `pipeline` is the address of the pipeline, if any."""
+
+    device: str
+    version: str
+    safety_class: str
+    commit: str = ""
+    pipeline: str = ""
+
+
+def marker(device: str) -> str:
+    """Return the hidden first line by which the note of a device is found again."""
+    return f"<!-- autoclave note: {re.sub(r'[^a-z0-9-]', '', device)} -->"
+
+
+def note(about: About, rows: Sequence[Row]) -> str:
+    """Return the whole note."""
+    parts = [
+        marker(about.device),
+        f"### {_ICON[overall(rows)]} {code(about.device)} {code(about.version)}: {headline(rows)}",
+        _table(rows),
+        "\n".join(f"{code(row.image)} is {code(row.digest)}  " for row in rows if row.digest),
+    ]
+    parts += [_reasons(row, gate) for row in rows for gate in row.gates if gate.reasons]
+    text = "\n\n".join(part for part in parts if part)
+    end = f"\n\n---\n\n{_foot(about)}\n"
+    room = LONGEST_NOTE - len(end)
+    if len(text) > room:
+        # Cut between lines: half a code span would open what comes after it.
+        text = text[:room].rpartition("\n")[0] + "\n\nThe rest is cut off: see the job's log."
+    return text + end
+
+
+def overall(rows: Sequence[Row]) -> State:
+    """Return how the device stands: as its worst gate before deploy."""
+    states = {row.gate(step).state for row in rows for step in STEPS[:-1]}
+    states |= {row.gate("deploy").state for row in rows} - {State.NONE}
+    for state in (State.REJECTED, State.CLOSED, State.NONE):
+        if state in states or not rows:
+            return state if rows else State.NONE
+    return State.PASSED
+
+
+def headline(rows: Sequence[Row]) -> str:
+    """Return how the device stands, in words of our own."""
+    state = overall(rows)
+    if state is State.PASSED:
+        return "all gates passed"
+    if state is State.NONE:
+        return "not all gates have spoken"
+    steps = [step for step in STEPS if any(row.gate(step).state is state for row in rows)]
+    word = "records do not verify" if state is State.REJECTED else "closed"
+    return f"{word} at {', '.join(steps)}"
+
+
+def description(step: str, rows: Sequence[Row]) -> str:
+    """Return one line on one gate of all images, for a commit status: at most 255 characters."""
+    told = []
+    for row in rows:
+        gate = row.gate(step)
+        reasons = f", {len(gate.reasons)} reasons: {gate.reasons[0]}" if gate.reasons else ""
+        short = row.digest.removeprefix("sha256:")[:_SHORT] or "not built"
+        told.append(f"{row.image} {short} {gate.state.value}{reasons}")
+    return cut(plain("; ".join(told)), 255)
+
+
+def together(step: str, rows: Sequence[Row]) -> State:
+    """Return one state of a gate for all images: the worst one."""
+    states = [row.gate(step).state for row in rows]
+    worst = (State.REJECTED, State.CLOSED, State.NONE, State.PASSED)
+    return next((state for state in worst if state in states), State.NONE)
+
+
+def plain(text: str) -> str:
+    """Return text on one line, without characters that cannot be seen or turn the direction of others."""
+    words = " ".join(text.split())
+    return "".join(
+        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(each)[0] == "C" else each for each in words
+    )
+
+
+def cut(text: str, longest: int) -> str:
+    """Return text of at most so many characters, with a mark where it was cut."""
+    return text if len(text) <= longest else text[: longest - 1] + "…"
+
+
+def code(text: str, *, longest: int = _LONGEST_NAME, cell: bool = False) -> str:
+    """Return text as a code span that it cannot end, whatever it holds.
+
+    In a `cell` of a table a vertical line is shown as another one: Markdown's readers differ in whether a
+    backslash before it counts.
+    """
+    shown = cut(plain(text), longest) or "(empty)"
+    fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
+    padded = f" {shown} " if "`" in shown else shown
+    span = f"{fence}{padded}{fence}"
+    return span.replace("|", "¦") if cell else span
+
+
+_ICON = {State.PASSED: "✅", State.CLOSED: "❌", State.REJECTED: "⛔", State.NONE: "⚪"}
+
+
+def _table(rows: Sequence[Row]) -> str:
+    lines = ["| image | digest | " + " | ".join(STEPS) + " |", "|---|---|" + ":-:|" * len(STEPS)]
+    for row in rows:
+        short = row.digest.removeprefix("sha256:")[:_SHORT]
+        cells = [f"{_ICON[gate.state]} {gate.state.value}" for gate in map(row.gate, STEPS)]
+        digest = code(short, cell=True) if short else "not built"
+        lines.append(f"| {code(row.image, cell=True)} | {digest} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _reasons(row: Row, gate: Gate) -> str:
+    word = "records do not verify" if gate.state is State.REJECTED else "closed"
+    lines = [f"**{gate.step} of {code(row.image)}: {word}**\n"]
+    lines += [f"- {code(reason, longest=LONGEST_REASON)}" for reason in gate.reasons[:REASONS]]
+    more = len(gate.reasons) - REASONS
+    if more > 0:
+        lines.append(f"- and {more} more: see the job's log")
+    return "\n".join(lines)
+
+
+def _foot(about: About) -> str:
+    parts = [f"Safety class {code(about.safety_class)}"]
+    if about.commit:
+        parts.append(f"commit {code(about.commit[:_SHORT])}")
+    if re.fullmatch(r"https?://[A-Za-z0-9._:/~%+-]+", about.pipeline):
+        parts.append(f"[pipeline]({about.pipeline})")
+    return " · ".join(parts) + " · Autoclave read this from the digest's signed records (`autoclave show`)"

@@ -1,0 +1,1 @@
+"""Jenkins: its jobs, its server, and the formats that it shows."""

@@ -1,0 +1,161 @@
+"""python-jenkins with patience that ends: bounded retries, no redirects followed, and our errors.
+
+What python-jenkins itself does and we cannot have: it follows redirects with the crumb's header to wherever
+they point, verifies no certificates when PYTHONHTTPSVERIFY is 0, adds the headers that
+JENKINS_API_EXTRA_HEADERS names, never retries, waits without end, and hides the status of an error.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any, TypeAlias
+from urllib.parse import urlencode, urljoin, urlsplit
+
+import jenkins
+
+from autoclave import __version__
+from autoclave.hosts.jenkins.errors import Elsewhere, Refused, Unsure, short
+from autoclave.hosts.jenkins.settings import Server
+
+# python-jenkins takes and gives objects of the library below it; all of them go through its session.
+Request = jenkins.requests.Request
+Response: TypeAlias = Any
+
+TIMEOUT = 30.0  # seconds without an answer
+TRIES = 4
+_LONGEST_WAIT = 20.0  # seconds before one retry, whatever the server asks for
+_BUSY = (429, 502, 503, 504)
+_LARGEST = 64 << 20  # bytes of one answer
+_HOPS = 3  # redirects on the same server that a question may take
+# A POST to these says what shall be: saying it twice does no more than once.
+_SET = ("/config.xml", "/submitDescription")
+
+
+class Client(jenkins.Jenkins):  # type: ignore[misc] # python-jenkins has no types
+    """A connection that repeats questions, and what may be said twice, while the server is busy."""
+
+    def __init__(self, server: Server, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        super().__init__(server.url, server.account.user, server.account.token, timeout=TIMEOUT)
+        # After python-jenkins has read the environment: none of that may weaken the connection.
+        vars(self)["_auths"][1:] = []  # where a Kerberos library is installed, it would be tried as well
+        self._session.verify = True
+        self._session.headers.clear()
+        self._session.headers.update({"User-Agent": f"autoclave/{__version__}", "Accept": "*/*"})
+        self._sleep = sleep
+
+    def ask(self, path: str, **query: str) -> Response:
+        """GET a path below the server's address."""
+        return self.jenkins_request(Request("GET", urljoin(self.server, path), params=query))
+
+    def say(self, path: str, data: dict[str, str]) -> Response:
+        """POST a form to a path below the server's address; values stay out of addresses."""
+        headers = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
+        return self.jenkins_request(
+            Request("POST", urljoin(self.server, path), data=urlencode(data), headers=headers)
+        )
+
+    def jenkins_request(self, req: Any, *args: Any, **kwargs: Any) -> Any:
+        """Make a request; once more with a new crumb when the old one is not valid any more."""
+        try:
+            return super().jenkins_request(req, *args, **kwargs)
+        except Refused as error:
+            known: Any = getattr(self, "crumb", None)
+            # A crumb hangs on a web session, and ends with it (jenkins.io/doc/book/security/csrf-protection).
+            if error.status != 403 or not known or "crumb" not in error.text.lower():
+                raise
+        self.crumb = None
+        return super().jenkins_request(req, *args, **kwargs)
+
+    def _request(self, req: Any, stream: bool | None = None) -> Response:
+        prepared = self._session.prepare_request(req)
+        repeatable = req.method == "GET" or urlsplit(str(prepared.url)).path.endswith(_SET)
+        for _ in range(_HOPS):
+            answer = self._patiently(prepared, repeatable)
+            where = self._landed(answer, str(req.method))
+            if where is None:
+                return answer
+            prepared = self._session.prepare_request(Request("GET", where))
+        raise Elsewhere("the server redirects in a circle")
+
+    def _patiently(self, prepared: Any, repeatable: bool) -> Response:
+        for turn in range(TRIES):
+            asked = ""
+            try:
+                answer = self._send(prepared)
+            except OSError as error:  # every failure below HTTP: refused, reset, timed out, not resolved
+                if not repeatable:
+                    raise Unsure from error
+                if turn == TRIES - 1:
+                    raise
+            else:
+                if answer.status_code not in _BUSY or turn == TRIES - 1:
+                    return answer
+                if not repeatable and answer.status_code != 429:
+                    raise Unsure from Refused(answer.status_code, _said(answer))
+                asked = answer.headers.get("Retry-After", "")
+            self._sleep(wait(asked, turn))
+        raise AssertionError("the last turn returns or raises")
+
+    def _send(self, prepared: Any) -> Response:
+        """Send once, and read the answer up to a limit: a log without end must not fill the memory."""
+        settings = self._session.merge_environment_settings(
+            prepared.url, {}, True, self._session.verify, None
+        )
+        answer = self._session.send(prepared, timeout=self.timeout, allow_redirects=False, **settings)
+        body = bytearray()
+        for piece in answer.iter_content(1 << 16):
+            body += piece
+            if len(body) > _LARGEST:
+                answer.close()
+                raise OSError(f"the answer has more than {_LARGEST >> 20} MiB")
+        answer._content = bytes(body)
+        return answer
+
+    def _landed(self, answer: Response, verb: str) -> str | None:
+        """Return where a redirect leads to, None when there is nothing to follow. Raises Elsewhere.
+
+        Jenkins answers a POST that it has carried out with a redirect (302) to a page for people: that is not
+        asked for. Only one that stays on the server counts as such an answer.
+        """
+        if answer.status_code not in (301, 302, 303, 307, 308):
+            return None
+        where = urljoin(str(answer.url), answer.headers.get("Location", ""))
+        if _origin(where) != _origin(self.server):
+            raise Elsewhere(f"it points to {_origin(where)}")
+        path = urlsplit(where).path
+        if path.rstrip("/").endswith(("/login", "/loginError")) or "/securityRealm/" in path:
+            raise Refused(401, "the server asks to log in")
+        if verb != "GET" and answer.status_code not in (302, 303):
+            raise Elsewhere(f"it has moved to {path}")
+        return where if verb == "GET" else None
+
+    def _response_handler(self, response: Response) -> Response:
+        if response.status_code == 404:
+            raise jenkins.NotFoundException(_said(response) or "404")
+        if response.status_code >= 400:
+            raise Refused(response.status_code, _said(response))
+        return response
+
+
+def wait(asked: str, turn: int) -> float:
+    """Return how many seconds to wait: what the server asked for, else ever longer; never very long."""
+    return min(float(asked), _LONGEST_WAIT) if asked.isdecimal() else min(0.5 * 2**turn, _LONGEST_WAIT)
+
+
+def _origin(url: str) -> str:
+    """Return scheme, host and port of an address."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    return f"{parts.scheme}://{parts.hostname}:{port}"
+
+
+def _said(answer: Response) -> str:
+    """Return what an error says: Jenkins puts it into X-Error, else into a page for people."""
+    text = answer.headers.get("X-Error") or ""
+    if not text:
+        page = answer.content[:20_000].decode("utf-8", "replace")
+        missing = re.search(r"[^<>\s]+ is missing the [^<>]{1,60} permission", page)
+        text = missing[0] if missing else re.sub(r"(?s)<(script|style|head)\b.*?</\1>|<[^>]*>", " ", page)
+    return short(text)

@@ -1,0 +1,94 @@
+"""What can go wrong between us and Jenkins, and how a person is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import jenkins
+
+from autoclave.errors import HostError
+from autoclave.hosts.jenkins.permissions import Need
+from autoclave.hosts.jenkins.settings import TOKEN, USER
+from autoclave.runtime.redact import Mask
+
+_LONGEST_MESSAGE = 500
+
+
+class Refused(Exception):
+    """The server's answer is an error."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"{status}: {text}" if text else str(status))
+        self.status, self.text = status, text
+
+
+class Elsewhere(Exception):
+    """The server points to another one, or to its login page."""
+
+
+class Unsure(Exception):
+    """A POST got no clear answer: it may have been carried out. Its cause is what happened."""
+
+
+@contextmanager
+def told(need: Need, mask: Mask) -> Iterator[None]:
+    """Turn whatever goes wrong on the wire into HostError, which says what the action needs."""
+    try:
+        yield
+    except Unsure as error:
+        raise _failed(error.__cause__ or error, need, mask, sent=True) from None
+    except (Refused, Elsewhere, jenkins.JenkinsException, OSError) as error:
+        raise _failed(error, need, mask) from None
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise HostError(
+            f"the answer is not one of Jenkins ({need.action})",
+            why=mask(short(f"{type(error).__name__}: {error}")),
+            next="see whether the address is that of a Jenkins server, and no proxy stands before it",
+        ) from error
+
+
+def _failed(error: BaseException, need: Need, mask: Mask, *, sent: bool = False) -> HostError:
+    status = error.status if isinstance(error, Refused) else 0
+    status = 404 if isinstance(error, jenkins.NotFoundException) else status
+    what, next_ = _WHAT.get(status, ""), _next(status, need)
+    if isinstance(error, Elsewhere):
+        what = "Jenkins answers from another address"
+        next_ = "name the server by the address that it redirects to: the token is not sent after it"
+    elif isinstance(error, jenkins.JenkinsException) and not status:
+        what = "Jenkins's answer cannot be used"
+    elif not what:
+        what = f"Jenkins refuses this with status {status}" if status else "Jenkins does not answer"
+    if sent:
+        next_ = f"it may have been carried out all the same: look before repeating it; {next_}"
+    made = HostError(f"{what} ({need.action})", why=mask(short(str(error))), next=next_)
+    made.status = status
+    return made
+
+
+def _next(status: int, need: Need) -> str:
+    if status == 401:
+        return f"check {USER} and {TOKEN}; a token belongs to one user of this server"
+    if status in (403, 404):
+        return ("check the name; " if status == 404 else "") + need.sentence
+    if status and status < 502 and status != 429:
+        return "see Jenkins's log"
+    return "see whether the server is up, then repeat"
+
+
+_WHAT = {
+    400: "Jenkins does not take this",
+    401: "Jenkins does not know the account, or the token is not its",
+    403: "Jenkins does not allow this to the account",
+    404: "Jenkins does not find it, or does not show it to the account",
+    409: "Jenkins says that this conflicts with what is there: a disabled job takes no builds",
+    429: "Jenkins wants fewer requests",
+    500: "Jenkins fails",
+    503: "Jenkins is starting up, or shutting down",
+}
+
+
+def short(text: str) -> str:
+    """Return text on one line: an HTML page would fill the screen."""
+    line = "".join(each for each in " ".join(text.split()) if each.isprintable())
+    return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"

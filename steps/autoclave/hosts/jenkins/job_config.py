@@ -1,0 +1,170 @@
+"""The configuration of a device's pipeline job, and of the folder around it.
+
+Element names are those that Jenkins writes: workflow-job and workflow-cps (flow-definition,
+CpsScmFlowDefinition), git (GitSCM), cloudbees-folder (Folder), pipeline-groovy-lib (FolderLibraries).
+Documented for people in jenkins.io/doc/book/pipeline/getting-started and …/pipeline/shared-libraries.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from xml.etree.ElementTree import Element, SubElement
+
+from msgspec import Struct
+
+from autoclave.errors import HostError
+from autoclave.hosts.jenkins.xml import child, put
+
+JOB = "flow-definition"
+FOLDER = "com.cloudbees.hudson.plugins.folder.Folder"
+_FROM_SCM = "org.jenkinsci.plugins.workflow.cps.CpsScmFlowDefinition"
+_GIT = "hudson.plugins.git.GitSCM"
+_REMOTE = "userRemoteConfigs/hudson.plugins.git.UserRemoteConfig"
+_PARAMETERS = "properties/hudson.model.ParametersDefinitionProperty/parameterDefinitions"
+_PARAMETER = "hudson.model.StringParameterDefinition"
+_TRIGGERS = "properties/org.jenkinsci.plugins.workflow.job.properties.PipelineTriggersJobProperty/triggers"
+_POLL, _TIMER = "hudson.triggers.SCMTrigger", "hudson.triggers.TimerTrigger"
+_LIBRARIES = "properties/org.jenkinsci.plugins.workflow.libs.FolderLibraries/libraries"
+_LIBRARY = "org.jenkinsci.plugins.workflow.libs.LibraryConfiguration"
+_RETRIEVER = "org.jenkinsci.plugins.workflow.libs.SCMSourceRetriever"
+_GIT_SOURCE = "jenkins.plugins.git.GitSCMSource"
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """What the job of a device shall be; `names` has checked them. Empty: not set by us."""
+
+    git_url: str
+    branch: str
+    script: str
+    credentials: str = ""
+    description: str = ""
+    parameters: tuple[tuple[str, str], ...] = ()
+    poll: str = ""
+    cron: str = ""
+
+
+class Library(Struct, frozen=True, kw_only=True):
+    """A shared library of a folder, with the git repository that it comes from."""
+
+    name: str
+    version: str
+    git_url: str
+    credentials: str = ""
+
+
+def job(now: Element | None, wanted: Wanted) -> Element:
+    """Return the job's configuration with what is wanted in it. Raises HostError for another kind of item."""
+    root = deepcopy(now) if now is not None else Element(JOB)
+    _refuse_other(root, JOB, "a pipeline job")
+    if not (root.findtext("description") or "") and wanted.description:
+        put(root, "description", wanted.description)
+    if now is None:
+        put(root, "keepDependencies", "false")
+    child(root, "properties")
+    parameters(root, wanted.parameters)
+    _trigger(root, _POLL, wanted.poll)
+    _trigger(root, _TIMER, wanted.cron)
+    _definition(root, wanted)
+    if now is None:
+        put(root, "disabled", "false")
+    return root
+
+
+def parameters(root: Element, wanted: tuple[tuple[str, str], ...]) -> list[str]:
+    """Set the defaults of parameters, adding missing ones; return the names that are of another kind."""
+    others = []
+    for name, default in wanted:
+        known = child(root, _PARAMETERS)
+        found = next((each for each in known if (each.findtext("name") or "") == name), None)
+        if found is None:
+            found = SubElement(known, _PARAMETER)
+            put(found, "name", name)
+        elif found.tag != _PARAMETER:
+            others.append(name)
+            continue
+        put(found, "defaultValue", default)
+    return others
+
+
+def folder(now: Element | None, library: Library | None) -> Element:
+    """Return the folder's configuration with the library in it. Raises HostError for another kind of item."""
+    root = deepcopy(now) if now is not None else Element(FOLDER)
+    _refuse_other(root, FOLDER, "a folder")
+    if now is None:
+        child(root, "properties")
+    if library is not None:
+        found = _library(root, library.name)
+        if found is None:
+            found = SubElement(child(root, _LIBRARIES), _LIBRARY)
+            put(found, "name", library.name)
+            # Devices name their version themselves, in the Jenkinsfile: so each moves on when it chooses to.
+            put(found, "implicit", "false")
+            put(found, "allowVersionOverride", "true")
+        put(found, "defaultVersion", library.version)
+        _source(found, library)
+    return root
+
+
+def library_of(root: Element, name: str) -> bool:
+    """Tell whether a folder has a library of that name."""
+    return _library(root, name) is not None
+
+
+def _library(root: Element, name: str) -> Element | None:
+    known = root.find(_LIBRARIES)
+    found = [] if known is None else [each for each in known if (each.findtext("name") or "") == name]
+    return found[0] if found else None
+
+
+def _source(found: Element, library: Library) -> None:
+    retriever = child(found, "retriever", **{"class": _RETRIEVER})
+    _refuse_class(retriever, _RETRIEVER, f"library {library.name}")
+    scm = child(retriever, "scm", **{"class": _GIT_SOURCE})
+    _refuse_class(scm, _GIT_SOURCE, f"library {library.name}")
+    put(scm, "remote", library.git_url)
+    if library.credentials:
+        put(scm, "credentialsId", library.credentials)
+    if scm.find("traits") is None:
+        child(scm, "traits/jenkins.plugins.git.traits.BranchDiscoveryTrait")
+        child(scm, "traits/jenkins.plugins.git.traits.TagDiscoveryTrait")
+
+
+def _definition(root: Element, wanted: Wanted) -> None:
+    definition = child(root, "definition", **{"class": _FROM_SCM})
+    _refuse_class(definition, _FROM_SCM, "the job's script")
+    scm = child(definition, "scm", **{"class": _GIT})
+    _refuse_class(scm, _GIT, "the job's repository")
+    if scm.find("configVersion") is None:
+        put(scm, "configVersion", "2")
+    put(scm, f"{_REMOTE}/url", wanted.git_url)
+    if wanted.credentials:
+        put(scm, f"{_REMOTE}/credentialsId", wanted.credentials)
+    put(scm, "branches/hudson.plugins.git.BranchSpec/name", wanted.branch)
+    put(definition, "scriptPath", wanted.script)
+    if definition.find("lightweight") is None:
+        put(definition, "lightweight", "true")
+
+
+def _trigger(root: Element, tag: str, spec: str) -> None:
+    if spec:
+        put(root, f"{_TRIGGERS}/{tag}/spec", spec)
+
+
+def _refuse_other(root: Element, tag: str, what: str) -> None:
+    if root.tag != tag:
+        raise HostError(
+            f"the item is not {what}",
+            why=f"its configuration is a <{root.tag[:100]}>",
+            next="choose another name or folder; nothing was changed",
+        )
+
+
+def _refuse_class(element: Element, wanted: str, what: str) -> None:
+    """Refuse to write into an element of another kind: its other settings would mean something else."""
+    found = element.get("class", "")
+    if found != wanted:
+        raise HostError(
+            f"{what} is of another kind than 'provision' makes",
+            why=f"its class is {found[:100] or '(none)'}, not {wanted}",
+            next="change it in Jenkins first, or choose another name; nothing was changed",
+        )

@@ -1,0 +1,145 @@
+"""Make or update the job of a device, and the folders around it; the same again sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from xml.etree.ElementTree import Element
+
+from msgspec import Struct
+
+from autoclave.errors import HostError
+from autoclave.hosts.jenkins import job_config as config
+from autoclave.hosts.jenkins.errors import Refused, Unsure
+from autoclave.hosts.jenkins.job_config import Library, Wanted
+from autoclave.hosts.jenkins.server import Jenkins, path_of
+from autoclave.hosts.jenkins.xml import diff, same, write
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """One item: as it is (None: not there) and as it shall be; `kept` names what stays against our wish."""
+
+    name: str
+    before: Element | None
+    after: Element
+    kept: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """Whether there is anything to send."""
+        return self.before is None or not same(self.before, self.after)
+
+    @property
+    def diff(self) -> str:
+        """What changes, for people; empty when nothing does."""
+        return diff(self.before, self.after, self.name) if self.changes else ""
+
+
+def plan(host: Jenkins, name: str, wanted: Wanted, library: Library | None) -> list[Plan]:
+    """Return what is to be done: folders from the outside in, then the job. Raises HostError."""
+    with host.acting("provision"):
+        around = folders(name)
+        if library is not None and not around:
+            raise HostError(
+                "a library of a folder needs a folder",
+                why=f"the job {name} stands in none",
+                next="give --jenkins-folder, or have the administrator configure a global library",
+            )
+        plans = [_folder(host, each, library if each == around[-1] else None) for each in around]
+        before = host.config(name)
+        after = config.job(before, wanted)
+        kept = config.parameters(after, wanted.parameters)
+        job = Plan(name=name, before=before, after=after, kept=tuple(kept))
+        return [each for each in plans if each is not None] + [job]
+
+
+def _folder(host: Jenkins, name: str, library: Library | None) -> Plan | None:
+    """Return what to do with a folder, None for nothing: it is there, and no library is wanted in it."""
+    if library is None and host.json(path_of(name), "name") is not None:
+        return None
+    before = host.config(name)
+    return Plan(name=name, before=before, after=config.folder(before, library))
+
+
+def carry_out(host: Jenkins, plans: Sequence[Plan]) -> list[str]:
+    """Send what changes, see that Jenkins kept it, and return what was done. Raises HostError."""
+    with host.acting("provision"):
+        return [_carry_out(host, each) for each in plans]
+
+
+def _carry_out(host: Jenkins, plan: Plan) -> str:
+    if not plan.changes:
+        return f"{plan.name} is so already"
+    if plan.before is None:
+        _create(host, plan)
+    else:
+        _update(host, plan, plan.before)
+    now = host.config(plan.name)
+    if now is None or not _holds(now, plan.after):
+        raise HostError(
+            f"Jenkins did not keep all of {plan.name}",
+            why=_lost(now, plan),
+            next="a plugin may be missing (autoclave jenkins plugins), or Jenkins forbids a setting",
+        )
+    return f"{'made' if plan.before is None else 'changed'} {plan.name}"
+
+
+def _create(host: Jenkins, plan: Plan) -> None:
+    try:
+        host.client.create_job(plan.name, write(plan.after))
+    except Unsure:
+        # No clear answer: it may be there now, and is compared with what was wanted then.
+        if host.config(plan.name) is None:
+            raise
+
+
+def _update(host: Jenkins, plan: Plan, before: Element) -> None:
+    now = host.config(plan.name)
+    if now is None or not same(now, before):
+        raise HostError(
+            f"{plan.name} was changed by somebody else just now",
+            why="what was compared is out of date",
+            next="repeat it and look at the new difference",
+        )
+    host.client.reconfig_job(plan.name, write(plan.after))
+
+
+def _holds(now: Element, wanted: Element) -> bool:
+    """Tell whether all that is wanted is there; Jenkins adds defaults, and names of plugins."""
+    if now.tag != wanted.tag or (now.text or "").strip() != (wanted.text or "").strip():
+        return False
+    if wanted.get("class", "") != now.get("class", ""):
+        return False
+    left = list(now)
+    for each in wanted:
+        found = next((other for other in left if _holds(other, each)), None)
+        if found is None:
+            return False
+        left.remove(found)
+    return True
+
+
+def _lost(now: Element | None, plan: Plan) -> str:
+    return "it is not there" if now is None else diff(plan.after, now, plan.name)[:2000]
+
+
+def folders(name: str) -> list[str]:
+    """Return the folders around an item, from the outside in."""
+    parts = name.split("/")
+    return ["/".join(parts[: length + 1]) for length in range(len(parts) - 1)]
+
+
+def library_at(host: Jenkins, name: str, library: str) -> tuple[str, list[str]]:
+    """Return the nearest folder around a job with that library, and those that may not be looked into."""
+    hidden = []
+    with host.acting("provision"):
+        for folder in reversed(folders(name)):
+            try:
+                root = host.config(folder)
+            except Refused as error:
+                if error.status != 403:
+                    raise
+                hidden.append(folder)
+                continue
+            if root is not None and config.library_of(root, library):
+                return folder, hidden
+    return "", hidden

@@ -1,0 +1,84 @@
+"""Read a JUnit report as a stream: every test counted, the ones that did not pass kept.
+
+The file comes out of a test container, so it is hostile until read: document type declarations and
+entities are refused, and the depth, the tags and everything that is kept have limits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import BinaryIO
+from xml.sax import SAXParseException
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.expatreader import DefusedExpatParser
+
+from autoclave.junit.cases import Collector
+from autoclave.junit.totals import Defect
+from autoclave.model.facts import TestFacts
+
+_CHUNK = 64 * 1024
+# The parser must hold a whole tag (or comment) in memory, and reads it again with each chunk.
+_LONGEST_TAG = 1024 * 1024
+
+
+def read(
+    stream: Iterable[bytes] | BinaryIO,
+    *,
+    requirement_property: str = "requirement",
+    links: Callable[[str], tuple[str, ...]] = lambda name: (),
+) -> TestFacts:
+    """Count the tests of a JUnit report; a report that cannot be used gives facts with a `defect`.
+
+    `stream` is an open binary file or chunks of bytes. Memory stays flat: the passed tests are only
+    counted. Requirement ids come from the test's properties (or attribute) named
+    `requirement_property`, separated by commas, and from `links`, which is asked with the test's name
+    (`classname::name`). Nothing about the content is raised.
+
+    A test with several outcomes counts once, as the worst: error, failure, skipped. Tests that passed only
+    on a repetition count as passed and are named in `flaky`. An error outside any test counts
+    as one of its own.
+    """
+    collector = Collector(requirement_property, links)
+    try:
+        _feed(_pieces(stream), collector)
+        return collector.facts()
+    except Defect as error:
+        return TestFacts(defect=str(error))
+    except DefusedXmlException:
+        return TestFacts(defect="a document type or entity declaration, which is refused")
+    except (SAXParseException, ValueError, LookupError) as error:
+        return TestFacts(defect=f"not XML: {_reason(error)}")
+
+
+def _feed(chunks: Iterable[bytes], collector: Collector) -> None:
+    parser = DefusedExpatParser(forbid_dtd=True)
+    parser.setContentHandler(collector)
+    held = total = 0
+    for chunk in chunks:
+        before = collector.events
+        parser.feed(chunk)
+        total += len(chunk)
+        held = held + len(chunk) if collector.events == before else 0
+        if held > _LONGEST_TAG:
+            raise Defect(f"a single tag or comment of more than {_LONGEST_TAG} bytes")
+    if not total:
+        raise Defect("the file is empty")
+    try:
+        parser.close()
+    except SAXParseException as error:
+        raise Defect(f"truncated: {_reason(error)}") from error
+
+
+def _pieces(stream: Iterable[bytes] | BinaryIO) -> Iterator[bytes]:
+    """Cut whatever arrives into chunks of bounded size (a file has no lines to speak of)."""
+    read_some = getattr(stream, "read", None)
+    for block in iter(lambda: read_some(_CHUNK), b"") if read_some else stream:
+        for start in range(0, len(block), _CHUNK):
+            yield block[start : start + _CHUNK]
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, SAXParseException):
+        return f"{error.getMessage()} at line {error.getLineNumber()}, column {error.getColumnNumber()}"
+    return str(error)[:200]

@@ -1,0 +1,121 @@
+"""What is counted and kept of the tests of a JUnit report, within limits."""
+
+from __future__ import annotations
+
+from autoclave.model.facts import RequirementCount, TestCase, TestFacts, TracedTest
+
+_MOST_KEPT = 100_000
+_MOST_TRACED = 20_000  # passed tests that are listed with their requirements
+_UNLINKED_SHOWN = 100
+_WORST = ("error", "failed", "skipped")
+
+
+class Defect(Exception):
+    """Why a report cannot be used. Never leaves `junit.read`."""
+
+
+class Case:
+    """One test while it is being read."""
+
+    __slots__ = ("flaky", "message", "name", "outcome", "requirements")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.outcome = ""
+        self.message = ""
+        self.flaky = False
+        self.requirements: dict[str, None] = {}  # an ordered set
+
+    def worsen(self, outcome: str, message: str) -> None:
+        """Take an outcome when it is worse than what is known."""
+        if not self.outcome or _WORST.index(outcome) < _WORST.index(self.outcome):
+            self.outcome, self.message = outcome, message
+        elif outcome == self.outcome:
+            self.message = self.message or message
+
+    def not_passed(self) -> TestCase:
+        """Return what is kept of a test that did not pass."""
+        return TestCase(
+            name=self.name,
+            outcome=self.outcome,
+            message=self.message,
+            requirements=tuple(self.requirements),
+        )
+
+    def traced(self) -> TracedTest:
+        """Return the test with its requirements."""
+        outcome = self.outcome or ("flaky" if self.flaky else "passed")
+        return TracedTest(name=self.name, outcome=outcome, requirements=tuple(self.requirements))
+
+
+class Sums:
+    """What is counted and kept of the tests that were read."""
+
+    def __init__(self) -> None:
+        self._passed = 0
+        self._listed: dict[int, Case] = {}  # in file order: not passed, flaky, or with requirements
+        self._requirements: dict[str, list[int]] = {}
+        self._traced_passed = 0
+        self._more = 0
+        self._unlinked = 0
+        self._unlinked_names: list[str] = []
+
+    def add(self, case: Case, *, is_test: bool) -> None:
+        """Count one test, or an error outside of any; keep it when there is something to tell about it."""
+        simply = not case.outcome and not case.flaky
+        self._passed += not case.outcome
+        new = self._sum(case, 1)
+        if is_test and not case.requirements:
+            self._unlinked += 1
+            if len(self._unlinked_names) < _UNLINKED_SHOWN:
+                self._unlinked_names.append(case.name)
+        if not simply:
+            self._listed[id(case)] = case
+        elif case.requirements and (new or self._traced_passed < _MOST_TRACED):
+            self._traced_passed += 1
+            self._listed[id(case)] = case
+        elif case.requirements:
+            self._more += 1  # others that passed are listed for all that it names
+        if max(len(self._listed) - self._traced_passed, len(self._requirements)) > _MOST_KEPT:
+            raise Defect(f"more than {_MOST_KEPT} tests that did not pass, or requirement ids")
+
+    def forget(self, case: Case) -> None:
+        """Take back an attempt that a later one replaces."""
+        listed = self._listed.pop(id(case), None)
+        if not case.outcome:
+            self._passed -= 1
+            self._traced_passed -= bool(listed and not case.flaky)
+            self._more -= bool(case.requirements and not listed)
+        self._sum(case, -1)
+        if not case.requirements:
+            self._unlinked -= 1
+            if case.name in self._unlinked_names:
+                self._unlinked_names.remove(case.name)
+
+    def facts(self) -> TestFacts:
+        """Return the sums."""
+        listed = list(self._listed.values())
+        outcomes = [case.outcome for case in listed]
+        return TestFacts(
+            passed=self._passed,
+            failed=outcomes.count("failed"),
+            errors=outcomes.count("error"),
+            skipped=outcomes.count("skipped"),
+            cases=tuple(case.not_passed() for case in listed if case.outcome),
+            requirements={key: RequirementCount(*sums) for key, sums in self._requirements.items()},
+            traced=tuple(case.traced() for case in listed if case.requirements),
+            traced_more=self._more,
+            unlinked=self._unlinked,
+            unlinked_names=tuple(self._unlinked_names),
+            flaky=tuple(case.name for case in listed if case.flaky and not case.outcome),
+        )
+
+    def _sum(self, case: Case, by: int) -> bool:
+        """Add a test to its requirements' sums; tell whether it is the first that passed for one."""
+        at = {"": 0, "skipped": 2}.get(case.outcome, 1)
+        first = False
+        for key in case.requirements:
+            sums = self._requirements.setdefault(key, [0, 0, 0])
+            first = first or (at == 0 and sums[0] == 0)
+            sums[at] += by
+        return first

@@ -1,0 +1,1 @@
+"""Plain data that all rooms share: nothing here does I/O."""

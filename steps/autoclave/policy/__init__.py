@@ -1,0 +1,1 @@
+"""The policy: what the gates demand, by class, organisation and device."""

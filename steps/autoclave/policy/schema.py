@@ -1,0 +1,211 @@
+"""What the gates demand, and the rule that a lower layer may only demand more.
+
+Every field says in which direction it is stricter; `tighten` needs nothing else. Profiles per
+IEC 62304 safety class are data (profiles/*.toml).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from autoclave.errors import PolicyLoosened
+from autoclave.model.declared import RequirementKind
+from autoclave.model.facts import Severity
+
+P = TypeVar("P", bound=Struct)
+
+
+def _stricter(direction: str, description: str) -> Meta:
+    return Meta(description=description, extra={"stricter": direction})
+
+
+class _Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
+    """A part of the policy. No field has a default: an empty policy is an error."""
+
+
+class BuildPolicy(_Section, frozen=True):
+    """What the build gate demands."""
+
+    non_root: Annotated[bool, _stricter("true", "the image must run as a non-root user")]
+
+
+class UnitTestPolicy(_Section, frozen=True):
+    """What the unit-test gate demands."""
+
+    min_passed: Annotated[int, Meta(ge=1), _stricter("higher", "fewest tests that must have passed")]
+    max_skipped: Annotated[int, Meta(ge=0), _stricter("lower", "most tests that may be skipped")]
+    arbitrary_user: Annotated[
+        bool, _stricter("true", "the image must also run under an arbitrary user in group 0, as on OpenShift")
+    ]
+
+
+class ScanPolicy(_Section, frozen=True):
+    """What the scan gate demands. Secrets always block: there is no setting for them."""
+
+    block: Annotated[frozenset[Severity], _stricter("superset", "severities of vulnerabilities that block")]
+    fixable_only: Annotated[bool, _stricter("false", "let findings without a fixed version pass")]
+    block_unknown: Annotated[bool, _stricter("true", "findings without a severity block")]
+    block_misconfiguration: Annotated[
+        frozenset[Severity], _stricter("superset", "severities of misconfigurations that block")
+    ]
+    max_database_age_hours: Annotated[
+        int, Meta(ge=1), _stricter("lower", "oldest advisory database, in hours")
+    ]
+
+
+class ReleasePolicy(_Section, frozen=True):
+    """What the release gate (step `sign`) demands."""
+
+    clean_tree: Annotated[bool, _stricter("true", "built from a commit, with nothing uncommitted")]
+    max_record_age_hours: Annotated[int, Meta(ge=1), _stricter("lower", "oldest record, in hours")]
+    timestamp: Annotated[
+        bool, _stricter("true", "the seal over all records bears a time stamp of a trusted authority")
+    ]
+
+
+class ProductionPolicy(_Section, frozen=True):
+    """What production environments demand on top. Development keys are always refused there."""
+
+    exempt: Annotated[frozenset[str], _stricter("subset", "names of environments that are not production")]
+    min_database_bytes: Annotated[
+        int, Meta(ge=0), _stricter("higher", "smallest advisory database; smaller ones are partial")
+    ]
+
+
+class HardeningPolicy(_Section, frozen=True):
+    """What the hardening gate demands of pods, before anything is applied to a cluster."""
+
+    block: Annotated[
+        frozenset[Severity], _stricter("superset", "severities of findings about pods that block")
+    ]
+
+
+class RequirementsPolicy(_Section, frozen=True):
+    """What the release gate demands of requirements and their tests."""
+
+    demanded: Annotated[bool, _stricter("true", "the device must name a requirements file")]
+    cover: Annotated[
+        frozenset[RequirementKind],
+        _stricter("superset", "kinds of requirements that need a passing test on this very image"),
+    ]
+    known_ids: Annotated[bool, _stricter("true", "a test must not name a requirement that does not exist")]
+    linked_tests: Annotated[bool, _stricter("true", "every test must name a requirement")]
+    allow_flaky: Annotated[bool, _stricter("false", "a test that passed only on a repetition counts")]
+
+
+class SoupPolicy(_Section, frozen=True):
+    """What the release gate demands of the SOUP register."""
+
+    demanded: Annotated[bool, _stricter("true", "every component needs an entry in the SOUP register")]
+    versions: Annotated[bool, _stricter("true", "an entry must name a version, not any")]
+    review_days: Annotated[
+        int, Meta(ge=1), _stricter("lower", "oldest review of published anomalies, in days")
+    ]
+    allow_unsupported: Annotated[bool, _stricter("false", "components may be past the end of their support")]
+
+
+class WaiversPolicy(_Section, frozen=True):
+    """What a waiver must be to count. Secrets cannot be waived: there is no setting for them."""
+
+    max_days: Annotated[int, Meta(ge=1), _stricter("lower", "longest life of a waiver, in days")]
+    two_persons: Annotated[bool, _stricter("true", "a second person must sign, who is not the author")]
+    risk_reference: Annotated[bool, _stricter("true", "a waiver must point into the risk file")]
+    supplier_vex: Annotated[bool, _stricter("false", "a trusted supplier's VEX document counts by itself")]
+
+
+class ApprovalsPolicy(_Section, frozen=True):
+    """Whose approval production environments demand."""
+
+    production: Annotated[
+        dict[str, Annotated[int, Meta(ge=1)]],
+        _stricter("counts", "how many persons of each role must have signed an approval"),
+    ]
+
+
+class Policy(_Section, frozen=True):
+    """Everything the gates demand."""
+
+    build: BuildPolicy
+    unit_test: UnitTestPolicy
+    scan: ScanPolicy
+    release: ReleasePolicy
+    production: ProductionPolicy
+    hardening: HardeningPolicy
+    requirements: RequirementsPolicy
+    soup: SoupPolicy
+    waivers: WaiversPolicy
+    approvals: ApprovalsPolicy
+
+
+def tighten(base: P, layer: dict[str, Any], *, source: str, above: str, path: str = "") -> P:
+    """Lay a partial policy over `base`. Raises PolicyLoosened, naming both values, when it demands less.
+
+    `layer` must already have been checked against the policy's keys and types; `source` and `above`
+    name the two layers in the message.
+    """
+    hints = get_type_hints(type(base), include_extras=True)
+    names = {field.encode_name: field.name for field in msgspec.structs.fields(type(base))}
+    changed: dict[str, Any] = {}
+    for key, value in layer.items():
+        name = names[key]
+        now = getattr(base, name)
+        where = f"{path}{key}"
+        if isinstance(now, Struct):
+            changed[name] = tighten(now, value, source=source, above=above, path=f"{where}.")
+            continue
+        wanted = msgspec.convert(value, type=hints[name])
+        direction = _direction(hints[name])
+        if not _at_least(direction, wanted, now):
+            raise PolicyLoosened(
+                f"{source} loosens the policy: {where} = {_shown(wanted)}, but {above} demands {_shown(now)}",
+                why=f"a lower layer may only demand more: stricter is {_WORDS[direction]}",
+                next=f"remove {where} there, or set it at least as strict as {_shown(now)}",
+            )
+        changed[name] = wanted
+    return msgspec.structs.replace(base, **changed)
+
+
+_WORDS = {
+    "true": "true",
+    "false": "false",
+    "higher": "a higher number",
+    "lower": "a lower number",
+    "superset": "a longer list that keeps every entry",
+    "subset": "a shorter list",
+    "counts": "every role, each with at least as many",
+}
+
+
+def _direction(annotated: Any) -> str:
+    if get_origin(annotated) is Annotated:
+        for part in get_args(annotated)[1:]:
+            if isinstance(part, Meta) and part.extra and "stricter" in part.extra:
+                return str(part.extra["stricter"])
+    raise TypeError(f"policy field without a direction: {annotated}")
+
+
+def _at_least(direction: str, wanted: Any, now: Any) -> bool:
+    return bool(_STRICTER[direction](wanted, now))
+
+
+_STRICTER: dict[str, Callable[[Any, Any], bool]] = {
+    "true": lambda wanted, now: wanted or not now,
+    "false": lambda wanted, now: now or not wanted,
+    "higher": lambda wanted, now: wanted >= now,
+    "lower": lambda wanted, now: wanted <= now,
+    "superset": lambda wanted, now: wanted >= now,
+    "subset": lambda wanted, now: wanted <= now,
+    "counts": lambda wanted, now: all(wanted.get(role, 0) >= count for role, count in now.items()),
+}
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, frozenset):
+        return "[" + ", ".join(sorted(map(str, value))) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {count}" for key, count in sorted(value.items())) + " }"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,1 @@
+"""The release record of one image: verified, judged, sealed, and how it stands."""

@@ -1,0 +1,79 @@
+"""How the device's images stand: the newest verified verdict of every step, read from the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autoclave.context import Context
+from autoclave.device.schema import Image
+from autoclave.evidence import predicates, records
+from autoclave.evidence.records import Record
+from autoclave.evidence.statement import (
+    DEPLOYMENT,
+    NAME_OF,
+    PROVENANCE,
+    SBOM,
+    TEST_RESULT,
+    VERIFICATION,
+    VULNS,
+    info,
+)
+from autoclave.model.facts import BuildFacts
+from autoclave.model.status import Gate, Row, State
+from autoclave.release.verification import evidence_of
+
+_RECORD_OF = {
+    "build": PROVENANCE,
+    "unit-test": TEST_RESULT,
+    "scan": VULNS,
+    "sign": VERIFICATION,
+    "deploy": DEPLOYMENT,
+}
+_STEP_OF = {NAME_OF[kind]: step for step, kind in _RECORD_OF.items()} | {NAME_OF[SBOM]: "scan"}
+
+
+class Standing(Row, frozen=True, kw_only=True):
+    """One image, its gates, and the good records that they were read from, oldest first."""
+
+    records: tuple[Record, ...] = ()
+
+    @property
+    def commit(self) -> str:
+        """The commit that the image was built from, as its newest provenance says; empty if not told."""
+        record = records.latest(self.records, PROVENANCE)
+        return predicates.facts_of(record.statement, BuildFacts).commit if record else ""
+
+
+def standing(image: Image, digest: str, ctx: Context) -> Standing:
+    """Return how an image stands: by digest, else the one built last; without gates while none is built."""
+    if not digest and ctx.store.named(image.name) is None:
+        return Standing(image=image.name, digest="", gates=())
+    subject = ctx.subject(image, digest)
+    verified = evidence_of(subject, image, ctx)
+    return Standing(
+        image=image.name,
+        digest=subject.digest,
+        gates=gates(verified.records, verified.evidence.rejected),
+        records=verified.records,
+    )
+
+
+def gates(good: Sequence[Record], rejected: Sequence[tuple[str, str]]) -> tuple[Gate, ...]:
+    """Return the gates of good records and (name, reason) of those that do not verify.
+
+    A step with a record that does not verify is `rejected`, whatever its good ones say; `sign` answers
+    for those of no known type, since its gate is the one that refuses them.
+    """
+    found = []
+    for step, kind in _RECORD_OF.items():
+        refused = [f"{name} record: {why}" for name, why in rejected if _STEP_OF.get(name, "sign") == step]
+        record = records.latest(good, kind)
+        if refused:
+            found.append(Gate(step=step, state=State.REJECTED, reasons=tuple(refused)))
+        elif record:
+            made = info(record.statement)
+            state = State.PASSED if made.passed else State.CLOSED
+            found.append(Gate(step=step, state=state, reasons=made.reasons))
+        else:
+            found.append(Gate(step=step, state=State.NONE))
+    return tuple(found)

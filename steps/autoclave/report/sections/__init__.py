@@ -1,0 +1,1 @@
+"""The sections of the release report, each filled from verified evidence."""

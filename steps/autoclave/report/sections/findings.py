@@ -1,0 +1,105 @@
+"""Findings by severity, with what was done about each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from autoclave.gates.scan import blocks
+from autoclave.gates.waivers import Standing, counting, key, refused
+from autoclave.model.facts import Finding, ScanFacts, Severity
+from autoclave.policy.schema import Policy, ScanPolicy
+from autoclave.report.inputs import Known
+from autoclave.report.rows import Disposition, FindingRow, SeverityRow
+from autoclave.report.schema import Findings
+
+_WORST_FIRST = tuple(reversed(Severity))
+_RANK = {severity: rank for rank, severity in enumerate(_WORST_FIRST)}
+_ORDER = {Disposition.BLOCKS: 0, Disposition.WAIVED: 1, Disposition.BELOW: 2}
+
+
+def findings(known: Known, standings: Sequence[Standing]) -> Findings | None:
+    """Return every finding of the newest scan, worst first; None when no scan verifies."""
+    scan = known.evidence.scan
+    if scan is None:
+        return None
+    rows = sorted(rows_of(scan.findings, standings, known.policy.scan), key=_order)
+    return Findings(
+        scanner=f"{scan.scanner} {scan.scanner_version}",
+        database_updated=scan.database.updated,
+        database_digest=scan.database.digest,
+        database_size=scan.database.size,
+        partial=is_partial(scan, known.policy),
+        os=scan.os,
+        packages=scan.packages,
+        severities=severities(rows),
+        rows=tuple(rows),
+    )
+
+
+def is_partial(scan: ScanFacts, policy: Policy) -> bool:
+    """Return whether the advisory database was too small to be whole."""
+    return scan.database.size < policy.production.min_database_bytes
+
+
+def rows_of(found: Sequence[Finding], standings: Sequence[Standing], policy: ScanPolicy) -> list[FindingRow]:
+    """Return a row for each finding: what the scan gate does with it, and why."""
+    good, bad = counting(standings), refused(standings)
+    return [_row(each, good.get(name), bad.get(name), policy) for each in found for name in [key(each)]]
+
+
+def severities(rows: Sequence[FindingRow]) -> tuple[SeverityRow, ...]:
+    """Count the findings, worst severity first."""
+    counts: dict[tuple[Severity, Disposition], int] = {}
+    for row in rows:
+        at = (row.severity, row.disposition)
+        counts[at] = counts.get(at, 0) + 1
+    return tuple(
+        SeverityRow(
+            severity=each,
+            blocks=counts.get((each, Disposition.BLOCKS), 0),
+            waived=counts.get((each, Disposition.WAIVED), 0),
+            below=counts.get((each, Disposition.BELOW), 0),
+        )
+        for each in _WORST_FIRST
+    )
+
+
+def _row(finding: Finding, good: Standing | None, bad: Standing | None, policy: ScanPolicy) -> FindingRow:
+    disposition, told = _done(finding, good, bad, policy)
+    speaking = good or bad
+    return FindingRow(
+        severity=finding.severity,
+        kind=finding.kind,
+        id=finding.id,
+        title=finding.title,
+        where=finding.target,
+        disposition=disposition,
+        told=told,
+        package=finding.package,
+        version=finding.version,
+        purl=finding.purl,
+        fixed=finding.fixed,
+        cvss=finding.cvss,
+        aliases=finding.aliases,
+        waiver=speaking.signed.waiver.id if speaking else "",
+    )
+
+
+def _done(
+    finding: Finding, good: Standing | None, bad: Standing | None, policy: ScanPolicy
+) -> tuple[Disposition, str]:
+    if good:
+        waiver = good.signed.waiver
+        by = good.signed.supplier or ", ".join(person.name for person in good.signed.persons)
+        return Disposition.WAIVED, f"by {by} until {waiver.expires:%Y-%m-%d} ({waiver.id})"
+    mend = f"fixed in {finding.fixed}" if finding.fixed else ""
+    if not blocks(finding, policy):
+        if policy.fixable_only and not finding.fixed and finding.severity in policy.block:
+            return Disposition.BELOW, "no fixed version yet: the policy lets it pass until there is one"
+        return Disposition.BELOW, mend
+    refused = f"waiver {bad.signed.waiver.id} does not count: {bad.why}" if bad else ""
+    return Disposition.BLOCKS, "; ".join(filter(None, (mend, refused)))
+
+
+def _order(row: FindingRow) -> tuple[int, int, str, str]:
+    return _ORDER[row.disposition], _RANK[row.severity], row.id, row.package

@@ -1,0 +1,101 @@
+"""The verdict and the gates: what the records said then, and what today's policy says of the same facts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import structs
+
+from autoclave.gates import build, deploy, scan, unit_test
+from autoclave.gates.waivers import Standing
+from autoclave.policy.schema import Policy
+from autoclave.report.inputs import Known, made
+from autoclave.report.rows import Gate, GateState
+from autoclave.report.schema import Outcome, Verdict
+from autoclave.report.sections.findings import is_partial
+
+RECORD_OF = {
+    "build": "provenance",
+    "unit-test": "test-result",
+    "scan": "vulns",
+    "sign": "verification",
+    "deploy": "deployment",
+}
+"""The gates of the flow, in order, and the record in which each leaves its verdict."""
+
+
+def verdict(known: Known) -> Verdict:
+    """Judge the release anew, as `deploy` would for a place that is not production.
+
+    What production asks on top (approvals, a full database) depends on the place and has its own sections.
+    """
+    released = deploy.Released(
+        evidence=known.evidence,
+        summary=known.summary,
+        verified=known.evidence.finished.get("verification"),
+        signature=known.signature,
+        environment="",
+        target="",
+        timestamp=known.timestamp,
+    )
+    reasons = deploy.judge(released, _nowhere(known.policy), known.now).reasons
+    outcome = Outcome.FAILED if reasons else Outcome.PASSED
+    return Verdict(outcome=outcome, reasons=reasons, remarks=remarks(known))
+
+
+def remarks(known: Known) -> tuple[str, ...]:
+    """Return what makes the verdict weaker than it looks: keys that anybody has, a scan that knew little."""
+    scan, found = known.evidence.scan, []
+    names = sorted({each.name for each in known.records if all(key.development for key in each.keys)})
+    if names:
+        found.append(
+            f"signed by development keys alone: {', '.join(names)}. Those are made on first use and"
+            " show that the flow works, not who released; production refuses them"
+        )
+    if scan and is_partial(scan, known.policy):
+        found.append(
+            f"scanned with a partial advisory database ({scan.database.size:,} bytes):"
+            " few findings mean little; production refuses it"
+        )
+    return tuple(found)
+
+
+def gates(known: Known, standings: Sequence[Standing], now: Verdict) -> tuple[Gate, ...]:
+    """Return every gate of the flow, whether it has spoken or not; today's release gate is the verdict."""
+    evidence, policy = known.evidence, known.policy
+    at = evidence.finished.get("verification", known.now)
+    today = {
+        "build": build.judge(evidence.build, policy) if evidence.build else None,
+        "unit-test": unit_test.judge(evidence.unit_test, policy) if evidence.unit_test else None,
+        "scan": scan.judge(evidence.scan, policy, at, standings) if evidence.scan else None,
+        "sign": now,
+        "deploy": None,
+    }
+    found = []
+    for name, record_name in RECORD_OF.items():
+        record, told = known.newest(record_name), today[name]
+        info = made(record)
+        found.append(
+            Gate(
+                name=name,
+                recorded=_state(None if info is None else info.passed),
+                reasons=info.reasons if info else (),
+                record=record.digest if record else "",
+                at=record.finished if record else None,
+                today=_state(None if told is None else not told.reasons),
+                today_reasons=told.reasons if told else (),
+            )
+        )
+    return tuple(found)
+
+
+def _nowhere(policy: Policy) -> Policy:
+    """Return the policy with one exempt environment more: the nameless one for which is judged here."""
+    exempt = policy.production.exempt | {""}
+    return structs.replace(policy, production=structs.replace(policy.production, exempt=exempt))
+
+
+def _state(passed: bool | None) -> GateState:
+    if passed is None:
+        return GateState.NONE
+    return GateState.PASSED if passed else GateState.CLOSED

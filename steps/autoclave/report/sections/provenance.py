@@ -1,0 +1,142 @@
+"""What the release is, how it was made and when: identity, provenance, timeline, records, deployments."""
+
+from __future__ import annotations
+
+from autoclave.evidence import seal
+from autoclave.evidence.records import TITLE, Record
+from autoclave.model.facts import Running
+from autoclave.report.inputs import Known, made, signers
+from autoclave.report.rows import AttachmentRow, DeploymentRow, RecordRow, RejectedRow, SealRow, Step
+from autoclave.report.schema import Identity, MaterialRow, Provenance
+
+
+def identity(known: Known) -> Identity:
+    """Return what the report is about, as the records say it where they do."""
+    told = made(known.newest("verification")) or made(known.newest("provenance"))
+    build = known.evidence.build
+    return Identity(
+        device=told.device if told else known.device,
+        version=told.device_version if told else known.version,
+        safety_class=told.safety_class if told else known.safety_class,
+        image=known.image,
+        digest=known.evidence.digest,
+        config=known.evidence.config,
+        commit=build.commit if build else "",
+        dirty=build.dirty if build else False,
+        policy=known.policy_digest,
+    )
+
+
+def provenance(known: Known) -> Provenance | None:
+    """Return how the image was made, or None when no record says it."""
+    build = known.evidence.build
+    if build is None:
+        return None
+    return Provenance(
+        builder=build.builder,
+        engine=build.engine,
+        user=build.user or "root (none is set)",
+        slsa_level=1,
+        started=build.started,
+        finished=build.finished,
+        materials=tuple(
+            MaterialRow(
+                name=each.name,
+                uri=each.uri,
+                digest=", ".join(f"{name}:{value}" for name, value in sorted(each.digest.items())),
+            )
+            for each in build.materials
+        ),
+    )
+
+
+def timeline(known: Known) -> tuple[Step, ...]:
+    """Return every step that left a record, oldest first."""
+    places = {each.record.digest: each.facts.environment for each in known.deployments}
+    return tuple(
+        Step(
+            name=told.step,
+            record=record.digest,
+            passed=told.passed,
+            started=min(told.started_on, told.finished_on),
+            finished=max(told.started_on, told.finished_on),
+            detail=places.get(record.digest, ""),
+        )
+        for record in known.records
+        if (told := made(record))
+    )
+
+
+def records(known: Known) -> tuple[RecordRow, ...]:
+    """Return every record that verifies, oldest first."""
+    newest = {each.name: each.digest for each in known.records}
+    return tuple(
+        RecordRow(
+            name=each.name,
+            digest=each.digest,
+            at=each.finished,
+            signed_by=signers(each),
+            development=all(key.development for key in each.keys),
+            newest=newest[each.name] == each.digest,
+            attachments=attachments(each),
+        )
+        for each in known.records
+    )
+
+
+def seals(known: Known) -> tuple[SealRow, ...]:
+    """Return the seals over the records, oldest first, each with its time stamp."""
+    stamps = {each.seal: each for each in known.stamps}
+    made_at = {each.digest: each.finished for each in known.records}
+    return tuple(
+        SealRow(
+            digest=digest,
+            at=made_at[digest],
+            records=len(each.records),
+            previous=each.previous,
+            authority=stamp.authority if stamp else "",
+            stamped=stamp.time if stamp else None,
+            ends=stamp.ends if stamp else None,
+            why=stamped.why if stamped else "it bears no time stamp",
+        )
+        for digest, each in seal.seals_of(known.records).items()
+        for stamped in [stamps.get(digest)]
+        for stamp in [stamped.stamp if stamped else None]
+    )
+
+
+def rejected(known: Known) -> tuple[RejectedRow, ...]:
+    """Return what is attached as a record and does not verify."""
+    return tuple(RejectedRow(name=name, why=why) for name, why in known.evidence.rejected)
+
+
+def attachments(record: Record) -> tuple[AttachmentRow, ...]:
+    """Return the files that hang on a record."""
+    return tuple(
+        AttachmentRow(title=each.annotations.get(TITLE, "file"), digest=each.digest)
+        for each in record.attachments
+    )
+
+
+def deployments(known: Known) -> tuple[DeploymentRow, ...]:
+    """Return the deployments and rollbacks of this digest, oldest first."""
+    return tuple(
+        DeploymentRow(
+            environment=each.facts.environment,
+            target=each.facts.target,
+            started=each.facts.started,
+            finished=each.facts.finished,
+            healthy=bool(each.facts.running) and all(one.healthy for one in each.facts.running),
+            failure=each.facts.failure,
+            rollback=each.facts.reason,
+            replaced=each.facts.replaced.get(known.image, ""),
+            put_back=_digest(each.facts.put_back, known.image),
+            record=each.record.digest,
+            signed_by=signers(each.record),
+        )
+        for each in known.deployments
+    )
+
+
+def _digest(running: tuple[Running, ...], image: str) -> str:
+    return next((each.digest for each in running if each.image == image), "")

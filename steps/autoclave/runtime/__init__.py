@@ -1,0 +1,1 @@
+"""What every command needs: processes, redaction, options, TOML, the owner of a process."""

@@ -1,0 +1,228 @@
+"""The only place that starts processes: argument lists, never shell strings."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Container, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+from msgspec import Struct
+from plumbum import local
+
+from autoclave.errors import Interrupted, ToolError
+from autoclave.runtime.redact import Mask
+
+Process = Any
+"""plumbum's handle of a process. It must be kept as it is: when it goes, it closes the pipes."""
+
+_TAIL = 15  # lines of a failed command's output that an error shows
+
+
+class Completed(Struct, frozen=True):
+    """A finished command: exit code and what it printed."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+
+class Shell:
+    """Runs external commands, shows them on request, and ends them all on cancel."""
+
+    def __init__(self, *, echo: Callable[[str], None] | None = None, mask: Mask | None = None) -> None:
+        self._echo = echo
+        self.mask = mask or Mask()
+        self._running: set[Process] = set()
+        self._lock = threading.Lock()
+        self._cancelled = False
+
+    def which(self, program: str) -> str | None:
+        """Return the path of a program, or None."""
+        found = self.all_named(program)
+        return found[0] if found else None
+
+    def all_named(self, program: str) -> list[str]:
+        """Return every program of that name on PATH, first one first; a path stands for itself."""
+        if os.sep in program:
+            return [program] if os.access(program, os.X_OK) and Path(program).is_file() else []
+        folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
+        paths = [str(Path(folder) / program) for folder in folders if folder]
+        return [path for path in dict.fromkeys(paths) if os.access(path, os.X_OK) and Path(path).is_file()]
+
+    def show(
+        self, argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+    ) -> None:
+        """Print a command as a line that can be pasted into a shell (only with -v)."""
+        if self._echo:
+            words = [f"{name}={shlex.quote(self.mask(value))}" for name, value in (env or {}).items()]
+            elsewhere = cwd is not None and cwd.resolve() != Path.cwd()
+            start = f"cd {shlex.quote(str(cwd))} && " if elsewhere else ""
+            self._echo(start + " ".join([*words, self._line(argv)]))
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        stdin: bytes | None = None,
+        timeout: float | None = None,
+        ok: Container[int] = (0,),
+        out: Path | None = None,
+        shown: Sequence[str] = (),
+    ) -> Completed:
+        """Run a command to its end and return what it printed.
+
+        `env` is added to the environment. `out` sends standard output to a file. `shown` is the line to
+        paste instead, where the command leans on files that are gone when it has ended. Raises ToolError
+        when the program is missing, its exit code is not in `ok`, or `timeout` (seconds) passes.
+        """
+        self.show(shown or argv, env=env, cwd=None if shown else cwd)
+        with _sink(out) as sink:
+            process = self._start(argv, cwd=cwd, env=env, stdin=stdin is not None, stdout=sink)
+            try:
+                printed, errors = process.communicate(stdin, timeout=timeout)
+            except subprocess.TimeoutExpired as error:
+                self._kill(process)
+                process.communicate()
+                raise ToolError(
+                    f"{argv[0]} did not finish within {timeout:g} s",
+                    next=f"run it by hand: {self._line(argv)}",
+                ) from error
+            except BaseException:  # Ctrl-C as well: no child outlives the command that asked for it
+                self._kill(process)
+                process.wait()
+                raise
+            finally:
+                self._forget(process)
+        self._stop_if_cancelled(argv)
+        completed = Completed(process.returncode, printed or b"", errors or b"")
+        if completed.code not in ok:
+            raise self._failed(argv, completed)
+        return completed
+
+    def stream(
+        self,
+        argv: Sequence[str],
+        line: Callable[[str], None],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        shown: Sequence[str] = (),
+    ) -> int:
+        """Run a command, hand over each line of both its streams as it comes, return its exit code."""
+        self.show(shown or argv, env=env, cwd=cwd)
+        process = self._start(argv, cwd=cwd, env=env, stderr=subprocess.STDOUT)
+        try:
+            for raw in process.stdout:
+                line(self.mask(raw.decode("utf-8", "replace").rstrip("\r\n")))
+            code = int(process.wait())
+        except BaseException:  # Ctrl-C as well
+            self._kill(process)
+            process.wait()
+            raise
+        finally:
+            self._forget(process)
+        self._stop_if_cancelled(argv)
+        return code
+
+    def interactive(self, argv: Sequence[str]) -> int:
+        """Run a command on the user's terminal and return its exit code."""
+        self.show(argv)
+        return int(self._popen(argv, {}).wait())
+
+    def cancel(self) -> None:
+        """End every running command and its children; later ones are refused."""
+        with self._lock:
+            self._cancelled = True
+            running = list(self._running)
+        for process in running:
+            self._kill(process)
+
+    def _start(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None,
+        env: Mapping[str, str] | None,
+        stdin: bool = False,
+        stdout: int | IO[bytes] = subprocess.PIPE,
+        stderr: int = subprocess.PIPE,
+    ) -> Process:
+        self._stop_if_cancelled(argv)
+        settings: dict[str, Any] = {
+            "stdin": subprocess.PIPE if stdin else subprocess.DEVNULL,
+            "stdout": stdout,
+            "stderr": stderr,
+            "cwd": str(cwd) if cwd else None,
+            "env": {**os.environ, **(env or {})},
+            "start_new_session": True,  # so that a whole process group can be ended
+        }
+        process = self._popen(argv, settings)
+        with self._lock:
+            self._running.add(process)
+        return process
+
+    def _popen(self, argv: Sequence[str], settings: dict[str, Any]) -> Process:
+        program = self.which(argv[0])
+        if program is None:
+            raise ToolError(
+                f"{argv[0]} is not there",
+                why="no program of that name is on PATH" if os.sep not in argv[0] else "no such program",
+                next="run 'autoclave doctor': it says how to get it",
+            )
+        inherited: dict[str, Any] = {"stdin": None, "stdout": None, "stderr": None, "env": dict(os.environ)}
+        try:
+            return local[program].popen(list(argv[1:]), **(inherited | settings))
+        except OSError as error:
+            raise ToolError(f"{argv[0]} cannot be started", why=str(error)) from error
+
+    def _line(self, argv: Sequence[str]) -> str:
+        """Return a command to paste. Words are masked before quoting, which may tear a secret apart."""
+        return self.mask(shlex.join(self.mask(word) for word in argv))
+
+    def _stop_if_cancelled(self, argv: Sequence[str]) -> None:
+        if self._cancelled:
+            raise Interrupted(f"{Path(argv[0]).name} was stopped")
+
+    def _forget(self, process: Process) -> None:
+        with self._lock:
+            self._running.discard(process)
+
+    @staticmethod
+    def _kill(process: Process) -> None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            process.kill()
+
+    def _failed(self, argv: Sequence[str], completed: Completed) -> ToolError:
+        said = (completed.err or completed.out).decode("utf-8", "replace").strip().splitlines()[-_TAIL:]
+        return ToolError(
+            f"{Path(argv[0]).name} ended with exit code {completed.code}",
+            why=self.mask("\n".join(said)) or "it printed nothing",
+            next=f"run it by hand: {self._line(argv)}",
+        )
+
+
+class _sink:  # noqa: N801 -- reads as a function where it is used
+    """Standard output of a command: a pipe, or a file that is closed afterwards."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._file: IO[bytes] | None = None
+
+    def __enter__(self) -> int | IO[bytes]:
+        if self._path is None:
+            return subprocess.PIPE
+        self._file = self._path.open("wb")
+        return self._file
+
+    def __exit__(self, *_: object) -> None:
+        if self._file:
+            self._file.close()

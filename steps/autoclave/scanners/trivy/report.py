@@ -1,0 +1,218 @@
+"""Trivy's JSON report (schema 2), decoded and normalised.
+
+Only the fields that a finding needs are declared; everything else is skipped while parsing, so a
+report of 100,000 findings stays small in memory. Nothing here starts a process.
+"""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct, field
+
+from autoclave.errors import ScannerError
+from autoclave.model.facts import Finding, Kind, Severity
+from autoclave.scanners.aliases import merged
+
+_SCHEMA = 2
+_AGAIN = "scan again; if it happens again, report it with the raw report"
+
+
+class _Identifier(Struct, frozen=True):
+    purl: str = field(default="", name="PURL")
+
+
+class _Score(Struct, frozen=True):
+    v2: float = field(default=0.0, name="V2Score")
+    v3: float = field(default=0.0, name="V3Score")
+
+
+class _Vulnerability(Struct, frozen=True, rename="pascal"):
+    id: str = field(name="VulnerabilityID")
+    pkg_name: str
+    installed_version: str = ""
+    vendor_ids: tuple[str, ...] = field(default=(), name="VendorIDs")
+    pkg_path: str = ""
+    pkg_identifier: _Identifier = _Identifier()
+    fixed_version: str = ""
+    severity: str = ""
+    title: str = ""
+    url: str = field(default="", name="PrimaryURL")
+    cvss: dict[str, _Score] = field(default_factory=dict, name="CVSS")
+
+
+class _Misconfiguration(Struct, frozen=True, rename="pascal"):
+    id: str = field(name="ID")
+    title: str = ""
+    severity: str = ""
+    url: str = field(default="", name="PrimaryURL")
+    status: str = "FAIL"
+
+
+class _Secret(Struct, frozen=True, rename="pascal"):
+    # Match and Code are left alone on purpose: whatever they quote stays in the raw report.
+    id: str = field(name="RuleID")
+    severity: str = ""
+    title: str = ""
+    start_line: int = 0
+
+
+class _Package(Struct, frozen=True):
+    """A package that was looked at; only counted."""
+
+
+class _Result(Struct, frozen=True, rename="pascal"):
+    target: str
+    class_: str = field(default="", name="Class")
+    packages: list[_Package] | None = None
+    vulnerabilities: list[msgspec.Raw] | None = None
+    misconfigurations: list[_Misconfiguration] | None = None
+    secrets: list[_Secret] | None = None
+    suppressed: list[_Package] | None = field(default=None, name="ExperimentalModifiedFindings")
+
+
+class _Os(Struct, frozen=True, rename="pascal"):
+    family: str = ""
+    name: str = ""
+
+
+class _Metadata(Struct, frozen=True):
+    image: str = field(name="ImageID")
+    os: _Os | None = field(default=None, name="OS")
+
+
+class _Producer(Struct, frozen=True, rename="pascal"):
+    version: str = ""
+
+
+class _Report(Struct, frozen=True, rename="pascal"):
+    schema_version: int
+    artifact_name: str
+    artifact_type: str
+    metadata: _Metadata
+    trivy: _Producer = _Producer()
+    results: list[_Result] | None = None
+
+
+class Content(Struct, frozen=True, kw_only=True):
+    """What a report says: OS (`family version` or empty), number of packages, findings."""
+
+    os: str
+    packages: int
+    findings: tuple[Finding, ...]
+
+
+def read(path: Path, *, config_digest: str, version: str) -> Content:
+    """Return what the report at `path` says about exactly the image with this config.
+
+    Raises ScannerError when it is missing, truncated or foreign, was made by another version of Trivy
+    or for another image, or when findings were suppressed.
+    """
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+            return normalise(raw, config_digest=config_digest, version=version)
+    except (OSError, ValueError) as error:  # an empty file cannot be mapped
+        raise ScannerError("Trivy left no report", why=f"{path.name}: {error}", next=_AGAIN) from error
+
+
+def normalise(raw: bytes | mmap.mmap, *, config_digest: str, version: str) -> Content:
+    """Decode a report and normalise its findings; raises as `read` does.
+
+    Order is the report's own. Aliases of one vulnerability in one package are merged (see `aliases`).
+    """
+    try:
+        report = msgspec.json.decode(raw, type=_Report)
+        _demand(report, config_digest, version)
+        results = report.results or []
+        return Content(
+            os=_os(report),
+            packages=sum(len(result.packages or ()) for result in results),
+            findings=tuple(_findings(report, results)),
+        )
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ScannerError(
+            "Trivy's report is truncated or not Trivy's", why=str(error), next=_AGAIN
+        ) from error
+
+
+def _demand(report: _Report, config_digest: str, version: str) -> None:
+    wrong = ""
+    if report.schema_version != _SCHEMA:
+        wrong = f"it has schema {report.schema_version}, needed is {_SCHEMA}"
+    elif report.trivy.version != version:
+        wrong = f"it was made by Trivy {report.trivy.version or 'of no version'}, pinned is {version}"
+    elif report.artifact_type != "container_image" or report.metadata.image != config_digest:
+        wrong = f"it is about {report.artifact_type} {report.metadata.image}, scanned was {config_digest}"
+    elif any(result.suppressed for result in report.results or ()):
+        wrong = "findings were suppressed by Trivy's own means; only waivers may do that"
+    if wrong:
+        raise ScannerError("Trivy's report cannot be used", why=wrong, next=_AGAIN)
+
+
+def _os(report: _Report) -> str:
+    found = report.metadata.os or _Os()
+    # Trivy calls the family "none" when it saw no OS but was given packages.
+    return "" if found.family in ("", "none") else f"{found.family} {found.name}".strip()
+
+
+def _findings(report: _Report, results: list[_Result]) -> Iterator[Finding]:
+    for result in results:
+        place = _place(report, result)
+        yield from merged(
+            _vulnerability(_VULNERABILITY.decode(one), place) for one in result.vulnerabilities or ()
+        )
+        yield from dict.fromkeys(_secret(secret, place) for secret in result.secrets or ())
+        yield from dict.fromkeys(
+            Finding(
+                id=one.id, kind=Kind.MISCONFIGURATION, severity=_severity(one.severity),
+                title=one.title, target=place, url=one.url,
+            )
+            for one in result.misconfigurations or ()
+            if one.status == "FAIL"
+        )  # fmt: skip
+
+
+def _place(report: _Report, result: _Result) -> str:
+    """Say where, without the name under which the image was given to Trivy."""
+    if result.class_ == "os-pkgs":
+        return _os(report) or "OS packages"
+    if result.target == report.artifact_name:
+        return "image configuration"
+    return result.target
+
+
+_VULNERABILITY = msgspec.json.Decoder(_Vulnerability)
+
+
+def _vulnerability(one: _Vulnerability, place: str) -> Finding:
+    scores = one.cvss.values()
+    score = max((s.v3 for s in scores), default=0.0) or max((s.v2 for s in scores), default=0.0)
+    return Finding(
+        id=one.id,
+        kind=Kind.VULNERABILITY,
+        severity=_severity(one.severity),
+        title=one.title,
+        target=one.pkg_path or place,
+        aliases=one.vendor_ids,
+        package=one.pkg_name,
+        version=one.installed_version,
+        purl=one.pkg_identifier.purl,
+        fixed=one.fixed_version,
+        cvss=score or None,
+        url=one.url,
+    )
+
+
+def _secret(one: _Secret, place: str) -> Finding:
+    title = f"{one.title}, line {one.start_line}" if one.start_line else one.title
+    return Finding(id=one.id, kind=Kind.SECRET, severity=_severity(one.severity), title=title, target=place)
+
+
+_SEVERITIES = {severity.name: severity for severity in Severity}
+
+
+def _severity(name: str) -> Severity:
+    return _SEVERITIES.get(name.upper(), Severity.UNKNOWN)

@@ -1,0 +1,1 @@
+"""The archives of container engines: read into a store, and written from it."""

@@ -1,0 +1,183 @@
+"""The store on disk: an OCI image layout folder.
+
+Readers take no lock: blobs never change and `index.json` is replaced as a whole, under a lock.
+Source: OCI image specification 1.1 (image-layout.md; manifest.md for `subject` and `artifactType`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+from autoclave.errors import StoreError
+from autoclave.model.digest import checked
+from autoclave.store import artifacts
+from autoclave.store.base import SMALL
+from autoclave.store.layout import index as indexes
+from autoclave.store.layout.blobs import Blobs
+from autoclave.store.layout.folder import INDEX_FILE, LOCK_FILE, open_folder, read_small
+from autoclave.store.layout.index import Index
+from autoclave.store.layout.lock import exclusive
+from autoclave.store.oci import EMPTY_BLOB, EMPTY_CONFIG, MANIFEST, Descriptor, parse_manifest
+
+
+class LayoutStore:
+    """A store in the folder `root`; see `autoclave.store.base.Store` for the methods."""
+
+    def __init__(self, root: Path, *, create: bool = True, lock_timeout: float = 60) -> None:
+        """Open the layout, or make it when `create`; wait at most `lock_timeout` seconds for other writers.
+
+        Raises StoreError when there is none, when the folder is something else, or when it is not trusted.
+        """
+        self.root = root.absolute()
+        self._timeout = lock_timeout
+        self._blobs = Blobs(self.root)
+        self._index_path = self.root / INDEX_FILE
+        open_folder(self._blobs, create=create, lock_timeout=lock_timeout)
+
+    def write(self, chunks: Iterable[bytes], *, media_type: str, expect: str = "") -> Descriptor:
+        """Add a blob; with `expect`, refuse content of another digest. Atomic, idempotent, heals damage."""
+        digest, size = self._blobs.write(chunks, expect=expect)
+        return Descriptor(media_type=media_type, digest=digest, size=size)
+
+    def has(self, digest: str) -> bool:
+        """Tell whether the content is there (its bytes are verified when they are read)."""
+        return self._blobs.has(digest)
+
+    def read(self, digest: str, *, limit: int = SMALL) -> bytes:
+        """Return a small blob whole, verified. Raise StoreError if absent, damaged or larger than `limit`."""
+        return self._blobs.read(digest, limit=limit)
+
+    def chunks(self, digest: str) -> Iterator[bytes]:
+        """Stream a blob in constant memory; raise StoreError at its end if the digest does not fit."""
+        return self._blobs.chunks(digest)
+
+    def tag(self, name: str, descriptor: Descriptor) -> None:
+        """Give a manifest a name, replacing what had it; raise StoreError when the manifest is not there."""
+        self._check(descriptor)
+        self._update(lambda index: indexes.named(index, name, descriptor))
+
+    def tags(self) -> dict[str, Descriptor]:
+        """Return every named manifest, in the order of the index."""
+        return {entry.name: entry.descriptor for entry in self._index().entries if entry.name}
+
+    def named(self, name: str) -> Descriptor | None:
+        """Return the manifest that has a name, or None."""
+        return self.tags().get(name)
+
+    def attach(
+        self,
+        subject: Descriptor,
+        *,
+        artifact_type: str,
+        layers: Sequence[Descriptor],
+        annotations: dict[str, str],
+    ) -> Descriptor:
+        """Write an artifact manifest that refers to `subject` (OCI 1.1 referrer) and list it.
+
+        The same attachment twice is one entry. Raises StoreError when the subject or a layer is not there.
+        """
+        self._check(subject)
+        self._blobs.write([EMPTY_BLOB], expect=EMPTY_CONFIG.digest)
+        return self.adopt(
+            artifacts.artifact(subject, artifact_type=artifact_type, layers=layers, annotations=annotations)
+        )
+
+    def adopt(self, raw: bytes) -> Descriptor:
+        """List an artifact as another store gave it, byte for byte; its content is here already.
+
+        The same one twice is one entry. Raises StoreError when it has no subject, or content is missing.
+        """
+        made, manifest, _ = artifacts.opened(raw)
+        for blob in (manifest.config, *manifest.layers):
+            self._require(blob)
+        self._blobs.write([raw], expect=made.digest)
+        self._update(lambda index: indexes.listed(index, made))
+        return made
+
+    def move_in(self, source: LayoutStore, digests: Iterable[str], listed: Iterable[Descriptor]) -> None:
+        """Take over the blobs of a layout on the same disk, then list its manifests, all at once."""
+        self._blobs.move_in(source._blobs, digests)
+        entries = list(listed)
+
+        def extended(index: Index) -> Index:
+            for entry in entries:
+                index = indexes.listed(index, entry)
+            return index
+
+        self._update(extended)
+
+    def referrers(self, digest: str, *, artifact_type: str = "") -> list[Descriptor]:
+        """List the artifacts attached to an image, oldest first, each manifest verified.
+
+        Only the manifests themselves are believed: their `subject`, type and annotations, never what the
+        index says of them. Raises StoreError when any listed manifest is missing or damaged, so that no
+        record vanishes unseen.
+        """
+        checked(digest)
+        listed = {
+            entry.descriptor.digest: entry.descriptor
+            for entry in self._index().entries
+            if entry.descriptor.media_type == MANIFEST
+        }
+        found = [
+            artifacts.referrer(descriptor, self._check(descriptor), digest) for descriptor in listed.values()
+        ]
+        return artifacts.oldest_first(found, artifact_type)
+
+    def image(self, digest: str) -> Descriptor:
+        """Return the descriptor of a listed image, its manifest verified; raise StoreError when absent."""
+        checked(digest)
+        for entry in self._index().entries:
+            if entry.descriptor.digest == digest and entry.descriptor.media_type in artifacts.IMAGES:
+                raw = self._check(entry.descriptor)
+                if entry.descriptor.media_type == MANIFEST:
+                    artifacts.refuse_record(parse_manifest(raw, digest), digest)
+                return entry.descriptor
+        raise StoreError(
+            f"the store has no image {digest}",
+            why=f"{self._index_path} does not list it",
+            next="build it, or point to the store that holds it",
+        )
+
+    def location(self, digest: str) -> str:
+        """Return where a scanner finds the image, `DIR@sha256:…`, after reading and verifying all of it.
+
+        Scanners read the files themselves and do not check them, so damage must be found before. Raises
+        StoreError when the image, its configuration or a layer is missing or damaged.
+        """
+        image = self.image(digest)
+        if image.media_type not in artifacts.INDEXES:
+            manifest = parse_manifest(self.read(digest), digest)
+            for blob in (manifest.config, *manifest.layers):
+                artifacts.refuse_size(blob, sum(map(len, self.chunks(blob.digest))))
+        if "@" in str(self.root):
+            raise StoreError(
+                f"scanners cannot find the store {self.root}",
+                why="they take what follows the first '@' for a digest",
+                next="move the store to a folder without '@' in its path",
+            )
+        return f"{self.root}@{digest}"
+
+    def _index(self) -> Index:
+        return indexes.parse(read_small(self._index_path, SMALL), str(self._index_path))
+
+    def _update(self, change: Callable[[Index], Index]) -> None:
+        with exclusive(self.root / LOCK_FILE, timeout=self._timeout, what=f"the store {self.root}"):
+            before = self._index()
+            after = change(before)
+            if after != before:
+                self._blobs.replace(self._index_path, after.encode())
+
+    def _check(self, descriptor: Descriptor) -> bytes:
+        raw = self._blobs.read(descriptor.digest, limit=SMALL)
+        artifacts.refuse_size(descriptor, len(raw))
+        return raw
+
+    def _require(self, descriptor: Descriptor) -> None:
+        if not self._blobs.has(descriptor.digest):
+            raise StoreError(
+                f"the store does not hold {descriptor.digest}",
+                why="an attachment may only name content that is there",
+                next="write the content before attaching it",
+            )

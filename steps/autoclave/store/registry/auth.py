@@ -1,0 +1,181 @@
+"""Credentials for a registry: where Docker, Podman and GitLab CI keep them. They are never kept elsewhere.
+
+Source: docker/cli, cli/config/configfile and cli/config/credentials; containers-auth.json(5);
+docker/docker-credential-helpers (README: `get`); GitLab, predefined CI/CD variables.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from autoclave.errors import StoreError, ToolError
+
+if TYPE_CHECKING:  # starting processes is slow to import, and few need a credential helper
+    from autoclave.runtime.shell import Shell
+
+_HELPER = re.compile(r"[A-Za-z0-9._-]+")
+_HUB = "https://index.docker.io/v1/"
+_HUB_NAMES = {"docker.io", "index.docker.io", "registry-1.docker.io"}
+_TOKEN_USER = "<token>"  # noqa: S105 -- what helpers print as the user of an identity token
+_LARGEST = 1024 * 1024
+_TIMEOUT = 30.0
+
+
+class Credentials(Struct, frozen=True, kw_only=True):
+    """A user and a password, or an identity token. `source` says where they were found."""
+
+    user: str = ""
+    password: str = ""
+    identity_token: str = ""
+    source: str
+
+    def __repr__(self) -> str:
+        return f"Credentials(user={self.user!r}, source={self.source!r})"
+
+
+class _Entry(Struct, rename="lower"):
+    auth: str = ""
+    username: str = ""
+    password: str = ""
+    identityToken: str = ""  # noqa: N815
+
+
+class _Config(Struct, rename="camel"):
+    auths: dict[str, _Entry | None] = {}
+    cred_helpers: dict[str, str] = {}
+    creds_store: str = ""
+
+
+class _FromHelper(Struct, rename="pascal"):
+    username: str = ""
+    secret: str = ""
+
+
+def credentials_of(host: str, shell: Shell) -> Credentials | None:
+    """Find the credentials for a registry host (with its port), or None; secrets are masked from then on.
+
+    Raises StoreError when a file that could hold them is broken, and ToolError when a helper is missing.
+    """
+    for path in _files():
+        if (config := _read(path)) and (found := _in(config, host, path, shell)):
+            return _masked(found, shell)
+    found = _of_ci(host)
+    return _masked(found, shell) if found else None
+
+
+def _masked(found: Credentials, shell: Shell) -> Credentials:
+    shell.mask.add([found.password, found.identity_token])
+    return found
+
+
+def _files() -> Iterator[Path]:
+    folder = os.environ.get("DOCKER_CONFIG")
+    yield (Path(folder) if folder else Path.home() / ".docker") / "config.json"
+    if given := os.environ.get("REGISTRY_AUTH_FILE"):
+        yield Path(given)
+    if runtime := os.environ.get("XDG_RUNTIME_DIR"):
+        yield Path(runtime) / "containers" / "auth.json"
+
+
+def _read(path: Path) -> _Config | None:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST + 1)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _broken(path, error.strerror or "it cannot be read") from error
+    if len(raw) > _LARGEST:
+        raise _broken(path, f"it has more than {_LARGEST} bytes")
+    try:
+        return msgspec.json.decode(raw, type=_Config)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # The decoder's own words may quote the content.
+        raise _broken(path, "it is not the JSON that Docker writes") from None
+
+
+def _in(config: _Config, host: str, path: Path, shell: Shell) -> Credentials | None:
+    names = _names(host)
+    helper = next((config.cred_helpers[name] for name in names if name in config.cred_helpers), "")
+    if helper := helper or config.creds_store:
+        found = _from_helper(helper, names[0], path, shell)
+        if found:
+            return found
+    for name, entry in config.auths.items():
+        if entry and _bare(name) in map(_bare, names):
+            found = _from_entry(entry, path)
+            if found:
+                return found
+    return None
+
+
+def _names(host: str) -> list[str]:
+    return [_HUB, *sorted(_HUB_NAMES)] if host in _HUB_NAMES else [host, f"https://{host}", f"http://{host}"]
+
+
+def _bare(name: str) -> str:
+    """Return the host of a key of `auths`, which old versions of Docker wrote as a URL."""
+    return re.sub(r"^https?://", "", name).split("/", 1)[0].lower()
+
+
+def _from_entry(entry: _Entry, path: Path) -> Credentials | None:
+    user, password = entry.username, entry.password
+    if entry.auth:
+        try:
+            user, _, password = base64.b64decode(entry.auth, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            raise _broken(path, "an 'auth' in it is not base64") from None
+        password = password.strip("\0")  # as Docker does
+    if not password and not entry.identityToken:
+        return None
+    return Credentials(user=user, password=password, identity_token=entry.identityToken, source=str(path))
+
+
+def _from_helper(name: str, host: str, path: Path, shell: Shell) -> Credentials | None:
+    if not _HELPER.fullmatch(name):
+        raise _broken(path, f"{name[:100]!r} cannot be the name of a credential helper")
+    program = f"docker-credential-{name}"
+    # The host goes to standard input: an argument would be one that the configuration could choose.
+    done = shell.run([program, "get"], stdin=host.encode(), timeout=_TIMEOUT, ok=range(256))
+    said = done.out.decode("utf-8", "replace").strip()
+    if done.code:
+        if "credentials not found" in said + done.err.decode("utf-8", "replace"):
+            return None
+        raise ToolError(
+            f"{program} ended with exit code {done.code}",
+            why="it was asked for the credentials of " + host,
+            next=f"run it by hand: echo {host} | {program} get",
+        )
+    try:
+        found = msgspec.json.decode(done.out, type=_FromHelper)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise ToolError(
+            f"{program} printed no credentials", why="its output is not the JSON of a credential helper"
+        ) from None
+    if not found.secret:
+        return None
+    if found.username == _TOKEN_USER:
+        return Credentials(identity_token=found.secret, source=program)
+    return Credentials(user=found.username, password=found.secret, source=program)
+
+
+def _of_ci(host: str) -> Credentials | None:
+    registry, user, password = (os.environ.get(f"CI_REGISTRY{end}", "") for end in ("", "_USER", "_PASSWORD"))
+    if not (registry and user and password) or _bare(registry) != host:
+        return None
+    return Credentials(user=user, password=password, source="CI_REGISTRY_USER and CI_REGISTRY_PASSWORD")
+
+
+def _broken(path: Path, why: str) -> StoreError:
+    return StoreError(
+        f"{path} cannot be used", why=why, next="mend it, or remove it and log in again with 'docker login'"
+    )

@@ -1,0 +1,165 @@
+"""How a registry wants to be asked: Basic, or a Bearer token from its token server.
+
+Source: RFC 9110 (11.6.1, WWW-Authenticate); distribution, docs/spec/auth/token.md and oauth.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+import threading
+from collections.abc import Callable
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from autoclave.errors import StoreError
+from autoclave.runtime.redact import Mask
+from autoclave.store.registry.address import Address, origin_of, shown
+from autoclave.store.registry.auth import Credentials
+from autoclave.store.registry.errors import refused
+from autoclave.store.registry.http import Answer, Wire
+from autoclave.store.registry.retry import Retry
+
+_WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
+_NEXT_SCHEME = re.compile(rf"\s*,?\s*(?P<scheme>{_WORD})(?:\s+(?=\S)|\s*$|\s*(?=,))")
+_PARAMETER = re.compile(
+    rf'\s*,?\s*(?P<key>{_WORD})\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s,"]+))'
+)
+_ANSWER = 1024 * 1024
+
+Source = Callable[[str], Credentials | None]
+
+
+class Challenge(Struct, frozen=True):
+    """One scheme of a WWW-Authenticate header, lower case, with its parameters."""
+
+    scheme: str
+    parameters: dict[str, str]
+
+
+class _Given(Struct):
+    token: str = ""
+    access_token: str = ""
+
+
+def challenges(header: str) -> list[Challenge]:
+    """Take a WWW-Authenticate header apart; what cannot be understood ends it."""
+    found: list[Challenge] = []
+    at = 0
+    while match := _NEXT_SCHEME.match(header, at):
+        at = match.end()
+        parameters: dict[str, str] = {}
+        while parameter := _PARAMETER.match(header, at):
+            at = parameter.end()
+            value = parameter["plain"] or re.sub(r"\\(.)", r"\1", parameter["quoted"] or "")
+            parameters[parameter["key"].lower()] = value
+        found.append(Challenge(match["scheme"].lower(), parameters))
+    return found
+
+
+class Authority:
+    """The Authorization header for one repository, renewed when the registry does not accept it any more."""
+
+    def __init__(self, address: Address, source: Source, wire: Wire, retry: Retry) -> None:
+        self.mask = Mask()
+        self.header = ""
+        self._address = address
+        self._source = source
+        self._wire = wire
+        self._retry = retry
+        self._lock = threading.Lock()
+        self._asked = False
+        self._credentials: Credentials | None = None
+
+    @property
+    def tried(self) -> str:
+        """Which credentials were tried, without the secret."""
+        if not self._asked:
+            return "none were asked for"
+        if self._credentials is None:
+            return f"none were found for {self._address.host}"
+        user = f"user {self._credentials.user!r}" if self._credentials.user else "a token"
+        return f"{user} from {self._credentials.source}"
+
+    def renew(self, answer: Answer, sent: str) -> bool:
+        """Answer a challenge; `sent` was not accepted. Return whether it is worth asking again."""
+        with self._lock:
+            if self.header != sent:
+                return True  # another thread was faster
+            offered = {each.scheme: each for each in challenges(answer.headers.get("WWW-Authenticate", ""))}
+            credentials = self._find()
+            if "bearer" in offered:
+                self.header = f"Bearer {self._token(offered['bearer'].parameters, credentials)}"
+            elif "basic" in offered and credentials and credentials.password:
+                self.header = _basic(credentials)
+            return self.header != sent
+
+    def _find(self) -> Credentials | None:
+        if not self._asked:
+            self._credentials = self._source(self._address.host)
+            self._asked = True
+            if found := self._credentials:
+                secrets = [found.password, found.identity_token]
+                self.mask.add([*secrets, _basic(found).removeprefix("Basic ")])
+        return self._credentials
+
+    def _token(self, parameters: dict[str, str], credentials: Credentials | None) -> str:
+        """Get a token for this repository from the realm that the registry names."""
+        realm = parameters.get("realm", "")
+        self._refuse_realm(realm)
+        wanted = {"scope": f"repository:{self._address.repository}:pull,push"}
+        if service := parameters.get("service"):
+            wanted["service"] = service
+        if credentials and credentials.identity_token:
+            form = {"grant_type": "refresh_token", "client_id": "autoclave"} | wanted
+            form["refresh_token"] = credentials.identity_token
+            answer = self._ask(
+                "POST", realm, {"Content-Type": "application/x-www-form-urlencoded"}, urlencode(form).encode()
+            )
+        else:
+            joint = "&" if urlsplit(realm).query else "?"
+            headers = {"Authorization": _basic(credentials)} if credentials else {}
+            answer = self._ask("GET", f"{realm}{joint}{urlencode(wanted)}", headers)
+        return self._given(answer)
+
+    def _ask(self, method: str, url: str, headers: dict[str, str], body: bytes = b"") -> Answer:
+        def attempt() -> Answer:
+            return self._wire.send(method, url, headers=headers, body=body).read(_ANSWER)
+
+        answer = self._retry(attempt, url)
+        if answer.status != 200:  # redirects too: the credentials are for this server alone
+            raise refused(method, answer, tried=self.tried, mask=self.mask)
+        return answer
+
+    def _given(self, answer: Answer) -> str:
+        try:
+            given = msgspec.json.decode(answer.body, type=_Given)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            given = _Given()
+        token = given.token or given.access_token
+        # A token is put into a header: anything else than a token's characters is not one.
+        if not re.fullmatch(r"[A-Za-z0-9._~+/=-]+", token):
+            raise StoreError(
+                f"the token server gave no token: {shown(answer.url)}",
+                why="its answer is not the JSON of a token",
+                next="see the log of the token server",
+            )
+        self.mask.add([token])
+        return token
+
+    def _refuse_realm(self, realm: str) -> None:
+        scheme, host, _ = origin_of(realm)
+        if host and (scheme == "https" or (scheme == "http" and self._address.scheme == "http")):
+            return
+        raise StoreError(
+            f"the token server of {self._address.host} is not trusted",
+            why=f"{shown(realm)[:200]} is not an https address: the credentials would be readable on the way",
+            next="have the registry's token realm served over https",
+        )
+
+
+def _basic(credentials: Credentials) -> str:
+    pair = f"{credentials.user}:{credentials.password}".encode()
+    return "Basic " + base64.b64encode(pair).decode()

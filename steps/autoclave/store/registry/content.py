@@ -1,0 +1,196 @@
+"""Content of a registry's repository, through a verified cache on this machine.
+
+Everything is written to the cache first, which gives the digest, and read from it, which verifies it. What
+the cache lost or damaged is fetched again. What was seen in the registry once is not asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
+
+from autoclave.errors import StoreError
+from autoclave.model.digest import checked, digest_of
+from autoclave.store.artifacts import IMAGES, media_type_of
+from autoclave.store.base import SMALL
+from autoclave.store.layout import LayoutStore
+from autoclave.store.oci import Descriptor
+from autoclave.store.registry.client import Client
+from autoclave.store.registry.download import fetched
+from autoclave.store.registry.errors import RegistryError
+from autoclave.store.registry.http import Answer
+from autoclave.store.registry.upload import is_there, upload
+
+_ACCEPT = {"Accept": ", ".join(sorted(IMAGES))}
+_ANY = "application/octet-stream"
+_MANIFESTS, _BLOBS = "manifests", "blobs"
+_TURNS = 4
+_SMALL = 64 * 1024
+
+
+class Content:
+    """Blobs and manifests by digest, and manifests by tag. Threads may share it."""
+
+    def __init__(self, client: Client, cache: LayoutStore) -> None:
+        self.client = client
+        self.cache = cache
+        self._known: dict[str, str] = {}  # digest: manifests or blobs
+        self._absent: set[str] = set()
+        self._verified: set[str] = set()
+
+    def write(self, chunks: Iterable[bytes], *, media_type: str, expect: str = "") -> Descriptor:
+        """Put content into the cache and, when it is not there, into the registry."""
+        start, rest = _begun(iter(chunks))
+        # What is small and was never here is a new record: sending it costs no more than asking for it.
+        is_new = not rest and not self.cache.has(digest_of(start))
+        written = self.cache.write(chain([start], rest), media_type=media_type, expect=expect)
+        if media_type in IMAGES:
+            if self._known.get(written.digest) != _MANIFESTS:
+                self.put(written.digest, self.cache.read(written.digest))
+        elif is_new or written.digest in self._absent or not self._has_blob(written.digest):
+            self._upload(written)
+        return written
+
+    def put(self, reference: str, raw: bytes) -> Answer:
+        """Put a manifest under its digest or under a tag; return the registry's answer."""
+        digest = digest_of(raw)
+        headers = {"Content-Type": media_type_of(raw, digest)}
+        for turn in range(1, _TURNS + 1):
+            try:
+                answer = self.client.send(
+                    "PUT", f"{_MANIFESTS}/{reference}", headers=headers, body=raw, ok=(200, 201, 202)
+                )
+                break
+            except RegistryError as error:
+                # While somebody else uploads the same blob, Debian's registry does not know it for a moment.
+                if "MANIFEST_BLOB_UNKNOWN" not in error.codes or turn == _TURNS:
+                    raise
+                self.client.retry.wait(turn)
+        self._known[digest] = _MANIFESTS
+        return answer
+
+    def require(self, blob: Descriptor) -> None:
+        """Make sure that the registry has a blob that an artifact names; the cache may bring it."""
+        if self._has_blob(blob.digest):
+            return
+        if not self.cache.has(blob.digest):
+            raise StoreError(
+                f"the registry does not hold {blob.digest}",
+                why="an attachment may only name content that is there",
+                next="write the content before attaching it",
+            )
+        self._upload(blob)
+
+    def has(self, digest: str) -> bool:
+        """Ask the registry for a blob or manifest, unless it was seen there before."""
+        found = self._has_blob(digest) or self._has_manifest(digest)
+        if not found:
+            self._absent.add(digest)  # it will be written next, without asking again
+        return found
+
+    def read(self, digest: str, *, limit: int = SMALL, is_manifest: bool = False) -> bytes:
+        """Return content whole, verified; raise StoreError if absent, damaged or larger than `limit`.
+
+        With `is_manifest` it is looked for among the manifests first.
+        """
+        if self.cache.has(digest):
+            with suppress(StoreError):  # damaged, or too large: the registry tells
+                return self.cache.read(digest, limit=limit)
+        self._fetch(digest, limit, first=_MANIFESTS if is_manifest else _BLOBS)
+        return self.cache.read(digest, limit=limit)
+
+    def chunks(self, digest: str) -> Iterator[bytes]:
+        """Stream content that was verified before the first byte goes out."""
+        self.ensure(digest)
+        return self.cache.chunks(digest)
+
+    def ensure(self, digest: str) -> None:
+        """Have the content in the cache, all of it verified in this process."""
+        if digest in self._verified and self.cache.has(digest):
+            return
+        if not self._is_whole(digest):
+            self._fetch(digest, None)
+        self._verified.add(digest)
+
+    def manifest(self, digest: str) -> bytes | None:
+        """Return a manifest that is in the registry, verified, or None when the registry has none of it."""
+        if self._known.get(checked(digest)) == _BLOBS:
+            return None  # Debian's registry fails when it is asked for a blob as a manifest
+        if not self.cache.has(digest):
+            return self.read(digest) if self._fetch_one(_MANIFESTS, digest, SMALL) else None
+        return self.read(digest) if self._has_manifest(digest) else None
+
+    def tagged(self, tag: str, *, keep: bool = False) -> bytes | None:
+        """Return the bytes that a tag stands for now, or None; `keep` them in the cache."""
+        answer = self.client.send("GET", f"{_MANIFESTS}/{tag}", headers=_ACCEPT, ok=(200, 404))
+        if answer.status == 404:
+            return None
+        if keep:
+            kept = self.cache.write([answer.body], media_type=_ANY)
+            self._known[kept.digest] = _MANIFESTS
+        return answer.body
+
+    def _has_blob(self, digest: str) -> bool:
+        return self._asked(digest, _BLOBS, lambda: is_there(self.client, digest))
+
+    def _has_manifest(self, digest: str) -> bool:
+        def ask() -> bool:
+            target = f"{_MANIFESTS}/{digest}"
+            return self.client.send("HEAD", target, headers=_ACCEPT, ok=(200, 404)).status == 200
+
+        return self._asked(digest, _MANIFESTS, ask)
+
+    def _asked(self, digest: str, kind: str, ask: Callable[[], bool]) -> bool:
+        if self._known.get(checked(digest)) == kind:
+            return True
+        if ask():
+            self._known[digest] = kind
+            return True
+        return False
+
+    def _upload(self, blob: Descriptor) -> None:
+        upload(self.client, blob.digest, blob.size, lambda: self.cache.chunks(blob.digest))
+        self._known[blob.digest] = _BLOBS
+        self._absent.discard(blob.digest)
+
+    def _is_whole(self, digest: str) -> bool:
+        if not self.cache.has(digest):
+            return False
+        try:
+            for _ in self.cache.chunks(digest):
+                pass
+        except StoreError:
+            return False
+        return True
+
+    def _fetch(self, digest: str, limit: int | None, *, first: str = _BLOBS) -> None:
+        """Fetch content of unknown kind: as what it was seen as, else as `first`, else as the other kind."""
+        first = self._known.get(checked(digest), first)
+        kinds = (first, _MANIFESTS if first == _BLOBS else _BLOBS)
+        if not any(self._fetch_one(kind, digest, limit) for kind in kinds):
+            raise StoreError(
+                f"the registry does not hold {digest}",
+                why=f"{self.client.address} has neither a manifest nor a blob of it",
+                next="build the image again, or point to the store that holds it",
+            )
+
+    def _fetch_one(self, kind: str, digest: str, limit: int | None) -> bool:
+        limit = min(SMALL, SMALL if limit is None else limit) if kind == _MANIFESTS else limit
+        headers = _ACCEPT if kind == _MANIFESTS else {}
+        pieces = fetched(self.client, f"{kind}/{digest}", headers=headers, limit=limit)
+        if pieces is None:
+            return False
+        self.cache.write(pieces, media_type=_ANY, expect=digest)
+        self._known[digest] = kind
+        return True
+
+
+def _begun(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes] | tuple[()]]:
+    """Return the first bytes, and the rest when they are not all."""
+    start = b""
+    for chunk in chunks:
+        start += chunk
+        if len(start) > _SMALL:
+            return start, chunks
+    return start, ()

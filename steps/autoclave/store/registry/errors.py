@@ -1,0 +1,91 @@
+"""What a registry's refusal or silence means to the person who reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from http import HTTPStatus
+
+import msgspec
+from msgspec import Struct
+
+from autoclave.errors import StoreError
+from autoclave.store.registry.address import shown
+from autoclave.store.registry.http import Answer, Broken
+
+_LONGEST = 500  # characters of what the registry says
+
+_NEXT = {
+    401: "log in with 'docker login', or set CI_REGISTRY, CI_REGISTRY_USER and CI_REGISTRY_PASSWORD",
+    403: "use an account that may pull from and push to this repository",
+    404: "check the address, and that the repository or project exists",
+    413: "the registry or a proxy before it limits the size: raise its limit",
+    429: "the registry limits how often it is asked: wait, then repeat the step",
+}
+
+
+class RegistryError(StoreError):
+    """A registry refused (`status`), or did not answer (status 0)."""
+
+    status: int = 0
+    retry_after: str = ""
+    codes: frozenset[str] = frozenset()
+
+
+class _Error(Struct):
+    code: str = ""
+    message: str = ""
+
+
+class _Errors(Struct):
+    errors: list[_Error] = []
+
+
+def refused(method: str, answer: Answer, *, tried: str, mask: Callable[[str], str]) -> RegistryError:
+    """Explain an answer that is not the wanted one. `tried` names the credentials that were sent."""
+    status = answer.status
+    said = ": ".join([f"{status} {_phrase(status)}".strip(), *_said(answer)])
+    error = RegistryError(
+        f"the registry does not {_VERBS.get(method, 'answer')} {shown(answer.url)}",
+        why=mask(said)[:_LONGEST] + (f" (credentials: {mask(tried)})" if status in {401, 403} else ""),
+        next=_NEXT.get(status, "see the registry's log, then repeat the step"),
+    )
+    error.status = status
+    error.codes = frozenset(codes(answer))
+    error.retry_after = answer.headers.get("Retry-After", "")
+    return error
+
+
+def lost(url: str, broken: Broken) -> RegistryError:
+    """Explain that there is no answer."""
+    trust = "name its CA's certificate in SSL_CERT_FILE" if "certificate" in broken.why else ""
+    return RegistryError(
+        f"the registry does not answer: {shown(url)}",
+        why=broken.why,
+        next=trust or "check the address, the network and the registry's log, then repeat the step",
+    )
+
+
+def codes(answer: Answer) -> set[str]:
+    """Return the registry's own error codes, such as NAME_UNKNOWN."""
+    return {each.code for each in _errors(answer)}
+
+
+_VERBS = {"GET": "give", "HEAD": "give", "PUT": "take", "POST": "take", "PATCH": "take"}
+
+
+def _said(answer: Answer) -> list[str]:
+    return [": ".join(filter(None, (each.code, each.message))) for each in _errors(answer)]
+
+
+def _errors(answer: Answer) -> list[_Error]:
+    try:
+        return msgspec.json.decode(answer.body, type=_Errors).errors
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return []
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

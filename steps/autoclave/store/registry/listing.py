@@ -1,0 +1,130 @@
+"""Lists that a registry gives in pages: tags, and the answers of the referrers API.
+
+Source: OCI distribution specification 1.1 (listing tags, listing referrers); RFC 8288 (Link).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+
+import msgspec
+from msgspec import Raw, Struct
+
+from autoclave.errors import StoreError
+from autoclave.store.artifacts import media_type_of
+from autoclave.store.oci import INDEX, Descriptor
+from autoclave.store.registry.client import Client
+from autoclave.store.registry.errors import RegistryError, codes
+from autoclave.store.registry.http import Answer
+
+_PAGE = 1000
+"""More is refused by some registries, and each of them may give less."""
+_PAGES = 10_000
+_NEXT = re.compile(r"<([^>]*)>\s*;[^,]*\brel\s*=\s*\"?next\b", re.IGNORECASE)
+_NO_API = frozenset({404, 405})
+
+
+_EMPTY = msgspec.json.encode({"schemaVersion": 2, "mediaType": INDEX, "manifests": []})
+
+
+class _Index(Struct):
+    manifests: list[Descriptor]
+
+
+class _Tags(Struct):
+    tags: list[str] | None = None
+
+
+def tags(client: Client, prefix: str) -> list[str]:
+    """List the tags that begin with `prefix` and go on after it; none when there is no repository yet."""
+    seen: dict[str, None] = {}
+    target = f"tags/list?n={_PAGE}&last={prefix}"
+    for _ in range(_PAGES):
+        answer = client.send("GET", target, ok=(200, 404))
+        page = _tags(answer) if answer.status == 200 else []
+        fresh = [tag for tag in page if tag not in seen]
+        seen |= dict.fromkeys(fresh)
+        following = _following(client, answer)
+        if not following and len(page) >= _PAGE:
+            # go-containerregistry cuts the list and does not say so; Debian's registry 2.8 never cuts it.
+            following = f"tags/list?n={_PAGE}&last={page[-1]}"
+        if not fresh or not following or _is_beyond(page, prefix):
+            return [tag for tag in seen if tag.startswith(prefix)]
+        target = following
+    raise _endless(client, "tags")
+
+
+def referrers(client: Client, subject: str) -> tuple[list[Descriptor] | None, bool]:
+    """Ask the referrers API which artifacts an image has: None without such an API, and whether that is sure.
+
+    It is not sure while the repository is empty: some registries know nothing of one then, API or not.
+    """
+    found: dict[str, Descriptor] = {}
+    target = f"referrers/{subject}"
+    for number in range(_PAGES):
+        answer = client.send("GET", target, headers={"Accept": INDEX}, ok=(200, *_NO_API))
+        page = entries(answer.body) if answer.status == 200 else None
+        if page is None:
+            if number:
+                raise RegistryError(
+                    f"the list of referrers of {subject} is malformed", why=f"page {number + 1}"
+                )
+            return None, "NAME_UNKNOWN" not in codes(answer)
+        fresh = {each.digest: each for each in page if each.digest not in found}
+        found |= fresh
+        following = _following(client, answer)
+        if not following or not fresh:
+            return list(found.values()), True
+        target = following
+    raise _endless(client, "referrers")
+
+
+def entries(raw: bytes, kinds: Collection[str] = (INDEX,)) -> list[Descriptor] | None:
+    """Return what an OCI index lists; None when the bytes are anything else.
+
+    A host without the referrers API may answer with a page of its own.
+    """
+    try:
+        if media_type_of(raw, "it") in kinds:
+            return msgspec.json.decode(raw, type=_Index).manifests
+    except (StoreError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    return None
+
+
+def extended(raw: bytes, more: Iterable[Descriptor]) -> bytes:
+    """Return the bytes of an index with these entries at its end; what it holds already stays as it is."""
+    fields = msgspec.json.decode(raw or _EMPTY, type=dict[str, Raw])
+    listed = msgspec.json.decode(fields["manifests"], type=list[Raw])
+    known = {each.digest for each in entries(raw or _EMPTY) or ()}
+    for each in more:
+        if each.digest not in known:
+            known.add(each.digest)
+            listed.append(Raw(msgspec.json.encode(each)))
+    return msgspec.json.encode(fields | {"manifests": listed})
+
+
+def _tags(answer: Answer) -> list[str]:
+    try:
+        return msgspec.json.decode(answer.body, type=_Tags).tags or []
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RegistryError("the registry's list of tags is malformed", why=str(error)) from error
+
+
+def _following(client: Client, answer: Answer) -> str:
+    link = _NEXT.search(answer.headers.get("Link", ""))
+    return client.joined(answer.url, link[1]) if link else ""
+
+
+def _is_beyond(page: list[str], prefix: str) -> bool:
+    """Tell whether later pages cannot hold the prefix: only where the registry sorts as it should."""
+    return page == sorted(page) and page[-1] > prefix and not page[-1].startswith(prefix)
+
+
+def _endless(client: Client, what: str) -> RegistryError:
+    return RegistryError(
+        f"the registry {client.address.host} gives an endless list of {what}",
+        why=f"more than {_PAGES} pages",
+        next="see the registry's log",
+    )

@@ -1,0 +1,82 @@
+"""Which images manifests name: the device's own become `repository@digest`, others must be pinned."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from autoclave.targets.kubernetes.manifests import Manifest, changed, containers, pod_spec
+
+PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*@(sha256:[0-9a-f]{64})")
+
+
+def belongs(image: str, device: str, names: Sequence[str]) -> str:
+    """Return which image of the device a reference stands for, or an empty string.
+
+    The repository's path must end with DEVICE/IMAGE; host, tag and digest do not matter, since all of it
+    is replaced.
+    """
+    repository = image.partition("@")[0]
+    last = repository.rpartition("/")[2]
+    parts = [*repository.split("/")[:-1], last.partition(":")[0]]
+    return parts[-1] if parts[-2:-1] == [device] and parts[-1] in names else ""
+
+
+def pin(
+    manifests: Sequence[Manifest], device: str, references: Mapping[str, str]
+) -> tuple[list[Manifest], dict[str, str]]:
+    """Replace every image of the device by its reference (`repository@sha256:…`, by image name).
+
+    Returns the changed manifests, and the images of others: reference → where it stands.
+    """
+    pinned = [changed(each) for each in manifests]
+    others: dict[str, str] = {}
+    for container in containers(pinned):
+        name = belongs(container.image, device, list(references))
+        if name:
+            container.data["image"] = references[name]
+        else:
+            others.setdefault(container.image, f"{container.manifest.title}: container {container.name}")
+    for where, volume in _image_volumes(pinned):
+        reference = str(volume.get("reference") or "")
+        if name := belongs(reference, device, list(references)):
+            volume["reference"] = references[name]
+        else:
+            others.setdefault(reference, where)
+    return pinned, others
+
+
+def _image_volumes(manifests: Sequence[Manifest]) -> Iterator[tuple[str, Any]]:
+    """Yield where a volume is made of an image, and its source: what is mounted can be run as well."""
+    for manifest in manifests:
+        listed = (pod_spec(manifest) or {}).get("volumes")
+        for volume in listed if isinstance(listed, list) else ():
+            if isinstance(volume, Mapping) and isinstance(volume.get("image"), Mapping):
+                yield f"{manifest.title}: volume {volume.get('name', '?')}", volume["image"]
+
+
+def used(manifests: Sequence[Manifest], device: str, names: Sequence[str]) -> dict[str, list[str]]:
+    """Return which workloads run which image of the device: image name → titles."""
+    found: dict[str, list[str]] = {}
+    for container in containers(manifests):
+        if name := belongs(container.image, device, names):
+            titles = found.setdefault(name, [])
+            if container.manifest.title not in titles:
+                titles.append(container.manifest.title)
+    return found
+
+
+def unpinned(others: Mapping[str, str]) -> list[str]:
+    """Return a reason for each image that is not pinned by digest."""
+    return [
+        f"{where} runs '{image}', which no digest pins" if image else f"{where} names no image"
+        for image, where in others.items()
+        if not PINNED.fullmatch(image)
+    ]
+
+
+def digest_in(reference: str) -> str:
+    """Return the digest of a pinned reference (also as a pod's status gives it), or an empty string."""
+    found = re.search(r"sha256:[0-9a-f]{64}$", reference)
+    return found[0] if found else ""

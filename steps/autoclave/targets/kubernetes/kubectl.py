@@ -1,0 +1,135 @@
+"""kubectl, our only way to a cluster's API: JSON out, errors told, patience while the API server is away.
+
+Who we are is kubectl's own business (KUBECONFIG, or the service account inside a cluster): nothing secret is
+ever handed over as an argument.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from autoclave.device.schema import Kubernetes
+from autoclave.errors import AutoclaveError, ClusterError, ToolError
+from autoclave.runtime.shell import Shell
+from autoclave.targets.kubernetes.kubectl_errors import Unreachable, refusal
+from autoclave.targets.kubernetes.labels import MANAGER
+
+PATIENCE = 90.0
+"""Seconds for which an API server may be away before we give up."""
+_REQUEST = 30  # seconds for one request
+_PAUSE = 1.0
+
+Object = dict[str, Any]
+
+
+class Kubectl:
+    """Runs kubectl in one namespace. `away` counts the seconds that the API server did not answer.
+
+    `stopped` says why nothing more may be asked, once that is so.
+    """
+
+    def __init__(self, shell: Shell, settings: Kubernetes, warn: Callable[[str], None] = lambda _: None):
+        self._shell = shell
+        self._base = [program(), f"--namespace={settings.namespace}", f"--request-timeout={_REQUEST}s"]
+        if settings.context:
+            self._base.append(f"--context={settings.context}")
+        self.warn = warn
+        self.away = 0.0
+        self.stopped = ""
+
+    def text(self, *words: str, stdin: str = "", patience: float = PATIENCE) -> str:
+        """Run kubectl and return what it printed.
+
+        While the API server does not answer the command is repeated, so it must be one that may be.
+        Raises ClusterError, Unreachable, Missing, Taken, ConfigError.
+        """
+        began = time.monotonic()
+        told = False
+        while True:
+            if self.stopped:
+                raise ClusterError("this deployment stops here", why=self.stopped, next="see what runs")
+            said = self._once(words, stdin)
+            if isinstance(said, str):
+                if told:
+                    self.away += time.monotonic() - began
+                    self.warn(f"the API server answers again after {time.monotonic() - began:.0f} s")
+                return said
+            if not isinstance(said, Unreachable) or time.monotonic() - began > patience:
+                raise said
+            if not told:
+                self.warn(f"the API server does not answer, waiting up to {patience:.0f} s: {said.why}")
+                told = True
+            time.sleep(_PAUSE)
+
+    def json(self, *words: str, stdin: str = "") -> list[Object]:
+        """Run kubectl with `-o json` and return the objects of its answer, a `List` taken apart."""
+        printed = self.text(*words, "--output=json", stdin=stdin)
+        if not printed.strip():
+            return []
+        try:
+            answer = json.loads(printed)
+        except ValueError as error:
+            raise ClusterError("kubectl's answer is not JSON", why=str(error)) from error
+        return list(answer["items"]) if str(answer.get("kind", "")).endswith("List") else [answer]
+
+    def apply(self, objects: Sequence[Object], *, dry_run: bool = False, force: bool = False) -> list[Object]:
+        """Apply manifests on the server as our field manager and return what it makes of them.
+
+        Only `force` takes fields from other managers: to put back, never to deploy.
+        """
+        words = ["apply", "--server-side", f"--field-manager={MANAGER}", f"--force-conflicts={_flag(force)}"]
+        return self.json(
+            *words, *(["--dry-run=server"] if dry_run else []), "--filename=-", stdin=as_text(objects)
+        )
+
+    def live(self, objects: Sequence[Object]) -> list[Object]:
+        """Return those of the objects that the cluster has, as it has them."""
+        return self.json("get", "--ignore-not-found", "--filename=-", stdin=as_text(objects))
+
+    def delete(self, titles: Sequence[str]) -> None:
+        """Delete objects by `Kind/name`; those that are gone already are fine."""
+        if titles:
+            self.text("delete", "--ignore-not-found", "--wait=false", *titles)
+
+    def _once(self, words: Sequence[str], stdin: str) -> str | AutoclaveError:
+        """Run kubectl once; return what it printed, or the error that it told."""
+        argv = [*self._base, *words]
+        try:
+            done = self._shell.run(
+                argv, stdin=stdin.encode() if stdin else None, timeout=4 * _REQUEST, ok=range(-64, 256)
+            )
+        except ToolError as error:
+            if self._shell.which(argv[0]) is None:
+                raise
+            return Unreachable(error.what, why=error.why, next=error.next)
+        if done.code == 0:
+            return done.out.decode("utf-8", "replace")
+        said = (done.err or done.out).decode("utf-8", "replace").strip()
+        return refusal(self._shell.mask(said))
+
+
+def as_text(objects: Sequence[Object]) -> str:
+    """Return objects as one text to apply."""
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+
+
+def program() -> str:
+    """Return the kubectl to use."""
+    return os.environ.get("AUTOCLAVE_KUBECTL") or "kubectl"
+
+
+def helm(shell: Shell, words: Sequence[str]) -> str:
+    """Run Helm and return what it printed. Raises ToolError."""
+    done = shell.run([os.environ.get("AUTOCLAVE_HELM") or "helm", *words], timeout=120)
+    try:
+        return done.out.decode()
+    except UnicodeDecodeError as error:
+        raise ToolError("helm printed what is no text", why=str(error)) from error
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"

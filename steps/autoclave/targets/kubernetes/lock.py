@@ -1,0 +1,109 @@
+"""The lock of an environment in a cluster: a Lease, renewed while we work, taken over when it ran out."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+from autoclave.errors import AutoclaveError, Busy, ClusterError
+from autoclave.runtime.owner import is_gone
+from autoclave.targets.kubernetes.kubectl import Kubectl, Object
+from autoclave.targets.kubernetes.kubectl_errors import Missing, Taken
+
+_SECONDS = 60  # until a lock that nobody renews may be taken over
+_RENEWAL = 15
+
+
+@contextmanager
+def held(kubectl: Kubectl, name: str, owner: str, environment: str) -> Iterator[None]:
+    """Hold the lock. Raises Busy when somebody else does."""
+    _take(kubectl, name, owner, environment)
+    done = threading.Event()
+    renewing = threading.Thread(target=_renew, args=(kubectl, name, owner, done), daemon=True)
+    renewing.start()
+    try:
+        yield
+    finally:
+        done.set()
+        renewing.join()
+        # With the API server away the lock runs out by itself; what happened meanwhile is what must be told.
+        with suppress(ClusterError):
+            if _owner(_read(kubectl, name)) == owner:
+                kubectl.delete([f"lease/{name}"])
+
+
+def _take(kubectl: Kubectl, name: str, owner: str, environment: str) -> None:
+    try:
+        kubectl.text("create", "--filename=-", stdin=_lease(name, owner))
+    except Taken:
+        _take_over(kubectl, name, owner, environment)
+
+
+def _take_over(kubectl: Kubectl, name: str, owner: str, environment: str) -> None:
+    """Take a lock whose owner is gone, or did not renew it. Raises Busy."""
+    found = _read(kubectl, name)
+    holder = _owner(found)
+    if found and holder != owner and not is_gone(holder) and not _ran_out(found):
+        raise Busy(
+            f"another deployment to {environment} is running",
+            why=f"its lock is held by {holder or 'somebody'} (host:process)",
+            next=f"wait for it; a lock that nobody renews is taken over after {_SECONDS} s",
+        )
+    version = found["metadata"]["resourceVersion"] if found else ""
+    try:
+        kubectl.text("replace" if found else "create", "--filename=-", stdin=_lease(name, owner, version))
+    except (Taken, Missing) as error:
+        raise Busy(f"another deployment to {environment} took the lock first", next="try again") from error
+
+
+def _renew(kubectl: Kubectl, name: str, owner: str, done: threading.Event) -> None:
+    """Renew until told to stop. When the lock is somebody else's by now, nothing more is done here."""
+    while not done.wait(_RENEWAL):
+        try:
+            found = _read(kubectl, name)
+            if _owner(found) != owner:
+                kubectl.stopped = (
+                    f"{_owner(found) or 'somebody'} took the lock, which was not renewed in time"
+                )
+                return
+            kubectl.text(
+                "replace", "--filename=-", stdin=_lease(name, owner, found["metadata"]["resourceVersion"])
+            )
+        except ClusterError:
+            continue  # the API server is away: the next round may find it
+        except AutoclaveError:
+            return
+
+
+def _read(kubectl: Kubectl, name: str) -> Object:
+    try:
+        return kubectl.json("get", "lease", name)[0]
+    except Missing:
+        return {}
+
+
+def _owner(lease: Object) -> str:
+    return str((lease.get("spec") or {}).get("holderIdentity") or "")
+
+
+def _ran_out(lease: Object) -> bool:
+    spec = lease.get("spec") or {}
+    renewed = spec.get("renewTime")
+    if not renewed:
+        return True
+    limit = timedelta(seconds=int(spec.get("leaseDurationSeconds") or _SECONDS))
+    return datetime.fromisoformat(renewed) + limit < datetime.now(UTC)
+
+
+def _lease(name: str, owner: str, version: str = "") -> str:
+    metadata = {"name": name} | ({"resourceVersion": version} if version else {})
+    spec = {
+        "holderIdentity": owner,
+        "leaseDurationSeconds": _SECONDS,
+        "renewTime": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+    }
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}
+    return json.dumps(lease)

@@ -1,0 +1,304 @@
+"""Kubernetes manifests as a device repository keeps them: read strictly, changed in place, comments kept."""
+
+from __future__ import annotations
+
+import copy
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import ConstructorError, DuplicateKeyError
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
+
+from autoclave.device.schema import inside
+from autoclave.errors import ConfigError, SourceError
+
+_LARGEST = 2 << 20
+"""Bytes of manifests that are read: etcd takes no object above 1.5 MiB."""
+_DEEPEST = 64
+_PLAIN = {
+    "kind": re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}"),
+    "apiVersion": re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(/[a-z0-9]{1,63})?"),
+    "metadata.name": re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:_-]{0,251}[A-Za-z0-9])?"),
+}
+"""What stands in kubectl's arguments and in messages later: a name can be no option and no escape code."""
+
+POD_SPECS: Mapping[str, tuple[str, ...]] = {
+    "Pod": ("spec",),
+    "Deployment": ("spec", "template", "spec"),
+    "ReplicaSet": ("spec", "template", "spec"),
+    "StatefulSet": ("spec", "template", "spec"),
+    "DaemonSet": ("spec", "template", "spec"),
+    "Job": ("spec", "template", "spec"),
+    "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
+}
+"""Where each kind of workload keeps its pods' specification."""
+
+
+class Manifest(Struct, frozen=True):
+    """One object: `data` is the YAML mapping with its comments, `source` says where it was read."""
+
+    kind: str
+    api_version: str
+    name: str
+    data: Any
+    source: str
+
+    @property
+    def title(self) -> str:
+        """How kubectl calls it: `Deployment/gateway`."""
+        return f"{self.kind}/{self.name}"
+
+
+class Container(Struct, frozen=True):
+    """A container of a workload: its mapping inside the manifest's, and where that is."""
+
+    manifest: Manifest
+    path: str
+    name: str
+    image: str
+    init: bool
+    data: Any
+
+
+def read(text: str, source: str) -> list[Manifest]:
+    """Read the documents of a YAML text; a `List` is taken apart.
+
+    Raises ConfigError for what is not YAML, is no object of Kubernetes, is too large, or is there twice.
+    """
+    if len(text) > _LARGEST:
+        raise ConfigError(
+            f"{source}: larger than {_LARGEST >> 20} MiB", next="split it, or leave out what no cluster takes"
+        )
+    found: list[Manifest] = []
+    try:
+        _refuse_deep(text, source)
+        documents = list(_loader().load_all(text))
+    except (YAMLError, ConstructorError, DuplicateKeyError, RecursionError, ValueError) as error:
+        raise ConfigError(
+            f"{source}: this is not YAML that can be used", why=_told(error), next="mend the file"
+        ) from error
+    for document in documents:
+        found += _objects(document, source)
+    _refuse_twice(found)
+    return found
+
+
+def read_files(folder: Path, names: Sequence[str]) -> list[Manifest]:
+    """Read plain manifests: files, or folders of `*.yaml` and `*.yml` (not their subfolders).
+
+    Raises SourceError for paths that leave the device folder or are not there, ConfigError for content.
+    """
+    found: list[Manifest] = []
+    for name in names:
+        start = inside(folder, name)
+        if not start.exists():
+            raise SourceError(
+                f"'{name}', which kubernetes.manifests names, does not exist", next="mend autoclave.toml"
+            )
+        files = (
+            sorted(each for each in start.iterdir() if each.suffix in {".yaml", ".yml"})
+            if start.is_dir()
+            else [start]
+        )
+        for file in files:
+            relative = file.relative_to(folder.resolve())
+            found += read(_text(inside(folder, str(relative))), str(relative))
+    if not found:
+        raise ConfigError(
+            f"no manifest in {', '.join(names) or 'nothing'}",
+            next="name files in [environment.kubernetes] manifests",
+        )
+    _refuse_twice(found)
+    return found
+
+
+def dump(manifests: Sequence[Manifest]) -> str:
+    """Write manifests as one YAML text, with the comments that they were read with."""
+    yaml = YAML()
+    yaml.width = 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    buffer = io.StringIO()
+    yaml.dump_all([each.data for each in manifests], buffer)
+    return buffer.getvalue()
+
+
+def changed(manifest: Manifest) -> Manifest:
+    """Return a copy whose data may be changed."""
+    return Manifest(
+        manifest.kind, manifest.api_version, manifest.name, copy.deepcopy(manifest.data), manifest.source
+    )
+
+
+def in_namespace(manifests: Sequence[Manifest], namespace: str) -> list[Manifest]:
+    """Put every object into a namespace. Raises ConfigError for another one, and for cluster-wide kinds."""
+    return [_placed(changed(each), namespace) for each in manifests]
+
+
+def _placed(manifest: Manifest, namespace: str) -> Manifest:
+    if manifest.kind in CLUSTER_WIDE:
+        raise ConfigError(
+            f"{manifest.source}: {manifest.title} belongs to no namespace",
+            why="a device changes its own namespace, never the cluster around it",
+            next="leave it to the cluster's administrator, and take it out of the manifests",
+        )
+    metadata = manifest.data["metadata"]
+    if metadata.get("namespace", namespace) != namespace:
+        raise ConfigError(
+            f"{manifest.source}: {manifest.title} is in namespace '{metadata['namespace']}', "
+            f"but the environment's is '{namespace}'",
+            next="remove the namespace from the manifest: the environment names it",
+        )
+    metadata["namespace"] = namespace
+    return manifest
+
+
+CLUSTER_WIDE = frozenset(
+    {
+        "Namespace", "Node", "PersistentVolume", "ClusterRole", "ClusterRoleBinding", "StorageClass",
+        "CustomResourceDefinition", "PriorityClass", "RuntimeClass", "IngressClass", "APIService",
+        "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration", "ValidatingAdmissionPolicy",
+        "ValidatingAdmissionPolicyBinding", "MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding",
+        "CSIDriver", "CSINode", "VolumeAttachment", "CertificateSigningRequest", "SecurityContextConstraints",
+    }
+)  # fmt: skip
+"""Kinds that belong to no namespace, refused before a cluster is asked; the server knows of others."""
+
+
+def pod_spec(manifest: Manifest) -> Any:
+    """Return the pods' specification of a workload, or None for what is none."""
+    found: Any = manifest.data
+    for key in POD_SPECS.get(manifest.kind, ("",)):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found if isinstance(found, Mapping) else None
+
+
+def pod_metadata(manifest: Manifest) -> Any:
+    """Return the metadata that a workload's pods get; it is made when there is none."""
+    holder: Any = manifest.data
+    for key in POD_SPECS[manifest.kind][:-1]:
+        holder = holder[key]
+    if holder.get("metadata") is None:
+        holder["metadata"] = {}
+    return holder["metadata"]
+
+
+def containers(manifests: Sequence[Manifest]) -> list[Container]:
+    """List every container of every workload."""
+    return [found for manifest in manifests for found in _containers_of(manifest)]
+
+
+def _containers_of(manifest: Manifest) -> Iterator[Container]:
+    spec = pod_spec(manifest)
+    where = ".".join(POD_SPECS.get(manifest.kind, ()))
+    for key in ("initContainers", "containers", "ephemeralContainers"):
+        listed = spec.get(key) if spec else None
+        for number, data in enumerate(listed if isinstance(listed, list) else ()):
+            if not isinstance(data, Mapping):
+                raise ConfigError(
+                    f"{manifest.source}: {manifest.title}: {where}.{key}[{number}] is no container"
+                )
+            yield Container(
+                manifest=manifest,
+                path=f"{where}.{key}[{number}]",
+                name=str(data.get("name", "")),
+                image=str(data.get("image", "") or ""),
+                init=key == "initContainers",
+                data=data,
+            )
+
+
+def _loader() -> YAML:
+    yaml = YAML(typ="rt", pure=True)
+    yaml.allow_duplicate_keys = False
+    return yaml
+
+
+def _refuse_deep(text: str, source: str) -> None:
+    """Refuse deep nesting while it is still events: to load it takes time that grows with its square."""
+    depth = 0
+    for event in _loader().parse(text):
+        depth += isinstance(event, CollectionStartEvent)
+        depth -= isinstance(event, CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise ConfigError(f"{source}: the YAML is nested too deeply", next="write it out plainly")
+
+
+def _objects(document: Any, source: str) -> list[Manifest]:
+    if document is None:
+        return []
+    _refuse_odd(document, source, 0, [0])
+    if not isinstance(document, Mapping) or not all(
+        isinstance(document.get(key), str) for key in ("apiVersion", "kind")
+    ):
+        raise ConfigError(f"{source}: a document is no object with apiVersion and kind", next="mend the file")
+    if document["kind"].endswith("List") and isinstance(document.get("items"), list):
+        return [each for item in document["items"] for each in _objects(item, source)]
+    metadata = document.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    if not isinstance(name, str) or not name:
+        raise ConfigError(
+            f"{source}: a {document['kind']} has no metadata.name",
+            why="what is deployed must be found again (generateName makes another object every time)",
+            next="give it a name",
+        )
+    for key, value in (
+        ("kind", document["kind"]),
+        ("apiVersion", document["apiVersion"]),
+        ("metadata.name", name),
+    ):
+        if not _PLAIN[key].fullmatch(value):
+            raise ConfigError(f"{source}: {key} {value[:80]!r} is none of Kubernetes", next="mend the file")
+    return [Manifest(document["kind"], document["apiVersion"], name, document, source)]
+
+
+def _refuse_odd(value: Any, source: str, depth: int, seen: list[int]) -> None:
+    """Refuse what plain data is not: tags, endless depth, aliases that multiply."""
+    seen[0] += 1
+    if depth > _DEEPEST or seen[0] > 200_000:
+        raise ConfigError(
+            f"{source}: the YAML is nested too deeply, or its aliases multiply", next="write it out plainly"
+        )
+    if getattr(getattr(value, "tag", None), "value", None):
+        raise ConfigError(f"{source}: the YAML tag {value.tag.value} is refused", next="write plain values")
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            if not isinstance(key, str):
+                raise ConfigError(f"{source}: the key {key!r} is no text", next="put it into quotes")
+            _refuse_odd(each, source, depth + 1, seen)
+    elif isinstance(value, list):
+        for each in value:
+            _refuse_odd(each, source, depth + 1, seen)
+
+
+def _refuse_twice(manifests: Sequence[Manifest]) -> None:
+    first: dict[tuple[str, str, str], Manifest] = {}
+    for each in manifests:
+        group = each.api_version.rpartition("/")[0]
+        other = first.setdefault((group, each.kind, each.name), each)
+        if other is not each:
+            raise ConfigError(
+                f"{each.source}: {each.title} is there twice",
+                why=f"the other one stands in {other.source}; the last one applied would win",
+                next="remove one of them",
+            )
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        raise SourceError(f"{path} is not a file")
+    if path.stat().st_size > _LARGEST:
+        raise ConfigError(f"{path}: larger than {_LARGEST >> 20} MiB", next="split it")
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: this is not UTF-8 text", next="save it as UTF-8") from error
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

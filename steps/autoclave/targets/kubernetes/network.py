@@ -1,0 +1,113 @@
+"""NetworkPolicies: nothing may talk to anything, but for the flows that the device file declares."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from autoclave.device.schema import Flow
+from autoclave.errors import ConfigError
+from autoclave.targets.kubernetes.labels import IMAGE
+from autoclave.targets.kubernetes.manifests import Manifest
+
+DENY = "autoclave-default-deny"
+_ANYWHERE = ({"ipBlock": {"cidr": "0.0.0.0/0"}}, {"ipBlock": {"cidr": "::/0"}})
+_DNS = {
+    "to": [
+        {
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+            # What kubeadm, k3s, GKE, EKS and AKS label their cluster DNS with, CoreDNS included.
+            "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+        }
+    ],
+    "ports": [{"protocol": protocol, "port": 53} for protocol in ("UDP", "TCP")],
+}
+
+
+def policies(flows: Sequence[Flow], images: Sequence[str]) -> list[Manifest]:
+    """Return a default deny for every pod of the namespace, and one policy for each end of each flow.
+
+    Raises ConfigError for a flow whose ends cannot be understood.
+    """
+    made = [_policy(DENY, {}, {"policyTypes": ["Ingress", "Egress"]})]
+    for flow in flows:
+        if flow.source not in images and flow.to not in images:
+            raise ConfigError(
+                f"the flow from '{flow.source}' to '{flow.to}' touches no image of the device",
+                next=f"one end must be one of: {', '.join(images)}",
+            )
+        if flow.to in images:
+            rule = {"from": _peers(flow.source, images)} | _ports(flow)
+            made.append(
+                _policy(_name(flow, "in"), {IMAGE: flow.to}, {"policyTypes": ["Ingress"], "ingress": [rule]})
+            )
+        if flow.source in images:
+            rule = _DNS if flow.to == "dns" else {"to": _peers(flow.to, images)} | _ports(flow)
+            made.append(
+                _policy(
+                    _name(flow, "out"), {IMAGE: flow.source}, {"policyTypes": ["Egress"], "egress": [rule]}
+                )
+            )
+    return made
+
+
+def covers(existing: Iterable[Mapping[str, Any]]) -> bool:
+    """Tell whether a policy among these denies every pod all traffic that no other one allows."""
+    return any(_denies(each.get("spec") or {}) for each in existing)
+
+
+def _denies(spec: Mapping[str, Any]) -> bool:
+    selector = spec.get("podSelector") or {}
+    everybody = not selector.get("matchLabels") and not selector.get("matchExpressions")
+    both = {"Ingress", "Egress"} <= set(spec.get("policyTypes") or ())
+    return everybody and both and not spec.get("ingress") and not spec.get("egress")
+
+
+def _peers(end: str, images: Sequence[str]) -> list[dict[str, Any]]:
+    if end in images:
+        return [{"podSelector": {"matchLabels": {IMAGE: end}}}]
+    if end == "outside":
+        return list(_ANYWHERE)
+    if end.startswith("namespace/"):
+        return [
+            {
+                "namespaceSelector": {
+                    "matchLabels": {"kubernetes.io/metadata.name": end.removeprefix("namespace/")}
+                }
+            }
+        ]
+    try:
+        return [{"ipBlock": {"cidr": str(ipaddress.ip_network(end))}}]
+    except ValueError as error:
+        raise ConfigError(
+            f"a flow's end '{end}' is not understood",
+            why=str(error) if "/" in end else "",
+            next=f"use an image ({', '.join(images)}), outside, a CIDR, namespace/NAME, or dns as its target",
+        ) from error
+
+
+def _ports(flow: Flow) -> dict[str, Any]:
+    protocol = {"protocol": flow.protocol.upper()}
+    return {"ports": [protocol | {"port": port} for port in flow.ports] or [protocol]}
+
+
+def _name(flow: Flow, direction: str) -> str:
+    """Return a name for a flow's policy: readable, and its own however long the ends are."""
+    said = f"{flow.source} {flow.to} {flow.protocol} {flow.ports}"
+    words = "-".join(
+        "".join(c if c.isalnum() else "-" for c in end.lower()).strip("-")[:16]
+        for end in (flow.source, flow.to)
+    )
+    return f"autoclave-{direction}-{words}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
+
+
+def _policy(name: str, labels: Mapping[str, str], spec: Mapping[str, Any]) -> Manifest:
+    data = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "NetworkPolicy",
+        "metadata": {"name": name},
+        "spec": {"podSelector": {"matchLabels": dict(labels)} if labels else {}, **spec},
+    }
+    return Manifest("NetworkPolicy", "networking.k8s.io/v1", name, data, "[[flow]] in autoclave.toml")

@@ -1,0 +1,151 @@
+"""The objects of a deployment: images by digest, in one namespace, labelled, with their network policies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from autoclave.errors import ConfigError
+from autoclave.gates.hardening import findings
+from autoclave.targets.base import Rollout
+from autoclave.targets.kubernetes import images, labels, network, workloads
+from autoclave.targets.kubernetes.manifests import POD_SPECS, Manifest, containers, in_namespace, pod_metadata
+
+_FIRST = (
+    "NetworkPolicy", "ServiceAccount", "Role", "RoleBinding", "ConfigMap", "PersistentVolumeClaim", "Service",
+)  # fmt: skip
+"""Applied before what leans on them; workloads come last."""
+
+
+_OURS = frozenset({"NetworkPolicy", "ConfigMap", "Lease"})
+
+
+class Wanted(Struct, frozen=True):
+    """What is to be applied, in order, and the images of others among it (reference → where)."""
+
+    manifests: tuple[Manifest, ...]
+    others: Mapping[str, str]
+
+    @property
+    def plain(self) -> list[dict[str, Any]]:
+        """The objects as plain data."""
+        return [json.loads(json.dumps(each.data, default=str)) for each in self.manifests]
+
+
+def wanted(rollout: Rollout, namespace: str, found: Sequence[Manifest]) -> Wanted:
+    """Return the objects of a rollout from what the repository says. Raises ConfigError."""
+    names = [each.image for each in rollout.services]
+    ran = images.used(found, rollout.device, names)
+    if missing := [name for name in names if name not in ran]:
+        raise ConfigError(
+            f"no manifest runs the image '{missing[0]}' of this device",
+            why="a device is deployed whole or not at all",
+            next=f"a container's image must end with {rollout.device}/{missing[0]}",
+        )
+    _refuse_secrets(found)
+    _refuse_ours(found)
+    mine = {
+        (each.manifest.title, each.name): name
+        for each in containers(found)
+        if (name := images.belongs(each.image, rollout.device, names))
+    }
+    references = {each.image: rollout.reference(each.digest) for each in rollout.services}
+    pinned, others = images.pin(found, rollout.device, references)
+    placed = in_namespace([*_policies(rollout, names), *pinned], namespace)
+    for each in placed:
+        _label(each, rollout, mine)
+    order = {kind: number for number, kind in enumerate(_FIRST)}
+    placed.sort(key=lambda each: order.get(each.kind, len(order) + (each.kind in POD_SPECS)))
+    return Wanted(tuple(placed), others)
+
+
+def objections(objects: Wanted, rollout: Rollout) -> list[str]:
+    """Return why these objects may not run: images that nobody released, pods that are not confined."""
+
+    reasons = images.unpinned(objects.others)
+    for reference, where in objects.others.items():
+        digest = images.digest_in(reference)
+        if digest and (why := rollout.foreign(digest)):
+            reasons.append(f"{where} runs '{reference}', which is no verified release: {why}")
+    return [*reasons, *rollout.judged(findings(*workloads.pods(objects.manifests))).reasons]
+
+
+def digests(applied: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return which digest each image of the device has in objects as they were applied."""
+    found: dict[str, str] = {}
+    for each in applied:
+        if each.get("kind") not in POD_SPECS:
+            continue
+        manifest = Manifest(each["kind"], each["apiVersion"], each["metadata"]["name"], each, "applied")
+        which = ran(each["metadata"] if each["kind"] == "Pod" else pod_metadata(manifest))
+        found |= {
+            which[container.name]: images.digest_in(container.image)
+            for container in containers([manifest])
+            if container.name in which
+        }
+    return found
+
+
+def ran(metadata: Mapping[str, Any]) -> dict[str, str]:
+    """Return which container of a pod runs which image of the device, as its metadata tells."""
+    try:
+        said = json.loads((metadata.get("annotations") or {}).get(labels.IMAGES, "{}"))
+    except ValueError:
+        return {}
+    return {str(key): str(value) for key, value in said.items()} if isinstance(said, dict) else {}
+
+
+def selector(device: str, environment: str) -> str:
+    """Return the label selector of what belongs to a device in an environment."""
+    return f"{labels.DEVICE}={device},{labels.ENVIRONMENT}={environment}"
+
+
+def _policies(rollout: Rollout, names: Sequence[str]) -> list[Manifest]:
+    """Return the policies of the declared flows; who declares none keeps the namespace's own ones."""
+    return network.policies(rollout.flows, names) if rollout.flows else []
+
+
+def _refuse_secrets(found: Sequence[Manifest]) -> None:
+    for each in found:
+        if each.kind == "Secret" and (each.data.get("data") or each.data.get("stringData")):
+            raise ConfigError(
+                f"{each.source}: {each.title} holds a secret's value",
+                why="whoever reads the repository, or what is kept for putting back, would read it too",
+                next="create the secret in the cluster, and refer to it by name",
+            )
+
+
+def _refuse_ours(found: Sequence[Manifest]) -> None:
+    """Refuse what would stand in for an object that we make: the last one applied under a name wins."""
+    for each in found:
+        if each.kind in _OURS and each.name.startswith(f"{labels.MANAGER}-"):
+            raise ConfigError(
+                f"{each.source}: {each.title} has a name that is kept for what Autoclave makes itself",
+                why="it would replace the policy that denies by default, or what is kept to put back",
+                next="give it another name",
+            )
+
+
+def _label(manifest: Manifest, rollout: Rollout, mine: Mapping[tuple[str, str], str]) -> None:
+    owned = {labels.DEVICE: rollout.device, labels.ENVIRONMENT: rollout.environment.name}
+    metadata = manifest.data["metadata"]
+    _add(metadata, "labels", {**owned, "app.kubernetes.io/managed-by": labels.MANAGER})
+    if manifest.kind not in POD_SPECS:
+        return
+    which = {
+        each.name: name for each in containers([manifest]) if (name := mine.get((manifest.title, each.name)))
+    }
+    pods = metadata if manifest.kind == "Pod" else pod_metadata(manifest)
+    _add(pods, "labels", owned)
+    if which:
+        _add(pods, "labels", {labels.IMAGE: next(iter(which.values()))})
+        _add(pods, "annotations", {labels.IMAGES: json.dumps(which, sort_keys=True)})
+
+
+def _add(metadata: Any, key: str, values: Mapping[str, str]) -> None:
+    if metadata.get(key) is None:
+        metadata[key] = {}
+    metadata[key].update(values)

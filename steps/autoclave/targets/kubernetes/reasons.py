@@ -1,0 +1,167 @@
+"""Why a rollout does not go on, on one screen: from what pods, sets, claims and events say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from autoclave.targets.kubernetes.readiness import is_leaving, is_ready
+
+Object = Mapping[str, Any]
+
+_HARD = (
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "ended with",
+    "OOMKilled",
+    "FailedCreate",
+)
+"""What seldom mends itself."""
+_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
+_LONGEST = 240
+_MOST = 10
+
+
+class Reason(Struct, frozen=True):
+    """One thing that stands in the way: what it is about, the reason's name, what was said.
+
+    `log` names a container whose last output tells more: `POD/CONTAINER`.
+    """
+
+    about: str
+    name: str
+    said: str
+    log: str = ""
+
+    @property
+    def line(self) -> str:
+        """The reason as a line."""
+        return f"{self.about}: {self.name}{': ' + self.said if self.said else ''}"
+
+
+def reasons(objects: Sequence[Object]) -> list[Reason]:
+    """Return what stands in the way, most telling first; the same thing said by many pods stands once."""
+    events = [each for each in objects if each.get("kind") == "Event"]
+    found: list[Reason] = []
+    for each in objects:
+        match each.get("kind"):
+            case "Pod":
+                found += _pod(each, events)
+            case "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job":
+                found += _set(each, events)
+            case "PersistentVolumeClaim":
+                found += _claim(each, events)
+    merged: dict[tuple[str, str], Reason] = {}
+    for reason in found:
+        merged.setdefault((reason.name, _without_names(reason)), reason)
+    return list(merged.values())[:_MOST]
+
+
+def hopeless(reason: Reason) -> bool:
+    """Tell whether a reason, once it has stood for a while, will not go away by waiting."""
+    return reason.name.startswith(_HARD)
+
+
+def _pod(pod: Object, events: Sequence[Object]) -> Iterator[Reason]:
+    if is_leaving(pod) or is_ready(pod):
+        return
+    name = pod["metadata"]["name"]
+    status = pod.get("status") or {}
+    for each in status.get("conditions") or ():
+        if each.get("type") == "PodScheduled" and each.get("status") == "False":
+            yield Reason(f"pod {name}", str(each.get("reason")), _short(each.get("message")))
+            return
+    statuses = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    for each in statuses:
+        yield from _container(name, each, events)
+    if not statuses:
+        yield from _from_events("Pod", name, f"pod {name}", events)
+
+
+def _container(pod: str, status: Object, events: Sequence[Object]) -> Iterator[Reason]:
+    about, log = f"pod {pod}, container {status['name']}", f"{pod}/{status['name']}"
+    state = status.get("state") or {}
+    last = (status.get("lastState") or {}).get("terminated") or {}
+    if waits := state.get("waiting"):
+        name = str(waits.get("reason"))
+        if name in {"ContainerCreating", "PodInitializing"}:
+            yield from _from_events("Pod", pod, f"pod {pod}", events)
+        elif name == "CrashLoopBackOff":
+            yield Reason(about, _ended(last), f"restarted {status.get('restartCount', 0)} times", log)
+        else:
+            yield Reason(about, name, _short(waits.get("message")))
+    elif ended := state.get("terminated"):
+        if ended.get("exitCode") or ended.get("reason") != "Completed":
+            yield Reason(about, _ended(ended), _short(ended.get("message")), log)
+    elif not status.get("ready"):
+        failing = [each for each in _about("Pod", pod, events) if each.get("reason") == "Unhealthy"]
+        if failing:
+            yield Reason(about, "probe fails", _short(_newest(failing).get("message")), log)
+        elif last:
+            yield Reason(about, _ended(last), "it was started again", log)
+        else:
+            yield Reason(about, "not ready", "its readiness probe has not passed yet")
+
+
+def _set(workload: Object, events: Sequence[Object]) -> Iterator[Reason]:
+    """A set that cannot make its pods: quota, Pod Security, admission."""
+    kind, name = str(workload["kind"]), workload["metadata"]["name"]
+    for each in (workload.get("status") or {}).get("conditions") or ():
+        if each.get("type") == "ReplicaFailure" and each.get("status") == "True":
+            yield Reason(f"{kind} {name}", str(each.get("reason")), _short(each.get("message")))
+            return
+    refused = [each for each in _about(kind, name, events) if each.get("reason") == "FailedCreate"]
+    wanted = int((workload.get("spec") or {}).get("replicas") or 1)
+    if refused and int((workload.get("status") or {}).get("replicas") or 0) < wanted:
+        yield Reason(f"{kind} {name}", "FailedCreate", _short(_newest(refused).get("message")))
+
+
+def _claim(claim: Object, events: Sequence[Object]) -> Iterator[Reason]:
+    if (claim.get("status") or {}).get("phase") == "Pending":
+        name = claim["metadata"]["name"]
+        said = _about("PersistentVolumeClaim", name, events)
+        why = _newest(said).get("message") if said else "no volume fits"
+        yield Reason(f"claim {name}", "not bound", _short(why))
+
+
+def _from_events(kind: str, name: str, about: str, events: Sequence[Object]) -> Iterator[Reason]:
+    warnings = [each for each in _about(kind, name, events) if each.get("type") == "Warning"]
+    if warnings:
+        newest = _newest(warnings)
+        yield Reason(about, str(newest.get("reason")), _short(newest.get("message")))
+
+
+def _about(kind: str, name: str, events: Sequence[Object]) -> list[Object]:
+    found = [(each.get("involvedObject") or {}, each) for each in events]
+    return [each for of, each in found if of.get("kind") == kind and of.get("name") == name]
+
+
+def _newest(events: Sequence[Object]) -> Object:
+    return max(events, key=lambda each: str(each.get("lastTimestamp") or each.get("eventTime") or ""))
+
+
+def _ended(terminated: Object) -> str:
+    if terminated.get("reason") == "OOMKilled":
+        return "OOMKilled"
+    return f"ended with exit code {terminated.get('exitCode', '?')}"
+
+
+def _short(text: Any) -> str:
+    said = _DIGEST.sub(r"\1…", " ".join(str(text or "").split()))
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+
+
+def _without_names(reason: Reason) -> str:
+    """Return what was said without the names of pods, which differ between replicas."""
+    for word in reason.about.replace(",", "").split():
+        if "-" in word:
+            return reason.said.replace(word, "")
+    return reason.said

@@ -1,0 +1,113 @@
+"""What was applied last, kept in the cluster: any machine can put it back, also after a crash.
+
+One ConfigMap for each device and environment. `current` was applied and found healthy, `next` is being
+applied right now: when no deployment is under way there is no `next`.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from autoclave.errors import ClusterError
+from autoclave.targets.kubernetes.kubectl import Kubectl, Object
+from autoclave.targets.kubernetes.labels import DEVICE, ENVIRONMENT
+from autoclave.targets.kubernetes.manifests import POD_SPECS
+
+_LARGEST = 900 << 10  # bytes: the API server takes no ConfigMap above 1 MiB
+_TOLD = ("name", "namespace", "labels", "annotations")
+"""What of an object's metadata its makers say; the rest is the cluster's own."""
+
+
+class Applied(Struct, frozen=True):
+    """Objects in the order in which they are applied; `inputs` are the digests of the plans, by image.
+
+    `created` are the titles of those that were not there before.
+    """
+
+    objects: list[dict[str, Any]]
+    inputs: dict[str, str] = {}
+    created: list[str] = []
+
+
+class State(Struct, frozen=True):
+    """What ran and what is to run; None where there is nothing."""
+
+    current: Applied | None = None
+    next: Applied | None = None
+
+
+def name_of(device: str, environment: str) -> str:
+    """Return the name of the ConfigMap, and of the lock."""
+    return f"autoclave-{device}-{environment}"
+
+
+def among(objects: Sequence[Object], device: str, environment: str) -> State:
+    """Return the state that is among objects of the cluster. Raises ClusterError when it is damaged."""
+    name = name_of(device, environment)
+    found = [each for each in objects if each["kind"] == "ConfigMap" and each["metadata"]["name"] == name]
+    data = (found[0].get("data") or {}) if found else {}
+    try:
+        return State(_unpacked(data.get("current", "")), _unpacked(data.get("next", "")))
+    except (ValueError, OSError, EOFError, msgspec.DecodeError) as error:
+        raise ClusterError(
+            f"ConfigMap/{name} is damaged: what ran before is not known",
+            why=str(error),
+            next="look at what runs, then delete it: the next deployment makes it anew",
+        ) from error
+
+
+def write(kubectl: Kubectl, device: str, environment: str, state: State) -> None:
+    """Write the state. Raises ClusterError."""
+    data = {"current": _packed(state.current), "next": _packed(state.next)}
+    if sum(map(len, data.values())) > _LARGEST:
+        raise ClusterError("the manifests are too many to be kept for putting back", next="split the device")
+    made = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {
+            "name": name_of(device, environment),
+            "labels": {DEVICE: device, ENVIRONMENT: environment},
+        },
+        "data": {key: text for key, text in data.items() if text},
+    }
+    kubectl.apply([made], force=True)
+
+
+def as_found(live: Sequence[Object]) -> Applied | None:
+    """Return live objects as what ran before, if nothing tells what was applied; None without workloads."""
+    if not any(each["kind"] in POD_SPECS for each in live):
+        return None
+    objects = []
+    for each in live:
+        kept = {key: value for key, value in each.items() if key != "status"}
+        metadata = {key: each["metadata"][key] for key in _TOLD if key in each["metadata"]}
+        objects.append(kept | {"metadata": metadata})
+    return Applied(objects)
+
+
+def title(of: Mapping[str, Any]) -> str:
+    """How kubectl finds an object: `Deployment.apps/gateway`."""
+    group = str(of.get("apiVersion", "")).rpartition("/")[0]
+    return f"{of['kind']}{'.' + group if group else ''}/{of['metadata']['name']}"
+
+
+def missing(objects: Sequence[Object], among: Sequence[Object]) -> list[str]:
+    """Return the titles of objects that are not among others."""
+    there = {title(each) for each in among}
+    return [title(each) for each in objects if title(each) not in there]
+
+
+def _packed(applied: Applied | None) -> str:
+    if applied is None:
+        return ""
+    return base64.b64encode(gzip.compress(msgspec.json.encode(applied), mtime=0)).decode()
+
+
+def _unpacked(text: str) -> Applied | None:
+    return msgspec.json.decode(gzip.decompress(base64.b64decode(text)), type=Applied) if text else None

@@ -1,0 +1,176 @@
+"""Watch a rollout until every pod runs the digests that were asked for, or tell why it does not go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autoclave.errors import ClusterError
+from autoclave.model.facts import Running
+from autoclave.targets.base import Tell, Unhealthy
+from autoclave.targets.kubernetes.images import digest_in
+from autoclave.targets.kubernetes.kubectl import Kubectl
+from autoclave.targets.kubernetes.manifests import POD_SPECS
+from autoclave.targets.kubernetes.objects import ran
+from autoclave.targets.kubernetes.readiness import is_leaving, is_ready, waiting
+from autoclave.targets.kubernetes.reasons import Reason, hopeless, reasons
+
+Object = Mapping[str, Any]
+
+WORKLOADS = "deployments,replicasets,statefulsets,daemonsets,jobs,pods"
+_PAUSE = 0.25
+_LOOK = 2.0  # seconds without progress, or between two looks at events
+_GRACE = 15.0  # seconds after which a hard reason is one, and not a hiccup
+_TAIL = 8  # lines of a container's output that explain why it ended
+
+
+def watch(
+    kubectl: Kubectl,
+    wanted: Sequence[Object],
+    select: str,
+    digests: Mapping[str, str],
+    tell: Tell,
+    *,
+    timeout: float,
+    unstick: bool = False,
+) -> list[Running]:
+    """Wait until the workloads are all there and their pods run `digests` (by image); read them back.
+
+    `timeout` is seconds, and does not count those for which the API server is away. Raises Unhealthy with the
+    reason, on one screen, when the rollout stalls or time runs out. `unstick` deletes the pods for which a
+    StatefulSet would wait for ever.
+    """
+    titles = {_title(each) for each in wanted if each.get("kind") in POD_SPECS and each["kind"] != "CronJob"}
+    began, away = time.monotonic(), kubectl.away
+    told, looked, stands = "", began, began
+    found: list[Reason] = []
+    while True:
+        objects = kubectl.json("get", WORKLOADS, f"--selector={select}")
+        lines = _missing(titles, objects, digests)
+        if not lines:
+            return read_back(objects)
+        if "; ".join(lines) != told:
+            told = "; ".join(lines)
+            tell.note(told)
+            looked = stands = time.monotonic()  # what moves needs no reasons
+        if unstick:
+            kubectl.delete([f"pod/{name}" for name in stuck(objects)])
+        now = time.monotonic()
+        late = now - began - (kubectl.away - away) > timeout
+        if late or now - looked > _LOOK:
+            looked = now
+            found = _reasons(kubectl, objects)
+            stands = stands if any(hopeless(each) for each in found) else now
+        if late or now - stands > _GRACE:
+            _show_logs(kubectl, found, tell)
+            limit = f"not within {timeout:.0f} s" if late else "it does not go on"
+            raise Unhealthy("\n".join([f"{limit}: {told}", *(f"  {each.line}" for each in found)]))
+        time.sleep(_PAUSE)
+
+
+def read_back(objects: Sequence[Object]) -> list[Running]:
+    """Return what pods say they run, by image of the device: from their status, not from what was asked.
+
+    An image whose pods run several digests, or are not all ready, is not healthy.
+    """
+    seen: dict[str, list[tuple[str, bool]]] = {}
+    for pod in objects:
+        if pod.get("kind") != "Pod" or is_leaving(pod):
+            continue
+        which = ran(pod.get("metadata") or {})
+        for name, image_id in _image_ids(pod).items():
+            if image := which.get(name):
+                seen.setdefault(image, []).append((digest_in(image_id), is_ready(pod)))
+    late = any(waiting(each) for each in objects if each.get("kind") != "ReplicaSet")
+    return [_running(image, pods, late=late) for image, pods in sorted(seen.items())]
+
+
+def stuck(objects: Sequence[Object]) -> list[str]:
+    """Return the pods of an older revision that are not ready, for which a StatefulSet waits for ever.
+
+    Source: Kubernetes, StatefulSets, "Forced rollback".
+    """
+    revisions = {
+        each["metadata"]["name"]: (each.get("status") or {}).get("updateRevision")
+        for each in objects
+        if each.get("kind") == "StatefulSet"
+        and (each.get("status") or {}).get("observedGeneration") == each["metadata"].get("generation")
+    }
+    return [
+        str(pod["metadata"]["name"])
+        for pod in objects
+        if pod.get("kind") == "Pod" and not is_ready(pod) and not is_leaving(pod)
+        for owner in pod["metadata"].get("ownerReferences") or ()
+        if owner.get("kind") == "StatefulSet"
+        and owner.get("name") in revisions
+        and (pod["metadata"].get("labels") or {}).get("controller-revision-hash") != revisions[owner["name"]]
+    ]
+
+
+def _missing(titles: set[str], objects: Sequence[Object], digests: Mapping[str, str]) -> list[str]:
+    """Return what is still to come, as lines of progress; empty when all runs as it was asked for."""
+    mine = [each for each in objects if _title(each) in titles]
+    lines = [f"{each} is not there" for each in sorted(titles - {_title(each) for each in mine})]
+    lines += [line for each in mine if (line := waiting(each))]
+    if lines:
+        return lines
+    here = {each.image: each for each in read_back(objects)}
+    return [
+        f"{image}: pods run {here[image].digest if image in here else 'nothing'}, not {digest}"
+        for image, digest in digests.items()
+        if image not in here or here[image].digest != digest or not here[image].healthy
+    ]
+
+
+def _running(image: str, pods: list[tuple[str, bool]], *, late: bool) -> Running:
+    digests = {digest for digest, _ in pods}
+    one = next(iter(digests)) if len(digests) == 1 else ""
+    return Running(
+        image=image,
+        digest=one or "mixed: " + ", ".join(sorted(each or "not pulled" for each in digests)),
+        container=one,
+        healthy=bool(one) and not late and all(ready for _, ready in pods),
+        inputs="",
+        address=f"({len(pods)} {'pod' if len(pods) == 1 else 'pods'})",
+    )
+
+
+def _image_ids(pod: Object) -> dict[str, str]:
+    """Return what a pod's status says each container runs; one that says nothing yet runs nothing."""
+    status, spec = pod.get("status") or {}, pod.get("spec") or {}
+    found = {str(each.get("name")): "" for each in spec.get("containers") or ()}
+    for each in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
+        found[str(each.get("name"))] = str(each.get("imageID") or "")
+    return found
+
+
+def _reasons(kubectl: Kubectl, objects: Sequence[Object]) -> list[Reason]:
+    more = kubectl.json("get", "events,persistentvolumeclaims")
+    # Sets that were scaled down are of old versions: what they say is over.
+    current = [
+        each
+        for each in objects
+        if each.get("kind") != "ReplicaSet" or (each.get("spec") or {}).get("replicas")
+    ]
+    return reasons([*current, *more])
+
+
+def _show_logs(kubectl: Kubectl, found: Sequence[Reason], tell: Tell) -> None:
+    for each in found:
+        if not each.log:
+            continue
+        pod, _, container = each.log.partition("/")
+        for previous in ("--previous=false", "--previous=true"):
+            try:
+                printed = kubectl.text("logs", pod, f"--container={container}", f"--tail={_TAIL}", previous)
+            except ClusterError:
+                continue  # the container is gone, or has not been started a second time
+            for line in printed.splitlines():
+                tell.line(f"{pod} │ {line}")
+            if printed.strip():
+                return
+
+
+def _title(of: Object) -> str:
+    return f"{of.get('kind')}/{(of.get('metadata') or {}).get('name')}"

@@ -1,0 +1,1 @@
+"""What tests are made of: facts, records, bundles and reports to spoil."""

@@ -1,0 +1,121 @@
+"""The device file: typed, strict, and never leaving its folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoclave.device.schema import Device, in_bytes, inside, load, schema
+from autoclave.errors import ConfigError, SourceError
+from autoclave.runtime.toml import convert
+
+GOOD = """
+[device]
+name = "pump"
+version = "1.0"
+safety-class = "B"
+[[image]]
+name = "app"
+[image.service]
+port = 80
+[[environment]]
+name = "staging"
+publish = { app = 8080 }
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    (folder / "autoclave.toml").write_text(text)
+    return folder
+
+
+def test_a_good_file_is_loaded(tmp_path: Path) -> None:
+    device = load(written(tmp_path, GOOD))
+    assert device.device.name == "pump"
+    assert device.image[0].dockerfile == "Dockerfile"
+    assert device.place("staging").publish == {"app": 8080}
+
+
+BAD = [
+    ("[device", "not valid TOML", ""),
+    (GOOD.replace("port = 80", "prot = 80"), "unknown key 'image[0].service.prot'", "did you mean 'port'?"),
+    (GOOD.replace("[[image]]", "[[images]]"), "unknown key 'images'", "did you mean 'image'?"),
+    (GOOD.replace('"B"', '"D"'), "device.safety-class: invalid enum value", ""),
+    (GOOD.replace("port = 80", 'port = "x"'), "image[0].service.port", ""),
+    (GOOD.replace('name = "pump"', 'name = "Pump; rm"'), "device.name", ""),
+    (GOOD + '[[image]]\nname = "app"\n', "two images are called 'app'", ""),
+    (GOOD.replace("app = 8080", "ap = 8080"), "publishes the unknown image 'ap'", "did you mean 'app'?"),
+    (GOOD.replace("port = 80\n", ""), "publishes 'app', which has no port", ""),
+    ('[device]\nname = "a"\nversion = "1"\nsafety-class = "A"\n', "the file", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "what", "hint"), BAD)
+def test_a_bad_file_says_where_and_what(tmp_path: Path, text: str, what: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, text))
+    assert what in caught.value.what
+    assert "autoclave.toml" in caught.value.what
+    assert hint in caught.value.next
+
+
+def test_a_missing_file_points_at_init(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path)
+    assert "autoclave init" in caught.value.next
+
+
+@pytest.mark.parametrize("path", ["../other", "/etc", "link/x", "a/../../b"])
+def test_paths_may_not_leave_the_folder(tmp_path: Path, path: str) -> None:
+    folder = tmp_path / "device"
+    folder.mkdir()
+    (folder / "link").symlink_to(tmp_path)
+    with pytest.raises(SourceError, match="leaves the device folder"):
+        inside(folder, path)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        'context = "../up"',
+        'dockerfile = "../Dockerfile"',
+        '[image.unit-test]\ncommand = ["x"]\ncopy = ["../../etc"]',
+    ],
+)
+def test_paths_in_the_file_may_not_leave_it_either(tmp_path: Path, extra: str) -> None:
+    text = GOOD.split("[image.service]", maxsplit=1)[0] + extra + "\n"
+    with pytest.raises(SourceError, match="leaves the device folder"):
+        load(written(tmp_path, text))
+
+
+def test_the_requirements_file_must_be_there(tmp_path: Path) -> None:
+    text = GOOD.replace('version = "1.0"', 'version = "1.0"\nrequirements = "r.csv"')
+    with pytest.raises(SourceError, match=r"'r\.csv' does not exist"):
+        load(written(tmp_path, text))
+    (tmp_path / "r.csv").write_text("id\n")
+    assert load(tmp_path).device.requirements == "r.csv"
+
+
+def test_names_are_found_or_the_nearest_is_told() -> None:
+    data: dict[str, Any] = {
+        "device": {"name": "pump", "version": "1", "safety-class": "A"},
+        "image": [{"name": "gateway"}],
+    }
+    device = convert(data, Device, source="x")
+    with pytest.raises(ConfigError) as caught:
+        device.named("gatewy")
+    assert "gateway" in caught.value.next
+    with pytest.raises(ConfigError):
+        device.place("staging")
+
+
+def test_sizes() -> None:
+    assert [in_bytes(text) for text in ("7", "1k", "2m", "1g")] == [7, 1024, 2 << 20, 1 << 30]
+
+
+def test_the_schema_is_one() -> None:
+    import jsonschema
+
+    jsonschema.Draft202012Validator.check_schema(schema())

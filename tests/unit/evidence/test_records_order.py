@@ -1,0 +1,101 @@
+"""Which of several records counts, and which attachments are no record at all."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from securesystemslib.signer import CryptoSigner
+
+from autoclave.evidence import dsse, predicates, records, statement
+from autoclave.evidence.statement import PROVENANCE, VULNS
+from autoclave.evidence.trust import Trust, TrustedKey
+from autoclave.store.layout import LayoutStore
+from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
+from builders.judged import BUILD, MADE, SCAN, THEN
+
+SIGNER = CryptoSigner.generate_ecdsa()
+TRUST = Trust((TrustedKey(name="k", key=SIGNER.public_key, may=("build", "scan")),), "trust.toml")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LayoutStore:
+    return LayoutStore(tmp_path / "store")
+
+
+@pytest.fixture
+def image(store: LayoutStore) -> Descriptor:
+    config = store.write([b'{"rootfs":{"type":"layers","diff_ids":[]}}'], media_type=CONFIG)
+    layer = store.write([b"layer"], media_type=LAYER)
+    manifest = Manifest(schema_version=2, media_type=MANIFEST, config=config, layers=[layer])
+    return store.write([encode(manifest)], media_type=MANIFEST)
+
+
+def built(store: LayoutStore, image: Descriptor, hours: int, inputs: str) -> None:
+    info = replace(MADE, finished_on=THEN + timedelta(hours=hours), inputs=inputs)
+    body = statement.make(image.digest, PROVENANCE, predicates.provenance(info, BUILD, {}))
+    records.attach(store, image, body, PROVENANCE, SIGNER)
+
+
+def test_the_newest_record_counts_in_whatever_order_they_came(store: LayoutStore, image: Descriptor) -> None:
+    for hours, inputs in ((2, "middle"), (3, "newest"), (1, "oldest")):
+        built(store, image, hours, inputs)
+    good, bad = records.read_all(store, image.digest, TRUST)
+    assert bad == []
+    assert [statement.info(each.statement).inputs for each in good] == ["oldest", "middle", "newest"]
+    assert records.latest(good, PROVENANCE) == good[-1]
+    assert records.latest(good, VULNS) is None
+    # An older record that fits the inputs does not count when a newer one says something else.
+    assert records.made_with(good, PROVENANCE, "newest") == good[-1]
+    assert records.made_with(good, PROVENANCE, "middle") is None
+
+
+def rejected(store: LayoutStore, image: Descriptor) -> str:
+    good, bad = records.read_all(store, image.digest, TRUST)
+    assert good == []
+    return bad[0].why
+
+
+def test_a_record_of_an_unknown_type_is_rejected_though_well_signed(
+    store: LayoutStore, image: Descriptor
+) -> None:
+    body = statement.make(image.digest, "https://example.com/other/v1", {"autoclave": MADE})
+    records.attach(store, image, body, PROVENANCE, SIGNER)
+    assert "of an unknown type: https://example.com/other/v1" in rejected(store, image)
+
+
+def test_what_a_record_is_called_from_outside_does_not_make_it_one(
+    store: LayoutStore, image: Descriptor
+) -> None:
+    body = statement.make(image.digest, VULNS, predicates.vulns(MADE, SCAN))
+    records.attach(store, image, body, PROVENANCE, SIGNER)
+    (record,), _ = records.read_all(store, image.digest, TRUST)
+    assert record.name == "vulns"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "says"),
+    [
+        ("text/plain", b"{}", "not an in-toto statement"),
+        (statement.PAYLOAD_TYPE, b"{}", "holds no in-toto statement"),
+        (statement.PAYLOAD_TYPE, b"\xff", "holds no in-toto statement"),
+    ],
+)
+def test_a_signed_payload_that_is_no_statement_is_rejected(
+    store: LayoutStore, image: Descriptor, kind: str, body: bytes, says: str
+) -> None:
+    layer = store.write([dsse.sign(body, kind, SIGNER)], media_type=dsse.MEDIA_TYPE)
+    store.attach(
+        image, artifact_type=records.ARTIFACT_TYPE, layers=[layer], annotations={records.CREATED: "2026"}
+    )
+    assert says in rejected(store, image)
+
+
+def test_an_attachment_without_an_envelope_is_rejected(store: LayoutStore, image: Descriptor) -> None:
+    layer = store.write([b"{}"], media_type="application/json")
+    store.attach(
+        image, artifact_type=records.ARTIFACT_TYPE, layers=[layer], annotations={records.CREATED: "2026"}
+    )
+    assert "not a DSSE envelope" in rejected(store, image)

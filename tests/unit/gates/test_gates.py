@@ -1,0 +1,196 @@
+"""Each gate, with everything in order and with each thing wrong that it knows of."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from autoclave.gates import build, deploy, release, scan, unit_test
+from autoclave.gates.deploy import Released
+from autoclave.model.declared import Declared
+from autoclave.model.facts import Finding, Kind, Material, Severity, TestCase, TestFacts
+from builders.judged import APPROVALS, BUILD, CONFIG, EVIDENCE, NOW, POLICY, SCAN, TESTS, THEN, vulnerability
+
+
+def test_nothing_wrong_passes_everywhere() -> None:
+    for policy in POLICY.values():
+        assert build.judge(BUILD, policy).passed
+        assert unit_test.judge(TESTS, policy).passed
+        assert scan.judge(SCAN, policy, NOW).passed
+        assert release.judge(EVIDENCE, policy, NOW).passed
+
+
+@pytest.mark.parametrize("user", ["", "root", "0", "0:0", "root:app", "00", " 0"])
+def test_root_is_refused_where_the_profile_forbids_it(user: str) -> None:
+    facts = replace(BUILD, user=user)
+    assert build.judge(facts, POLICY["A"]).passed
+    assert "runs as root" in build.judge(facts, POLICY["B"]).reasons[0]
+
+
+def test_a_base_image_nobody_can_name_is_refused() -> None:
+    facts = replace(BUILD, materials=(Material(name="base python", digest={"sha256": ""}),))
+    assert "the digest of base python is not known" in build.judge(facts, POLICY["A"]).reasons[0]
+
+
+BAD = TestCase(name="t::a", outcome="failed", message="no")
+SKIPPED = TestCase(name="t::b", outcome="skipped")
+TEST_FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({"released_layers": False, "stage": "test"}, "it is another image"),
+    ({"oom_killed": True}, "killed for memory (limit 64 MiB)"),
+    ({"timed_out": True}, "did not end within 60 s"),
+    ({"report": TestFacts(defect="not XML")}, "not XML"),
+    ({"report": TestFacts(defect="missing"), "exit_code": 2}, "exit code 2"),
+    ({"report": TestFacts()}, "no test was collected"),
+    (
+        {"report": TestFacts(passed=2, failed=1, cases=(BAD,)), "exit_code": 1},
+        "1 of 3 tests failed: t::a: no",
+    ),
+    ({"report": TestFacts(passed=2, failed=1, cases=(BAD,))}, "exit code 0 although tests failed"),
+    ({"exit_code": 3}, "ended with exit code 3"),
+    ({"report": TestFacts(passed=2, flaky=("t::c",))}, "1 of 2 tests passed only on a repetition: t::c"),
+    ({"report": TestFacts(skipped=1, cases=(SKIPPED,))}, "the policy demands 1"),
+    ({"report": TestFacts(passed=1, skipped=1, cases=(SKIPPED,))}, "the policy allows 0: t::b"),
+]
+
+
+@pytest.mark.parametrize(("changed", "says"), TEST_FAULTS)
+def test_every_fault_of_a_test_run_has_its_reason(changed: dict[str, Any], says: str) -> None:
+    verdict = unit_test.judge(replace(TESTS, **changed), POLICY["B"])
+    assert not verdict.passed
+    assert any(says in reason for reason in verdict.reasons), verdict.reasons
+
+
+def secret(severity: Severity = Severity.LOW) -> Finding:
+    return Finding(id="private-key", kind=Kind.SECRET, severity=severity, title="a key", target="/k")
+
+
+def misconfiguration(severity: Severity) -> Finding:
+    return Finding(id="DS-2", kind=Kind.MISCONFIGURATION, severity=severity, title="root", target="image")
+
+
+BLOCKS = [
+    (vulnerability(Severity.CRITICAL), "ABC"),
+    (vulnerability(Severity.HIGH), "BC"),
+    (vulnerability(Severity.MEDIUM), "C"),
+    (vulnerability(Severity.LOW), ""),
+    (vulnerability(Severity.CRITICAL, fixed=""), "C"),
+    (vulnerability(Severity.UNKNOWN), "C"),
+    (secret(), "ABC"),
+    (misconfiguration(Severity.HIGH), "BC"),
+    (misconfiguration(Severity.LOW), ""),
+]
+
+
+@pytest.mark.parametrize(("finding", "classes"), BLOCKS)
+def test_what_blocks_depends_on_the_class(finding: Finding, classes: str) -> None:
+    facts = replace(SCAN, findings=(finding,))
+    closed = [name for name, policy in POLICY.items() if not scan.judge(facts, policy, NOW).passed]
+    assert "".join(closed) == classes
+
+
+def test_many_findings_are_told_worst_first_and_cut() -> None:
+    found = [vulnerability(Severity.HIGH, name=f"CVE-2026-{n}") for n in range(20)]
+    facts = replace(SCAN, findings=(*found, vulnerability(Severity.CRITICAL, name="CVE-2026-99")))
+    reasons = scan.judge(facts, POLICY["B"], NOW).reasons
+    assert reasons[0].startswith("critical CVE-2026-99")
+    assert reasons[-1] == "and 11 more blocking findings"
+    assert len(reasons) == 11
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"packages": 0}, "nothing was scanned"),
+        ({"os": ""}, "did not recognise an operating system"),
+        ({"database": replace(SCAN.database, updated=THEN - timedelta(days=30))}, "30 days old"),
+        ({"database": replace(SCAN.database, updated=NOW + timedelta(hours=2))}, "dated in the future"),
+    ],
+)
+def test_a_scan_that_cannot_be_believed_closes(changed: dict[str, Any], says: str) -> None:
+    for policy in POLICY.values():
+        reasons = scan.judge(replace(SCAN, **changed), policy, NOW).reasons
+        assert any(says in reason for reason in reasons), reasons
+
+
+def without(name: str) -> dict[str, Any]:
+    return {"finished": {key: at for key, at in EVIDENCE.finished.items() if key != name}}
+
+
+def aged(name: str, at: Any) -> dict[str, Any]:
+    return {"finished": EVIDENCE.finished | {name: at}}
+
+
+RELEASE_FAULTS: list[tuple[dict[str, Any], str]] = [
+    *[(without(name), f"no valid {name} record") for name in release.REQUIRED],
+    *[(aged(name, NOW - timedelta(days=20)), f"the {name} record is 480 h old") for name in release.REQUIRED],
+    (aged("vulns", NOW + timedelta(hours=1)), "the vulns record is dated in the future"),
+    ({"rejected": (("vulns", "signed by an unknown key"),)}, "vulns record: signed by an unknown key"),
+    ({"build": replace(BUILD, dirty=True)}, "uncommitted changes"),
+    ({"build": replace(BUILD, commit="")}, "not built from a git commit"),
+    ({"build": replace(BUILD, user="root")}, "runs as root"),
+    ({"config": "sha256:" + "3" * 64}, "another image configuration"),
+    ({"unit_test": replace(TESTS, exit_code=1)}, "exit code 1"),
+    ({"scan": replace(SCAN, findings=(secret(),))}, "secret private-key"),
+]
+
+
+@pytest.mark.parametrize(("changed", "says"), RELEASE_FAULTS)
+def test_the_release_gate_judges_everything_anew(changed: dict[str, Any], says: str) -> None:
+    reasons = release.judge(replace(EVIDENCE, **changed), POLICY["B"], NOW).reasons
+    assert any(says in reason for reason in reasons), reasons
+
+
+RELEASED = Released(
+    evidence=EVIDENCE,
+    summary="PASSED",
+    verified=THEN,
+    signature="",
+    environment="production",
+    target="docker",
+    approvals=APPROVALS,
+)
+DEPLOY_FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({"summary": ""}, "no valid verification record"),
+    ({"summary": "FAILED"}, "the verification record says FAILED"),
+    ({"signature": "the image carries no release signature"}, "no release signature"),
+    ({"evidence": replace(EVIDENCE, **without("sbom"))}, "no valid sbom record"),
+    (
+        {"evidence": replace(EVIDENCE, **aged("vulns", NOW))},
+        "the vulns record is newer",
+    ),
+]
+
+
+def test_without_a_verification_nothing_is_said_of_what_the_device_declared() -> None:
+    """Else a reader would look for a requirements file that is there."""
+    unjudged = replace(EVIDENCE, declared=Declared(), unjudged=True)
+    assert release.judge(unjudged, POLICY["B"], NOW).reasons == (release.UNJUDGED,)
+    staging = replace(RELEASED, evidence=unjudged, summary="", verified=None, environment="staging")
+    assert deploy.judge(staging, POLICY["B"], NOW).reasons == (release.UNJUDGED,)
+
+
+def test_a_good_release_may_run_anywhere_and_later() -> None:
+    assert deploy.judge(RELEASED, POLICY["C"], NOW).passed
+    assert deploy.judge(RELEASED, POLICY["C"], NOW + timedelta(days=365)).passed
+
+
+@pytest.mark.parametrize(("changed", "says"), DEPLOY_FAULTS)
+def test_the_deploy_gate_trusts_nothing(changed: dict[str, Any], says: str) -> None:
+    reasons = deploy.judge(replace(RELEASED, **changed), POLICY["B"], NOW).reasons
+    assert any(says in reason for reason in reasons), reasons
+
+
+def test_a_partial_database_is_enough_for_staging_only() -> None:
+    partial = replace(SCAN, database=replace(SCAN.database, size=65_536))
+    released = replace(RELEASED, evidence=replace(EVIDENCE, scan=partial))
+    assert deploy.judge(replace(released, environment="staging"), POLICY["C"], NOW).passed
+    for place in ("production", "hospital-7"):
+        reasons = deploy.judge(replace(released, environment=place), POLICY["A"], NOW).reasons
+        assert "partial advisory database" in reasons[0]
+
+
+def test_the_configuration_is_the_one_that_was_built() -> None:
+    assert EVIDENCE.config == CONFIG == BUILD.config

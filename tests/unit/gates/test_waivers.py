@@ -1,0 +1,255 @@
+"""Which waivers count: every way in which one may not, and that secrets and other findings stay."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from autoclave.gates import hardening, scan
+from autoclave.gates import waivers as waiving
+from autoclave.gates.version_ranges import in_range
+from autoclave.gates.waivers import State
+from autoclave.model.declared import Scope, SignedWaiver, VexStatus
+from autoclave.model.facts import Finding, Kind, Severity
+from builders.judged import ADA, BEN, DIGEST, NOW, POLICY, SCAN, vulnerability
+from builders.waived import FACTS, FOUND, SIGNED, WAIVER
+
+
+def standing(signed: SignedWaiver, *found: Finding, policy: str = "C") -> waiving.Standing:
+    (one,) = waiving.standings(
+        [signed],
+        found or (FOUND,),
+        device="pump",
+        digest=DIGEST,
+        policy=POLICY[policy].waivers,
+        now=NOW,
+    )
+    return one
+
+
+def changed(**fields: Any) -> SignedWaiver:
+    return replace(SIGNED, waiver=replace(WAIVER, **fields))
+
+
+def test_a_good_waiver_opens_the_gate_and_only_for_its_finding() -> None:
+    other = vulnerability(Severity.CRITICAL, name="CVE-2026-2")
+    facts = replace(SCAN, findings=(FOUND, other))
+    good = standing(SIGNED, *facts.findings)
+    assert good.state is State.USED and good.counts
+    assert scan.judge(FACTS, POLICY["C"], NOW, (good,)).passed
+    (reason,) = scan.judge(facts, POLICY["C"], NOW, (good,)).reasons
+    assert reason.startswith("critical CVE-2026-2")
+    assert not scan.judge(FACTS, POLICY["C"], NOW).passed
+
+
+REFUSED: list[tuple[SignedWaiver, State, str]] = [
+    (changed(expires=NOW), State.EXPIRED, "it expired on 2026-11-24"),
+    (replace(SIGNED, persons=(ADA, ADA)), State.REFUSED, "author and approver are the same person (ada)"),
+    (replace(SIGNED, persons=(ADA,)), State.REFUSED, "nobody but its author signed it (ada)"),
+    (replace(SIGNED, persons=(BEN,)), State.REFUSED, "its author ada did not sign it"),
+    (replace(SIGNED, persons=(), defect="no key"), State.REFUSED, "no key"),
+    (changed(device="other"), State.REFUSED, "it is about the device 'other'"),
+    (
+        changed(expires=NOW + timedelta(days=90)),
+        State.REFUSED,
+        "it would hold for 91 days, the policy allows",
+    ),
+    (changed(created=NOW + timedelta(hours=1)), State.REFUSED, "dated in the future"),
+    (changed(risk_reference=" "), State.REFUSED, "does not point into the risk file"),
+    (changed(rationale=" "), State.REFUSED, "no rationale"),
+    (changed(status=VexStatus.UNDER_INVESTIGATION), State.REFUSED, "nothing is decided yet"),
+    (changed(scope=Scope()), State.REFUSED, "neither a digest nor a package"),
+    (changed(scope=Scope(package="pkg:pypi/jinja2")), State.REFUSED, "no versions"),
+    (replace(SIGNED, supplier="Pallets"), State.REFUSED, "a supplier's word alone"),
+    (
+        changed(scope=Scope(digest="sha256:" + "9" * 64)),
+        State.STALE,
+        "it is about another image, sha256:999999999999…",
+    ),
+    (
+        changed(scope=Scope(package="pkg:pypi/jinja2", versions="<2.10")),
+        State.STALE,
+        "it is about pkg:pypi/jinja2 <2.10, found is jinja2 2.10",
+    ),
+    (changed(scope=Scope(package="pkg:pypi/flask", versions="2.10")), State.STALE, "found is jinja2"),
+]
+
+
+@pytest.mark.parametrize(("signed", "state", "says"), REFUSED)
+def test_every_fault_of_a_waiver_has_its_words_and_the_gate_tells_them(
+    signed: SignedWaiver, state: State, says: str
+) -> None:
+    one = standing(signed)
+    assert one.state is state
+    assert says in one.why
+    (reason,) = scan.judge(FACTS, POLICY["C"], NOW, (one,)).reasons
+    assert reason.startswith("high CVE-2026-1")
+    assert reason.endswith(f"; waiver W-1 does not count: {one.why}")
+
+
+def test_a_waiver_for_nothing_is_listed_as_unused() -> None:
+    one = standing(changed(finding="CVE-1999-1"))
+    assert (one.state, one.covers) == (State.UNUSED, ())
+
+
+def test_an_alias_is_the_same_finding() -> None:
+    assert standing(changed(finding="GHSA-1")).counts
+
+
+def test_what_soon_expires_is_told_while_it_counts() -> None:
+    soon = standing(changed(expires=NOW + timedelta(days=29)))
+    assert soon.counts
+    assert waiving.expiry([soon]) == ["waiver W-1 (CVE-2026-1) expires on 2026-12-23"]
+    assert waiving.expiry([standing(SIGNED)]) == []
+
+
+def test_a_supplier_counts_where_the_policy_lets_it() -> None:
+    vex = replace(SIGNED, persons=(), supplier="Pallets")
+    assert standing(vex, policy="B").counts
+    assert not standing(vex, policy="C").counts
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"status": VexStatus.AFFECTED}, "its supplier says that the package is affected"),
+        ({"status": VexStatus.UNDER_INVESTIGATION}, "nothing is decided yet"),
+        ({"created": NOW + timedelta(days=9000)}, "it is dated in the future"),
+        ({"scope": Scope(package="pkg:pypi/jinja2")}, "names a package, but no versions"),
+    ],
+)
+def test_a_suppliers_warning_opens_no_gate(fields: dict[str, Any], says: str) -> None:
+    one = standing(replace(changed(**fields), persons=(), supplier="Pallets"), policy="B")
+    assert one.state is State.REFUSED
+    assert says in one.why
+    assert not scan.judge(FACTS, POLICY["B"], NOW, (one,)).passed
+
+
+def words(*statuses: VexStatus, supplier: str = "Pallets") -> list[SignedWaiver]:
+    """What a supplier said of the finding, one word a day."""
+    return [
+        replace(changed(status=status, created=NOW - timedelta(days=30 - day)), persons=(), supplier=supplier)
+        for day, status in enumerate(statuses)
+    ]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("said", "passes"),
+    [
+        ([VexStatus.UNDER_INVESTIGATION, VexStatus.NOT_AFFECTED], True),
+        ([VexStatus.NOT_AFFECTED, VexStatus.UNDER_INVESTIGATION], False),
+        ([VexStatus.NOT_AFFECTED, VexStatus.AFFECTED], False),
+        ([VexStatus.AFFECTED, VexStatus.NOT_AFFECTED, VexStatus.FIXED], True),
+    ],
+)
+def test_a_suppliers_last_word_counts(said: list[VexStatus], passes: bool, turned: bool) -> None:
+    signed = words(*said)
+    found = waiving.standings(
+        signed[::-1] if turned else signed,
+        [FOUND],
+        device="pump",
+        digest=DIGEST,
+        policy=POLICY["B"].waivers,
+        now=NOW,
+    )
+    assert scan.judge(FACTS, POLICY["B"], NOW, found).passed is passes
+    if not passes:
+        (old,) = [each for each in found if each.state is State.STALE]
+        assert old.why == f"a supplier said {said[-1]} later, on 2026-10-26"
+
+
+def test_of_two_words_of_one_moment_the_warning_counts() -> None:
+    said = [replace(each, waiver=replace(each.waiver, created=NOW)) for each in words(*VexStatus)]
+    for signed in (said, said[::-1]):
+        found = waiving.standings(
+            signed, [FOUND], device="pump", digest=DIGEST, policy=POLICY["B"].waivers, now=NOW
+        )
+        assert not scan.judge(FACTS, POLICY["B"], NOW, found).passed
+
+
+OLD_AND_NEW_KEY = words(VexStatus.NOT_AFFECTED) + words(*[VexStatus.AFFECTED] * 2, supplier="Pallets 2027")
+OTHER_VERSION = Scope(package="pkg:pypi/jinja2", versions="2.9")
+
+
+@pytest.mark.parametrize(
+    ("waivers", "passes"),
+    [
+        ([SIGNED, *words(VexStatus.AFFECTED)], True),  # a person has decided
+        (OLD_AND_NEW_KEY, False),
+        (
+            [
+                *words(VexStatus.NOT_AFFECTED),
+                *(
+                    replace(each, waiver=replace(each.waiver, scope=OTHER_VERSION))
+                    for each in words(*[VexStatus.AFFECTED] * 2)
+                ),
+            ],
+            True,
+        ),
+    ],
+    ids=["a person's decision", "a warning by the next key", "a warning about another version"],
+)
+def test_whose_word_counts(waivers: list[SignedWaiver], passes: bool) -> None:
+    found = waiving.standings(
+        waivers, [FOUND], device="pump", digest=DIGEST, policy=POLICY["B"].waivers, now=NOW
+    )
+    assert scan.judge(FACTS, POLICY["B"], NOW, found).passed is passes
+
+
+def test_one_person_is_enough_in_class_a_only() -> None:
+    alone = replace(SIGNED, persons=(ADA,))
+    assert [standing(alone, policy=name).counts for name in "ABC"] == [True, False, False]
+
+
+def test_a_secret_is_never_waived() -> None:
+    secret = Finding(id="private-key", kind=Kind.SECRET, severity=Severity.HIGH, title="k", target="/k")
+    one = standing(changed(finding="private-key", scope=Scope(digest=DIGEST)), secret)
+    assert not one.counts
+    assert not scan.judge(replace(SCAN, findings=(secret,)), POLICY["A"], NOW, (one,)).passed
+
+
+def test_a_finding_about_pods_is_waived_by_its_workload() -> None:
+    pod = Finding(
+        id="AK-READ-ONLY-ROOT",
+        kind=Kind.MISCONFIGURATION,
+        severity=Severity.MEDIUM,
+        title="writable",
+        target="Deployment/gateway app",
+    )
+    one = standing(changed(finding=pod.id, scope=Scope(package="Deployment/gateway")), pod)
+    assert one.counts
+    assert hardening.judge([pod], POLICY["C"], (one,)).passed
+    other = standing(changed(finding=pod.id, scope=Scope(package="Deployment/other")), pod)
+    assert not hardening.judge([pod], POLICY["C"], (other,)).passed
+
+
+@pytest.mark.parametrize(
+    ("version", "wanted", "purl", "inside"),
+    [
+        ("2.10", "<2.10.1", "pkg:pypi/jinja2@2.10", True),
+        ("2.10.1", "<2.10.1", "pkg:pypi/jinja2@2.10.1", False),
+        ("7.88.1-10+deb12u4", "<7.88.1-10+deb12u10", "pkg:deb/debian/curl@7", True),
+        ("1.5", ">=1.0,<2.0", "pkg:npm/x@1.5.0", True),
+        ("1.2", "1.1, 1.2", "pkg:unknown/x", True),
+        ("1.2", "<2", "pkg:unknown/x", False),
+        ("not a version", "<2", "pkg:pypi/x", False),
+        ("1.0", "", "pkg:pypi/x", False),
+        ("1.0", "*", "pkg:pypi/x", False),
+        ("", "<2", "pkg:pypi/x", False),
+    ],
+)
+def test_versions_are_compared_as_their_ecosystem_does(
+    version: str, wanted: str, purl: str, inside: bool
+) -> None:
+    assert in_range(version, wanted, purl) is inside
+
+
+@given(st.text(max_size=30), st.text(max_size=30), st.sampled_from(["pkg:pypi/x", "pkg:deb/debian/x", ""]))
+def test_no_text_breaks_the_comparison(version: str, wanted: str, purl: str) -> None:
+    assert in_range(version, wanted, purl) in {True, False}

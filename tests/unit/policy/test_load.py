@@ -1,0 +1,135 @@
+"""The policy: profiles, layers that tighten, and loosening refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from autoclave.device.schema import Device, SafetyClass
+from autoclave.errors import ConfigError, PolicyLoosened
+from autoclave.model.facts import Severity
+from autoclave.policy.load import digest, in_force, profile
+from autoclave.policy.schema import Policy, tighten
+from autoclave.runtime.toml import convert
+
+
+def device(safety_class: str = "B", policy: dict[str, Any] | None = None) -> Device:
+    data = {
+        "device": {"name": "pump", "version": "1", "safety-class": safety_class},
+        "image": [{"name": "app"}],
+        "policy": policy or {},
+    }
+    return convert(data, Device, source="autoclave.toml")
+
+
+@pytest.mark.parametrize("safety_class", list(SafetyClass))
+def test_every_class_has_a_whole_profile(safety_class: SafetyClass) -> None:
+    assert isinstance(profile(safety_class), Policy)
+
+
+def test_a_higher_class_never_demands_less() -> None:
+    for lower, higher in (("A", "B"), ("B", "C")):
+        demands = msgspec.to_builtins(profile(SafetyClass(higher)))
+        raw = {
+            section: {key.replace("_", "-"): value for key, value in values.items()}
+            for section, values in demands.items()
+        }
+        tighten(profile(SafetyClass(lower)), raw, source=higher, above=lower)
+
+
+TIGHTER = [
+    ("release", "clean-tree", True),
+    ("scan", "fixable-only", False),
+    ("unit-test", "min-passed", 5),
+    ("unit-test", "max-skipped", 3),
+    ("unit-test", "max-skipped", 100),
+    ("unit-test", "min-passed", 1),
+    ("production", "min-database-bytes", 100_000_000),
+    ("scan", "block", ["critical", "high"]),
+    ("production", "exempt", ["test"]),
+]
+LOOSER = [
+    ("build", "non-root", False, "true"),
+    ("scan", "fixable-only", True, "false"),
+    ("unit-test", "max-skipped", 4, "0"),
+    ("unit-test", "max-skipped", 1, "0"),
+    ("release", "clean-tree", False, "true"),
+    ("scan", "block-unknown", False, "true"),
+    ("scan", "block-misconfiguration", [], "[critical, high]"),
+    ("scan", "max-database-age-hours", 25, "24"),
+    ("release", "max-record-age-hours", 9999, "168"),
+    ("scan", "block", ["critical"], "[critical, high, medium]"),
+    ("scan", "block", ["critical", "high", "low"], "[critical, high, medium]"),
+    ("production", "exempt", ["production", "test"], "[demo, dev, development, local, staging, test]"),
+    ("production", "min-database-bytes", 0, "100000000"),
+]
+
+
+@pytest.mark.parametrize(("section", "key", "value"), TIGHTER)
+def test_a_device_may_demand_more(section: str, key: str, value: Any) -> None:
+    policy = in_force(device("A", {section: {key: value}}))
+    here = getattr(getattr(policy, section.replace("-", "_")), key.replace("-", "_"))
+    assert here == (frozenset(value) if isinstance(value, list) else value)
+
+
+@pytest.mark.parametrize(("section", "key", "value", "demanded"), LOOSER)
+def test_a_device_may_not_demand_less(section: str, key: str, value: Any, demanded: str) -> None:
+    with pytest.raises(PolicyLoosened) as caught:
+        in_force(device("C", {section: {key: value}}))
+    assert f"{section}.{key}" in caught.value.what
+    assert demanded in caught.value.what
+
+
+def test_the_organisation_stands_between_profile_and_device(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('[scan]\nblock = ["critical", "high", "low"]\n')
+    policy = in_force(device("B", {"scan": {"block-unknown": True}}), str(file))
+    assert policy.scan.block == {Severity.CRITICAL, Severity.HIGH, Severity.LOW}
+    assert policy.scan.block_unknown
+    with pytest.raises(PolicyLoosened, match=r"policy\.toml demands"):
+        in_force(device("B", {"scan": {"block": ["critical", "high"]}}), str(file))
+
+
+def test_an_empty_organisation_policy_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text("")
+    with pytest.raises(ConfigError, match="the policy is empty"):
+        in_force(device(), str(file))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("[scan]\nblok = []\n", r"unknown key 'scan\.blok'"), ("[unit-test]\nmin-passed = 0\n", "min-passed")],
+)
+def test_the_organisation_s_policy_is_checked_like_the_device_s(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=says) as caught:
+        in_force(device(), str(file))
+    assert str(file) in caught.value.what
+
+
+@pytest.mark.parametrize(
+    ("policy", "hint"),
+    [
+        ({"scna": {}}, "did you mean 'scan'?"),
+        ({"scan": {"blok": []}}, "did you mean 'block'?"),
+    ],
+)
+def test_unknown_keys_are_refused_with_the_nearest(policy: dict[str, Any], hint: str) -> None:
+    with pytest.raises(ConfigError, match="unknown key") as caught:
+        in_force(device(policy=policy))
+    assert hint in caught.value.next
+
+
+def test_wrong_types_are_refused_with_their_path() -> None:
+    with pytest.raises(ConfigError, match=r"scan\.block\[0\]: invalid enum value"):
+        in_force(device(policy={"scan": {"block": ["sever"]}}))
+
+
+def test_the_digest_tells_policies_apart() -> None:
+    assert digest(profile(SafetyClass.A)) != digest(profile(SafetyClass.B))
+    assert digest(in_force(device("B"))) == digest(profile(SafetyClass.B))

@@ -1,0 +1,182 @@
+"""Trivy's JSON, recorded from the real scanner (tests/fixtures/reports/record.py), normalised."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from autoclave.errors import ScannerError
+from autoclave.model.facts import Finding, Kind, Severity
+from autoclave.scanners.trivy import VERSION
+from autoclave.scanners.trivy import report as trivy_report
+
+REPORTS = Path(__file__).parents[3] / "fixtures" / "reports"
+
+
+def recorded(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = msgspec.json.decode((REPORTS / f"trivy_{name}.json").read_bytes())
+    return loaded
+
+
+def normalise(report: dict[str, Any], *, config: str = "", version: str = VERSION) -> trivy_report.Content:
+    raw = msgspec.json.encode(report)
+    return trivy_report.normalise(raw, config_digest=config or report["Metadata"]["ImageID"], version=version)
+
+
+def by_id(content: trivy_report.Content) -> dict[str, Finding]:
+    return {finding.id: finding for finding in content.findings}
+
+
+def test_os_and_number_of_packages_are_told() -> None:
+    content = normalise(recorded("bad"))
+    assert (content.os, content.packages) == ("debian 12.8", 2)
+
+
+def test_a_python_vulnerability_is_normalised_and_its_aliases_merged() -> None:
+    finding = by_id(normalise(recorded("bad")))["CVE-2019-10906"]
+    assert finding == Finding(
+        id="CVE-2019-10906",
+        kind=Kind.VULNERABILITY,
+        severity=Severity.HIGH,
+        title="python-jinja2: str.format_map allows sandbox escape",
+        target="opt/venv/lib/python3.11/site-packages/Jinja2-2.10.dist-info/METADATA",
+        aliases=("GHSA-462w-v97r-4m45",),
+        package="Jinja2",
+        version="2.10",
+        purl="pkg:pypi/jinja2@2.10",
+        fixed="2.10.1",
+        cvss=8.6,
+        url="https://avd.aquasec.com/nvd/cve-2019-10906",
+    )
+
+
+def test_every_finding_is_there_once_with_its_kind_place_and_severity() -> None:
+    seen = [(f.kind.value, f.id, f.severity.value, f.target) for f in normalise(recorded("bad")).findings]
+    wheel = "opt/venv/lib/python3.11/site-packages/Jinja2-2.10.dist-info/METADATA"
+    assert seen == [
+        ("vulnerability", "CVE-2023-45853", "critical", "debian 12.8"),
+        ("vulnerability", "CVE-2022-37434", "medium", "debian 12.8"),
+        ("vulnerability", "CVE-2019-10906", "high", wheel),
+        ("vulnerability", "CVE-2020-28493", "unknown", wheel),
+        ("misconfiguration", "DS-0002", "high", "image configuration"),
+        ("secret", "private-key", "high", "/srv/app/key.pem"),
+    ]
+
+
+def test_a_clean_image_has_packages_and_no_findings() -> None:
+    assert normalise(recorded("clean")) == trivy_report.Content(os="debian 12.8", packages=2, findings=())
+
+
+def test_an_image_in_which_nothing_was_scanned_has_neither_os_nor_packages() -> None:
+    assert normalise(recorded("scratch")) == trivy_report.Content(os="", packages=0, findings=())
+
+
+def test_no_results_at_all_is_nothing_scanned() -> None:
+    report = recorded("scratch")
+    del report["Results"]
+    assert normalise(report).packages == 0
+
+
+def test_the_secret_itself_is_not_in_a_finding() -> None:
+    report = recorded("bad")
+    secret = report["Results"][-1]["Secrets"][0]
+    secret["Match"] = secret["Code"]["Lines"][0]["Content"] = "hunter2hunter2"
+    assert b"hunter2" not in msgspec.json.encode(normalise(report).findings)
+
+
+def test_two_secrets_in_one_file_are_two_findings() -> None:
+    report = recorded("bad")
+    secrets = report["Results"][-1]["Secrets"]
+    secrets.append(secrets[0] | {"StartLine": 99})
+    assert [f.title for f in normalise(report).findings if f.kind is Kind.SECRET] == [
+        "Asymmetric Private Key, line 2",
+        "Asymmetric Private Key, line 99",
+    ]
+
+
+def test_checks_that_passed_are_no_findings() -> None:
+    report = recorded("bad")
+    report["Results"][2]["Misconfigurations"][0]["Status"] = "PASS"
+    assert not [f for f in normalise(report).findings if f.kind is Kind.MISCONFIGURATION]
+
+
+@pytest.mark.parametrize(
+    ("cvss", "score"),
+    [
+        ({"nvd": {"V3Score": 7.5, "V2Score": 9.9}, "ghsa": {"V3Score": 8.1}}, 8.1),
+        ({"nvd": {"V2Score": 5.0}, "redhat": {"V2Score": 6.8}}, 6.8),
+        ({"nvd": {"V40Score": 9.3}}, None),
+        ({}, None),
+    ],
+)
+def test_score_is_the_highest_v3_else_the_highest_v2(cvss: dict[str, Any], score: float | None) -> None:
+    report = recorded("bad")
+    report["Results"][0]["Vulnerabilities"][0]["CVSS"] = cvss
+    assert by_id(normalise(report))["CVE-2023-45853"].cvss == score
+
+
+@pytest.mark.parametrize("severity", ["", "NEGLIGIBLE", "UNKNOWN"])
+def test_a_severity_that_is_not_known_is_unknown(severity: str) -> None:
+    report = recorded("bad")
+    report["Results"][0]["Vulnerabilities"][0]["Severity"] = severity
+    assert by_id(normalise(report))["CVE-2023-45853"].severity is Severity.UNKNOWN
+
+
+def test_a_report_about_another_image_is_refused() -> None:
+    with pytest.raises(ScannerError) as caught:
+        normalise(recorded("clean"), config="sha256:" + "0" * 64)
+    assert recorded("clean")["Metadata"]["ImageID"] in caught.value.why
+
+
+def test_a_report_of_another_version_is_refused() -> None:
+    with pytest.raises(ScannerError) as caught:
+        normalise(recorded("clean"), version="0.99.0")
+    assert VERSION in caught.value.why and "0.99.0" in caught.value.why
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"SchemaVersion": 3},
+        {"SchemaVersion": "2"},
+        {"ArtifactType": "filesystem"},
+        {"Metadata": {}},
+        {"Results": {}},
+        {"Results": [{"Class": "os-pkgs"}]},
+        {"Results": [{"Target": "x", "Vulnerabilities": [{"PkgName": "p"}]}]},
+        {"Results": [{"Target": "x", "ExperimentalModifiedFindings": [{"Type": "vulnerability"}]}]},
+    ],
+    ids=str,
+)
+def test_a_foreign_report_is_refused(change: dict[str, Any]) -> None:
+    report = recorded("clean")
+    with pytest.raises(ScannerError):
+        normalise(report | change, config=report["Metadata"]["ImageID"])
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"{}", b"null", b"FATAL", b'{"SchemaVersion":2}', b"\xff\xfe", b"[" * 100_000]
+)
+def test_what_is_no_report_is_refused(raw: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "trivy.json"
+    path.write_bytes(raw)
+    with pytest.raises(ScannerError):
+        trivy_report.read(path, config_digest="", version=VERSION)
+
+
+@pytest.mark.parametrize("part", [1, 2, 3, 5, 50])
+def test_a_truncated_report_is_refused(part: int, tmp_path: Path) -> None:
+    raw = (REPORTS / "trivy_bad.json").read_bytes().rstrip()
+    path = tmp_path / "trivy.json"
+    path.write_bytes(raw[: len(raw) - len(raw) // part] if part > 1 else raw[:-1])
+    config = recorded("bad")["Metadata"]["ImageID"]
+    with pytest.raises(ScannerError):
+        trivy_report.read(path, config_digest=config, version=VERSION)
+
+
+def test_a_missing_report_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ScannerError):
+        trivy_report.read(tmp_path / "trivy.json", config_digest="", version=VERSION)

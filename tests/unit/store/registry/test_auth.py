@@ -1,0 +1,194 @@
+"""Where credentials are found, which one wins, and that broken files are told without their content."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from autoclave.errors import StoreError
+from autoclave.runtime.shell import Completed, Shell
+from autoclave.store.registry.address import Address
+from autoclave.store.registry.auth import Credentials, credentials_of
+from autoclave.store.registry.challenge import Authority
+from autoclave.store.registry.http import Wire
+from autoclave.store.registry.retry import Retry
+
+HOST = "registry.example.com:5050"
+SECRET = "s3cret:with/colon+1"
+
+
+def auth(user: str = "ci", password: str = SECRET) -> str:
+    return base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user who is logged in nowhere."""
+    for name in (
+        "REGISTRY_AUTH_FILE",
+        "XDG_RUNTIME_DIR",
+        "CI_REGISTRY",
+        "CI_REGISTRY_USER",
+        "CI_REGISTRY_PASSWORD",
+    ):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    return tmp_path
+
+
+def login(folder: Path, config: dict[str, Any]) -> None:
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def test_nobody_is_logged_in() -> None:
+    assert credentials_of(HOST, Shell()) is None
+
+
+@pytest.mark.parametrize(
+    "key", [HOST, f"https://{HOST}", f"https://{HOST}/v1/", f"http://{HOST}", HOST.upper()]
+)
+def test_every_form_of_a_host_is_found(key: str, home: Path) -> None:
+    login(home, {"auths": {"other.example.com": {"auth": auth("other")}, key: {"auth": auth()}}, "more": [1]})
+    shell = Shell()
+    found = credentials_of(HOST, shell)
+    assert found
+    assert (found.user, found.password) == ("ci", SECRET)
+    assert str(home) in found.source
+    assert SECRET not in shell.mask(SECRET)
+    assert SECRET not in repr(found)
+    assert credentials_of("registry.example.com", shell) is None
+    assert credentials_of("evil-" + HOST, shell) is None
+
+
+@pytest.mark.parametrize("host", ["docker.io", "registry-1.docker.io", "index.docker.io"])
+def test_docker_hub_has_a_key_of_its_own(host: str, home: Path) -> None:
+    login(home, {"auths": {"https://index.docker.io/v1/": {"auth": auth()}}})
+    found = credentials_of(host, Shell())
+    assert found
+    assert found.user == "ci"
+
+
+def test_an_identity_token_is_no_password(home: Path) -> None:
+    login(home, {"auths": {HOST: {"auth": auth("00000000", ""), "identitytoken": "token-0123456789"}}})
+    shell = Shell()
+    found = credentials_of(HOST, shell)
+    assert found
+    assert (found.password, found.identity_token) == ("", "token-0123456789")
+    assert "0123456789" not in shell.mask("token-0123456789")
+
+
+def test_an_entry_without_secret_counts_for_nothing(home: Path) -> None:
+    login(home, {"auths": {HOST: {}}})
+    assert credentials_of(HOST, Shell()) is None
+    login(home, {"auths": {HOST: None}})
+    assert credentials_of(HOST, Shell()) is None
+
+
+def test_podmans_files_are_read_after_dockers(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (home / "run" / "containers").mkdir(parents=True)
+    (home / "run" / "containers" / "auth.json").write_text(
+        json.dumps({"auths": {HOST: {"auth": auth("run")}}})
+    )
+    (home / "file.json").write_text(json.dumps({"auths": {HOST: {"auth": auth("file")}}}))
+    users = []
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "run"))
+    users.append(credentials_of(HOST, Shell()))
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(home / "file.json"))
+    users.append(credentials_of(HOST, Shell()))
+    login(home, {"auths": {HOST: {"auth": auth("docker")}}})
+    users.append(credentials_of(HOST, Shell()))
+    assert [each.user for each in users if each] == ["run", "file", "docker"]
+
+
+def test_ci_variables_count_only_for_their_registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI_REGISTRY", HOST)
+    monkeypatch.setenv("CI_REGISTRY_USER", "gitlab-ci-token")
+    assert credentials_of(HOST, Shell()) is None
+    monkeypatch.setenv("CI_REGISTRY_PASSWORD", SECRET)
+    found = credentials_of(HOST, Shell())
+    assert found
+    assert found.user == "gitlab-ci-token"
+    assert "CI_REGISTRY_USER" in found.source
+    assert credentials_of("registry.example.com", Shell()) is None
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"\xff",
+        b"[" * 100_000,
+        b'{"auths": {"registry.example.com:5050": {"auth": "s3cret!!"}}}',
+        b'{"auths": {"registry.example.com:5050": "s3cret"}}',
+        b'{"credsStore": "../../s3cret"}',
+        b'{"credHelpers": {"registry.example.com:5050": "a s3cret"}}',
+        b'{"x": "' + b"s3cret" * 200_000 + b'"}',
+    ],
+)
+def test_a_broken_file_is_named_but_not_quoted(content: bytes, home: Path) -> None:
+    (home / "config.json").write_bytes(content)
+    with pytest.raises(StoreError, match="cannot be used") as caught:
+        credentials_of(HOST, Shell())
+    assert str(home / "config.json") in caught.value.what
+    if b"credHelpers" not in content and b"credsStore" not in content:
+        assert "s3cret" not in f"{caught.value.what}{caught.value.why}{caught.value.next}"
+    assert caught.value.__cause__ is None
+
+
+class Helper(Shell):
+    """A shell whose commands are answered here."""
+
+    def __init__(self, out: bytes, code: int = 0) -> None:
+        super().__init__()
+        self.answer = Completed(code, out, b"")
+        self.ran: list[tuple[list[str], bytes]] = []
+
+    def run(self, argv: Any, *, stdin: bytes | None = None, **_: Any) -> Completed:
+        self.ran.append((list(argv), stdin or b""))
+        return self.answer
+
+
+def test_a_helper_gets_the_host_on_standard_input_only(home: Path) -> None:
+    login(home, {"credHelpers": {HOST: "own"}, "credsStore": "common"})
+    shell = Helper(b'{"ServerURL":"x","Username":"ci","Secret":"s3cret-word"}')
+    found = credentials_of(HOST, shell)
+    assert shell.ran == [(["docker-credential-own", "get"], HOST.encode())]
+    assert found == Credentials(user="ci", password="s3cret-word", source="docker-credential-own")
+    credentials_of("other.example.com", shell)
+    assert shell.ran[1] == (["docker-credential-common", "get"], b"other.example.com")
+
+
+def test_a_helper_may_give_an_identity_token_or_know_nothing(home: Path) -> None:
+    login(home, {"credsStore": "common", "auths": {HOST: {"auth": auth()}}})
+    found = credentials_of(HOST, Helper(b'{"Username":"<token>","Secret":"token-0123456789"}'))
+    assert found
+    assert found.identity_token == "token-0123456789"
+    found = credentials_of(HOST, Helper(b"credentials not found in native keychain\n", 1))
+    assert found
+    assert found.user == "ci", "what the helper does not know may stand in the file"
+
+
+@pytest.mark.parametrize(
+    ("scheme", "realm"),
+    [("https", "http://auth.example.com/token"), ("https", "ftp://a/b"), ("http", "token"), ("https", "")],
+)
+def test_a_token_server_that_is_not_encrypted_gets_no_credentials(scheme: str, realm: str) -> None:
+    class Answer:
+        headers = {"WWW-Authenticate": f'Bearer realm="{realm}"'}
+
+    asked: list[str] = []
+
+    def source(host: str) -> Credentials:
+        asked.append(host)
+        return Credentials(user="ci", password=SECRET, source="the test")
+
+    authority = Authority(Address(scheme, HOST, "a"), source, Wire(None), Retry())
+    with pytest.raises(StoreError, match="is not trusted"):
+        authority.renew(Answer(), "")
+    assert authority.header == ""

@@ -1,0 +1,231 @@
+"""Waiting times, media types, and lists that come in pages: without a registry."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+
+from autoclave.errors import StoreError
+from autoclave.model.digest import digest_of
+from autoclave.store.artifacts import media_type_of
+from autoclave.store.oci import INDEX, MANIFEST, Descriptor
+from autoclave.store.registry import listing
+from autoclave.store.registry.address import Address
+from autoclave.store.registry.client import Client
+from autoclave.store.registry.errors import RegistryError
+from autoclave.store.registry.http import Broken
+from autoclave.store.registry.retry import TRIES, Retry, pause
+
+DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
+SUBJECT = "sha256-" + "5" * 64
+
+
+def test_pauses_double_up_to_a_limit() -> None:
+    assert [pause(turn, part=1) for turn in range(1, 7)] == [0.5, 1, 2, 4, 8, 8]
+    assert all(0.25 <= pause(1) <= 0.5 for _ in range(100))
+
+
+def test_a_registry_may_ask_for_a_longer_pause_within_reason() -> None:
+    assert pause(1, "7", part=1) == 7
+    assert pause(1, "86400", part=1) == 30
+    assert pause(5, "0", part=1) == 8
+    for nonsense in ("", "soon", "-5", "1.5", "٣", "9" * 5000):
+        assert pause(1, nonsense, part=1) in {0.5, 30}
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
+    assert 15 < pause(1, later, part=1) <= 20
+
+
+class Reply:
+    def __init__(self, status: int, body: object = b"", **headers: str) -> None:
+        self.status = status
+        self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.url = "https://h/v2/a/"
+
+
+@pytest.mark.parametrize(("status", "tries"), [(200, 1), (404, 1), (403, 1), (429, TRIES), (503, TRIES)])
+def test_only_what_may_pass_is_tried_again(status: int, tries: int) -> None:
+    made: list[Reply] = []
+    slept: list[float] = []
+
+    def attempt() -> Any:
+        made.append(Reply(status))
+        return made[-1]
+
+    assert Retry(slept.append)(attempt, "https://h/").status == status
+    assert (len(made), len(slept)) == (tries, tries - 1)
+
+
+@pytest.mark.parametrize(("final", "tries"), [(False, TRIES), (True, 1)])
+def test_a_connection_that_stays_broken_is_told(final: bool, tries: int) -> None:
+    slept: list[float] = []
+
+    def attempt() -> Any:
+        raise Broken("Connection refused", final=final)
+
+    with pytest.raises(RegistryError, match=r"does not answer: https://h/a$") as caught:
+        Retry(slept.append)(attempt, "https://u:secret@h/a?state=x")
+    assert caught.value.why == "Connection refused"
+    assert len(slept) == tries - 1
+
+
+@pytest.mark.parametrize(
+    ("scheme", "location", "url"),
+    [
+        ("https", "/v2/a/uploads/1", "https://h/v2/a/uploads/1"),
+        ("https", "https://storage.example.com/1?s=x", "https://storage.example.com/1?s=x"),
+        ("https", "http://h/v2/a/uploads/1", ""),
+        ("https", "file:///etc/passwd", ""),
+        ("https", "//storage.example.com/1", "https://storage.example.com/1"),
+        ("https", "http://[", ""),
+        ("http", "http://h/1", "http://h/1"),
+    ],
+)
+def test_a_registry_leads_to_encrypted_addresses_only(scheme: str, location: str, url: str) -> None:
+    client = Client(Address(scheme, "h", "a"), lambda _: None)
+    if url:
+        assert client.joined(f"{scheme}://h/v2/a/x", location) == url
+    else:
+        with pytest.raises(RegistryError, match="not used"):
+            client.joined(f"{scheme}://h/v2/a/x", location)
+
+
+class Pages:
+    """A client whose registry holds these tags, and pages as some registry does."""
+
+    address = Address("https", "h", "a")
+
+    def __init__(self, tags: list[str], kind: str, page: int = 3) -> None:
+        self.tags, self.kind, self.page = tags, kind, page
+        self.asked: list[str] = []
+
+    def joined(self, base: str, location: str) -> str:
+        return location
+
+    def send(self, method: str, target: str, **_: object) -> Reply:
+        assert method == "GET"
+        self.asked.append(target)
+        last = target.partition("last=")[2]
+        if self.kind == "whole":
+            return Reply(200, {"tags": self.tags})
+        if self.kind == "unsorted":
+            start = int(target.partition("at=")[2] or 0)
+            rest = self.tags[start:]
+            following = f"tags/list?at={start + self.page}"
+        else:
+            rest = sorted(tag for tag in self.tags if tag > last)
+            following = f"tags/list?last={rest[self.page - 1]}" if len(rest) > self.page else ""
+        if self.kind == "silent" or len(rest) <= self.page:
+            return Reply(200, {"tags": rest[: self.page] or None})
+        return Reply(200, {"tags": rest[: self.page]}, Link=f'<{following}>; rel="next"')
+
+
+@pytest.mark.parametrize("kind", ["whole", "linked", "silent", "unsorted"])
+def test_every_way_of_paging_gives_every_tag(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "_PAGE", 3)
+    wanted = [f"{SUBJECT}.{number:040x}" for number in range(10)]
+    others = ["a", "b", "sha256-" + "4" * 64 + ".sig", "sha256-" + "6" * 64 + ".sig", "v1", "v2", "v3", "zz"]
+    tags = [tag for pair in zip(wanted, [*others, "x", "y"], strict=True) for tag in pair]
+    client: Any = Pages(tags, kind)
+    assert sorted(listing.tags(client, SUBJECT)) == sorted(wanted)
+
+
+def test_pages_beyond_the_wanted_ones_are_not_asked_for() -> None:
+    client: Any = Pages([f"{SUBJECT}.{'0' * 40}", *(f"v{number:03}" for number in range(300))], "linked")
+    assert listing.tags(client, SUBJECT) == [f"{SUBJECT}.{'0' * 40}"]
+    assert len(client.asked) == 1
+
+
+def test_a_registry_without_the_repository_has_no_tags() -> None:
+    client: Any = Pages([], "linked")
+    client.send = lambda *_, **__: Reply(404)
+    assert listing.tags(client, SUBJECT) == []
+
+
+def entry(number: int) -> dict[str, object]:
+    return {"mediaType": MANIFEST, "digest": digest_of(b"%d" % number), "size": 1}
+
+
+def index(*numbers: int) -> dict[str, object]:
+    return {"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry(number) for number in numbers]}
+
+
+def test_referrers_are_listed_page_by_page() -> None:
+    client: Any = Pages([], "")
+    pages = {
+        "referrers/s": Reply(200, index(1, 2), Link='</more>; rel="next"'),
+        "/more": Reply(200, index(2, 3)),
+    }
+    client.send = lambda _, target, **__: pages[target]
+    found, sure = listing.referrers(client, "s")
+    assert sure
+    assert [each.digest for each in found or ()] == [digest_of(b"%d" % number) for number in (1, 2, 3)]
+    pages["/more"] = Reply(404)
+    with pytest.raises(RegistryError, match="malformed"):
+        listing.referrers(client, "s")
+
+
+@pytest.mark.parametrize(
+    ("reply", "sure"),
+    [
+        (Reply(404, b"404 page not found\n"), True),
+        (Reply(405), True),
+        (Reply(200, b"<html>"), True),
+        (Reply(200, {"errors": []}), True),
+        (Reply(404, {"errors": [{"code": "NAME_UNKNOWN"}]}), False),
+    ],
+)
+def test_a_registry_without_the_api(reply: Reply, sure: bool) -> None:
+    client: Any = Pages([], "")
+    client.send = lambda *_, **__: reply
+    assert listing.referrers(client, "s") == (None, sure)
+
+
+def test_an_index_is_extended_without_losing_what_others_wrote() -> None:
+    before = index(1) | {"annotations": {"by": "others"}}
+    before["manifests"][0]["data"] = "kept"
+    more = Descriptor(
+        media_type=MANIFEST, digest=digest_of(b"2"), size=1, artifact_type="t", annotations={"a": "b"}
+    )
+    known = Descriptor(media_type=MANIFEST, digest=digest_of(b"1"), size=1)
+    after = json.loads(listing.extended(json.dumps(before).encode(), [known, more, more]))
+    assert after == before | {
+        "manifests": [
+            *before["manifests"],
+            entry(2) | {"artifactType": "t", "annotations": {"a": "b"}},
+        ]
+    }
+    assert json.loads(listing.extended(b"", [known])) == index(1)
+
+
+@pytest.mark.parametrize(
+    ("document", "media_type"),
+    [
+        ({"manifests": []}, INDEX),
+        ({"layers": []}, MANIFEST),
+        ({"mediaType": DOCKER, "layers": []}, DOCKER),
+        ({"mediaType": "application/vnd.other", "layers": []}, "application/vnd.other"),
+    ],
+)
+def test_a_manifest_says_itself_what_it_is(document: dict[str, object], media_type: str) -> None:
+    assert media_type_of(json.dumps(document).encode(), "d") == media_type
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"manifests": [], "layers": []},
+        {"mediaType": INDEX, "layers": []},
+        {"mediaType": MANIFEST, "manifests": []},
+        {"mediaType": INDEX},
+        [],
+    ],
+)
+def test_a_manifest_that_can_be_read_in_two_ways_is_refused(document: object) -> None:
+    with pytest.raises(StoreError, match="is not an OCI manifest"):
+        media_type_of(json.dumps(document).encode(), "d")

@@ -1,0 +1,48 @@
+"""What a repository may not name its objects: nothing may stand in for what Autoclave makes itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autoclave.device.schema import Environment
+from autoclave.errors import ConfigError
+from autoclave.model.verdict import Verdict
+from autoclave.targets.base import Rollout
+from autoclave.targets.kubernetes.manifests import read
+from autoclave.targets.kubernetes.network import DENY
+from autoclave.targets.kubernetes.objects import wanted
+
+OPEN = """\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata: {name: NAME}
+spec: {podSelector: {}, policyTypes: [Ingress, Egress], ingress: [{}], egress: [{}]}
+"""
+ROLLOUT = Rollout(
+    device="pump",
+    environment=Environment(name="clinic", target="kubernetes"),
+    services=(),
+    folder=Path("/"),
+    flows=(),
+    owner="host:1",
+    image_id=lambda digest: digest,
+    reference=lambda digest: digest,
+    foreign=lambda _: "",
+    judged=lambda _: Verdict("deploy", ()),
+    require=lambda _: None,
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OPEN.replace("NAME", DENY),
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: autoclave-pump-clinic}\n",
+        "apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata: {name: autoclave-pump-clinic}\n",
+    ],
+)
+def test_no_manifest_takes_the_name_of_what_we_make(text: str) -> None:
+    with pytest.raises(ConfigError, match="kept for what Autoclave makes itself"):
+        wanted(ROLLOUT, "clinic", read(text, "deploy/open.yaml"))

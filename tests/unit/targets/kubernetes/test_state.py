@@ -1,0 +1,77 @@
+"""What is kept in the cluster to put back: read as it was written, and damage is told."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, cast
+
+import pytest
+
+from autoclave.errors import ClusterError
+from autoclave.targets.kubernetes.kubectl import Kubectl
+from autoclave.targets.kubernetes.objects import digests
+from autoclave.targets.kubernetes.state import Applied, State, among, as_found, missing, title, write
+
+DIGEST = "sha256:" + "a" * 64
+
+
+def deployment(name: str = "gateway") -> dict[str, Any]:
+    pods = {
+        "metadata": {"annotations": {"dev.autoclave.images": '{"app": "gateway"}'}},
+        "spec": {"containers": [{"name": "app", "image": f"r.example/pump@{DIGEST}"}]},
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {"template": pods},
+    }
+
+
+class Cluster:
+    """Takes what is applied, as the API server would keep it."""
+
+    def __init__(self) -> None:
+        self.objects: list[dict[str, Any]] = []
+
+    def apply(self, objects: list[dict[str, Any]], *, force: bool = False) -> list[dict[str, Any]]:
+        self.objects = json.loads(json.dumps(objects))
+        return self.objects
+
+
+def test_it_is_read_as_it_was_written() -> None:
+    cluster = Cluster()
+    state = State(Applied([deployment()], {"gateway": "sha256:1"}), Applied([], created=["Service/x"]))
+    write(cast(Kubectl, cluster), "pump", "clinic", state)
+    assert among(cluster.objects, "pump", "clinic") == state
+    assert among(cluster.objects, "pump", "ward") == State()
+
+
+def test_damage_is_told_and_not_taken_for_nothing() -> None:
+    cluster = Cluster()
+    write(cast(Kubectl, cluster), "pump", "clinic", State(Applied([deployment()])))
+    cluster.objects[0]["data"]["current"] = cluster.objects[0]["data"]["current"][:-20]
+    with pytest.raises(ClusterError, match="is damaged"):
+        among(cluster.objects, "pump", "clinic")
+
+
+def test_live_objects_are_taken_as_their_makers_wrote_them() -> None:
+    live = deployment() | {"status": {"replicas": 3}}
+    live["metadata"] |= {"uid": "1", "resourceVersion": "5", "managedFields": [{}], "labels": {"a": "b"}}
+    found = as_found([live])
+    assert found is not None
+    assert found.objects[0]["metadata"] == {"name": "gateway", "labels": {"a": "b"}}
+    assert "status" not in found.objects[0]
+    assert as_found([{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}]) is None
+
+
+def test_titles_name_the_group() -> None:
+    assert title(deployment()) == "Deployment.apps/gateway"
+    assert title({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}}) == "Service/x"
+    assert missing([deployment(), deployment("b")], [deployment()]) == ["Deployment.apps/b"]
+
+
+def test_the_digest_of_each_image_is_read_from_what_was_applied() -> None:
+    assert digests([deployment(), {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}}]) == {
+        "gateway": DIGEST
+    }
