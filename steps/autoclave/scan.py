@@ -57,7 +57,8 @@ class Options(OnImages, frozen=True):
 
 def run(opts: Options, ctx: Context) -> list[Descriptor]:
     """Scan every chosen image; return the digests that were scanned."""
-    return [_scan(image, opts, ctx) for image in ctx.images(opts.image)]
+    reports: list[bytes] = []
+    return [_scan(image, opts, ctx, reports) for image in ctx.images(opts.image)]
 
 
 def scanner_of(opts: Scanning | Options) -> Scanner:
@@ -83,11 +84,14 @@ def plan(image: Image, ctx: Context, versions: Versions) -> StepPlan:
     )
 
 
-def _scan(image: Image, opts: Options, ctx: Context) -> Descriptor:
+def _scan(image: Image, opts: Options, ctx: Context, reports: list[bytes]) -> Descriptor:
+    """Scan one image; `reports` are GitLab's of the images before, in this run, and takes this one's."""
     descriptor = ctx.subject(image, opts.digest_of(image.name))
     scanner = scanner_of(opts)
     planned = plan(image, ctx, scanner.version(ctx.shell))
-    if not opts.again and _held(descriptor, planned, ctx):
+    held = None if opts.again else _held(descriptor, planned, ctx)
+    if held:
+        _report_to_gitlab(held, image, ctx, reports)
         ctx.screen.skipped(STEP, f"{image.name}: {descriptor.digest[:19]}… was scanned with this database")
         return descriptor
     ctx.screen.started(STEP, f"{image.name} {descriptor.digest[:19]}…")
@@ -97,10 +101,7 @@ def _scan(image: Image, opts: Options, ctx: Context) -> Descriptor:
         sbom = scanner.sbom(ctx.shell, raw, Path(folder))
         kept = [_kept(path, image, ctx) for path in (raw, sbom, scanner.sarif(ctx.shell, raw, Path(folder)))]
         bom = sbom.read_bytes()
-    write_report(
-        ctx.state_folder, image.name, _FOR_GITLAB, [container_scanning.render(facts, image=image.name)]
-    )
-    _merge_for_gitlab(ctx)
+    _report_to_gitlab(facts, image, ctx, reports)
     waived = _standings(facts, descriptor, ctx)
     verdict = gate.judge(facts, ctx.policy, ctx.now(), waived)
     info = ctx.info(planned, verdict, facts.started, facts.finished)
@@ -113,23 +114,22 @@ def _scan(image: Image, opts: Options, ctx: Context) -> Descriptor:
     return descriptor
 
 
-def _merge_for_gitlab(ctx: Context) -> None:
-    """Write the reports that images of this device have as the one that GitLab takes."""
-    reports = ctx.state_folder / "reports"
-    files = [reports / image.name / _FOR_GITLAB for image in ctx.images(())]
-    replaced(
-        reports,
-        _FOR_GITLAB,
-        [container_scanning.merged([file.read_bytes() for file in files if file.is_file()])],
-    )
+def _report_to_gitlab(facts: ScanFacts, image: Image, ctx: Context, reports: list[bytes]) -> None:
+    """Write the image's report, and one of all images of this run: GitLab takes one file from a job."""
+    report = container_scanning.render(facts, image=image.name)
+    reports.append(report)
+    write_report(ctx.state_folder, image.name, _FOR_GITLAB, [report])
+    replaced(ctx.state_folder / "reports", _FOR_GITLAB, [container_scanning.merged(reports)])
 
 
-def _held(descriptor: Descriptor, planned: StepPlan, ctx: Context) -> bool:
+def _held(descriptor: Descriptor, planned: StepPlan, ctx: Context) -> ScanFacts | None:
+    """Return the facts of a scan that still holds: by this plan, and judged anew by today's policy."""
     record = ctx.record(descriptor, VULNS, planned)
     if record is None:
-        return False
+        return None
     facts = predicates.facts_of(record.statement, ScanFacts)
-    return gate.judge(facts, ctx.policy, ctx.now(), _standings(facts, descriptor, ctx)).passed
+    passed = gate.judge(facts, ctx.policy, ctx.now(), _standings(facts, descriptor, ctx)).passed
+    return facts if passed else None
 
 
 def _standings(facts: ScanFacts, descriptor: Descriptor, ctx: Context) -> tuple[waivers.Standing, ...]:
