@@ -6,36 +6,23 @@ python docs/make_reference.py          # a contract test fails while the page an
 from __future__ import annotations
 
 import runpy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args, get_type_hints
 
+import click
 import msgspec
 from msgspec import Meta, Struct
 
 from autoclave import build, deploy, scan, sign, unit_test
-from autoclave.actions import rollback
 from autoclave.cli import main as cli
-from autoclave.cli.commands import (
-    approve,
-    gitlab,
-    jenkins,
-    policy_export,
-    report,
-    run,
-    soup,
-    status,
-    trace,
-    vex,
-    waive,
-)
-from autoclave.cli.commands.gitlab import deployment, fleet, release
-from autoclave.cli.commands.jenkins import approvals, describe, provision
+from autoclave.cli.click_options import Argument, parameters
 from autoclave.device.schema import SafetyClass
 from autoclave.errors import tree
 from autoclave.gates.hardening import CHECKS, UNREAD
 from autoclave.policy.load import profile
 from autoclave.policy.schema import Policy
-from autoclave.runtime.options import Common, Field, fields
+from autoclave.runtime.options import Common, fields
 
 PAGE = Path(__file__).with_name("reference.md")
 
@@ -45,28 +32,6 @@ STEPS: dict[str, type[Struct]] = {
     "scan": scan.Options,
     "sign": sign.Options,
     "deploy": deploy.Options,
-    "waive": waive.Options,
-    "approve": approve.Options,
-    "vex": vex.Options,
-    "soup": soup.Options,
-    "rollback": rollback.Options,
-    "status": status.Options,
-    "report": report.Options,
-    "trace": trace.Options,
-    "policy export": policy_export.Options,
-    "run, plan": run.Planning,
-    "gitlab note": gitlab.Note,
-    "gitlab status": gitlab.CommitStatus,
-    "gitlab release": release.Options,
-    "gitlab deployment": deployment.Place,
-    "gitlab approvals": deployment.Approved,
-    "fleet": fleet.Options,
-    "fleet bump": fleet.Bumping,
-    "jenkins provision": provision.Options,
-    "jenkins run": jenkins.Running,
-    "jenkins describe": describe.Options,
-    "jenkins approvals": approvals.Options,
-    "jenkins plugins": jenkins.Asking,
 }
 
 
@@ -75,13 +40,10 @@ def page() -> str:
     parts = [
         "# Reference\n\nGenerated from the code by `docs/make_reference.py`; a test keeps the two alike.\n"
     ]
-    parts += ["## Commands\n", _table(["command", "what it does"], _commands())]
+    parts += ["## Commands\n", *_commands()]
     parts += ["## Exit codes\n", _table(["code", "meaning", "error"], _codes())]
-    parts += ["## Options of every command\n", _options(fields(Common))]
-    common = {field.name for field in fields(Common)}
-    for name, kind in STEPS.items():
-        own = [field for field in fields(kind) if field.name not in common]
-        parts += [f"## Options of {name}\n", _options(own)]
+    parts += ["## Common options\n", _COMMON, _table(_OPTION, _common())]
+    parts += [*_options()]
     parts += ["## The same option on every host\n", _HOSTS, _hosts()]
     parts += ["## Policy\n", _POLICY, _table(["key", "stricter is", "A", "B", "C", "meaning"], _policy())]
     parts += ["## What hardening demands of pods\n", _HARDENING, _table(_CHECK, _hardening())]
@@ -115,7 +77,7 @@ def _hosts() -> str:
     }
     keys = {var.step: {each.name for each in jenkins_made["keys_of"](var)} for var in jenkins_made["VARS"]}
     rows = []
-    for step, kind in list(STEPS.items())[:5]:
+    for step, kind in STEPS.items():
         for field in fields(kind):
             name = field.name.replace("_", "-")
             words = name.split("-")
@@ -137,8 +99,11 @@ The safety class selects the profile; the organisation's file, then `[policy]` i
 """
 
 
-def _commands() -> list[list[str]]:
-    return [[f"`autoclave {name}`", text] for name, (_, text) in cli.COMMANDS.items()]
+def _commands() -> Iterator[str]:
+    for title, group in cli.GROUPS.items():
+        yield f"### {title}\n"
+        rows = [[f"`autoclave {name}`", text] for name, (_, text) in group.items()]
+        yield _table(["command", "what it does"], rows)
 
 
 def _codes() -> list[list[str]]:
@@ -147,24 +112,67 @@ def _codes() -> list[list[str]]:
     ]
 
 
-def _options(found: list[Field]) -> str:
-    rows = [
-        [
-            f"`{field.name.upper()}`"
-            if field.argument
-            else f"`{field.flag}`" + (f" `{field.short}`" if field.short else ""),
-            "" if field.argument else f"`{field.variable}`",
-            _default(field),
-            field.description,
-        ]
-        for field in found
+_COMMON = """\
+Every command takes these, unless its section says otherwise.
+"""
+_OPTION = ["option", "variable", "default", "meaning"]
+
+
+def _common() -> list[list[str]]:
+    return [_option(each) for each in parameters(Common)]
+
+
+def _options() -> Iterator[str]:
+    """Return a section for every command of the table, and for each command below a group like `gitlab`."""
+    with click.Context(cli.program) as context:
+        for title, group in cli.GROUPS.items():
+            yield f"## Options: {title}\n"
+            for name in group:
+                for words, leaf in _leaves(name, cli.program.get_command(context, name)):
+                    yield f"### Options of {words}\n\n{_own(leaf)}"
+
+
+def _leaves(words: str, command: click.Command | None) -> Iterator[tuple[str, click.Command]]:
+    match command:
+        case None:
+            raise LookupError(f"there is no command '{words}'")
+        case click.Group():
+            for name, each in command.commands.items():
+                yield from _leaves(f"{words} {name}", each)
+        case _:
+            yield words, command
+
+
+def _own(command: click.Command) -> str:
+    """Return the options of a command; without the common ones, where it has all of them."""
+    common, rows = _common(), [_option(each) for each in command.params]
+    if all(row in rows for row in common):
+        own = [row for row in rows if row not in common]
+        return _table(_OPTION, own) if own else "Only the common options.\n"
+    return f"Without the common options.\n\n{_table(_OPTION, rows)}" if rows else "No options.\n"
+
+
+def _option(each: click.Parameter) -> list[str]:
+    if isinstance(each, Argument):
+        return [f"`{(each.name or '').upper()}`", "", _default(each), each.meaning]
+    if not isinstance(each, click.Option):
+        raise TypeError(f"{each.name} has no meaning to print: use click_options.Argument")
+    variable = str(each.envvar or "")
+    meaning = (each.help or "").removesuffix(f"  [{variable}]")
+    if isinstance(each.type, click.Choice):
+        meaning += f": {', '.join(each.type.choices)}"
+    flags = sorted(each.opts, key=len, reverse=True)
+    return [
+        " ".join(f"`{flag}`" for flag in flags),
+        f"`{variable}`" if variable else "",
+        _default(each),
+        meaning,
     ]
-    return _table(["option", "variable", "default", "meaning"], rows)
 
 
-def _default(field: Field) -> str:
-    shown = not field.required and field.default not in ("", (), False)
-    return f"`{field.default}`" if shown else ""
+def _default(each: click.Parameter) -> str:
+    shown = isinstance(each.default, str | int) and not each.required and each.default not in ("", False)
+    return f"`{each.default}`" if shown else ""
 
 
 def _policy() -> list[list[str]]:

@@ -16,9 +16,26 @@ from autoclave.runtime.options import Common, Field, fields
 O = TypeVar("O", bound=Common)  # noqa: E741 -- the usual letter for options
 
 
+class Argument(click.Argument):
+    """An argument with its meaning, which click before 8.5 keeps for options only."""
+
+    def __init__(self, field: Field) -> None:
+        # A default of None would count as given: a required argument must have none at all.
+        default = {} if field.required else {"default": field.default}
+        super().__init__(
+            [field.name],
+            type=field.kind,
+            required=field.required,
+            envvar=field.variable,
+            metavar=field.name.upper() if field.required else f"[{field.name.upper()}]",
+            **default,
+        )
+        self.meaning = field.description
+
+
 def parameters(kind: type[Struct]) -> list[click.Parameter]:
     """Return the click parameters of an option struct."""
-    return [_argument(field) if field.argument else _option(field) for field in fields(kind)]
+    return [Argument(field) if field.argument else _option(field) for field in fields(kind)]
 
 
 def around(name: str, text: str, kind: type[O], call: Callable[[O, Context], int | None]) -> click.Command:
@@ -52,17 +69,4 @@ def _option(field: Field) -> click.Option:
         default=default,
         envvar=field.variable,
         help=f"{field.description}  [{field.variable}]",
-    )
-
-
-def _argument(field: Field) -> click.Argument:
-    # A default of None would count as given: a required argument must have none at all.
-    default = {} if field.required else {"default": field.default}
-    return click.Argument(
-        [field.name],
-        type=field.kind,
-        required=field.required,
-        envvar=field.variable,
-        metavar=field.name.upper() if field.required else f"[{field.name.upper()}]",
-        **default,
     )

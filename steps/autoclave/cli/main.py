@@ -17,52 +17,58 @@ import click
 from autoclave import __version__
 from autoclave.errors import AutoclaveError, Interrupted, UsageError
 
-COMMANDS = {
-    "init": ("cli.commands.init", "write a commented autoclave.toml for the repository you stand in"),
-    "run": ("cli.commands.run", "walk the whole flow: build → unit-test ∥ scan → sign → deploy"),
-    "build": ("cli.commands.step", "build the device's images and record how"),
-    "unit-test": ("cli.commands.step", "run the tests in a container of exactly that image"),
-    "scan": ("cli.commands.step", "scan an image and record every finding"),
-    "sign": ("cli.commands.step", "the release gate: verify all records, then sign"),
-    "waive": ("cli.commands.waive", "decide about a finding, signed by a person; list all such decisions"),
-    "soup": ("cli.commands.soup", "list the components that the SOUP register does not know"),
-    "approve": ("cli.commands.approve", "sign a release for an environment, as a person"),
-    "deploy": ("cli.commands.step", "verify again and deploy to an environment"),
-    "rollback": ("cli.commands.rollback", "put back what ran before, verified against today's policy"),
-    "plan": ("cli.commands.run", "print what would run, with a hash over it"),
-    "status": ("cli.commands.status", "show what runs where, and whether it still verifies"),
-    "policy": ("cli.commands.policy_export", "export the policy: what makes a cluster admit only releases"),
-    "seal": ("cli.commands.seal", "name all records in a new seal, and have it time-stamped"),
-    "trace": ("cli.commands.trace", "print which test shows which requirement, and which have none"),
-    "vex": ("cli.commands.vex", "print what was decided about findings, as OpenVEX or CycloneDX"),
-    "verify": (
-        "cli.commands.verify",
-        "explain what of a release's record holds, by its day's policy and today's",
-    ),
-    "export": (
-        "cli.commands.export_bundle",
-        "write one file with the images, all their records, trust and policy",
-    ),
-    "import": ("cli.commands.import_bundle", "check such a file offline, then take it into a store"),
-    "report": ("cli.commands.report", "write the release report: HTML and JSON, and a PDF when asked"),
-    "show": ("cli.commands.show", "print the records of an image readably"),
-    "doctor": ("cli.commands.doctor", "check engine, scanner, database, keys, clock, disk"),
-    "gitlab": ("cli.commands.gitlab", "tell a GitLab project: note, commit statuses, release, deployment"),
-    "fleet": (
-        "cli.commands.gitlab.fleet",
-        "show which repositories of a GitLab group use Autoclave, and how",
-    ),
-    "jenkins": ("cli.commands.jenkins", "make a Jenkins job, run it, describe its builds, check plugins"),
-    "schema": ("cli.commands.schema", "print the JSON schema of autoclave.toml"),
+GROUPS: dict[str, dict[str, tuple[str, str]]] = {
+    "Steps": {
+        "build": ("cli.commands.step", "build the device's images and record how"),
+        "unit-test": ("cli.commands.step", "run the tests in a container of exactly that image"),
+        "scan": ("cli.commands.step", "scan an image and record every finding"),
+        "sign": ("cli.commands.step", "the release gate: verify all records, then sign"),
+        "deploy": ("cli.commands.step", "verify again and deploy to an environment"),
+    },
+    "Release": {
+        "run": ("cli.commands.run", "run the whole flow: build → unit-test ∥ scan → sign → deploy"),
+        "plan": ("cli.commands.run", "print what would run, with a hash over it"),
+        "rollback": ("cli.commands.rollback", "put back what ran before, verified against today's policy"),
+        "verify": ("cli.commands.verify", "check a release's records by the policy of its day and today's"),
+        "seal": ("cli.commands.seal", "name all records in a new seal, and have it time-stamped"),
+        "report": ("cli.commands.report", "write the release report: HTML and JSON, and a PDF when asked"),
+        "export": ("cli.commands.export_bundle", "write images, records, trust and policy as one file"),
+        "import": ("cli.commands.import_bundle", "check an exported file offline, then take it into a store"),
+    },
+    "Decisions by people": {
+        "waive": ("cli.commands.waive", "decide about a finding, signed by a person; list all decisions"),
+        "approve": ("cli.commands.approve", "sign a release for an environment, as a person"),
+        "vex": ("cli.commands.vex", "print what was decided about findings, as OpenVEX or CycloneDX"),
+        "soup": ("cli.commands.soup", "list the components that the SOUP register does not know"),
+    },
+    "CI hosts": {
+        "gitlab": ("cli.commands.gitlab", "write to a GitLab project: note, statuses, release, deployment"),
+        "fleet": (
+            "cli.commands.gitlab.fleet",
+            "show which repositories of a GitLab group use Autoclave, and how",
+        ),
+        "jenkins": ("cli.commands.jenkins", "make a Jenkins job, run it, describe its builds, check plugins"),
+    },
+    "Setup and status": {
+        "init": ("cli.commands.init", "write a commented autoclave.toml for this repository"),
+        "doctor": ("cli.commands.doctor", "check engine, scanner, database, keys, clock, disk"),
+        "schema": ("cli.commands.schema", "print the JSON schema of autoclave.toml"),
+        "policy": ("cli.commands.policy_export", "export the policy: make a cluster admit only releases"),
+        "status": ("cli.commands.status", "show what runs where, and whether it still verifies"),
+        "show": ("cli.commands.show", "print the records of an image readably"),
+        "trace": ("cli.commands.trace", "print which test shows which requirement, and which have none"),
+    },
 }
-"""Every subcommand: the module that holds it, and its one line of help."""
+"""Every subcommand by group: the module that holds it, and its one line of help."""
+
+COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
 
 class _Lazy(click.Group):
     """A group that imports a subcommand only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the subcommands in the order of the flow."""
+        """Return the subcommands, group by group."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -84,9 +90,11 @@ class _Lazy(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of subcommands from the table, without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        """Write the groups of subcommands from the table, without importing any."""
+        width = max(map(len, COMMANDS))  # one column for all groups
+        for title, group in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), text) for name, (_, text) in group.items()])
 
 
 @click.command(
