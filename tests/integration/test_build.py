@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from integration.flow import device, organisation
 def test_a_base_image_is_pulled_and_recorded_by_digest(registry: str, tmp_path: Path) -> None:
     base = f"{registry}/bases/python:1"
     client = docker.from_env()
-    client.images.get("python:3.11-slim-bookworm").tag(base)
+    # An image of its own: what the engine knows of the real base is seen by the builds beside this test.
+    dockerfile = io.BytesIO(f"FROM python:3.11-slim-bookworm\nLABEL test={tmp_path.name}\n".encode())
+    client.images.build(fileobj=dockerfile, tag=base)
     client.images.push(base)
     digest = client.images.get(base).attrs["RepoDigests"][-1]
     client.images.remove(base)

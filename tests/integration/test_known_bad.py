@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from integration import prepared
 from integration.devices import KNOWN_BAD, ROOT, Repository, copied
 from integration.known_bad import released, scanned, stopped
 
@@ -118,7 +119,8 @@ def test_a_database_that_is_none_is_refused(case: str, tmp_path: Path) -> None:
 def test_an_old_database_closes_the_gate(tmp_path: Path) -> None:
     then = (datetime.now(UTC) - timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
     cache = database(tmp_path / "cache", "-updated-at", then)
-    with scanned(tmp_path) as repository:
+    # Not scanned before: a scan with the same database, told another age, would hold.
+    with prepared.ready(KNOWN_BAD / "control", tmp_path, to="unit-test") as repository:
         done = repository.run("run", AUTOCLAVE_TRIVY_CACHE=str(cache))
         says = "the advisory database is 30 days old"
         stopped("database 30 days old", repository, done, step="scan", code=23, says=says)
