@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,8 +29,6 @@ _AFTER = {
 # What a closed gate leaves in the store as the proof of why.
 _PROOF = {22: TEST_RESULT, 23: tampering.VULNS, 24: SUMMARY}
 
-_SCANNED: list[Repository] = []
-
 
 @contextmanager
 def scanned(folder: Path) -> Iterator[Repository]:
@@ -39,17 +36,8 @@ def scanned(folder: Path) -> Iterator[Repository]:
 
     Nothing is wrong with it. It is walked there once: tests that start here are the xdist group `control`.
     """
-    if not _SCANNED:
-        own = Path(tempfile.mkdtemp(prefix="scanned-", dir=prepared.SHELF[0]))
-        with prepared.ready(KNOWN_BAD / "control", own, to="unit-test") as made:
-            done = made.run("scan")
-            assert done.code == 0, done.err
-        _SCANNED.append(made)
-    repository = prepared.copy_of(_SCANNED[0], folder)
-    try:
+    with prepared.ready(KNOWN_BAD / "control", folder, to="scan") as repository:
         yield repository
-    finally:
-        repository.remove()
 
 
 def unsigned(repository: Repository, case: str, says: str, *options: str) -> None:
