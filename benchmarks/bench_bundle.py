@@ -44,7 +44,7 @@ def released(folder: Path, megabytes: int) -> str:
     from autoclave.store.layout import LayoutStore
     from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Manifest, encode
     from builders import bundled
-    from builders.judged import BUILD, MADE
+    from builders.judged import BUILD, STEP_INFO
 
     store = LayoutStore(folder / ".autoclave" / "store")
     layer = store.write((os.urandom(1 << 20) for _ in range(megabytes)), media_type=LAYER)
@@ -53,15 +53,15 @@ def released(folder: Path, megabytes: int) -> str:
     manifest = Manifest(schema_version=2, media_type=MANIFEST, config=config, layers=[layer])
     image = store.write([encode(manifest)], media_type=MANIFEST)
     store.tag("app", image)
-    built = statement.make(image.digest, PROVENANCE, predicates.provenance(MADE, BUILD, {}))
+    built = statement.make(image.digest, PROVENANCE, predicates.provenance(STEP_INFO, BUILD, {}))
     records.attach(store, image, built, PROVENANCE, bundled.STEPS)
     said = predicates.verification(
-        MADE, resource="urn:x", policy_digest=MADE.policy, inputs=[], declared=Declared()
+        STEP_INFO, resource="urn:x", policy_digest=STEP_INFO.policy, inputs=[], declared=Declared()
     )
     body = statement.make(image.digest, VERIFICATION, said)
     records.attach(store, image, body, VERIFICATION, bundled.RELEASE)
     cosign.sign_image(store, image.digest, "pump/app", bundled.RELEASE)
-    bundled.sealed(store, image)
+    bundled.seal_records(store, image)
     (folder / "autoclave.toml").write_bytes(bundled.DEVICE)
     (folder / "trust.toml").write_text(trust_export.text(bundled.TRUST))
     return layer.digest.removeprefix("sha256:")

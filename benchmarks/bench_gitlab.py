@@ -22,7 +22,7 @@ sys.path[:0] = [str(ROOT / "steps"), str(ROOT / "tests")]
 from doubles import gitlab_double  # noqa: E402
 from doubles.gitlab_double import Token  # noqa: E402
 from doubles.gitlab_state import Project  # noqa: E402
-from integration.devices import SAMPLE, Repository, copied, git  # noqa: E402
+from integration.devices import SAMPLE, Repository, copy_device, git  # noqa: E402
 from pipelines.gitlab_local import JOB_TOKEN, PROJECT, WHOLE_FLOW, GitLab  # noqa: E402
 
 
@@ -31,12 +31,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-n", type=int, default=5, help="counted rounds")
     rounds = parser.parse_args().n
-    with tempfile.TemporaryDirectory() as name, gitlab_double.running() as api:
+    with tempfile.TemporaryDirectory() as name, gitlab_double.serve() as api:
         folder = Path(name)
         api.users, api.tokens = {8: "ann"}, {JOB_TOKEN: Token(8, job=True)}
         api.projects = {PROJECT: Project(PROJECT, "devices/sample")}
         gitlab = GitLab(folder / "gitlab", api)
-        sample = copied(SAMPLE, folder / "sample", name="bench-gitlab")
+        sample = copy_device(SAMPLE, folder / "sample", name="bench-gitlab")
         gitlab.device(sample, WHOLE_FLOW)
         git(folder, "clone", "-q", str(sample.folder), "laptop")
         laptop = Repository(folder / "laptop", folder / "home", sample.port)

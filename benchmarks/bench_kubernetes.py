@@ -23,9 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from cluster import deploying  # noqa: E402
-from cluster.cluster import Cluster, running  # noqa: E402
+from cluster.cluster import Cluster, start  # noqa: E402
 from cluster.deploying import DEPLOYMENT, GOOD, NEXT, SERVICE, Clinic  # noqa: E402
-from integration.registries import with_referrers  # noqa: E402
+from integration.registries import serve_with_referrers  # noqa: E402
 
 
 def ours(clinic: Clinic, version: str) -> float:
@@ -53,16 +53,16 @@ def main() -> None:
     words = argparse.ArgumentParser(description=__doc__)
     words.add_argument("-n", type=int, default=5, help="rounds that count")
     rounds = words.parse_args().n
-    with tempfile.TemporaryDirectory() as folder, running() as cluster:
+    with tempfile.TemporaryDirectory() as folder, start() as cluster:
         place = Path(folder)
         (place / "registry").mkdir()
-        with with_referrers(place / "registry") as registry:
+        with serve_with_referrers(place / "registry") as registry:
             cluster.reach(int(registry.rpartition(":")[2]))
             for name in ("ours", "theirs"):
                 cluster.kubectl("create", "namespace", name)
-            made = deploying.released(registry, place / "made", (GOOD, NEXT))
+            made = deploying.release_versions(registry, place / "made", (GOOD, NEXT))
             (place / "copy").mkdir()
-            clinic = deploying.clinic(made, cluster, "ours", place / "copy", timeout=120)
+            clinic = deploying.make_clinic(made, cluster, "ours", place / "copy", timeout=120)
             measure(cluster, clinic, rounds)
 
 

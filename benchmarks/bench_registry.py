@@ -37,23 +37,23 @@ def child(address: str, digest: str, folder: Path, *, listing: bool = False) -> 
 
     from autoclave.evidence import cosign, records, statement
     from autoclave.evidence.trust import Trust, TrustedKey, public_key
-    from autoclave.signers import opened
+    from autoclave.signers import open_signer
     from autoclave.store.layout import LayoutStore
     from autoclave.store.registry.store import RegistryStore
 
     began = time.perf_counter()
     key = TrustedKey(name="bench", key=public_key(folder / "key.pub"), may=("release",))
-    trust, signer = Trust((key,), "bench"), opened(f"file:{folder / 'key.pem'}", None)
+    trust, signer = Trust((key,), "bench"), open_signer(f"file:{folder / 'key.pem'}", None)
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
         store = RegistryStore(address, LayoutStore(Path(one)), lambda _: None)
-        image = store.image(digest)
+        image = store.find_image(digest)
         payload = statement.make(digest, KIND, Raw((folder / "predicate.json").read_bytes()))
         cosign.sign_image(store, digest, "bench/app", signer)
         records.attach(store, image, payload, KIND, signer)
         if listing:
-            cosign.list_attestations(store, digest, records.read_all(store, digest, trust)[0])
+            cosign.add_attestations(store, digest, records.read_all(store, digest, trust)[0])
         store = RegistryStore(address, LayoutStore(Path(other)), lambda _: None)
-        assert cosign.signed_by(store, digest, [key]) == [key]
+        assert cosign.verify_signature(store, digest, [key]) == [key]
         (record,), rejected = records.read_all(store, digest, trust)
         assert record.statement.predicate_type == KIND
         assert not rejected
@@ -97,16 +97,16 @@ def cosign(*words: str) -> None:
 def compare(rounds: int, registry: str, words: list[str], more: list[str]) -> None:
     """Measure both in turn, round by round, and print medians and ratios."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from integration.registries import add_image, debian, store_at, with_referrers
+    from integration.registries import add_image, open_store, serve_debian, serve_with_referrers
 
-    start = {"debian": debian, "referrers": with_referrers}[registry]
+    start = {"debian": serve_debian, "referrers": serve_with_referrers}[registry]
     rows: list[tuple[float, float, float]] = []
     with tempfile.TemporaryDirectory() as name, start(Path(name)) as host:
         folder = Path(name)
         prepare(folder)
         for number in range(rounds + 1):  # the first round warms both up
             repository = f"bench/round-{number}"
-            store = store_at(host, folder / "cache" / str(number), repository=repository)
+            store = open_store(host, folder / "cache" / str(number), repository=repository)
             images = [add_image(store, uuid.uuid4().bytes).digest for _ in range(2)]
             address = f"oci://{host}/{repository}"
             if number % 2:  # who goes first changes

@@ -48,7 +48,7 @@ name = "app"
 def write(folder: Path, components: int, findings: int) -> None:
     """Make a device whose image has a scan and an SBOM of that size."""
     (folder / "autoclave.toml").write_text(_DEVICE)
-    ctx = Context(Signing(folder=str(folder)), screen.chosen(as_json=False))
+    ctx = Context(Signing(folder=str(folder)), screen.choose(as_json=False))
     image, now = _image(ctx), ctx.now()
     planned = StepPlan(step="scan", image="app", commands=(), tools={}, inputs={})
     made = ctx.info(planned, Verdict("scan"), now, now)

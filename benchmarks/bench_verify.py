@@ -36,7 +36,7 @@ def child(folder: Path, digest: str) -> None:
     key = TrustedKey(name="bench", key=public_key(folder / "key.pub"), may=("build", "release", "deploy"))
     store = LayoutStore(folder / "store", create=False)
     good, bad = records.read_all(store, digest, Trust((key,), "bench"))
-    chain = seal.check(good, bad, seal.signatures(store, digest))
+    chain = seal.check(good, bad, seal.read_signatures(store, digest))
     assert not bad
     assert not chain.problems
     print(time.perf_counter() - began, len(good))
@@ -70,32 +70,32 @@ def made(folder: Path, count: int) -> str:
     from securesystemslib.signer import CryptoSigner
 
     from autoclave.evidence import predicates, records, seal, statement
-    from autoclave.evidence.seal import Seal, Sealed
+    from autoclave.evidence.seal import Seal, SealedRecord
     from autoclave.evidence.statement import PROVENANCE, SEAL
-    from autoclave.signers import opened
+    from autoclave.signers import open_signer
     from autoclave.store.layout import LayoutStore
     from autoclave.store.oci import parse_manifest
-    from builders.judged import BUILD, MADE
+    from builders.judged import BUILD, STEP_INFO
     from integration.registries import add_image
 
     folder.mkdir()
     (folder / "key.pem").write_bytes(CryptoSigner.generate_ecdsa().private_bytes)
-    signer = opened(f"file:{folder / 'key.pem'}", None)
+    signer = open_signer(f"file:{folder / 'key.pem'}", None)
     (folder / "key.pub").write_text(signer.public_key.keyval["public"])
     store = LayoutStore(folder / "store")
     image = add_image(store, b"bench")
     previous = ""
     for number in range(count // 2):
-        info = structs.replace(MADE, finished_on=MADE.finished_on + timedelta(minutes=2 * number))
+        info = structs.replace(STEP_INFO, finished_on=STEP_INFO.finished_on + timedelta(minutes=2 * number))
         body = statement.make(image.digest, PROVENANCE, predicates.provenance(info, BUILD, {}))
         record = records.attach(store, image, body, PROVENANCE, signer)
         envelope = parse_manifest(store.read(record.digest), record.digest).layers[0].digest
         facts = Seal(
-            records=(Sealed("provenance", record.digest, envelope),),
+            records=(SealedRecord("provenance", record.digest, envelope),),
             signatures=(),
             previous=previous,
-            policy=MADE.policy,
-            trust=MADE.policy,
+            policy=STEP_INFO.policy,
+            trust=STEP_INFO.policy,
         )
         later = structs.replace(info, finished_on=info.finished_on + timedelta(minutes=1))
         body = statement.make(image.digest, SEAL, seal.predicate(later, facts))
@@ -107,18 +107,20 @@ def listed(folder: Path, digest: str, host: str) -> str:
     """Put image and records into a registry, listed for cosign as one kind; return the reference."""
     from autoclave.evidence import cosign, records
     from autoclave.evidence.statement import PROVENANCE
-    from autoclave.signers import opened
+    from autoclave.signers import open_signer
     from autoclave.store.layout import LayoutStore
-    from builders.judged import BUILD, MADE
-    from integration.registries import add_image, store_at
+    from builders.judged import BUILD, STEP_INFO
+    from integration.registries import add_image, open_store
 
     source = LayoutStore(folder / "store", create=False)
-    remote = store_at(host, folder / "cache", repository="bench/verify")
+    remote = open_store(host, folder / "cache", repository="bench/verify")
     image = add_image(remote, b"bench")
     assert image.digest == digest
     count = len(source.referrers(digest))
-    signer = opened(f"file:{folder / 'key.pem'}", None)
-    layers = [_layer(remote, digest, signer, number, (PROVENANCE, MADE, BUILD)) for number in range(count)]
+    signer = open_signer(f"file:{folder / 'key.pem'}", None)
+    layers = [
+        _layer(remote, digest, signer, number, (PROVENANCE, STEP_INFO, BUILD)) for number in range(count)
+    ]
     cosign.add(remote, digest, "att", layers)
     assert records.read_all(source, digest, _trust(folder))[0]
     return f"{host}/bench/verify@{digest}"
@@ -148,10 +150,10 @@ def _trust(folder: Path):  # type: ignore[no-untyped-def]
 
 def compare(rounds: int, count: int) -> None:
     """Measure both in turn, round by round, and print medians and the ratio; then how ours grows."""
-    from integration.registries import debian
+    from integration.registries import serve_debian
 
     rows: list[tuple[float, float, float]] = []
-    with tempfile.TemporaryDirectory() as name, debian(Path(name)) as host:
+    with tempfile.TemporaryDirectory() as name, serve_debian(Path(name)) as host:
         folder = Path(name) / "one"
         digest = made(folder, count)
         reference = listed(folder, digest, host)

@@ -120,10 +120,10 @@ def text(found: Architecture) -> str:
         f"arrows between rooms: {len(found.arrows)}, for {sum(found.arrows.values())} imports between modules",
         *(_line(room, found) for room in found.rooms),
         "",
-        f"cycles between rooms: {_named(cycle(between))}",
-        f"cycles between modules: {_named(cycle(found.imports))}",
-        f"arrows up or sideways: {_listed(found.wrong())}",
-        f"feet of steps that run as scripts, which may point up: {_listed(list(found.feet))}",
+        f"cycles between rooms: {_join_names(cycle(between))}",
+        f"cycles between modules: {_join_names(cycle(found.imports))}",
+        f"arrows up or sideways: {_list_arrows(found.wrong())}",
+        f"feet of steps that run as scripts, which may point up: {_list_arrows(list(found.feet))}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -138,11 +138,11 @@ def _counts(room: str, found: Architecture) -> str:
     return f"imports {len(found.imports_of(room))}, used by {len(found.importers_of(room))}"
 
 
-def _named(along: list[str]) -> str:
+def _join_names(along: list[str]) -> str:
     return " -> ".join(along) or "none"
 
 
-def _listed(arrows: list[Arrow]) -> str:
+def _list_arrows(arrows: list[Arrow]) -> str:
     return ", ".join(f"{source} -> {target}" for source, target in arrows) or "none"
 
 
@@ -183,7 +183,7 @@ def svg(found: Architecture) -> str:
             f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
             f'<text class="title" x="24" y="30">{len(found.rooms)} rooms, {len(found.arrows)} arrows between '
             f"them: all go down, but for {len(found.feet)} feet of scripts</text>",
-            f'<text class="said" x="24" y="51">Not drawn: arrows to {_enumerated(everywhere)}, '
+            f'<text class="said" x="24" y="51">Not drawn: arrows to {_enumerate(everywhere)}, '
             "which more than half of the rooms import.</text>",
             *_bands(found),
             *_lines(drawn, places),
@@ -210,7 +210,7 @@ def _everywhere(found: Architecture) -> list[str]:
     return [room for room in found.rooms if 2 * len(found.importers_of(room)) > len(found.rooms)]
 
 
-def _enumerated(names: list[str]) -> str:
+def _enumerate(names: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1] if names else "no room"]))
 
 

@@ -15,7 +15,7 @@ from picture import draw, with_signs
 
 from autoclave.hosts.gitlab.merge_request_note import About
 from autoclave.hosts.jenkins.build_description import html
-from autoclave.model.status import Gate, Row, State
+from autoclave.model.status import Gate, GateStatus, Row
 
 PICTURE = Path(__file__).with_name("jenkins-build.png")
 _WIDTH = 1200  # CSS pixels; the picture has twice as many
@@ -30,17 +30,17 @@ REASONS = (  # in the words of the scan gate
     "critical CVE-2026-31812 in libssl3 3.0.15-1~deb12u1 (fixed in 3.0.17-1~deb12u2)",
     "high CVE-2026-28390 in starlette 0.41.2 (fixed in 0.49.1)",
 )
-_PASSED = (Gate(step="build", state=State.PASSED), Gate(step="unit-test", state=State.PASSED))
+_PASSED = (Gate(step="build", state=GateStatus.PASSED), Gate(step="unit-test", state=GateStatus.PASSED))
 ROWS = [
     Row(
         image="gateway",
         digest="sha256:9c1e4a7b20d35f68e1b4c7a90d2f5e8b36a1c4d7f09e2b5a8c3d6f1e4b7a0c92",
-        gates=(*_PASSED, Gate(step="scan", state=State.CLOSED, reasons=REASONS)),
+        gates=(*_PASSED, Gate(step="scan", state=GateStatus.CLOSED, reasons=REASONS)),
     ),
     Row(
         image="sensor",
         digest="sha256:41d07fb3a95c28e6b1f04d9a7c3e8052d6b9f1a4c7e0352b8d6f9a1c4e7b0d35",
-        gates=(*_PASSED, Gate(step="scan", state=State.PASSED)),
+        gates=(*_PASSED, Gate(step="scan", state=GateStatus.PASSED)),
     ),
 ]
 

@@ -19,10 +19,10 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
 from cluster import deploying  # noqa: E402
-from cluster.cluster import Cluster, running  # noqa: E402
+from cluster.cluster import Cluster, start  # noqa: E402
 from cluster.deploying import GOOD, NEXT, UNHEALTHY, Clinic  # noqa: E402
-from integration.devices import Done  # noqa: E402
-from integration.registries import with_referrers  # noqa: E402
+from integration.devices import CommandResult  # noqa: E402
+from integration.registries import serve_with_referrers  # noqa: E402
 
 PAGE = HERE / "kubernetes.md"
 QUOTA = """\
@@ -41,15 +41,17 @@ STRANGER = {
 
 def main() -> None:
     """Run every show on a real cluster, and write page and pictures."""
-    with tempfile.TemporaryDirectory() as folder, running() as cluster:
+    with tempfile.TemporaryDirectory() as folder, start() as cluster:
         place = Path(folder)
         for name in ("registry", "copy"):
             (place / name).mkdir()
-        with with_referrers(place / "registry") as registry:
+        with serve_with_referrers(place / "registry") as registry:
             cluster.reach(int(registry.rpartition(":")[2]))
             cluster.kubectl("create", "namespace", "clinic")
-            made = deploying.released(registry, place / "made")
-            shows = shown(cluster, deploying.clinic(made, cluster, "clinic", place / "copy", timeout=90))
+            made = deploying.release_versions(registry, place / "made")
+            shows = run_commands(
+                cluster, deploying.make_clinic(made, cluster, "clinic", place / "copy", timeout=90)
+            )
     page = PAGE.read_text("utf-8")
     for name, text in shows.items():
         page = re.sub(
@@ -63,38 +65,38 @@ def main() -> None:
         draw(shows[name], HERE / f"kubernetes-{name}.svg")
 
 
-def shown(cluster: Cluster, clinic: Clinic) -> dict[str, str]:
+def run_commands(cluster: Cluster, clinic: Clinic) -> dict[str, str]:
     """Return what each command printed, by the name of its place in the page."""
     clinic.deploy(GOOD)
-    found = {"deploy": told("autoclave deploy demo", clinic.deploy(NEXT))}
-    found["status"] = told("autoclave status demo", clinic.autoclave("status", "demo"))
+    found = {"deploy": format_command("autoclave deploy demo", clinic.deploy(NEXT))}
+    found["status"] = format_command("autoclave status demo", clinic.autoclave("status", "demo"))
     clinic.repository.edit("autoclave.toml", "timeout = 90", "timeout = 10")
-    found["stalled"] = told("autoclave deploy demo", clinic.deploy(UNHEALTHY))
+    found["stalled"] = format_command("autoclave deploy demo", clinic.deploy(UNHEALTHY))
     clinic.repository.edit("autoclave.toml", "timeout = 10", "timeout = 90")
     why = "alarms come late since 1.1.0"
     done = clinic.autoclave("rollback", "demo", "--reason", why)
-    found["rollback"] = told(f"autoclave rollback demo --reason '{why}'", done)
+    found["rollback"] = format_command(f"autoclave rollback demo --reason '{why}'", done)
     cluster.kubectl("apply", "-n", "clinic", "-f-", stdin=QUOTA)
-    found["quota"] = told("autoclave deploy demo", clinic.deploy(NEXT))
+    found["quota"] = format_command("autoclave deploy demo", clinic.deploy(NEXT))
     exported = clinic.autoclave("policy", "export", "--kubernetes", "demo")
     cluster.kubectl("apply", "--server-side", "-f-", stdin=exported.out)
     words = ("apply", "--dry-run=server", "-n", "clinic", "-f-")
     stranger = json.dumps(STRANGER)
-    cluster.wait("the policy", 30, lambda: "verified" in cluster.tried(*words, stdin=stranger).stderr)
-    said = cluster.tried(*words, stdin=stranger).stderr.strip()
+    cluster.wait("the policy", 30, lambda: "verified" in cluster.try_kubectl(*words, stdin=stranger).stderr)
+    said = cluster.try_kubectl(*words, stdin=stranger).stderr.strip()
     found["admission"] = (
         "$ autoclave policy export --kubernetes demo | kubectl apply --server-side -f-\n"
-        "$ kubectl apply -f stranger.yaml\n" + folded(said)
+        "$ kubectl apply -f stranger.yaml\n" + fold(said)
     )
     return found
 
 
-def told(command: str, done: Done) -> str:
+def format_command(command: str, done: CommandResult) -> str:
     """Return a command and what it printed, lines folded."""
-    return folded(f"$ {command}\n{done.err}{done.out}".strip())
+    return fold(f"$ {command}\n{done.err}{done.out}".strip())
 
 
-def folded(text: str) -> str:
+def fold(text: str) -> str:
     """Fold long lines at words."""
     lines = []
     for line in text.splitlines():

@@ -14,8 +14,8 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from picture import draw, with_signs
 
-from autoclave.hosts.gitlab.merge_request_note import About, note
-from autoclave.model.status import Gate, Row, State
+from autoclave.hosts.gitlab.merge_request_note import About, render
+from autoclave.model.status import Gate, GateStatus, Row
 
 PICTURE = Path(__file__).with_name("merge-request-note.png")
 _WIDTH = 980  # CSS pixels; the picture has twice as many
@@ -36,10 +36,10 @@ ROWS = [
         image="gateway",
         digest="sha256:9c1e4a7b20d35f68e1b4c7a90d2f5e8b36a1c4d7f09e2b5a8c3d6f1e4b7a0c92",
         gates=(
-            Gate(step="build", state=State.PASSED),
-            Gate(step="unit-test", state=State.PASSED),
-            Gate(step="scan", state=State.CLOSED, reasons=REASONS),
-            Gate(step="sign", state=State.NONE),
+            Gate(step="build", state=GateStatus.PASSED),
+            Gate(step="unit-test", state=GateStatus.PASSED),
+            Gate(step="scan", state=GateStatus.CLOSED, reasons=REASONS),
+            Gate(step="sign", state=GateStatus.NONE),
         ),
     )
 ]
@@ -47,7 +47,7 @@ ROWS = [
 
 def page() -> str:
     """Return the note as a page."""
-    html = MarkdownIt("commonmark").enable("table").render(note(ABOUT, ROWS))
+    html = MarkdownIt("commonmark").enable("table").render(render(ABOUT, ROWS))
     return _PAGE.replace("BODY", with_signs(html, _SIGNS))
 
 

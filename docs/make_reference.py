@@ -20,7 +20,7 @@ from autoclave.cli.click_options import Argument, parameters
 from autoclave.device.schema import SafetyClass
 from autoclave.errors import tree
 from autoclave.gates.hardening import CHECKS, UNREAD
-from autoclave.policy.load import profile
+from autoclave.policy.load import read_profile
 from autoclave.policy.schema import Policy
 from autoclave.runtime.options import Common, fields
 
@@ -176,7 +176,7 @@ def _default(each: click.Parameter) -> str:
 
 
 def _policy() -> list[list[str]]:
-    profiles = [profile(each) for each in SafetyClass]
+    profiles = [read_profile(each) for each in SafetyClass]
     rows = []
     for section in msgspec.structs.fields(Policy):
         kind = section.type

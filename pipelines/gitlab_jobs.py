@@ -268,7 +268,7 @@ DEPLOY = Step(
 )
 REPORT = Step(
     "report",
-    shared.Telling,
+    shared.ReportOptions,
     ".post",
     f"""\
   needs: [autoclave-build, autoclave-unit-test, autoclave-scan]
@@ -287,7 +287,7 @@ REPORT = Step(
 )
 RELEASE = Step(
     "release",
-    shared.Hosted,
+    shared.ProjectOptions,
     "deploy",
     "  needs: [autoclave-build, autoclave-unit-test, autoclave-scan, autoclave-sign]\n"
     "  rules:\n    - if: $AUTOCLAVE_ROLLBACK_TO\n      when: never\n    - if: $CI_COMMIT_TAG\n"

@@ -130,7 +130,7 @@ def flow() -> str:
         f"{_head('The whole flow')}spec:\n  inputs:\n{spec}\n---\n",
         "stages: [build, verify, sign, deploy]\n\ninclude:\n",
     ]
-    for step, given in _included():
+    for step, given in _include():
         parts.append(f"  - local: /pipelines/gitlab/{step.name}.yml\n    inputs:\n")
         parts += [f"      {name}: {value}\n" for name, value in given.items()]
     return "".join(parts)
@@ -141,7 +141,7 @@ def single() -> str:
     spec = "\n".join(line for each in flow_inputs() for line in each.spec())
     text = f"{_head('The whole flow in one file, for include: remote')}spec:\n  inputs:\n{spec}\n---\n"
     text += f"stages: [build, verify, sign, deploy]\n\n{ENGINES}"
-    for step, given in _included():
+    for step, given in _include():
         body = jobs(step)
         for name, value in given.items():
             body = body.replace(f"$[[ inputs.{name} ]]", value)
@@ -149,15 +149,15 @@ def single() -> str:
     return text
 
 
-def _included() -> list[tuple[Step, dict[str, str]]]:
-    found = [(step, {"stage": step.stage} | _handed(step)) for step in STEPS]
+def _include() -> list[tuple[Step, dict[str, str]]]:
+    found = [(step, {"stage": step.stage} | _forward_inputs(step)) for step in STEPS]
     for environment, when in (("staging", "on_success"), ("production", "manual")):
         own = {"stage": "deploy", "environment": f"$[[ inputs.{environment} ]]", "when": when}
-        found.append((DEPLOY, own | _handed(DEPLOY)))
-    return found + [(step, {"stage": step.stage} | _handed(step)) for step in (REPORT, RELEASE)]
+        found.append((DEPLOY, own | _forward_inputs(DEPLOY)))
+    return found + [(step, {"stage": step.stage} | _forward_inputs(step)) for step in (REPORT, RELEASE)]
 
 
-def _handed(step: Step) -> dict[str, str]:
+def _forward_inputs(step: Step) -> dict[str, str]:
     names = [each.name for each in inputs_of(step) if each.name not in {"stage", "environment", "when"}]
     return {name: f"$[[ inputs.{name} ]]" for name in names}
 

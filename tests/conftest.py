@@ -65,7 +65,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if given:
         items[:] = scheduling.longest_first(items, given["known"])
         if gathering.worker() == "w0":
-            scheduling.write(items, Path(given["groups"]))
+            scheduling.write_groups(items, Path(given["groups"]))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -78,6 +78,6 @@ class _ByGroup(LoadScopeScheduling):
         return self._groups[nodeid]
 
 
-def write(items: list[pytest.Item], file: Path) -> None:
+def write_groups(items: list[pytest.Item], file: Path) -> None:
     """Write the group of each test."""
     file.write_text(json.dumps({each.nodeid: group(each) for each in items}), "utf-8")

@@ -20,17 +20,17 @@ from autoclave.gates import build as gate
 from autoclave.model.digest import digest_of
 from autoclave.model.facts import BuildFacts, Material
 from autoclave.model.plan import StepPlan
-from autoclave.runtime.options import OnImages, option
+from autoclave.runtime.options import StepOptions, option
 from autoclave.store.archive import read as archive
-from autoclave.store.image import identity
+from autoclave.store.image import read_identity
 from autoclave.store.oci import Descriptor
 from autoclave.store.registry.address import registry_of
-from autoclave.store.registry.auth import credentials_of
+from autoclave.store.registry.auth import find_credentials
 
 STEP = "build"
 
 
-class Options(OnImages, frozen=True):
+class Options(StepOptions, frozen=True):
     """Options of `autoclave build`."""
 
     cache_from: Annotated[
@@ -39,14 +39,14 @@ class Options(OnImages, frozen=True):
     cache_to: Annotated[str, option("keep the layers for later builds in this image (needs BuildKit)")] = ""
 
 
-class Built(Struct, frozen=True):
+class BuiltImage(Struct, frozen=True):
     """An image of the device and its digest in the store."""
 
     image: Image
     descriptor: Descriptor
 
 
-def run(opts: Options, ctx: Context) -> list[Built]:
+def run(opts: Options, ctx: Context) -> list[BuiltImage]:
     """Build every chosen image, or take it from the store when nothing it is made of has changed."""
     return [_build(image, opts, ctx) for image in ctx.images(opts.image)]
 
@@ -57,7 +57,7 @@ def plan(image: Image, ctx: Context) -> StepPlan:
     return _plan(image, request, _materials(image, request, ctx), ctx)
 
 
-def _cached(request: BuildRequest, opts: Options, ctx: Context) -> BuildRequest:
+def _add_caches(request: BuildRequest, opts: Options, ctx: Context) -> BuildRequest:
     """Return the request with the caches that the options name. Raises ConfigError without BuildKit."""
     names = [*opts.cache_from, *([opts.cache_to] if opts.cache_to else [])]
     if not names:
@@ -68,7 +68,7 @@ def _cached(request: BuildRequest, opts: Options, ctx: Context) -> BuildRequest:
             why="only BuildKit can take single layers out of an image",
             next="install buildx, name a client with --docker, or leave the cache out",
         )
-    found = {name: credentials_of(registry_of(name), ctx.shell) for name in names}
+    found = {name: find_credentials(registry_of(name), ctx.shell) for name in names}
     logins = {registry_of(name): each for name, each in found.items() if each and each.password}
     return structs.replace(
         request,
@@ -119,15 +119,15 @@ def request_for(image: Image, ctx: Context, *, stage: str = "") -> BuildRequest:
     )
 
 
-def _build(image: Image, opts: Options, ctx: Context) -> Built:
-    request = _cached(request_for(image, ctx), opts, ctx)
+def _build(image: Image, opts: Options, ctx: Context) -> BuiltImage:
+    request = _add_caches(request_for(image, ctx), opts, ctx)
     materials = _materials(image, request, ctx)
-    held = None if opts.again else _held(image, _plan(image, request, materials, ctx), ctx)
+    held = None if opts.again else _find_previous(image, _plan(image, request, materials, ctx), ctx)
     if held:
         ctx.built[image.name] = held.descriptor
-        ctx.screen.skipped(STEP, f"{image.name} {held.descriptor.digest}: nothing it is made of has changed")
+        ctx.screen.skip(STEP, f"{image.name} {held.descriptor.digest}: nothing it is made of has changed")
         return held
-    ctx.screen.started(STEP, image.name)
+    ctx.screen.begin(STEP, image.name)
     if ctx.commit.dirty:
         ctx.screen.warn(STEP, "the tree has uncommitted changes (or no commit): the record says so")
     started = ctx.now()
@@ -135,10 +135,10 @@ def _build(image: Image, opts: Options, ctx: Context) -> Built:
         materials = _materials(image, request, ctx)
     image_id = ctx.engine.build(request, lambda text: ctx.screen.line(STEP, text))
     _refuse_changed(materials, _materials(image, request, ctx))
-    descriptor = archive.take(ctx.engine.save(image_id), ctx.store, image_id=image_id)
+    descriptor = archive.read_archive(ctx.engine.save(image_id), ctx.store, image_id=image_id)
     ctx.store.tag(image.name, descriptor)
     ctx.built[image.name] = descriptor
-    made = identity(ctx.store, descriptor.digest)
+    made = read_identity(ctx.store, descriptor.digest)
     facts = BuildFacts(
         commit=ctx.commit.id,
         dirty=ctx.commit.dirty,
@@ -159,21 +159,21 @@ def _build(image: Image, opts: Options, ctx: Context) -> Built:
     what = f"{image.name} {descriptor.digest}"
     ctx.screen.verdict(verdict, (facts.finished - started).total_seconds(), what)
     ctx.require(verdict, repeat=f"autoclave build --image {image.name} -v")
-    return Built(image, descriptor)
+    return BuiltImage(image, descriptor)
 
 
-def _held(image: Image, planned: StepPlan, ctx: Context) -> Built | None:
+def _find_previous(image: Image, planned: StepPlan, ctx: Context) -> BuiltImage | None:
     """Return the image built last when its verified record says it was made from exactly this plan."""
-    if ctx.store.named(image.name) is None:
+    if ctx.store.find(image.name) is None:
         return None
     descriptor = ctx.subject(image)
     record = ctx.record(descriptor, PROVENANCE, planned)
     if record is None:
         return None
     facts = predicates.facts_of(record.statement, BuildFacts)
-    if facts.config != identity(ctx.store, descriptor.digest).config:
+    if facts.config != read_identity(ctx.store, descriptor.digest).config:
         return None
-    return Built(image, descriptor) if gate.judge(facts, ctx.policy).passed else None
+    return BuiltImage(image, descriptor) if gate.judge(facts, ctx.policy).passed else None
 
 
 def _keep_cache(image_id: str, name: str, request: BuildRequest, ctx: Context) -> None:

@@ -42,10 +42,10 @@ from autoclave.runtime.options import Common, Signing
 from autoclave.runtime.owner import owner
 from autoclave.runtime.redact import Mask
 from autoclave.runtime.shell import Shell
-from autoclave.signers import Signer, development, opened
-from autoclave.store.archive.write import give
+from autoclave.signers import Signer, development, open_signer
+from autoclave.store.archive.write import write_archive
 from autoclave.store.base import Store, is_address
-from autoclave.store.image import identity
+from autoclave.store.image import read_identity
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
 
@@ -67,7 +67,7 @@ def _refuse_other_template(version: str) -> None:
         )
 
 
-def _development_keys(folder: Path) -> list[TrustedKey]:
+def _read_development_keys(folder: Path) -> list[TrustedKey]:
     """Return the development keys whose public halves lie in a folder."""
     return [
         TrustedKey(name=name, key=trust.public_key(path), may=may, development=True)
@@ -85,7 +85,7 @@ class Context:
         self.screen = screen
         self.folder = Path(options.folder).resolve()
         self.device: Device = schema.load(self.folder)
-        self.policy: Policy = policy.in_force(self.device, options.policy)
+        self.policy: Policy = policy.effective_policy(self.device, options.policy)
         self.policy_digest = policy.digest(self.policy)
         self.shell = Shell(echo=screen.command if options.verbose else None, mask=Mask(self._secrets()))
         self.run_id = uuid.uuid4().hex
@@ -109,11 +109,11 @@ class Context:
         """The store."""
         chosen = self.options.store
         if is_address(chosen):
-            from autoclave.store.registry.auth import credentials_of
+            from autoclave.store.registry.auth import find_credentials
             from autoclave.store.registry.store import RegistryStore
 
             cache = LayoutStore(self.state_folder / "registry")
-            return RegistryStore(chosen, cache, lambda host: credentials_of(host, self.shell))
+            return RegistryStore(chosen, cache, lambda host: find_credentials(host, self.shell))
         return LayoutStore(Path(chosen) if chosen else self.state_folder / "store")
 
     @property
@@ -124,12 +124,12 @@ class Context:
 
     @cached_property
     def _engine(self) -> Engine:
-        return engines.opened(self.shell, self.options.docker)
+        return engines.connect(self.shell, self.options.docker)
 
     @cached_property
     def commit(self) -> git.Commit:
         """The commit of the device repository."""
-        return git.commit_of(self.shell, self.folder)
+        return git.read_commit(self.shell, self.folder)
 
     @cached_property
     def trust(self) -> Trust:
@@ -142,21 +142,21 @@ class Context:
         for name in development.ROLES:
             development.ensure(name)
         folders = [development.folder(), *self.handed_keys]
-        keys = {each.key.keyid: each for folder in folders for each in _development_keys(folder)}
+        keys = {each.key.keyid: each for folder in folders for each in _read_development_keys(folder)}
         return Trust(tuple(keys.values()), "the development keys in " + ", ".join(map(str, folders)))
 
     @cached_property
     def signer(self) -> Signer:
         """The key that signs records."""
         options = self.options if isinstance(self.options, Signing) else Signing()
-        return self.signer_of(options.key, options.public_key, development.STEPS)
+        return self.open_signer(options.key, options.public_key, development.STEPS)
 
     @staticmethod
-    def signer_of(uri: str, public: str, otherwise: str) -> Signer:
+    def open_signer(uri: str, public: str, otherwise: str) -> Signer:
         """Open a signer by URI, or the named development key when there is none."""
         if not uri:
             uri, public = f"file:{development.ensure(otherwise)[0]}", ""
-        return opened(uri, trust.public_key(Path(public)) if public else None)
+        return open_signer(uri, trust.public_key(Path(public)) if public else None)
 
     def now(self) -> datetime:
         """Return the time, in UTC."""
@@ -164,7 +164,7 @@ class Context:
 
     def images(self, names: tuple[str, ...]) -> list[Image]:
         """Return the images that a step is to work on: the named ones, else all."""
-        return [self.device.named(name) for name in names] if names else list(self.device.image)
+        return [self.device.find_image(name) for name in names] if names else list(self.device.image)
 
     def subject(self, image: Image, digest: str = "") -> Descriptor:
         """Return the image to work on: by digest, else the one built last. Raises StoreError.
@@ -172,11 +172,11 @@ class Context:
         What this very run built comes first: in a shared store the name may stand for another run's by now.
         """
         if digest:
-            return self.store.image(digest)
-        listed = self.built.get(image.name) or self.store.named(image.name)
+            return self.store.find_image(digest)
+        listed = self.built.get(image.name) or self.store.find(image.name)
         if listed is None:
             raise StoreError(f"image '{image.name}' has not been built", next="run 'autoclave build' first")
-        return self.store.image(listed.digest)
+        return self.store.find_image(listed.digest)
 
     def info(
         self,
@@ -215,7 +215,7 @@ class Context:
         signer = signer or self.signer
         self._refuse_untrusted(signer, statement.ROLES_OF[predicate_type])
         if attachments and isinstance(predicate, dict):
-            predicate = records.naming(predicate, attachments)
+            predicate = records.name_files(predicate, attachments)
         body = Raw(predicate) if isinstance(predicate, bytes) else Raw(msgspec.json.encode(predicate))
         return records.attach(
             self.store,
@@ -240,7 +240,7 @@ class Context:
     def record(self, image: Descriptor, predicate_type: str, plan: StepPlan) -> Record | None:
         """Return the newest record of a type when it verifies and was made from exactly this plan."""
         good, _ = records.read_all(self.store, image.digest, self.trust)
-        return records.made_with(good, predicate_type, plan.digest)
+        return records.find_by_inputs(good, predicate_type, plan.digest)
 
     def require(self, verdict: Verdict, *, repeat: str) -> None:
         """Raise the step's GateClosed unless the verdict is a pass; `repeat` is the command for it."""
@@ -267,17 +267,17 @@ class Context:
                 self._engine.remove_network(network.name)
 
 
-def loaded(descriptor: Descriptor, ctx: Context) -> ImageState:
+def load_image(descriptor: Descriptor, ctx: Context) -> ImageState:
     """Return the engine's image for a digest, loading it from the store when the engine lacks it.
 
     The classic image store calls an image by its configuration's digest, the containerd store by
     its manifest's; either proves that it is this image. Raises StoreError when neither appears.
     """
-    names = (identity(ctx.store, descriptor.digest).config, descriptor.digest)
-    found = _find(names, ctx)
+    names = (read_identity(ctx.store, descriptor.digest).config, descriptor.digest)
+    found = _find_in_engine(names, ctx)
     if found is None:
-        ctx.engine.load(give(ctx.store, descriptor.digest, name=""))
-        found = _find(names, ctx)
+        ctx.engine.load(write_archive(ctx.store, descriptor.digest, name=""))
+        found = _find_in_engine(names, ctx)
     if found is None:
         raise StoreError(
             f"the engine does not hold {descriptor.digest} after loading it",
@@ -286,7 +286,7 @@ def loaded(descriptor: Descriptor, ctx: Context) -> ImageState:
     return found
 
 
-def _find(names: tuple[str, str], ctx: Context) -> ImageState | None:
+def _find_in_engine(names: tuple[str, str], ctx: Context) -> ImageState | None:
     for name in names:
         found = ctx.engine.image(name)
         if found and found.id in names:
@@ -296,10 +296,10 @@ def _find(names: tuple[str, str], ctx: Context) -> ImageState | None:
 
 def write_report(state_folder: Path, image: str, name: str, chunks: Iterable[bytes]) -> Path:
     """Write one report of an image and return its path."""
-    return replaced(state_folder / "reports" / image, name, chunks)
+    return replace_file(state_folder / "reports" / image, name, chunks)
 
 
-def replaced(folder: Path, name: str, chunks: Iterable[bytes]) -> Path:
+def replace_file(folder: Path, name: str, chunks: Iterable[bytes]) -> Path:
     """Write a file whole, then put it in place; a reader sees the old or the new one, never half of it."""
     folder.mkdir(parents=True, exist_ok=True)
     made = folder / f".{name}.{os.getpid()}"

@@ -9,9 +9,9 @@ from typing import Annotated
 from msgspec import Struct, structs
 
 from autoclave import targets
-from autoclave.context import Context, loaded
+from autoclave.context import Context, load_image
 from autoclave.device import git
-from autoclave.device.schema import Environment, Image, Kubernetes, in_bytes
+from autoclave.device.schema import Environment, Image, Kubernetes, parse_size
 from autoclave.device.schema import Service as ServiceSettings
 from autoclave.engines.base import OWNER_LABEL
 from autoclave.errors import AutoclaveError, ConfigError, DeployFailed, DeployGateClosed, RollbackFailed
@@ -24,23 +24,23 @@ from autoclave.model.facts import Deployment, Finding, Running
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
 from autoclave.release import decisions, seal
-from autoclave.release.verification import foreign_release, released
-from autoclave.runtime.options import OnImages, option
+from autoclave.release.verification import foreign_release, read_candidate
+from autoclave.runtime.options import StepOptions, option
 from autoclave.store.base import is_address
-from autoclave.store.image import identity
+from autoclave.store.image import read_identity
 from autoclave.store.oci import Descriptor
-from autoclave.targets.base import Returned, Rollout, Service, Target, Tell, Unhealthy
+from autoclave.targets.base import Restoration, Rollout, Service, Target, Tell, Unhealthy
 
 STEP = "deploy"
 
 
-class Options(OnImages, frozen=True, kw_only=True):
+class Options(StepOptions, frozen=True, kw_only=True):
     """Options of `autoclave deploy`."""
 
     environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
 
 
-class Release(Struct, frozen=True):
+class Subject(Struct, frozen=True):
     """An image of the device and the digest to deploy."""
 
     image: Image
@@ -53,21 +53,21 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
     Raises DeployGateClosed when the release does not verify, DeployFailed when the new version did not
     become healthy (the previous one runs), RollbackFailed when that does not answer either.
     """
-    environment = ctx.device.place(opts.environment)
-    images = chosen(environment, opts, ctx)
+    environment = ctx.device.find_environment(opts.environment)
+    images = select_images(environment, opts, ctx)
     verdict = judge(images, environment, ctx)
-    target = target_of(environment, ctx)
-    if verdict.passed and not opts.again and _runs(images, environment, target, ctx):
-        ctx.screen.skipped(STEP, f"{environment.name}: exactly these digests run there, verified and healthy")
+    target = open_target(environment, ctx)
+    if verdict.passed and not opts.again and _is_running(images, environment, target, ctx):
+        ctx.screen.skip(STEP, f"{environment.name}: exactly these digests run there, verified and healthy")
         return None
-    ctx.screen.started(STEP, f"{ctx.device.device.name} {ctx.device.device.version} to {environment.name}")
+    ctx.screen.begin(STEP, f"{ctx.device.device.name} {ctx.device.device.version} to {environment.name}")
     ctx.require(verdict, repeat=f"autoclave show {images[0].descriptor.digest}")
     return roll_out(images, environment, target, ctx)
 
 
-def target_of(environment: Environment, ctx: Context) -> Target:
+def open_target(environment: Environment, ctx: Context) -> Target:
     """Return the target of an environment. Raises ConfigError."""
-    return targets.opened(
+    return targets.create(
         environment,
         device=ctx.device,
         engine=lambda: ctx.engine,
@@ -77,14 +77,14 @@ def target_of(environment: Environment, ctx: Context) -> Target:
     )
 
 
-def chosen(environment: Environment, opts: OnImages, ctx: Context) -> list[Release]:
+def select_images(environment: Environment, opts: StepOptions, ctx: Context) -> list[Subject]:
     """Return the images to deploy and their digests. Raises DeployGateClosed when there is none.
 
     Whatever image was named: a device is deployed whole or not at all. A cluster's manifests say how
     images run, and everything is published; elsewhere only images with a service are deployed.
     """
     images = [
-        Release(image, ctx.subject(image, opts.digest_of(image.name)))
+        Subject(image, ctx.subject(image, opts.digest_of(image.name)))
         for image in ctx.device.image
         if image.service or environment.kubernetes or environment.target == "registry"
     ]
@@ -125,23 +125,23 @@ def _manifests(settings: Kubernetes, ctx: Context) -> dict[str, str]:
     }
 
 
-def judge(images: list[Release], environment: Environment, ctx: Context) -> Verdict:
+def judge(images: list[Subject], environment: Environment, ctx: Context) -> Verdict:
     """Return one verdict for the whole device: it is deployed whole or not at all."""
     reasons: list[str] = []
     for each in images:
         judged = gate.judge(
-            released(each.descriptor, each.image, ctx, environment.name), ctx.policy, ctx.now()
+            read_candidate(each.descriptor, each.image, ctx, environment.name), ctx.policy, ctx.now()
         )
         prefix = f"{each.image.name}: " if len(images) > 1 else ""
         reasons += [f"{prefix}{reason}" for reason in judged.reasons]
     return Verdict(STEP, tuple(reasons))
 
 
-def _runs(images: list[Release], environment: Environment, target: Target, ctx: Context) -> bool:
+def _is_running(images: list[Subject], environment: Environment, target: Target, ctx: Context) -> bool:
     running = {each.image: each for each in target.running(ctx.device.device.name, environment.name)}
     for each in images:
         here = running.get(each.image.name)
-        made = identity(ctx.store, each.descriptor.digest)
+        made = read_identity(ctx.store, each.descriptor.digest)
         if here is None or not here.healthy or here.digest != each.descriptor.digest:
             return False
         if here.container not in {made.config, each.descriptor.digest}:
@@ -152,20 +152,20 @@ def _runs(images: list[Release], environment: Environment, target: Target, ctx: 
 
 
 def roll_out(
-    images: list[Release], environment: Environment, target: Target, ctx: Context, *, reason: str = ""
+    images: list[Subject], environment: Environment, target: Target, ctx: Context, *, reason: str = ""
 ) -> Deployment:
     """Roll out the whole device, or put back whatever was replaced; record what came of it.
 
     `reason` is why a person rolls back; empty for a deployment. Raises DeployFailed, RollbackFailed.
     """
     waived: list[str] = []
-    rollout = _rollout(images, environment, ctx, waived)
-    with target.locked(rollout):
+    rollout = _make_rollout(images, environment, ctx, waived)
+    with target.lock(rollout):
         return _roll_out(rollout, images, target, ctx, reason=reason, waived=waived)
 
 
 def _roll_out(
-    rollout: Rollout, images: list[Release], target: Target, ctx: Context, *, reason: str, waived: list[str]
+    rollout: Rollout, images: list[Subject], target: Target, ctx: Context, *, reason: str, waived: list[str]
 ) -> Deployment:
     environment = rollout.environment
     tell = Tell(
@@ -175,18 +175,18 @@ def _roll_out(
     )
     started = ctx.now()
     running: list[Running] = []
-    returned = Returned(())
+    returned = Restoration(())
     failure = ""
     target.recover(rollout, tell)
     before = {each.image: each.digest for each in target.running(rollout.device, environment.name)}
     try:
         target.rehearse(rollout, tell)
-        running = target.switch(rollout, tell)
+        running = target.apply(rollout, tell)
     except Unhealthy as error:
         failure = str(error)
-        returned = target.put_back(rollout, tell)
+        returned = target.restore(rollout, tell)
     except BaseException:  # Ctrl-C, or the target went away: leave the old version, then tell
-        target.put_back(rollout, tell)
+        target.restore(rollout, tell)
         raise
     facts = Deployment(
         environment=environment.name,
@@ -202,18 +202,18 @@ def _roll_out(
     )
     _record(facts, images, environment, ctx)
     if failure:
-        raise _failed(facts, returned, target, ctx)
-    target.settle(rollout)
+        raise _make_error(facts, returned, target, ctx)
+    target.finish(rollout)
     return facts
 
 
-def _failed(facts: Deployment, returned: Returned, target: Target, ctx: Context) -> AutoclaveError:
+def _make_error(facts: Deployment, returned: Restoration, target: Target, ctx: Context) -> AutoclaveError:
     """Return what a user is told about a deployment that failed."""
     if returned.silent:
         return RollbackFailed(
             f"{facts.environment}: the new version is unhealthy, and the previous one does not answer",
             why=f"{facts.failure}\n{returned.silent}",
-            next=f"look at it now: {target.look(ctx.device.device.name, facts.environment)}",
+            next=f"look at it now: {target.inspect_command(ctx.device.device.name, facts.environment)}",
         )
     answers = ", ".join(f"{each.image} {each.digest[:19]}… answers" for each in facts.put_back)
     return DeployFailed(
@@ -223,7 +223,7 @@ def _failed(facts: Deployment, returned: Returned, target: Target, ctx: Context)
     )
 
 
-def _record(facts: Deployment, images: list[Release], environment: Environment, ctx: Context) -> None:
+def _record(facts: Deployment, images: list[Subject], environment: Environment, ctx: Context) -> None:
     """Attach what came of the deployment to every image of the device."""
     verdict = Verdict(STEP, (facts.failure,) if facts.failure else ())
     for each in images:
@@ -234,7 +234,9 @@ def _record(facts: Deployment, images: list[Release], environment: Environment, 
     ctx.screen.verdict(verdict, seconds, f"{ctx.device.device.name} in {environment.name}")
 
 
-def _rollout(images: list[Release], environment: Environment, ctx: Context, waived: list[str]) -> Rollout:
+def _make_rollout(
+    images: list[Subject], environment: Environment, ctx: Context, waived: list[str]
+) -> Rollout:
     descriptors = {each.descriptor.digest: each.descriptor for each in images}
     repository = environment.kubernetes.repository if environment.kubernetes else ""
     return Rollout(
@@ -244,21 +246,21 @@ def _rollout(images: list[Release], environment: Environment, ctx: Context, waiv
         folder=ctx.folder,
         flows=tuple(ctx.device.flow),
         owner=ctx.labels()[OWNER_LABEL],
-        image_id=lambda digest: loaded(descriptors[digest], ctx).id,
+        image_id=lambda digest: load_image(descriptors[digest], ctx).id,
         reference=lambda digest: f"{repository or _repository(ctx)}@{digest}",
         foreign=lambda digest: foreign_release(digest, ctx, environment.name),
-        judged=lambda found: _hardened(found, images[0].descriptor.digest, ctx, waived),
+        judged=lambda found: _judge_findings(found, images[0].descriptor.digest, ctx, waived),
         require=lambda verdict: ctx.require(verdict, repeat=f"autoclave deploy {environment.name}"),
     )
 
 
-def _hardened(found: Sequence[Finding], digest: str, ctx: Context, waived: list[str]) -> Verdict:
+def _judge_findings(found: Sequence[Finding], digest: str, ctx: Context, waived: list[str]) -> Verdict:
     """Judge findings about pods, with the waivers of the checkout that the manifests come from.
 
     What a waiver covers is told, and added to `waived` for the record.
     """
-    standings = waivers.standings(
-        decisions.decisions_here(ctx),
+    standings = waivers.judge(
+        decisions.read_decisions(ctx),
         found,
         device=ctx.device.device.name,
         digest=digest,
@@ -266,7 +268,7 @@ def _hardened(found: Sequence[Finding], digest: str, ctx: Context, waived: list[
         now=ctx.now(),
     )
     for each in standings:
-        if each.state is waivers.State.USED:
+        if each.state is waivers.WaiverState.USED:
             waiver = each.signed.waiver
             told = f"{waiver.finding} by {waiver.id} until {waiver.expires:%Y-%m-%d}"
             ctx.screen.note(STEP, f"waived: {told}")
@@ -285,7 +287,7 @@ def _repository(ctx: Context) -> str:
     return ctx.options.store.partition("://")[2]
 
 
-def _service(each: Release, environment: Environment, ctx: Context) -> Service:
+def _service(each: Subject, environment: Environment, ctx: Context) -> Service:
     settings = each.image.service or ServiceSettings()
     return Service(
         image=each.image.name,
@@ -295,7 +297,7 @@ def _service(each: Release, environment: Environment, ctx: Context) -> Service:
         health=settings.health,
         volumes=settings.volumes,
         environment=settings.environment,
-        memory=in_bytes(settings.memory),
+        memory=parse_size(settings.memory),
         cpus=settings.cpus,
         pids=settings.pids,
         start_timeout=settings.start_timeout,

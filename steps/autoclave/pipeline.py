@@ -12,23 +12,23 @@ from msgspec import structs
 from autoclave import build, deploy, scan, sign, unit_test
 from autoclave.context import Context, write_report
 from autoclave.device.schema import Environment
-from autoclave.engines.prune import sweep
+from autoclave.engines.prune import remove_leftovers
 from autoclave.errors import AutoclaveError, GateClosed, Interrupted, UsageError
 from autoclave.gates.deploy import is_production
 from autoclave.junit import writer
 from autoclave.model.facts import Deployment
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
-from autoclave.runtime.options import OnImages, fields, option
+from autoclave.runtime.options import StepOptions, fields, option
 
-T = TypeVar("T", bound=OnImages)
+T = TypeVar("T", bound=StepOptions)
 
 _LOOK = 0.2  # seconds between two looks at the steps that run beside each other
 
 ORDER = ("build", "unit-test", "scan", "sign", "deploy")
 
 
-class Options(scan.Scanning, frozen=True):
+class Options(scan.ScannerOptions, frozen=True):
     """Options of `autoclave run`."""
 
     again: Annotated[bool, option("run every step even if its record holds")] = False
@@ -44,7 +44,7 @@ def run(opts: Options, ctx: Context) -> dict[str, Any]:
 
     Raises the first closed gate's error, after steps that ran beside it have finished their records.
     """
-    steps, environment = chosen(opts, ctx)
+    steps, environment = choose_steps(opts, ctx)
     verdicts: list[Verdict] = []
     result: dict[str, Any] = {}
     # Before anything can fail: an earlier run's verdicts must not stand for this one's.
@@ -54,14 +54,18 @@ def run(opts: Options, ctx: Context) -> dict[str, Any]:
     try:
         result["images"] = {
             each.image.name: each.descriptor.digest
-            for each in _kept(verdicts, "build", lambda: build.run(_for(build.Options, "build", opts), ctx))
+            for each in _record_verdict(
+                verdicts, "build", lambda: build.run(_options_of(build.Options, "build", opts), ctx)
+            )
         }
-        _beside(steps, opts, ctx, verdicts)
+        _run_in_parallel(steps, opts, ctx, verdicts)
         if "sign" in steps:
-            _kept(verdicts, "sign", lambda: sign.run(_for(sign.Options, "sign", opts), ctx))
+            _record_verdict(verdicts, "sign", lambda: sign.run(_options_of(sign.Options, "sign", opts), ctx))
         if "deploy" in steps and environment:
-            options = _for(deploy.Options, "deploy", opts, environment=environment.name)
-            deployed: Deployment | None = _kept(verdicts, "deploy", lambda: deploy.run(options, ctx))
+            options = _options_of(deploy.Options, "deploy", opts, environment=environment.name)
+            deployed: Deployment | None = _record_verdict(
+                verdicts, "deploy", lambda: deploy.run(options, ctx)
+            )
             result["environment"] = environment.name
             result["deployed"] = bool(deployed)
     finally:
@@ -69,9 +73,9 @@ def run(opts: Options, ctx: Context) -> dict[str, Any]:
     return result
 
 
-def chosen(opts: Options, ctx: Context) -> tuple[tuple[str, ...], Environment | None]:
+def choose_steps(opts: Options, ctx: Context) -> tuple[tuple[str, ...], Environment | None]:
     """Return the steps up to the last one, and where to deploy. Raises UsageError."""
-    environment = _environment(opts, ctx)
+    environment = _find_environment(opts, ctx)
     last = opts.to or ("deploy" if environment else "sign")
     for name in (last, *opts.again_step):
         if name not in ORDER:
@@ -84,16 +88,16 @@ def chosen(opts: Options, ctx: Context) -> tuple[tuple[str, ...], Environment | 
     return (("build", "scan") if last == "scan" else steps), environment
 
 
-def plans(opts: Options, ctx: Context) -> list[StepPlan]:
+def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:
     """Return what every step would run, for every image."""
-    steps, environment = chosen(opts, ctx)
+    steps, environment = choose_steps(opts, ctx)
     found: list[StepPlan] = []
     for image in ctx.device.image:
         found.append(build.plan(image, ctx))
         if "unit-test" in steps:
             found.append(unit_test.plan(image, ctx))
         if "scan" in steps:
-            found.append(scan.plan(image, ctx, scan.scanner_of(opts).version(ctx.shell)))
+            found.append(scan.plan(image, ctx, scan.create_scanner(opts).version(ctx.shell)))
         if "sign" in steps:
             found.append(sign.plan(image, ctx))
         if "deploy" in steps and environment and image.service:
@@ -101,16 +105,18 @@ def plans(opts: Options, ctx: Context) -> list[StepPlan]:
     return found
 
 
-def _beside(steps: Sequence[str], opts: Options, ctx: Context, verdicts: list[Verdict]) -> None:
+def _run_in_parallel(steps: Sequence[str], opts: Options, ctx: Context, verdicts: list[Verdict]) -> None:
     """Run unit-test and scan at the same time; both finish their records, then the first error counts."""
     work: list[tuple[str, Callable[[], object]]] = []
     if "unit-test" in steps:
-        work.append(("unit-test", lambda: unit_test.run(_for(unit_test.Options, "unit-test", opts), ctx)))
+        work.append(
+            ("unit-test", lambda: unit_test.run(_options_of(unit_test.Options, "unit-test", opts), ctx))
+        )
     if "scan" in steps:
-        work.append(("scan", lambda: scan.run(_for(scan.Options, "scan", opts), ctx)))
+        work.append(("scan", lambda: scan.run(_options_of(scan.Options, "scan", opts), ctx)))
     with ThreadPoolExecutor(max_workers=2) as pool:
         try:
-            futures = [pool.submit(_kept, verdicts, name, call) for name, call in work]
+            futures = [pool.submit(_record_verdict, verdicts, name, call) for name, call in work]
             # In short waits: a signal that arrives just as a long one begins would not end it.
             while wait(futures, timeout=_LOOK).not_done:
                 pass
@@ -123,7 +129,7 @@ def _beside(steps: Sequence[str], opts: Options, ctx: Context, verdicts: list[Ve
             raise error
 
 
-def _kept(verdicts: list[Verdict], step: str, call: Callable[[], Any]) -> Any:
+def _record_verdict(verdicts: list[Verdict], step: str, call: Callable[[], Any]) -> Any:
     """Run a step and keep its verdict for the host's report."""
     try:
         done = call()
@@ -140,7 +146,7 @@ def _kept(verdicts: list[Verdict], step: str, call: Callable[[], Any]) -> Any:
     return done
 
 
-def _for(kind: type[T], step: str, opts: Options, **more: Any) -> T:
+def _options_of(kind: type[T], step: str, opts: Options, **more: Any) -> T:
     """Return a step's options out of the run's."""
     names = {field.name for field in fields(kind)}
     here = {name: value for name, value in structs.asdict(opts).items() if name in names}
@@ -148,9 +154,9 @@ def _for(kind: type[T], step: str, opts: Options, **more: Any) -> T:
     return kind(**(here | more))
 
 
-def _environment(opts: Options, ctx: Context) -> Environment | None:
+def _find_environment(opts: Options, ctx: Context) -> Environment | None:
     if opts.environment:
-        return ctx.device.place(opts.environment)
+        return ctx.device.find_environment(opts.environment)
     for environment in ctx.device.environment:
         if not is_production(environment.name, ctx.policy):
             return environment
@@ -159,7 +165,7 @@ def _environment(opts: Options, ctx: Context) -> Environment | None:
 
 def _sweep(ctx: Context) -> None:
     """Remove containers of earlier runs on this machine whose process is gone (a crash, a power cut)."""
-    for name in sweep(ctx.engine):
+    for name in remove_leftovers(ctx.engine):
         ctx.screen.note("run", f"removed {name}, left behind by a run that crashed")
 
 

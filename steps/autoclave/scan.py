@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 from autoclave import scanners
-from autoclave.context import Context, replaced, write_report
+from autoclave.context import Context, replace_file, write_report
 from autoclave.device.schema import Image
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import SBOM, VULNS
@@ -19,7 +19,7 @@ from autoclave.hosts.gitlab import container_scanning
 from autoclave.model.facts import ScanFacts
 from autoclave.model.plan import StepPlan
 from autoclave.release import decisions
-from autoclave.runtime.options import OnImages, Signing, option
+from autoclave.runtime.options import Signing, StepOptions, option
 from autoclave.scanners.base import Scanner, Versions
 from autoclave.store.oci import Descriptor
 
@@ -39,7 +39,7 @@ TrivyCommand = Annotated[str, option("the Trivy command")]
 TrivyCache = Annotated[str, option("Trivy's cache folder, with its database; none: Trivy's own")]
 
 
-class Scanning(Signing, frozen=True):
+class ScannerOptions(Signing, frozen=True):
     """Options of the scanner, for commands that do not work on single images."""
 
     scanner: ScannerName = "trivy"
@@ -47,7 +47,7 @@ class Scanning(Signing, frozen=True):
     trivy_cache: TrivyCache = ""
 
 
-class Options(OnImages, frozen=True):
+class Options(StepOptions, frozen=True):
     """Options of `autoclave scan`."""
 
     scanner: ScannerName = "trivy"
@@ -61,12 +61,12 @@ def run(opts: Options, ctx: Context) -> list[Descriptor]:
     return [_scan(image, opts, ctx, reports) for image in ctx.images(opts.image)]
 
 
-def scanner_of(opts: Scanning | Options) -> Scanner:
+def create_scanner(opts: ScannerOptions | Options) -> Scanner:
     """Return the chosen scanner."""
-    return scanners.named(opts.scanner, program=opts.trivy, cache=cache_of(opts))
+    return scanners.create(opts.scanner, program=opts.trivy, cache=cache_folder(opts))
 
 
-def cache_of(opts: Scanning | Options) -> Path:
+def cache_folder(opts: ScannerOptions | Options) -> Path:
     """Return the folder with the scanner's database."""
     if opts.trivy_cache:
         return Path(opts.trivy_cache)
@@ -87,27 +87,27 @@ def plan(image: Image, ctx: Context, versions: Versions) -> StepPlan:
 def _scan(image: Image, opts: Options, ctx: Context, reports: list[bytes]) -> Descriptor:
     """Scan one image; `reports` are GitLab's of the images before, in this run, and takes this one's."""
     descriptor = ctx.subject(image, opts.digest_of(image.name))
-    scanner = scanner_of(opts)
+    scanner = create_scanner(opts)
     planned = plan(image, ctx, scanner.version(ctx.shell))
-    held = None if opts.again else _held(descriptor, planned, ctx)
+    held = None if opts.again else _find_valid(descriptor, planned, ctx)
     if held:
         _report_to_gitlab(held, image, ctx, reports)
-        ctx.screen.skipped(STEP, f"{image.name}: {descriptor.digest[:19]}… was scanned with this database")
+        ctx.screen.skip(STEP, f"{image.name}: {descriptor.digest[:19]}… was scanned with this database")
         return descriptor
-    ctx.screen.started(STEP, f"{image.name} {descriptor.digest[:19]}…")
+    ctx.screen.begin(STEP, f"{image.name} {descriptor.digest[:19]}…")
     with tempfile.TemporaryDirectory(prefix="autoclave-scan-") as folder:
-        facts, raw = scanner.scan(ctx.shell, ctx.store.location(descriptor.digest), Path(folder))
+        facts, raw = scanner.scan(ctx.shell, ctx.store.locate(descriptor.digest), Path(folder))
         _warn_if_partial(facts, ctx)
         sbom = scanner.sbom(ctx.shell, raw, Path(folder))
-        kept = [_kept(path, image, ctx) for path in (raw, sbom, scanner.sarif(ctx.shell, raw, Path(folder)))]
+        kept = [_keep(path, image, ctx) for path in (raw, sbom, scanner.sarif(ctx.shell, raw, Path(folder)))]
         bom = sbom.read_bytes()
     _report_to_gitlab(facts, image, ctx, reports)
-    waived = _standings(facts, descriptor, ctx)
+    waived = _match_waivers(facts, descriptor, ctx)
     verdict = gate.judge(facts, ctx.policy, ctx.now(), waived)
     info = ctx.info(planned, verdict, facts.started, facts.finished)
     ctx.attach(descriptor, SBOM, bom)
     ctx.attach(descriptor, VULNS, predicates.vulns(info, facts), attachments=kept)
-    _tell(waived, ctx)
+    _report_waivers(waived, ctx)
     what = f"{image.name}: {facts.packages} packages, {len(facts.findings)} findings"
     ctx.screen.verdict(verdict, (facts.finished - facts.started).total_seconds(), what)
     ctx.require(verdict, repeat=f"autoclave scan --image {image.name} --again -v")
@@ -119,23 +119,25 @@ def _report_to_gitlab(facts: ScanFacts, image: Image, ctx: Context, reports: lis
     report = container_scanning.render(facts, image=image.name)
     reports.append(report)
     write_report(ctx.state_folder, image.name, _FOR_GITLAB, [report])
-    replaced(ctx.state_folder / "reports", _FOR_GITLAB, [container_scanning.merged(reports)])
+    replace_file(ctx.state_folder / "reports", _FOR_GITLAB, [container_scanning.merge(reports)])
 
 
-def _held(descriptor: Descriptor, planned: StepPlan, ctx: Context) -> ScanFacts | None:
+def _find_valid(descriptor: Descriptor, planned: StepPlan, ctx: Context) -> ScanFacts | None:
     """Return the facts of a scan that still holds: by this plan, and judged anew by today's policy."""
     record = ctx.record(descriptor, VULNS, planned)
     if record is None:
         return None
     facts = predicates.facts_of(record.statement, ScanFacts)
-    passed = gate.judge(facts, ctx.policy, ctx.now(), _standings(facts, descriptor, ctx)).passed
+    passed = gate.judge(facts, ctx.policy, ctx.now(), _match_waivers(facts, descriptor, ctx)).passed
     return facts if passed else None
 
 
-def _standings(facts: ScanFacts, descriptor: Descriptor, ctx: Context) -> tuple[waivers.Standing, ...]:
+def _match_waivers(
+    facts: ScanFacts, descriptor: Descriptor, ctx: Context
+) -> tuple[waivers.JudgedWaiver, ...]:
     """Return how the checkout's waivers stand for what was found."""
-    return waivers.standings(
-        decisions.decisions_here(ctx),
+    return waivers.judge(
+        decisions.read_decisions(ctx),
         facts.findings,
         device=ctx.device.device.name,
         digest=descriptor.digest,
@@ -144,11 +146,11 @@ def _standings(facts: ScanFacts, descriptor: Descriptor, ctx: Context) -> tuple[
     )
 
 
-def _tell(standings: tuple[waivers.Standing, ...], ctx: Context) -> None:
+def _report_waivers(standings: tuple[waivers.JudgedWaiver, ...], ctx: Context) -> None:
     """Tell of every waiver: a waived finding is never hidden, nor is a waiver that does nothing."""
     for each in standings:
         waiver = each.signed.waiver
-        if each.state is waivers.State.USED:
+        if each.state is waivers.WaiverState.USED:
             told = (
                 f"waived: {waiver.finding} by {waiver.id} until {waiver.expires:%Y-%m-%d} ({waiver.status})"
             )
@@ -156,11 +158,11 @@ def _tell(standings: tuple[waivers.Standing, ...], ctx: Context) -> None:
         else:
             why = each.why or "nothing was found that it speaks of"
             ctx.screen.warn(STEP, f"waiver {waiver.id} ({waiver.finding}) is {each.state}: {why}")
-    for line in waivers.expiry(standings):
+    for line in waivers.list_expiring(standings):
         ctx.screen.warn(STEP, line)
 
 
-def _kept(path: Path, image: Image, ctx: Context) -> tuple[str, Descriptor]:
+def _keep(path: Path, image: Image, ctx: Context) -> tuple[str, Descriptor]:
     """Keep a report in the store, and beside it as a file for the host."""
     with path.open("rb") as file:
         kept = ctx.store.write(iter(lambda: file.read(_CHUNK), b""), media_type=_REPORTS[path.name])

@@ -19,39 +19,39 @@ from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
 from autoclave.release import decisions as declaring
 from autoclave.release import seal
-from autoclave.release.verification import Verified, evidence_of
-from autoclave.runtime.options import OnImages, option
+from autoclave.release.verification import Release, read_release
+from autoclave.runtime.options import StepOptions, option
 from autoclave.signers import Signer, development
 from autoclave.store.oci import Descriptor
 
 STEP = "sign"
 
 
-class Options(OnImages, frozen=True):
+class Options(StepOptions, frozen=True):
     """Options of `autoclave sign`."""
 
     release_key: Annotated[str, option("URI of the release key; none: the development release key")] = ""
     release_public_key: Annotated[str, option("PEM file of the release key's public half")] = ""
 
 
-class _Judged(Struct, frozen=True):
+class _Judgement(Struct, frozen=True):
     image: Image
     descriptor: Descriptor
-    verified: Verified
+    verified: Release
     verdict: Verdict
 
 
 def run(opts: Options, ctx: Context) -> list[Descriptor]:
     """Judge every image of the device, and sign all of them or none."""
-    signer = ctx.signer_of(opts.release_key, opts.release_public_key, development.RELEASE)
+    signer = ctx.open_signer(opts.release_key, opts.release_public_key, development.RELEASE)
     # Whatever image was named: a device is released whole or not at all.
-    judged = _judged(opts, ctx)
+    judged = _judge(opts, ctx)
     closed = [each for each in judged if not each.verdict.passed]
     for each in judged:
-        if each in closed or not _held(each, ctx) or opts.again:
+        if each in closed or not _is_signed(each, ctx) or opts.again:
             _conclude(each, signer, ctx, withheld=bool(closed))
         else:
-            ctx.screen.skipped(STEP, f"{each.image.name} {each.descriptor.digest[:19]}… is signed already")
+            ctx.screen.skip(STEP, f"{each.image.name} {each.descriptor.digest[:19]}… is signed already")
     for each in closed:
         look = f"autoclave show {each.descriptor.digest}"
         ctx.require(each.verdict, repeat=f"autoclave sign   (the records: {look})")
@@ -63,38 +63,38 @@ def plan(image: Image, ctx: Context) -> StepPlan:
     return StepPlan(step=STEP, image=image.name, commands=(), tools={}, inputs={"policy": ctx.policy_digest})
 
 
-def _judged(opts: Options, ctx: Context) -> list[_Judged]:
+def _judge(opts: Options, ctx: Context) -> list[_Judgement]:
     """Judge every image by its records, and by what the checkout declares and decides."""
     found = {}
     for image in ctx.device.image:
         descriptor = ctx.subject(image, opts.digest_of(image.name))
-        found[image.name] = descriptor, evidence_of(descriptor, image, ctx)
+        found[image.name] = descriptor, read_release(descriptor, image, ctx)
     runs = {name: verified.evidence.unit_test for name, (_, verified) in found.items()}
     together = {name: descriptor.digest for name, (descriptor, _) in found.items()}
-    decisions = declaring.decisions_here(ctx)
+    decisions = declaring.read_decisions(ctx)
     judged = []
     for image in ctx.device.image:
         descriptor, verified = found[image.name]
-        declared = declaring.declared_here(image, together, ctx)
+        declared = declaring.read_declared(image, together, ctx)
         evidence = structs.replace(
             verified.evidence, declared=declared, waivers=decisions, runs=runs, unjudged=False
         )
         verdict = gate.judge(evidence, ctx.policy, ctx.now())
-        judged.append(_Judged(image, descriptor, structs.replace(verified, evidence=evidence), verdict))
+        judged.append(_Judgement(image, descriptor, structs.replace(verified, evidence=evidence), verdict))
     return judged
 
 
-def _conclude(judged: _Judged, signer: Signer, ctx: Context, *, withheld: bool) -> None:
+def _conclude(judged: _Judgement, signer: Signer, ctx: Context, *, withheld: bool) -> None:
     """Attach the verdict; sign the image when the whole device passed."""
-    ctx.screen.started(STEP, f"{judged.image.name} {judged.descriptor.digest[:19]}…")
+    ctx.screen.begin(STEP, f"{judged.image.name} {judged.descriptor.digest[:19]}…")
     started = ctx.now()
-    _summarise(judged, signer, ctx)
+    _attach_verdict(judged, signer, ctx)
     if judged.verdict.passed and not withheld:
         digest = judged.descriptor.digest
         reference = f"{ctx.device.device.name}/{judged.image.name}"
         cosign.sign_image(ctx.store, digest, reference, signer)
-        ctx.store.tag(declaring.released_name(judged.image), judged.descriptor)
-        cosign.list_attestations(ctx.store, digest, evidence_of(judged.descriptor, judged.image, ctx).records)
+        ctx.store.tag(declaring.release_name(judged.image), judged.descriptor)
+        cosign.add_attestations(ctx.store, digest, read_release(judged.descriptor, judged.image, ctx).records)
     elif judged.verdict.passed:
         ctx.screen.note(STEP, f"{judged.image.name} passes, but is not signed: the device is released whole")
     if "seal" not in dict(judged.verified.evidence.rejected):  # else it would cover up what is gone
@@ -103,7 +103,7 @@ def _conclude(judged: _Judged, signer: Signer, ctx: Context, *, withheld: bool) 
     ctx.screen.verdict(judged.verdict, seconds, f"{judged.image.name} {judged.descriptor.digest}")
 
 
-def _summarise(judged: _Judged, signer: Signer, ctx: Context) -> None:
+def _attach_verdict(judged: _Judgement, signer: Signer, ctx: Context) -> None:
     planned = _inputs(judged, ctx)
     now = ctx.now()
     info = ctx.info(planned, judged.verdict, now, now)
@@ -120,11 +120,15 @@ def _summarise(judged: _Judged, signer: Signer, ctx: Context) -> None:
         declared=judged.verified.evidence.declared,
     )
     ctx.attach(
-        judged.descriptor, VERIFICATION, predicate, signer=signer, attachments=declaring.attachments(ctx)
+        judged.descriptor,
+        VERIFICATION,
+        predicate,
+        signer=signer,
+        attachments=declaring.write_attachments(ctx),
     )
 
 
-def _inputs(judged: _Judged, ctx: Context) -> StepPlan:
+def _inputs(judged: _Judgement, ctx: Context) -> StepPlan:
     """Return the plan of this judgement: the policy, and exactly these records."""
     names = [each.digest for each in judged.verified.records if each.name in gate.REQUIRED]
     planned = plan(judged.image, ctx)
@@ -135,16 +139,18 @@ def _inputs(judged: _Judged, ctx: Context) -> StepPlan:
     return structs.replace(planned, inputs={**planned.inputs, **inputs})
 
 
-def _held(judged: _Judged, ctx: Context) -> bool:
+def _is_signed(judged: _Judgement, ctx: Context) -> bool:
     """Tell whether the image is signed, and its newest summary says PASSED for exactly these records."""
     planned = _inputs(judged, ctx)
-    summary = records.made_with(judged.verified.records, VERIFICATION, planned.digest)
+    summary = records.find_by_inputs(judged.verified.records, VERIFICATION, planned.digest)
     if summary is None or predicates.result_of(summary.statement) != "PASSED":
         return False
-    if not seal.holds(judged.verified.records, summary, ctx):
+    if not seal.is_sealed(judged.verified.records, summary, ctx):
         return False
     try:
-        return bool(cosign.signed_by(ctx.store, judged.descriptor.digest, ctx.trust.for_role("release")))
+        return bool(
+            cosign.verify_signature(ctx.store, judged.descriptor.digest, ctx.trust.for_role("release"))
+        )
     except RecordError:
         return False
 

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import structs
 
 from autoclave import build
-from autoclave.context import Context, loaded, write_report
+from autoclave.context import Context, load_image, write_report
 from autoclave.device import dockerfile
 from autoclave.device.schema import Image, TestService, UnitTest
 from autoclave.engines.base import BuildRequest, ContainerSpec, ImageState
@@ -22,17 +22,17 @@ from autoclave.gates import unit_test as gate
 from autoclave.harness import arbitrary_user, services, traceability
 from autoclave.harness import archive as copying
 from autoclave.harness import container as container_tests
-from autoclave.harness.services import STEP, Beside, Chosen
-from autoclave.hosts.base import ran_by
+from autoclave.harness.services import STEP, PinnedService, RunningServices
+from autoclave.hosts.base import identify_runner
 from autoclave.model.digest import digest_of
 from autoclave.model.facts import TestRun
 from autoclave.model.plan import StepPlan
-from autoclave.runtime.options import OnImages, option
-from autoclave.store.image import identity
+from autoclave.runtime.options import StepOptions, option
+from autoclave.store.image import read_identity
 from autoclave.store.oci import Descriptor
 
 
-class Options(OnImages, frozen=True):
+class Options(StepOptions, frozen=True):
     """Options of `autoclave unit-test`."""
 
     shell: Annotated[bool, option("open the very container with a shell instead of the test command")] = False
@@ -47,7 +47,7 @@ def run(opts: Options, ctx: Context) -> list[Descriptor]:
 def plan(image: Image, ctx: Context) -> StepPlan:
     """Return what testing an image would run, and everything that goes into it."""
     tests = _tests_of(image, ctx)
-    archive = copying.packed(ctx.folder, tests.copy, empty_folders=["results"])
+    archive = copying.pack(ctx.folder, tests.copy, empty_folders=["results"])
     return StepPlan(
         step=STEP,
         image=image.name,
@@ -71,7 +71,7 @@ def _service_input(service: TestService, ctx: Context) -> str:
     """Return what a service is made of: the reference by digest, or the files of this device's image."""
     made_of = service.image
     if "@" not in service.image:
-        made_of += f" {build.files_digest(ctx.device.named(service.image), ctx)}"
+        made_of += f" {build.files_digest(ctx.device.find_image(service.image), ctx)}"
     return f"{made_of} {digest_of(msgspec.json.encode(service, order='sorted'))}"
 
 
@@ -79,30 +79,30 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
     tests = _tests_of(image, ctx)
     _refuse_kept_services(tests, opts)
     descriptor = ctx.subject(image, opts.digest_of(image.name))
-    chosen = services.chosen(tests, ctx, opts.digest_of)
+    chosen = services.pin(tests, ctx, opts.digest_of)
     planned = plan(image, ctx)
     looking = opts.shell or opts.keep
-    if not opts.again and not looking and _held(descriptor, planned, chosen, ctx):
-        ctx.screen.skipped(STEP, f"{image.name}: these tests already passed on {descriptor.digest[:19]}…")
+    if not opts.again and not looking and _is_recorded(descriptor, planned, chosen, ctx):
+        ctx.screen.skip(STEP, f"{image.name}: these tests already passed on {descriptor.digest[:19]}…")
         return descriptor
-    ctx.screen.started(STEP, f"{image.name} {descriptor.digest[:19]}…")
+    ctx.screen.begin(STEP, f"{image.name} {descriptor.digest[:19]}…")
     started = ctx.now()
     under_test = _image_under_test(image, tests, descriptor, ctx)
-    with services.beside(image, chosen, ctx) as beside:
+    with services.start_services(image, chosen, ctx) as beside:
         labels = {} if opts.keep else ctx.labels()  # a kept container is nobody's to sweep
         plugin = ctx.device.traceability.pytest_plugin
         spec = container_tests.spec_of(
             tests, under_test, beside.network, shell=opts.shell, labels=labels, plugin=plugin
         )
         if opts.shell:
-            _look_around(spec, tests, beside, opts, ctx)
+            _open_shell(spec, tests, beside, opts, ctx)
             return descriptor
         outcome = container_tests.Outcome(image_id=under_test.id)
         if not beside.failed:
-            outcome = container_tests.tested(spec, tests, beside, ctx, keep=opts.keep)
+            outcome = container_tests.run_tests(spec, tests, beside, ctx, keep=opts.keep)
         tried = None
         if ctx.policy.unit_test.arbitrary_user and not beside.failed:
-            tried = arbitrary_user.tried(image, tests, loaded(descriptor, ctx), beside.network, ctx)
+            tried = arbitrary_user.run(image, tests, load_image(descriptor, ctx), beside.network, ctx)
     run = TestRun(
         command=tuple(tests.command),
         image_id=outcome.image_id,
@@ -122,23 +122,25 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
         services=tuple(beside.runs.values()),
         arbitrary_user=tried,
         variables=digest_of(repr(sorted(spec.environment.items())).encode()),
-        ran_by=ctx.shell.mask(ran_by(os.environ)),
+        ran_by=ctx.shell.mask(identify_runner(os.environ)),
     )
     kinds = (("junit.xml", outcome.raw), ("coverage.xml", outcome.coverage))
     attachments = [(name, kept) for name, kept in kinds if kept]
     for name, kept in attachments:
         write_report(ctx.state_folder, image.name, name, ctx.store.chunks(kept.digest))
-    traceability.notice(image, run, STEP, ctx)
+    traceability.warn_of_gaps(image, run, STEP, ctx)
     _conclude(descriptor, planned, run, attachments, ctx, logs=beside.tails)
     return descriptor
 
 
-def _look_around(spec: ContainerSpec, tests: UnitTest, beside: Beside, opts: Options, ctx: Context) -> None:
+def _open_shell(
+    spec: ContainerSpec, tests: UnitTest, beside: RunningServices, opts: Options, ctx: Context
+) -> None:
     """Open a shell in the test container, with its services beside it."""
     for run in beside.runs.values():
         if run.failure:
             ctx.screen.warn(STEP, f"service '{run.name}' {run.failure}")
-    with container_tests.opened(spec, tests, ctx, keep=opts.keep) as container:
+    with container_tests.open_container(spec, tests, ctx, keep=opts.keep) as container:
         ctx.screen.note(STEP, f"the test command is: {shlex.join(tests.command)}")
         ctx.screen.close()  # the terminal is the shell's now
         ctx.shell.interactive(ctx.engine.attach_command(container))
@@ -181,7 +183,9 @@ def _conclude(
     )
 
 
-def _held(descriptor: Descriptor, planned: StepPlan, chosen: list[Chosen], ctx: Context) -> bool:
+def _is_recorded(
+    descriptor: Descriptor, planned: StepPlan, chosen: list[PinnedService], ctx: Context
+) -> bool:
     record = ctx.record(descriptor, TEST_RESULT, planned)
     if record is None:
         return False
@@ -205,7 +209,7 @@ def _tests_of(image: Image, ctx: Context) -> UnitTest:
 
 def _image_under_test(image: Image, tests: UnitTest, descriptor: Descriptor, ctx: Context) -> ImageState:
     """Return the engine's image: the released one itself, or the test stage built on top of it."""
-    released = loaded(descriptor, ctx)
+    released = load_image(descriptor, ctx)
     if not tests.stage:
         return released
     request = _on_top_of(released, build.request_for(image, ctx, stage=tests.stage), image, ctx)
@@ -226,7 +230,7 @@ def _on_top_of(released: ImageState, request: BuildRequest, image: Image, ctx: C
     name = (
         f"autoclave-released/{ctx.device.device.name}/{image.name}:{released.id.removeprefix('sha256:')[:12]}"
     )
-    changed = dockerfile.on_top_of(text, image.target, name)
+    changed = dockerfile.replace_stage(text, image.target, name)
     if changed is None:
         return request  # the tests' stage is not based on a named one: the gate compares layers in any case
     ctx.engine.tag(released.id, name)
@@ -235,7 +239,7 @@ def _on_top_of(released: ImageState, request: BuildRequest, image: Image, ctx: C
 
 def _is_released(under_test: ImageState, descriptor: Descriptor, ctx: Context) -> bool:
     """Tell whether the tested image is the released one, or begins with all of its layers."""
-    released = identity(ctx.store, descriptor.digest)
+    released = read_identity(ctx.store, descriptor.digest)
     layers = released.diff_ids
     return bool(layers) and under_test.layers[: len(layers)] == layers
 

@@ -14,15 +14,15 @@ from securesystemslib.signer import CryptoSigner
 from autoclave.bundles import collect, tar
 from autoclave.bundles import write as writing
 from autoclave.evidence import cosign, predicates, records, seal, statement, trust_export
-from autoclave.evidence.seal import Seal, Sealed
+from autoclave.evidence.seal import Seal, SealedRecord
 from autoclave.evidence.statement import PROVENANCE, SEAL, VERIFICATION
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.model.declared import Declared
 from autoclave.model.digest import digest_of
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
-from builders.judged import BUILD, MADE
-from builders.stored import image
+from builders.judged import BUILD, STEP_INFO
+from builders.stored import write_image
 
 STEPS, RELEASE = (CryptoSigner.generate_ecdsa() for _ in range(2))
 TRUST = Trust(
@@ -44,42 +44,42 @@ name = "app"
 Members = dict[str, bytes]
 
 
-def released(folder: Path) -> tuple[LayoutStore, Descriptor]:
+def make_release(folder: Path) -> tuple[LayoutStore, Descriptor]:
     """Make a store with one image, a signed and sealed release."""
     store = LayoutStore(folder / "store")
-    subject = _usable(store)
-    built = statement.make(subject.digest, PROVENANCE, predicates.provenance(MADE, BUILD, {}))
+    subject = _image_with_layers(store)
+    built = statement.make(subject.digest, PROVENANCE, predicates.provenance(STEP_INFO, BUILD, {}))
     records.attach(store, subject, built, PROVENANCE, STEPS)
     said = predicates.verification(
-        MADE, resource="urn:x", policy_digest=MADE.policy, inputs=[], declared=Declared()
+        STEP_INFO, resource="urn:x", policy_digest=STEP_INFO.policy, inputs=[], declared=Declared()
     )
     summary = statement.make(subject.digest, VERIFICATION, said)
     records.attach(store, subject, summary, VERIFICATION, RELEASE)
     cosign.sign_image(store, subject.digest, "pump/app", RELEASE)
-    sealed(store, subject)
+    seal_records(store, subject)
     return store, subject
 
 
-def sealed(store: LayoutStore, subject: Descriptor, turn: int = 1) -> str:
+def seal_records(store: LayoutStore, subject: Descriptor, turn: int = 1) -> str:
     """Seal what no seal names yet."""
     good, bad = records.read_all(store, subject.digest, TRUST)
-    signatures = seal.signatures(store, subject.digest)
+    signatures = seal.read_signatures(store, subject.digest)
     chain = seal.check(good, bad, signatures)
     facts = Seal(
-        records=tuple(Sealed(each.name, each.manifest, each.envelope) for each in chain.unsealed),
+        records=tuple(SealedRecord(each.name, each.manifest, each.envelope) for each in chain.unsealed),
         signatures=signatures,
         previous=chain.newest,
-        policy=MADE.policy,
+        policy=STEP_INFO.policy,
         trust=trust_export.digest(TRUST),
     )
-    made = structs.replace(MADE, finished_on=MADE.finished_on.replace(minute=turn))
+    made = structs.replace(STEP_INFO, finished_on=STEP_INFO.finished_on.replace(minute=turn))
     body = statement.make(subject.digest, SEAL, seal.predicate(made, facts))
     return records.attach(store, subject, body, SEAL, RELEASE).digest
 
 
 def bundle(folder: Path) -> Path:
     """Write the bundle of such a release."""
-    store, subject = released(folder)
+    store, subject = make_release(folder)
     return write(folder / "bundle.tar", store, subject)
 
 
@@ -87,11 +87,11 @@ def write(path: Path, store: LayoutStore, subject: Descriptor) -> Path:
     """Write a bundle of one image."""
     images = {"app": subject.digest}
     good, bad = records.read_all(store, subject.digest, TRUST)
-    release = writing.Release(
+    release = writing.BundleInputs(
         device="pump",
         version="1",
         images=images,
-        seals={"app": seal.check(good, bad, seal.signatures(store, subject.digest)).newest},
+        seals={"app": seal.check(good, bad, seal.read_signatures(store, subject.digest)).newest},
         trust=TRUST,
         policy=b"{}",
         device_file=DEVICE,
@@ -106,7 +106,7 @@ def members(path: Path) -> Members:
         return {each.name: archive.extractfile(each).read() for each in archive}  # type: ignore[union-attr]
 
 
-def spoilt(path: Path, spoil: Callable[[Members], object], *, announce: bool = False) -> Path:
+def rewrite(path: Path, spoil: Callable[[Members], object], *, announce: bool = False) -> Path:
     """Change the members and write them anew; with `announce`, the head tells the truth about them."""
     found = members(path)
     spoil(found)
@@ -132,9 +132,9 @@ def _head(found: Members) -> bytes:
     return json.dumps(head).encode()
 
 
-def _usable(store: LayoutStore) -> Descriptor:
+def _image_with_layers(store: LayoutStore) -> Descriptor:
     """Return an image whose configuration names its layers."""
-    made = image(store)
+    made = write_image(store)
     raw = json.loads(store.read(made.digest))
     layer = raw["layers"][0]["digest"]
     config = store.write(

@@ -30,15 +30,15 @@ from autoclave.model.facts import (
     TestRun,
     TracedTest,
 )
-from autoclave.policy.load import profile
+from autoclave.policy.load import read_profile
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 THEN = NOW - timedelta(hours=1)
 DIGEST = "sha256:" + "1" * 64
 CONFIG = "sha256:" + "2" * 64
-POLICY = {each.value: profile(each) for each in SafetyClass}
+POLICY = {each.value: read_profile(each) for each in SafetyClass}
 
-MADE = StepInfo(
+STEP_INFO = StepInfo(
     step="build",
     autoclave_version="0",
     device="pump",

@@ -35,12 +35,12 @@ from autoclave.model.declared import (
 )
 from autoclave.model.facts import Deployment, Running, TestFacts, TracedTest
 from autoclave.report import clauses
-from autoclave.report.assemble import assembled
+from autoclave.report.assemble import assemble
 from autoclave.report.html import page
-from autoclave.report.inputs import Deployed, Known
+from autoclave.report.inputs import Inputs, RecordedDeployment
 from autoclave.report.schema import Report
 from autoclave.store.oci import Descriptor
-from builders.judged import DIGEST, EVIDENCE, MADE, NOW, POLICY, TESTS, THEN
+from builders.judged import DIGEST, EVIDENCE, NOW, POLICY, STEP_INFO, TESTS, THEN
 
 KEY = TrustedKey(name="steps", key=CryptoSigner.generate_ecdsa().public_key, may=("build",))
 ADA = Person(id="ada", name="Ada Quality", roles=("quality",))
@@ -81,7 +81,7 @@ class Facts(Struct, frozen=True):
 
 def record(predicate_type: str, step: str, **changes: Any) -> Record:
     """Return a record as if it had been verified."""
-    made = structs.replace(MADE, step=step, **changes)
+    made = structs.replace(STEP_INFO, step=step, **changes)
     body: dict[str, Any] = {"autoclave": made, "facts": Facts()}
     if predicate_type == SBOM:
         body = {
@@ -117,7 +117,7 @@ RECORDS = (
     record(SEAL, "seal"),
     record(DEPLOYMENT, "deploy"),
 )
-GOOD = Known(
+GOOD = Inputs(
     device="pump",
     version="1",
     safety_class="B",
@@ -140,7 +140,7 @@ GOOD = Known(
     trust="trust.toml",
     now=NOW,
     sources=clauses.load(),
-    deployments=(Deployed(RECORDS[-1], DEPLOYED),),
+    deployments=(RecordedDeployment(RECORDS[-1], DEPLOYED),),
 )
 NOTHING = structs.replace(
     GOOD,
@@ -154,7 +154,7 @@ NOTHING = structs.replace(
 )
 
 
-def spoilt(known: Known = GOOD, **evidence: Any) -> Known:
+def with_evidence(known: Inputs = GOOD, **evidence: Any) -> Inputs:
     """Return what is known with other evidence."""
     return structs.replace(known, evidence=structs.replace(known.evidence, **evidence))
 
@@ -176,16 +176,16 @@ def waiver(finding: str, **changes: Any) -> SignedWaiver:
     return SignedWaiver(waiver=structs.replace(told, **changes), digest=DIGEST, persons=(BEN, ADA))
 
 
-def report(known: Known = GOOD, *production: str) -> Report:
+def report(known: Inputs = GOOD, *production: str) -> Report:
     """Return the report."""
-    return assembled(known, production)
+    return assemble(known, production)
 
 
-def html(known: Known = GOOD, *production: str) -> str:
+def html(known: Inputs = GOOD, *production: str) -> str:
     """Return the page."""
     return b"".join(page(report(known, *production))).decode()
 
 
-def json(known: Known = GOOD) -> Any:
+def json(known: Inputs = GOOD) -> Any:
     """Return the JSON output, decoded."""
     return msgspec.json.decode(msgspec.json.encode(report(known)))

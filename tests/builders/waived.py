@@ -10,7 +10,7 @@ from autoclave.model.declared import Scope, SignedWaiver, VexStatus, Waiver
 from autoclave.model.facts import Severity
 from builders.judged import ADA, BEN, DIGEST, NOW, SCAN, vulnerability
 
-FOUND = replace(
+FINDING = replace(
     vulnerability(Severity.HIGH), purl="pkg:pypi/jinja2@2.10", version="2.10", aliases=("GHSA-1",)
 )
 
@@ -32,4 +32,4 @@ WAIVER = Waiver(
 SIGNED = SignedWaiver(waiver=WAIVER, digest=DIGEST, persons=(ADA, BEN))
 
 
-FACTS = replace(SCAN, findings=(FOUND,))
+FACTS = replace(SCAN, findings=(FINDING,))

@@ -61,18 +61,20 @@ class Cluster:
 
     def kubectl(self, *words: str, stdin: str = "", timeout: float = 120) -> str:
         """Run kubectl as administrator and return what it printed. Fails with kubectl's message."""
-        done = self.tried(*words, stdin=stdin, timeout=timeout)
+        done = self.try_kubectl(*words, stdin=stdin, timeout=timeout)
         assert done.returncode == 0, f"kubectl {' '.join(words)}: exit code {done.returncode}\n{done.stderr}"
         return done.stdout
 
-    def tried(self, *words: str, stdin: str = "", timeout: float = 120) -> subprocess.CompletedProcess[str]:
+    def try_kubectl(
+        self, *words: str, stdin: str = "", timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
         """Run kubectl as administrator and return how it ended."""
         argv = [self.kubectl_path, f"--kubeconfig={self.kubeconfig}", *words]
         return subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
 
     def reach(self, port: int) -> None:
         """Let the node reach 127.0.0.1:`port` of this machine under the same address, from now on."""
-        self.reachable.enter_context(loopback.forwarded(self.inside.pid, port))
+        self.reachable.enter_context(loopback.forward(self.inside.pid, port))
 
     def stop_api_server(self) -> None:
         """Kill the API server, as a crash would; pods go on running."""
@@ -123,7 +125,7 @@ spec:
             time.sleep(0.2)
 
     def _ready(self, *words: str) -> bool:
-        return self.tried(*words).returncode == 0
+        return self.try_kubectl(*words).returncode == 0
 
     def _start(self, name: str, argv: list[str]) -> None:
         self.inside.ask("start", name, str(self.folder / "logs" / f"{name}.log"), *argv)
@@ -137,13 +139,13 @@ spec:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Cluster]:
+def start() -> Iterator[Cluster]:
     """Start a cluster, wait until its node is ready, and take it away at the end."""
     programs = Path(program("Kubernetes", "AUTOCLAVE_KUBERNETES"))
     for name in ("containerd", "ctr", "runc", "iptables", "sysctl", "mount"):
         program(name)
     began = time.monotonic()
-    with namespaces.opened(components.HIDDEN, components.SYSCTLS) as inside:
+    with namespaces.create(components.HIDDEN, components.SYSCTLS) as inside:
         cluster = Cluster(programs, inside)
         with cluster.reachable:
             # Only with a route does the kernel ask the service rules, which then send the packet elsewhere.
@@ -193,7 +195,7 @@ def _start(cluster: Cluster) -> None:
     cluster.wait(
         "the node",
         60,
-        lambda: "True" in cluster.tried("get", "node", "node1", f"-o=jsonpath={_READY}").stdout,
+        lambda: "True" in cluster.try_kubectl("get", "node", "node1", f"-o=jsonpath={_READY}").stdout,
     )
     cluster.wait(
         "the namespace", 30, lambda: cluster._ready("-n", "default", "get", "serviceaccount", "default")

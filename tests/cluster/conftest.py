@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from cluster import deploying
-from cluster.cluster import Cluster, running
-from cluster.deploying import Clinic, Released
+from cluster.cluster import Cluster, start
+from cluster.deploying import Clinic, ReleasedVersions
 from gathering import report
-from integration.registries import with_referrers
+from integration.registries import serve_with_referrers
 
 _NUMBERS = itertools.count(1)
 
@@ -25,7 +25,7 @@ _NUMBERS = itertools.count(1)
 @pytest.fixture(scope="package")
 def cluster() -> Iterator[Cluster]:
     """A real cluster of one node; see cluster.py."""
-    with running() as started:
+    with start() as started:
         first = sum(started.memory().values())
         yield started
         last = sum(started.memory().values())
@@ -46,18 +46,18 @@ def namespace(cluster: Cluster) -> Iterator[str]:
 @pytest.fixture(scope="package")
 def registry(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A registry on a loopback port, under the same address for this machine and for the node."""
-    with with_referrers(tmp_path_factory.mktemp("registry")) as address:
+    with serve_with_referrers(tmp_path_factory.mktemp("registry")) as address:
         cluster.reach(int(address.rpartition(":")[2]))
         yield address
 
 
 @pytest.fixture(scope="package")
-def released(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Released:
+def released(registry: str, tmp_path_factory: pytest.TempPathFactory) -> ReleasedVersions:
     """A device whose versions are released into the registry."""
-    return deploying.released(registry, tmp_path_factory.mktemp("released"))
+    return deploying.release_versions(registry, tmp_path_factory.mktemp("released"))
 
 
 @pytest.fixture
-def clinic(released: Released, cluster: Cluster, namespace: str, tmp_path: Path) -> Clinic:
+def clinic(released: ReleasedVersions, cluster: Cluster, namespace: str, tmp_path: Path) -> Clinic:
     """That device's environment in a namespace of its own."""
-    return deploying.clinic(released, cluster, namespace, tmp_path)
+    return deploying.make_clinic(released, cluster, namespace, tmp_path)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from cluster.cluster import Cluster
-from integration.devices import KNOWN_BAD, Done, Repository, copied, own_name
-from integration.flow import organisation, under_way, until
+from integration.devices import KNOWN_BAD, CommandResult, Repository, copy_device, own_name
+from integration.flow import make_keys, start_command, wait_until
 
 GOOD, NEXT, UNHEALTHY = "1.0.0", "1.1.0", "2.0.0"
 """The versions: from 2.0.0 on the device answers every probe with 503."""
@@ -69,7 +69,7 @@ spec: {selector: {app: t-clinic}, ports: [{port: 80, targetPort: 8080}]}
 
 
 @dataclass
-class Released:
+class ReleasedVersions:
     """The device with all of its versions released: digests by version."""
 
     repository: Repository
@@ -82,7 +82,7 @@ class Released:
 class Clinic:
     """The device's environment in one namespace."""
 
-    released: Released
+    released: ReleasedVersions
     cluster: Cluster
     namespace: str
     repository: Repository
@@ -92,7 +92,7 @@ class Clinic:
         """The released digests by version."""
         return self.released.digests
 
-    def autoclave(self, *words: str) -> Done:
+    def autoclave(self, *words: str) -> CommandResult:
         """Run a command on the device and the cluster."""
         return self.repository.run(*words, *self.options(words[0]))
 
@@ -101,15 +101,15 @@ class Clinic:
         keys = self.released.keys[:4] if command in {"deploy", "rollback"} else self.released.keys[:2]
         return ["--store", self.released.store, *keys]
 
-    def deploy(self, version: str, *words: str) -> Done:
+    def deploy(self, version: str, *words: str) -> CommandResult:
         """Deploy a version."""
         return self.autoclave("deploy", "demo", "--digest", self.digests[version], *words)
 
     @contextmanager
-    def deploying(self, version: str) -> Iterator[subprocess.Popen[str]]:
+    def start_deployment(self, version: str) -> Iterator[subprocess.Popen[str]]:
         """Start a deployment and leave it under way."""
         words = ["deploy", "demo", "--digest", self.digests[version], *self.options("deploy")]
-        with under_way(self.repository, *words) as process:
+        with start_command(self.repository, *words) as process:
             yield process
 
     def get(self, what: str) -> list[dict[str, Any]]:
@@ -119,7 +119,7 @@ class Clinic:
         )["items"]
         return found
 
-    def running(self) -> list[str]:
+    def digests_in_pods(self) -> list[str]:
         """The digest of every pod that is not on its way out, from its status."""
         pods = [each for each in self.get("pods") if "deletionTimestamp" not in each["metadata"]]
         statuses = [each for pod in pods for each in pod["status"].get("containerStatuses", [])]
@@ -133,19 +133,21 @@ class Clinic:
             if self.digests[version] in each["spec"]["containers"][0]["image"]
         ]
 
-    def until(self, what: str, condition: Callable[[], object], *, seconds: float = 60) -> None:
+    def wait_until(self, what: str, condition: Callable[[], object], *, seconds: float = 60) -> None:
         """Wait until something is so in the cluster."""
-        until(what, condition, seconds=seconds)
+        wait_until(what, condition, seconds=seconds)
 
     def write(self, name: str, text: str) -> None:
         """Write a manifest."""
         (self.repository.folder / "deploy" / name).write_text(text, "utf-8")
 
 
-def released(registry: str, folder: Path, versions: Sequence[str] = (GOOD, NEXT, UNHEALTHY)) -> Released:
+def release_versions(
+    registry: str, folder: Path, versions: Sequence[str] = (GOOD, NEXT, UNHEALTHY)
+) -> ReleasedVersions:
     """Build, test, scan and sign every version of the device into the registry."""
-    repository = copied(KNOWN_BAD / "unhealthy-version", folder, name="t-clinic")
-    made = Released(repository, f"oci://{registry}/devices/{NAME}", organisation(folder / "keys"))
+    repository = copy_device(KNOWN_BAD / "unhealthy-version", folder, name="t-clinic")
+    made = ReleasedVersions(repository, f"oci://{registry}/devices/{NAME}", make_keys(folder / "keys"))
     for before, version in zip(("1.0.0", *versions), versions, strict=False):
         repository.edit("autoclave.toml", before, version)
         repository.commit()
@@ -156,7 +158,9 @@ def released(registry: str, folder: Path, versions: Sequence[str] = (GOOD, NEXT,
     return made
 
 
-def clinic(made: Released, cluster: Cluster, namespace: str, folder: Path, *, timeout: int = 60) -> Clinic:
+def make_clinic(
+    made: ReleasedVersions, cluster: Cluster, namespace: str, folder: Path, *, timeout: int = 60
+) -> Clinic:
     """Copy the device, and let it be deployed to a namespace."""
     shutil.copytree(made.repository.folder, folder / "device")
     repository = Repository(folder / "device", made.repository.home, more=cluster.environment)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def forwarded(pid: int, port: int) -> Iterator[None]:
+def forward(pid: int, port: int) -> Iterator[None]:
     """Listen on 127.0.0.1:`port` in the network of process `pid`; connect each caller to this machine's port.
 
     Images are pulled so from a registry on 127.0.0.1, under the very name by which they were pushed.

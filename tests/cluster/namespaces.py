@@ -69,7 +69,7 @@ class Namespaces:
 
 
 @contextlib.contextmanager
-def opened(hidden: Sequence[str], files: Mapping[str, str]) -> Iterator[Namespaces]:
+def create(hidden: Sequence[str], files: Mapping[str, str]) -> Iterator[Namespaces]:
     """Make the namespaces; at the end, or when this process dies, all in them is gone.
 
     Folders in `hidden` are empty inside and written there alone; `files` are this machine's files, such as

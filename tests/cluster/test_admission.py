@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from autoclave.targets.kubernetes.admission import policy
+from autoclave.targets.kubernetes.admission import make_policy
 from autoclave.targets.kubernetes.manifests import dump
 from cluster.cluster import Cluster
 
@@ -31,7 +31,7 @@ def pod(image: str, **spec: Any) -> str:
 def guarded(cluster: Cluster) -> Iterator[str]:
     """A namespace that the policy of one verified digest guards. No test here changes anything in it."""
     cluster.kubectl("create", "namespace", "guarded")
-    text = dump(policy("pump", "guarded", [VERIFIED]))
+    text = dump(make_policy("pump", "guarded", [VERIFIED]))
     cluster.kubectl("apply", "--server-side", "-f-", stdin=text)
     # The API server learns of a policy within a moment, not at once.
     cluster.wait("the policy", 30, lambda: "no verified release" in _asked(cluster, "guarded", IMAGE)[1])
@@ -41,7 +41,7 @@ def guarded(cluster: Cluster) -> Iterator[str]:
 
 
 def _asked(cluster: Cluster, namespace: str, image: str, **spec: Any) -> tuple[int, str]:
-    done = cluster.tried("apply", "--dry-run=server", "-n", namespace, "-f-", stdin=pod(image, **spec))
+    done = cluster.try_kubectl("apply", "--dry-run=server", "-n", namespace, "-f-", stdin=pod(image, **spec))
     return done.returncode, done.stdout + done.stderr
 
 
@@ -87,13 +87,13 @@ def running(cluster: Cluster, guarded: str) -> str:
 
 
 def test_a_debug_container_is_refused_in_a_pod_that_runs(cluster: Cluster, running: str) -> None:
-    done = cluster.tried("debug", "gateway", "-n", running, "--image=busybox:1", "--", "sh")
+    done = cluster.try_kubectl("debug", "gateway", "-n", running, "--image=busybox:1", "--", "sh")
     assert done.returncode != 0
     assert "Autoclave: busybox:1 is no verified release of pump" in done.stderr
 
 
 def test_the_image_of_a_running_pod_cannot_be_changed(cluster: Cluster, running: str) -> None:
-    done = cluster.tried("set", "image", "pod/gateway", f"gateway={IMAGE}@{OTHER}", "-n", running)
+    done = cluster.try_kubectl("set", "image", "pod/gateway", f"gateway={IMAGE}@{OTHER}", "-n", running)
     assert done.returncode != 0
     assert "no verified release" in done.stderr
 

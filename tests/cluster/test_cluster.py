@@ -115,7 +115,7 @@ def test_a_hardened_deployment_runs_from_the_loopback_registry(
     first = pods[0]["metadata"]["name"]
     inside = ("exec", "-n", namespace, first, "--", "python3", "-c")
     assert cluster.kubectl(*inside, "import os; print(os.getuid())").strip() == "10001"
-    refused = cluster.tried(*inside, "open('/etc/new', 'w')")
+    refused = cluster.try_kubectl(*inside, "open('/etc/new', 'w')")
     assert "Read-only file system" in refused.stderr
 
     cluster.kubectl(*inside, "open('/data/kept', 'w').write('kept')")
@@ -123,13 +123,13 @@ def test_a_hardened_deployment_runs_from_the_loopback_registry(
 
     address = cluster.kubectl("get", "service", "web", "-n", namespace, "-o=jsonpath={.spec.clusterIP}")
     asks = f"import urllib.request; print(urllib.request.urlopen('http://{address}/', timeout=20).status)"
-    cluster.wait("the service", 20, lambda: cluster.tried(*inside, asks).stdout.strip() == "200")
+    cluster.wait("the service", 20, lambda: cluster.try_kubectl(*inside, asks).stdout.strip() == "200")
     assert "GET / HTTP" in cluster.kubectl("logs", "-n", namespace, first)
 
 
 def test_a_restricted_namespace_refuses_a_privileged_pod(cluster: Cluster, namespace: str) -> None:
     cluster.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
-    refused = cluster.tried("apply", "-n", namespace, "-f-", stdin=PRIVILEGED)
+    refused = cluster.try_kubectl("apply", "-n", namespace, "-f-", stdin=PRIVILEGED)
     assert refused.returncode != 0
     assert 'violates PodSecurity "restricted' in refused.stderr
     assert "privileged" in refused.stderr
@@ -159,7 +159,7 @@ def test_an_admission_policy_is_enforced(cluster: Cluster, namespace: str) -> No
     cluster.kubectl("apply", "-f-", stdin=policy)
     try:
         for number in range(50):  # the API server takes a moment to know it
-            made = cluster.tried(
+            made = cluster.try_kubectl(
                 "create", "configmap", f"c{number}", "-n", namespace, "--from-literal=secret=x"
             )
             if made.returncode != 0:
@@ -175,7 +175,7 @@ def test_the_api_server_can_be_killed_and_come_back(cluster: Cluster, namespace:
     cluster.kubectl("create", "configmap", "before", "-n", namespace)
     cluster.stop_api_server()
     try:
-        assert "refused" in cluster.tried("get", "nodes", "--request-timeout=5s").stderr
+        assert "refused" in cluster.try_kubectl("get", "nodes", "--request-timeout=5s").stderr
     finally:
         began = time.monotonic()
         cluster.start_api_server()

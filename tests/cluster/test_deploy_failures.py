@@ -38,7 +38,9 @@ def test_an_unhealthy_upgrade_is_put_back_and_proven(clinic: Clinic) -> None:
     assert failed.code == 50, failed.err
     assert "probe fails: Readiness probe failed: HTTP probe failed with statuscode: 503" in failed.message
     assert f"put back {clinic.digests[GOOD]}, read back from 3 pods" in failed.err
-    clinic.until("only the former pods run", lambda: clinic.running() == [clinic.digests[GOOD]] * 3)
+    clinic.wait_until(
+        "only the former pods run", lambda: clinic.digests_in_pods() == [clinic.digests[GOOD]] * 3
+    )
     assert f"app {clinic.digests[GOOD]} healthy, verifies" in clinic.autoclave("status", "demo").out
     report(
         f"kubernetes: unhealthy upgrade put back {took:.1f} s after it began (given 8 s); "
@@ -51,26 +53,26 @@ def test_a_first_deployment_that_fails_leaves_nothing_running(clinic: Clinic) ->
     failed = clinic.deploy(UNHEALTHY)
     assert failed.code == 50, failed.err
     assert "nothing ran here before: what was new is deleted again" in failed.err
-    clinic.until("nothing runs", lambda: not clinic.get("pods"))
+    clinic.wait_until("nothing runs", lambda: not clinic.get("pods"))
     assert clinic.get("deployments") == []
 
 
 def test_a_pod_killed_during_the_rollout_does_not_stop_it(clinic: Clinic) -> None:
     assert clinic.deploy(GOOD).code == 0
-    with clinic.deploying(NEXT) as process:
-        clinic.until("a pod of the new version is there", lambda: clinic.pods_of(NEXT))
+    with clinic.start_deployment(NEXT) as process:
+        clinic.wait_until("a pod of the new version is there", lambda: clinic.pods_of(NEXT))
         victim = clinic.pods_of(NEXT)[0]
         clinic.cluster.kubectl("delete", "pod", victim, "-n", clinic.namespace, "--now", "--wait=false")
         _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
-    assert clinic.running() == [clinic.digests[NEXT]] * 3
+    assert clinic.digests_in_pods() == [clinic.digests[NEXT]] * 3
     report(f"kubernetes: pod {victim} killed during a rollout; 3 pods run {clinic.digests[NEXT][:19]}…")
 
 
 def test_an_api_server_that_stops_in_the_middle_is_waited_for(clinic: Clinic, cluster: Cluster) -> None:
     assert clinic.deploy(GOOD).code == 0
-    with clinic.deploying(NEXT) as process:
-        clinic.until("a pod of the new version is there", lambda: clinic.pods_of(NEXT))
+    with clinic.start_deployment(NEXT) as process:
+        clinic.wait_until("a pod of the new version is there", lambda: clinic.pods_of(NEXT))
         cluster.stop_api_server()
         began = time.monotonic()
         assert process.stderr
@@ -82,7 +84,7 @@ def test_an_api_server_that_stops_in_the_middle_is_waited_for(clinic: Clinic, cl
     assert process.returncode == 0, err
     assert "the API server does not answer, waiting up to" in err
     assert "the API server answers again" in err
-    assert clinic.running() == [clinic.digests[NEXT]] * 3
+    assert clinic.digests_in_pods() == [clinic.digests[NEXT]] * 3
     report(
         f"kubernetes: API server away for {away:.1f} s in the middle; 3 pods run {clinic.digests[NEXT][:19]}…"
     )
@@ -100,15 +102,15 @@ def until_said(lines: Iterable[str], what: str) -> str:
 
 def test_a_killed_deployment_is_put_back_by_the_next_one(clinic: Clinic) -> None:
     assert clinic.deploy(GOOD).code == 0
-    with clinic.deploying(UNHEALTHY) as process:
-        clinic.until("a pod of the new version is there", lambda: clinic.pods_of(UNHEALTHY))
+    with clinic.start_deployment(UNHEALTHY) as process:
+        clinic.wait_until("a pod of the new version is there", lambda: clinic.pods_of(UNHEALTHY))
         process.send_signal(signal.SIGKILL)
         process.communicate()
     began = time.monotonic()
     again = clinic.deploy(GOOD, "--again")
     assert again.code == 0, again.err
     assert "an earlier deployment died while it was under way: putting back what ran before it" in again.err
-    assert clinic.running() == [clinic.digests[GOOD]] * 3
+    assert clinic.digests_in_pods() == [clinic.digests[GOOD]] * 3
     report(f"kubernetes: killed deployment recovered by the next one in {time.monotonic() - began:.1f} s")
 
 
@@ -119,7 +121,7 @@ def test_a_stall_for_quota_is_told_and_put_back(clinic: Clinic) -> None:
     assert failed.code == 50, failed.err
     assert "FailedCreate: " in failed.message
     assert "exceeded quota: small, requested: pods=1, used: pods=3, limited: pods=3" in failed.message
-    assert clinic.running() == [clinic.digests[GOOD]] * 3
+    assert clinic.digests_in_pods() == [clinic.digests[GOOD]] * 3
     report(f"kubernetes: a full quota is told: {failed.message.splitlines()[2][:100]}…")
 
 
@@ -192,7 +194,7 @@ def test_a_claim_keeps_its_data_and_is_never_shrunk(clinic: Clinic, cluster: Clu
     unmounted = clinic.deploy(GOOD)
     assert unmounted.code == 25, unmounted.err
     assert "Deployment/app would no longer mount claim 'readings'" in unmounted.message
-    assert clinic.running() == [clinic.digests[NEXT]] * 3
+    assert clinic.digests_in_pods() == [clinic.digests[NEXT]] * 3
     report(f"kubernetes: claim kept through an upgrade, shrinking refused: {shrunk.message.splitlines()[1]}")
 
 
@@ -207,8 +209,8 @@ def test_fields_of_somebody_else_are_not_taken(clinic: Clinic) -> None:
 
 def test_two_deployments_at_once_do_not_meet(clinic: Clinic) -> None:
     assert clinic.deploy(GOOD).code == 0
-    with clinic.deploying(NEXT) as process:
-        clinic.until("the lock is held", lambda: clinic.get("leases"))
+    with clinic.start_deployment(NEXT) as process:
+        clinic.wait_until("the lock is held", lambda: clinic.get("leases"))
         second = clinic.deploy(NEXT)
         assert second.code == 42, second.err
         _, err = process.communicate(timeout=120)
@@ -233,7 +235,9 @@ def test_what_runs_is_put_back_also_when_its_record_in_the_cluster_is_lost(clini
     failed = clinic.deploy(UNHEALTHY)
     assert failed.code == 50, failed.err
     assert f"put back {clinic.digests[GOOD]}" in failed.err
-    clinic.until("only the former pods run", lambda: clinic.running() == [clinic.digests[GOOD]] * 3)
+    clinic.wait_until(
+        "only the former pods run", lambda: clinic.digests_in_pods() == [clinic.digests[GOOD]] * 3
+    )
 
 
 def test_a_stateful_set_that_waits_for_a_broken_pod_is_put_back(clinic: Clinic) -> None:
@@ -250,5 +254,7 @@ def test_a_stateful_set_that_waits_for_a_broken_pod_is_put_back(clinic: Clinic) 
     began = time.monotonic()
     failed = clinic.deploy(UNHEALTHY)
     assert failed.code == 50, failed.err
-    clinic.until("only the former pods run", lambda: clinic.running() == [clinic.digests[GOOD]] * 2)
+    clinic.wait_until(
+        "only the former pods run", lambda: clinic.digests_in_pods() == [clinic.digests[GOOD]] * 2
+    )
     report(f"kubernetes: unhealthy upgrade of a StatefulSet put back in {time.monotonic() - began:.1f} s")

@@ -33,7 +33,7 @@ def restricted(cluster: Cluster) -> Iterator[str]:
     cluster.wait(
         "the service account",
         30,
-        lambda: not cluster.tried("get", "sa", "default", "-nrestricted").returncode,
+        lambda: not cluster.try_kubectl("get", "sa", "default", "-nrestricted").returncode,
     )
     yield "restricted"
     cluster.kubectl("delete", "namespace", "restricted", "--wait=false")
@@ -48,7 +48,7 @@ def tried(cluster: Cluster, namespace: str, name: str) -> tuple[int, str]:
         "metadata": {"name": name.lower()},
         "spec": workload["spec"]["template"]["spec"],
     }
-    done = cluster.tried("apply", "--dry-run=server", "-n", namespace, "-f-", stdin=json.dumps(pod))
+    done = cluster.try_kubectl("apply", "--dry-run=server", "-n", namespace, "-f-", stdin=json.dumps(pod))
     return done.returncode, done.stdout + done.stderr
 
 

@@ -9,7 +9,7 @@ import pytest
 from autoclave.device.schema import Kubernetes
 from autoclave.errors import ConfigError, ToolError
 from autoclave.runtime.shell import Shell
-from autoclave.targets.kubernetes.render import rendered
+from autoclave.targets.kubernetes.render import render_manifests
 from integration.devices import program
 
 DEPLOYMENT = """\
@@ -54,7 +54,7 @@ def test_a_kustomization_is_rendered_with_its_patches(folder: Path) -> None:
             ),
         },
     )
-    found = rendered(Kubernetes(namespace="n", kustomization="clinic"), "pump", folder, Shell())
+    found = render_manifests(Kubernetes(namespace="n", kustomization="clinic"), "pump", folder, Shell())
     by_kind = {each.kind: each for each in found}
     assert by_kind["Deployment"].data["spec"]["replicas"] == 3
     assert by_kind["ConfigMap"].data["data"]["spo2"] == "90"
@@ -63,7 +63,7 @@ def test_a_kustomization_is_rendered_with_its_patches(folder: Path) -> None:
 def test_a_kustomization_takes_no_file_from_beside_it(folder: Path) -> None:
     write(folder, {"deploy/kustomization.yaml": "resources: [../app.yaml]\n", "app.yaml": DEPLOYMENT})
     with pytest.raises(ToolError, match="exit code"):
-        rendered(Kubernetes(namespace="n", kustomization="deploy"), "pump", folder, Shell())
+        render_manifests(Kubernetes(namespace="n", kustomization="deploy"), "pump", folder, Shell())
 
 
 def test_a_chart_is_rendered_with_its_values_and_without_hooks(folder: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_chart_is_rendered_with_its_values_and_without_hooks(folder: Path) -> 
         },
     )
     settings = Kubernetes(namespace="n", chart="chart", values=["clinic.yaml"])
-    found = rendered(settings, "pump", folder, Shell())
+    found = render_manifests(settings, "pump", folder, Shell())
     assert [each.title for each in found] == ["Deployment/gateway"]
     assert found[0].data["spec"]["replicas"] == 3
 
@@ -95,4 +95,4 @@ def test_what_a_chart_renders_is_read_as_strictly_as_any_file(folder: Path) -> N
         },
     )
     with pytest.raises(ConfigError, match="apiVersion"):
-        rendered(Kubernetes(namespace="n", chart="chart"), "pump", folder, Shell())
+        render_manifests(Kubernetes(namespace="n", chart="chart"), "pump", folder, Shell())

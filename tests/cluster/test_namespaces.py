@@ -52,7 +52,7 @@ def test_a_killed_run_leaves_no_process_mount_or_interface() -> None:
     assert folder not in Path("/proc/mounts").read_text()
 
     # Folders and control groups have no owner who could die: whoever takes the number next removes them.
-    with namespaces.opened([], {}) as inside:
+    with namespaces.create([], {}) as inside:
         assert inside.number != number or not (Path(folder) / "kept").exists()
         assert inside.number != number or not any(Path(each).exists() for each in groups)
 

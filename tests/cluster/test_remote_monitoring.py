@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from cluster.cluster import Cluster
-from integration.devices import ROOT, Done, Repository, own_name
-from integration.flow import device, until
+from integration.devices import ROOT, CommandResult, Repository, own_name
+from integration.flow import device, wait_until
 
 pytestmark = pytest.mark.xdist_group("cluster")
 
@@ -68,7 +68,7 @@ def released(repository: Repository) -> dict[str, str]:
     return dict(line.split() for line in done.out.splitlines())
 
 
-def good(done: Done) -> Done:
+def good(done: CommandResult) -> CommandResult:
     assert done.code == 0, done.err
     return done
 
@@ -96,7 +96,7 @@ def digests_running(cluster: Cluster, namespace: str) -> set[str]:
 def is_ready(cluster: Cluster, namespace: str, pod: str) -> bool:
     """Tell whether a pod is there and ready."""
     path = '-o=jsonpath={.status.conditions[?(@.type=="Ready")].status}'
-    return cluster.tried("-n", namespace, "get", "pod", pod, path).stdout == "True"
+    return cluster.try_kubectl("-n", namespace, "get", "pod", pod, path).stdout == "True"
 
 
 def test_a_reading_outlives_an_upgrade_and_its_databases_pod(
@@ -118,7 +118,7 @@ def test_a_reading_outlives_an_upgrade_and_its_databases_pod(
     assert is_known(cluster, namespace)
 
     cluster.kubectl("-n", namespace, "delete", "pod", "database-0", "--timeout=60s")
-    until("the database is back", lambda: is_ready(cluster, namespace, "database-0"))
+    wait_until("the database is back", lambda: is_ready(cluster, namespace, "database-0"))
     assert is_known(cluster, namespace)
     kept = cluster.kubectl("-n", namespace, "get", "pvc", "data-database-0", "-o=jsonpath={.metadata.uid}")
     assert kept == claim

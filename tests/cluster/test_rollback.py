@@ -27,7 +27,7 @@ def test_a_rollback_puts_the_former_digest_back_and_records_why(clinic: Clinic) 
     back = clinic.autoclave("rollback", "demo", "--reason", WHY)
     assert back.code == 0, back.err
     took = time.monotonic() - began
-    assert clinic.running() == [clinic.digests[GOOD]] * 3
+    assert clinic.digests_in_pods() == [clinic.digests[GOOD]] * 3
     assert f"app {clinic.digests[GOOD]}" in back.out
     shown = clinic.autoclave("show", clinic.digests[GOOD], "deployment")
     assert WHY in shown.out
@@ -35,7 +35,7 @@ def test_a_rollback_puts_the_former_digest_back_and_records_why(clinic: Clinic) 
     report(f"kubernetes: rolled back in {took:.1f} s; 3 pods run {clinic.digests[GOOD][:19]}…")
     named = clinic.autoclave("rollback", "demo", "--to", clinic.digests[NEXT], "--reason", "it was not that")
     assert named.code == 0, named.err
-    assert clinic.running() == [clinic.digests[NEXT]] * 3
+    assert clinic.digests_in_pods() == [clinic.digests[NEXT]] * 3
     never = clinic.autoclave("rollback", "demo", "--to", clinic.digests[UNHEALTHY], "--reason", WHY)
     assert never.code == 52, never.err
     assert "never ran in demo" in never.message
@@ -49,7 +49,7 @@ def test_a_rollback_is_judged_by_the_policy_of_today(clinic: Clinic) -> None:
     (clinic.repository.folder / "autoclave.toml").write_text(stricter, "utf-8")
     refused = clinic.autoclave("rollback", "demo", "--reason", WHY)
     assert refused.code == 25, refused.err
-    assert clinic.running() == [clinic.digests[NEXT]] * 3
+    assert clinic.digests_in_pods() == [clinic.digests[NEXT]] * 3
 
 
 @pytest.fixture
@@ -76,8 +76,8 @@ def test_the_exported_policy_lets_releases_in_and_nothing_else(
         }
     )
     words = ("apply", "--dry-run=server", "-n", clinic.namespace, "-f-")
-    cluster.wait("the policy", 30, lambda: cluster.tried(*words, stdin=pod).returncode != 0)
-    said = cluster.tried(*words, stdin=pod).stderr
+    cluster.wait("the policy", 30, lambda: cluster.try_kubectl(*words, stdin=pod).returncode != 0)
+    said = cluster.try_kubectl(*words, stdin=pod).stderr
     assert f"is no verified release of {NAME}" in said
     again = clinic.deploy(GOOD, "--again")
     assert again.code == 0, again.err

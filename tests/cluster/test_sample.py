@@ -12,7 +12,7 @@ import pytest
 
 from cluster.cluster import Cluster
 from gathering import report
-from integration.devices import SAMPLE, Done, Repository, own_name
+from integration.devices import SAMPLE, CommandResult, Repository, own_name
 from integration.flow import device
 
 pytestmark = pytest.mark.xdist_group("cluster")
@@ -66,7 +66,7 @@ def sample(cluster: Cluster, namespace: str, registry: str, tmp_path: Path) -> I
         yield repository
 
 
-def good(done: Done) -> Done:
+def good(done: CommandResult) -> CommandResult:
     assert done.code == 0, done.err
     return done
 

@@ -54,7 +54,7 @@ def shown(language: str) -> list[str]:
 def test_the_manifests_are_put_into_the_namespace_and_left_alone() -> None:
     read = [manifest for text in shown("yaml") for manifest in manifests.read(text, "docs/openshift.md")]
     assert [each.kind for each in read] == ["Route", "NetworkPolicy"]
-    for before, after in zip(read, manifests.in_namespace(read, "clinic"), strict=True):
+    for before, after in zip(read, manifests.set_namespace(read, "clinic"), strict=True):
         expected: dict[str, Any] = copy.deepcopy(before.data)
         expected["metadata"]["namespace"] = "clinic"
         assert after.data == expected
@@ -64,8 +64,8 @@ def test_the_manifests_are_put_into_the_namespace_and_left_alone() -> None:
 def test_the_flows_let_router_and_names_through() -> None:
     (snippet,) = (each for each in shown("toml") if "flow" in each)
     flows = msgspec.convert(tomllib.loads(snippet)["flow"], list[Flow])
-    made = network.policies(flows, ["backend", "database"])
-    assert network.covers([each.data for each in made])
+    made = network.make_policies(flows, ["backend", "database"])
+    assert network.has_default_deny([each.data for each in made])
     (router,) = (each.data["spec"]["ingress"] for each in made if "ingress" in each.data["spec"])
     (names,) = (each.data["spec"]["egress"] for each in made if "egress" in each.data["spec"])
     assert "openshift-ingress" in str(router)
@@ -82,4 +82,4 @@ def test_a_pod_without_a_users_number_is_no_finding() -> None:
 def test_a_constraint_among_the_manifests_is_refused() -> None:
     text = "apiVersion: security.openshift.io/v1\nkind: SecurityContextConstraints\nmetadata: {name: mine}\n"
     with pytest.raises(ConfigError, match="belongs to no namespace"):
-        manifests.in_namespace(manifests.read(text, "scc.yaml"), "clinic")
+        manifests.set_namespace(manifests.read(text, "scc.yaml"), "clinic")

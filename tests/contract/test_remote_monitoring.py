@@ -34,8 +34,8 @@ def test_the_password_is_not_in_the_repository() -> None:
 
 
 def test_the_declared_flows_are_all_that_is_open() -> None:
-    made = network.policies(DEVICE.flow, NAMES)
-    assert network.covers([each.data for each in made])
+    made = network.make_policies(DEVICE.flow, NAMES)
+    assert network.has_default_deny([each.data for each in made])
     opened = {each.name.rpartition("-")[0] for each in made} - {"autoclave-default"}
     assert opened == {
         "autoclave-in-backend-database",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from autoclave.report.inputs import Known
+from autoclave.report.inputs import Inputs
 from builders import reported
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,7 +27,7 @@ def test_the_schema_is_made_from_the_code() -> None:
 
 
 @pytest.mark.parametrize("known", [reported.GOOD, reported.NOTHING])
-def test_a_report_fits_the_published_schema(known: Known) -> None:
+def test_a_report_fits_the_published_schema(known: Inputs) -> None:
     schema = json.loads(SCHEMA.read_text("utf-8"))
     Draft202012Validator.check_schema(schema)
     Draft202012Validator(schema).validate(reported.json(known))

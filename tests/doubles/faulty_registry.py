@@ -45,7 +45,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Request:
     """One request as it came, and what it was answered (0: nothing)."""
 
     method: str
@@ -71,7 +71,7 @@ class FaultyRegistry(ThreadingHTTPServer):
         self.users = token
         self.address = f"127.0.0.1:{self.server_port}"
         self.rules: list[Rule] = []
-        self.asked: list[Asked] = []
+        self.asked: list[Request] = []
         self.good_tokens: set[str] = set()
         self.lock = threading.Lock()
 
@@ -79,7 +79,7 @@ class FaultyRegistry(ThreadingHTTPServer):
         """Add a rule."""
         self.rules.append(Rule(method, path, str(fault), times, **more))
 
-    def matching(self, method: str, path: str) -> Rule | None:
+    def take_rule(self, method: str, path: str) -> Rule | None:
         """Return the rule for a request, one use of it spent."""
         with self.lock:
             for rule in self.rules:
@@ -108,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _any(self) -> None:
-        rule = self.server.matching(self.command, self.path)
+        rule = self.server.take_rule(self.command, self.path)
         length = int(self.headers.get("Content-Length") or 0)
         if rule and rule.fault == "reset":
             self._note(length, 0, rule.fault)
@@ -122,7 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._cut()
         elif rule and (fault.isdigit() or fault == "redirect"):
             self._answer(int(fault) if fault.isdigit() else 307, rule.headers, rule.body, body, fault)
-        elif self.server.users is not None and not self._admitted(body):
+        elif self.server.users is not None and not self._authorize(body):
             pass
         elif fault == "half":
             self._forward_half(body)
@@ -176,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
             time.sleep(0.3)
         self._cut()
 
-    def _admitted(self, body: bytes) -> bool:
+    def _authorize(self, body: bytes) -> bool:
         """Be the token server, and let nobody past without one of its tokens."""
         if urlsplit(self.path).path == "/token":
             given = self._token(body)
@@ -228,7 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _note(self, size: int, status: int, fault: str) -> None:
         with self.server.lock:
             self.server.asked.append(
-                Asked(self.command, self.path, dict(self.headers.items()), size, status, fault)
+                Request(self.command, self.path, dict(self.headers.items()), size, status, fault)
             )
 
     def _cut(self) -> None:
@@ -240,7 +240,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def faulty(
+def serve_faulty(
     upstream: str, *, gitlab: bool = False, token: dict[str, str] | None = None
 ) -> Iterator[FaultyRegistry]:
     """Run a proxy in front of the registry at `upstream` (host and port) while the body runs."""

@@ -69,7 +69,7 @@ class Job:
     artifacts: list[Artifact] = field(default_factory=list)
     dotenv: dict[str, str] = field(default_factory=dict)
 
-    def left(self, kind: str) -> Artifact:
+    def artifact(self, kind: str) -> Artifact:
         """Return the one artifact of a type."""
         (found,) = [each for each in self.artifacts if each.kind == kind]
         return found
@@ -182,7 +182,7 @@ class Coordinator:
         """How each job stands."""
         return {name: job.state for name, job in self.jobs.items()}
 
-    def running(self, token: str | None) -> Job | None:
+    def job_of_token(self, token: str | None) -> Job | None:
         """Return the job of a token: it ends with the job (docs.gitlab.com/ci/jobs/ci_job_token)."""
         found = [job for job in self.jobs.values() if token and job.token == token and job.state == "running"]
         return found[0] if found else None
@@ -247,7 +247,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         with self.coordinator.lock:
-            answer = self._routed(address.path, dict(parse_qsl(address.query)), body)
+            answer = self._route(address.path, dict(parse_qsl(address.query)), body)
         if answer is None:
             answer = self._git(address.path, address.query, body)
         self.send_response(answer.status)
@@ -268,7 +268,7 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return b"".join(parts)
 
-    def _routed(self, path: str, query: dict[str, str], body: bytes) -> Answer | None:
+    def _route(self, path: str, query: dict[str, str], body: bytes) -> Answer | None:
         if path == "/api/v4/jobs/request" and self.command == "POST":
             return self._request(json.loads(body))
         match = re.fullmatch(r"/api/v4/jobs/(\d+)(|/trace|/artifacts)", path)
@@ -281,16 +281,16 @@ class Handler(BaseHTTPRequestHandler):
             ("GET", "/artifacts"): self._download,
         }.get((self.command, match[2]))
         if call is None:
-            return self._refused(404, f"{self.command} {path}")
-        job = self.coordinator.running(self.headers.get("JOB-TOKEN"))
+            return self._refuse(404, f"{self.command} {path}")
+        job = self.coordinator.job_of_token(self.headers.get("JOB-TOKEN"))
         if job is None or (match[2] != "/artifacts" and job.id != int(match[1])):
-            return self._refused(403, f"{self.command} {path}: not this job's token")
+            return self._refuse(403, f"{self.command} {path}: not this job's token")
         return call(job, int(match[1]), query, body)
 
     def _request(self, asked: dict[str, Any]) -> Answer:
         """POST /jobs/request: lib/api/ci/runner.rb, 'Request a job'. 201 with a job, 204 with none, 403."""
         if asked.get("token") != self.coordinator.runner_token:
-            return self._refused(403, "a job was asked for with another runner's token")
+            return self._refuse(403, "a job was asked for with another runner's token")
         job = self.coordinator.next_job()
         if job:
             return Answer(
@@ -305,7 +305,7 @@ class Handler(BaseHTTPRequestHandler):
         app/services/ci/append_build_trace_service.rb. 202; 400 without Content-Range; 416 with the size."""
         wanted = re.fullmatch(r"(\d+)-(\d+)", self.headers.get("Content-Range", ""))
         if not wanted:
-            return self._refused(400, f"a log of {job.name} without Content-Range")
+            return self._refuse(400, f"a log of {job.name} without Content-Range")
         here = {"Range": f"0-{len(job.trace)}"}
         if int(wanted[1]) != len(job.trace):
             return Answer(416, b"416 Range Not Satisfiable", here)
@@ -317,7 +317,7 @@ class Handler(BaseHTTPRequestHandler):
         """PUT /jobs/:id: lib/api/ci/runner.rb, 'Updates a job'. `running` is a sign of life."""
         told = json.loads(body)
         if told.get("token") != job.token:
-            return self._refused(403, f"the state of {job.name} with another token")
+            return self._refuse(403, f"the state of {job.name} with another token")
         if told["state"] != "running":
             self.coordinator.end(job, told)
         return Answer(200, b"200", {"Job-Status": job.state, "X-GitLab-Trace-Update-Interval": "3"})
@@ -326,16 +326,16 @@ class Handler(BaseHTTPRequestHandler):
         """POST /jobs/:id/artifacts: lib/api/ci/runner.rb, 'Upload artifacts for job', and
         app/services/ci/job_artifacts/create_service.rb. 201, 400 for a wrong format or dotenv file."""
         if job.id != number:
-            return self._refused(403, f"{job.name} uploads to job {number}")
+            return self._refuse(403, f"{job.name} uploads to job {number}")
         kind = query.get("artifact_type", "archive")
         if FORMATS.get(kind) != query.get("artifact_format", "zip"):
-            return self._refused(400, f"{job.name} uploads {kind} as {query.get('artifact_format')}")
+            return self._refuse(400, f"{job.name} uploads {kind} as {query.get('artifact_format')}")
         name, content = _file(self.headers["Content-Type"], body)
         if kind == "dotenv":
             try:
                 job.dotenv = dotenv(gzip.decompress(content).decode())
             except ValueError as error:
-                return self._refused(400, f"{job.name}: {error}")
+                return self._refuse(400, f"{job.name}: {error}")
         job.artifacts.append(Artifact(name, kind, content))
         return Answer(201, b"201")
 
@@ -344,7 +344,7 @@ class Handler(BaseHTTPRequestHandler):
         a running job opens the archives of those that it depends on."""
         wanted = [each for each in self.coordinator.jobs.values() if each.id == number]
         if not wanted or wanted[0].name not in job.needs:
-            return self._refused(403, f"{job.name} takes artifacts of {number}, which it does not need")
+            return self._refuse(403, f"{job.name} takes artifacts of {number}, which it does not need")
         archives = [each for each in wanted[0].artifacts if each.kind == "archive"]
         if not archives:
             return Answer(404, b'{"message":"404 Not found"}')
@@ -358,13 +358,13 @@ class Handler(BaseHTTPRequestHandler):
         """
         match = re.fullmatch(r"(/.+\.git)(/info/refs|/git-upload-pack)", path)
         if not match:
-            return self._refused(404, f"{self.command} {path}")
+            return self._refuse(404, f"{self.command} {path}")
         user, _, token = _basic(self.headers.get("Authorization", "")).partition(":")
-        job = self.coordinator.running(token)
+        job = self.coordinator.job_of_token(token)
         if user != "gitlab-ci-token" or job is None:
             return Answer(401, headers={"WWW-Authenticate": 'Basic realm="GitLab"'})
         if match[1] != f"/{job.payload['job_info']['project_full_path']}.git":
-            return self._refused(403, f"{job.name} clones {match[1]}")
+            return self._refuse(403, f"{job.name} clones {match[1]}")
         environment = {
             "PATH": os.environ["PATH"],
             "GIT_PROJECT_ROOT": str(self.coordinator.projects),
@@ -384,7 +384,7 @@ class Handler(BaseHTTPRequestHandler):
         headers = dict(line.split(": ", 1) for line in head.decode("ascii").splitlines())
         return Answer(int(headers.pop("Status", "200").split()[0]), content, headers)
 
-    def _refused(self, status: int, what: str) -> Answer:
+    def _refuse(self, status: int, what: str) -> Answer:
         self.coordinator.violations.append(f"{status} {what}")
         return Answer(status, json.dumps({"message": what}).encode(), {"Content-Type": "application/json"})
 
@@ -405,7 +405,7 @@ def _basic(header: str) -> str:
 
 
 @contextmanager
-def running(projects: Path, address: str = "127.0.0.1") -> Iterator[Coordinator]:
+def serve(projects: Path, address: str = "127.0.0.1") -> Iterator[Coordinator]:
     """Serve a pipeline on a free port of an address of this machine."""
     coordinator = Coordinator(projects)
     handler = type("Bound", (Handler,), {"coordinator": coordinator})

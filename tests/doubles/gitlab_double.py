@@ -113,12 +113,12 @@ def endpoint(
     """Register an endpoint; its docstring names `page` once more for readers."""
     pattern = re.compile("/api/v4" + re.sub(r":(\w+)", r"(?P<\1>[^/]+)", path))
 
-    def kept(call: Callable[[Call], Any]) -> Callable[[Call], Any]:
+    def register(call: Callable[[Call], Any]) -> Callable[[Call], Any]:
         assert page in (call.__doc__ or ""), f"{call.__name__} does not cite {page}"
         ENDPOINTS.append(Endpoint(verb, pattern, page, call, params, job, role, made, paged))
         return call
 
-    return kept
+    return register
 
 
 class Double:
@@ -158,7 +158,7 @@ class Double:
             self.violations.append(f"no such endpoint: {verb} {path}")
             raise Refusal(405 if found else 404, {"error": "405 Not Allowed" if found else "404 Not Found"})
         spec, match = here[0]
-        given, raw = self._given(spec, query, headers, body)
+        given, raw = self._read_parameters(spec, query, headers, body)
         parts = {name: unquote(value) for name, value in match.groupdict().items()}
         call = Call(self, self._token(spec, headers), parts, given, raw)
         self._authorize(spec, call)
@@ -168,7 +168,7 @@ class Double:
             return self._page(call, path, query, result)
         return spec.status, call.headers, result
 
-    def _given(
+    def _read_parameters(
         self, spec: Endpoint, query: dict[str, str], headers: Any, body: bytes
     ) -> tuple[dict[str, Any], bytes]:
         if spec.verb in ("POST", "PUT") and headers.get("Content-Type", "").startswith("application/json"):
@@ -258,7 +258,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         with double.lock:
             double.seen.append(f"{self.command} {self.path}")
-            status, headers, answer = self._answered(double, body)
+            status, headers, answer = self._respond(double, body)
         if status == 0:
             self.close_connection = True
             self.connection.close()
@@ -271,7 +271,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(raw)
 
-    def _answered(self, double: Double, body: bytes) -> tuple[int, dict[str, str], Any]:
+    def _respond(self, double: Double, body: bytes) -> tuple[int, dict[str, str], Any]:
         fault = double.fault(self.command, self.path, late=False)
         if fault:
             return fault.status, fault.headers, {"message": f"{fault.status} {fault.text}"}
@@ -291,7 +291,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def running() -> Iterator[Double]:
+def serve() -> Iterator[Double]:
     """Run a double on a loopback port."""
     import doubles.gitlab_fleet
     import doubles.gitlab_project  # noqa: F401 -- registers endpoints, as the one above

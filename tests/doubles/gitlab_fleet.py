@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from doubles.gitlab_double import DEVELOPER, Call, Param, Refusal, endpoint
-from doubles.gitlab_project import DEPLOYMENTS, ENVIRONMENTS, SORT, STRING, TEXT, found, person
+from doubles.gitlab_project import DEPLOYMENTS, ENVIRONMENTS, SORT, STRING, TEXT, find, person
 from doubles.gitlab_state import NOW
 
 GROUPS = "docs.gitlab.com/api/groups"
@@ -43,7 +43,7 @@ def group_projects(call: Call) -> Any:
         mine = [each for each in mine if each.path.count("/") == group.count("/") + 1]
     if "archived" in call.given:
         mine = [each for each in mine if str(each.archived).lower() == str(call.given["archived"]).lower()]
-    return [each.told() for each in sorted(mine, key=lambda each: each.id)]
+    return [each.as_json() for each in sorted(mine, key=lambda each: each.id)]
 
 
 @endpoint("GET", "/projects/:id/repository/files/:path/raw", FILES, job=True, ref=STRING, lfs=BOOL)
@@ -178,7 +178,7 @@ def create_merge_request(call: Call) -> Any:
     return made
 
 
-def environment_told(call: Call, environment: dict[str, Any]) -> dict[str, Any]:
+def environment_json(call: Call, environment: dict[str, Any]) -> dict[str, Any]:
     hidden = () if call.double.environment_descriptions else ("description",)
     return {key: value for key, value in environment.items() if key not in hidden}
 
@@ -197,7 +197,7 @@ def environments(call: Call) -> Any:
     """docs.gitlab.com/api/environments (list environments)."""
     name = call.given.get("name")
     return [
-        environment_told(call, each) for each in call.project.environments if name in (None, each["name"])
+        environment_json(call, each) for each in call.project.environments if name in (None, each["name"])
     ]
 
 
@@ -217,10 +217,10 @@ def environments(call: Call) -> Any:
 )
 def update_environment(call: Call) -> Any:
     """docs.gitlab.com/api/environments (update an existing environment); older servers lack `description`."""
-    environment = found(call.project.environments, "Environment", id=call.parts["environment"])
+    environment = find(call.project.environments, "Environment", id=call.parts["environment"])
     if call.double.environment_descriptions and "description" in call.given:
         environment["description"] = call.given["description"]
-    return environment_told(call, environment)
+    return environment_json(call, environment)
 
 
 @endpoint(
@@ -246,7 +246,7 @@ def deployments(call: Call) -> Any:
 @endpoint("GET", "/projects/:id/deployments/:deployment", DEPLOYMENTS, job=True)
 def deployment(call: Call) -> Any:
     """docs.gitlab.com/api/deployments (get a specific deployment), with approvals on Premium."""
-    return found(call.project.deployments, "Deployment", id=call.parts["deployment"])
+    return find(call.project.deployments, "Deployment", id=call.parts["deployment"])
 
 
 STATUS = Param(required=True, values=("running", "success", "failed", "canceled"))
@@ -288,7 +288,7 @@ def create_deployment(call: Call) -> Any:
 )
 def update_deployment(call: Call) -> Any:
     """docs.gitlab.com/api/deployments (update a deployment): not one that a job made."""
-    found_ = found(call.project.deployments, "Deployment", id=call.parts["deployment"])
+    found_ = find(call.project.deployments, "Deployment", id=call.parts["deployment"])
     if found_["deployable"]:
         raise Refusal(
             403, {"message": "403 Forbidden - Deployments created using GitLab CI can not be updated"}

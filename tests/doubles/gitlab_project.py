@@ -23,7 +23,7 @@ STRING, TEXT = Param(), Param(required=True)
 SORT = Param(values=("asc", "desc"))
 
 
-def found(items: list[dict[str, Any]], what: str, **wanted: Any) -> dict[str, Any]:
+def find(items: list[dict[str, Any]], what: str, **wanted: Any) -> dict[str, Any]:
     for each in items:
         if all(str(each[name]) == str(value) for name, value in wanted.items()):
             return each
@@ -93,7 +93,7 @@ def create_note(call: Call) -> Any:
 @endpoint("PUT", "/projects/:id/merge_requests/:iid/notes/:note", NOTES, body=TEXT)
 def update_note(call: Call) -> Any:
     """docs.gitlab.com/api/notes (modify existing merge request note): one's own only."""
-    note = found(notes_of(call), "Note", id=call.parts["note"])
+    note = find(notes_of(call), "Note", id=call.parts["note"])
     if note["author"]["id"] != call.token.user:
         raise Refusal(403, {"message": "403 Forbidden"})
     note["body"] = call.given["body"]
@@ -196,7 +196,7 @@ def packages(call: Call) -> Any:
 @endpoint("GET", "/projects/:id/packages/:package/package_files", PACKAGES, job=True, paged=True)
 def package_files(call: Call) -> Any:
     """docs.gitlab.com/api/packages (list package files): several may have one name."""
-    return found(call.project.packages, "Package", id=call.parts["package"])["files"]
+    return find(call.project.packages, "Package", id=call.parts["package"])["files"]
 
 
 @endpoint(
@@ -243,7 +243,7 @@ def upload(call: Call) -> Any:
 
 
 def release_of(call: Call) -> dict[str, Any]:
-    return found(call.project.releases, "Release", tag_name=call.parts["tag"])
+    return find(call.project.releases, "Release", tag_name=call.parts["tag"])
 
 
 @endpoint("GET", "/projects/:id/releases/:tag", RELEASES, job=True, include_html_description=Param(bool))
@@ -360,6 +360,6 @@ def create_link(call: Call) -> Any:
 )
 def update_link(call: Call) -> Any:
     """docs.gitlab.com/api/releases/links (update a release link)."""
-    link = found(release_of(call)["links"], "Link", id=call.parts["link"])
+    link = find(release_of(call)["links"], "Link", id=call.parts["link"])
     link.update(call.given)
     return link

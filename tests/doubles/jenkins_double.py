@@ -103,12 +103,12 @@ def endpoint(
 ) -> Callable[[Callable[[Call], Answer]], Callable[[Call], Answer]]:
     """Register an endpoint below an item's path; its docstring names `page` once more for readers."""
 
-    def kept(call: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
+    def register(call: Callable[[Call], Answer]) -> Callable[[Call], Answer]:
         assert page in (call.__doc__ or ""), f"{call.__name__} does not cite {page}"
         ENDPOINTS.append(Endpoint(verb, re.compile(path), page, call))
         return call
 
-    return kept
+    return register
 
 
 class Double:
@@ -208,7 +208,7 @@ class _Handler(BaseHTTPRequestHandler):
             double.authorized.append(self.headers.get("Authorization", ""))
             if self.command == "POST":
                 double.sent.append((self.path, body))
-            answer = self._answered(double, body)
+            answer = self._respond(double, body)
         if answer.status == 0:
             self.close_connection = True
             self.connection.close()
@@ -220,7 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.body)
 
-    def _answered(self, double: Double, body: bytes) -> Answer:
+    def _respond(self, double: Double, body: bytes) -> Answer:
         fault = double.fault(self.command, self.path, late=False)
         if fault:
             return Answer(fault.status, fault.headers, fault.text.encode())
@@ -240,7 +240,7 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def running() -> Iterator[Double]:
+def serve() -> Iterator[Double]:
     """Run a double on a loopback port."""
     import doubles.jenkins_state  # noqa: F401 -- registers endpoints
 

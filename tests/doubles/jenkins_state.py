@@ -47,7 +47,7 @@ class Item:
         return [each.text or "" for each in self.config.findall(path)]
 
 
-def parsed(raw: bytes, drops: tuple[str, ...] = ()) -> ET.Element:
+def parse(raw: bytes, drops: tuple[str, ...] = ()) -> ET.Element:
     """Read a configuration as XStream does: XML 1.1, elements of absent plugins left out without a word."""
     text = raw.decode("utf-8")
     assert re.match(r"<\?xml version='1\.[01]' encoding='UTF-8'\?>", text), (
@@ -61,7 +61,7 @@ def parsed(raw: bytes, drops: tuple[str, ...] = ()) -> ET.Element:
     return root
 
 
-def written(root: ET.Element) -> bytes:
+def serialize(root: ET.Element) -> bytes:
     """Write a configuration as Jenkins does: XML 1.1, indented, with the plugins' names at their elements."""
     if root.tag == "flow-definition":
         root.set("plugin", "workflow-job@1540.v295eccc9778f")
@@ -98,7 +98,7 @@ def item(call: Call) -> Answer:
 def config(call: Call) -> Answer:
     """python-jenkins jenkins/__init__.py (get_job_config); Job/ExtendedRead or Job/Configure is needed."""
     call.need("Job/Configure")
-    return Answer(200, {"Content-Type": "application/xml"}, written(call.double.items[call.name].config))
+    return Answer(200, {"Content-Type": "application/xml"}, serialize(call.double.items[call.name].config))
 
 
 @endpoint("POST", "config.xml", _PJ)
@@ -106,7 +106,7 @@ def reconfigure(call: Call) -> Answer:
     """python-jenkins jenkins/__init__.py (reconfig_job); another kind of item is refused by XStream (500)."""
     call.need("Job/Configure")
     kept = call.double.items[call.name]
-    new = parsed(call.body, call.double.drops)
+    new = parse(call.body, call.double.drops)
     if new.tag != kept.config.tag:
         raise Refusal(500, "<html>Oops! Expecting class</html>")
     kept.config = new
@@ -131,7 +131,7 @@ def create(call: Call) -> Answer:
     if full in call.double.items:
         raise Refusal(400, "<html></html>", {"X-Error": f"A job already exists with the name {name}"})
     assert call.headers.get("Content-Type", "").startswith(("text/xml", "application/xml"))
-    call.double.items[full] = Item(parsed(call.body, call.double.drops))
+    call.double.items[full] = Item(parse(call.body, call.double.drops))
     return Answer()
 
 
@@ -156,7 +156,7 @@ def build(call: Call) -> Answer:
 
 
 @endpoint("GET", r"queue/item/(\d+)/api/json", _QUEUE)
-def queued(call: Call) -> Answer:
+def queue_item(call: Call) -> Answer:
     """core/src/main/java/hudson/model/Queue.java: WaitingItem, then LeftItem: `executable` or `cancelled`."""
     entry = call.double.queue.get(int(call.rest[1]))
     if entry is None:

@@ -12,9 +12,9 @@ from autoclave.evidence.trust import TrustedKey, public_key
 from autoclave.runtime.shell import Shell
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
-from autoclave.store.registry.auth import credentials_of
+from autoclave.store.registry.auth import find_credentials
 from autoclave.store.registry.store import RegistryStore
-from integration.devices import Done, Repository, program
+from integration.devices import CommandResult, Repository, program
 from integration.registries import add_image
 
 OFFLINE = ["--yes", "--tlog-upload=false", "--use-signing-config=false"]
@@ -33,7 +33,7 @@ class Place:
     def store(self) -> RegistryStore:
         """The store as another machine opens it: with a cache of its own."""
         cache = LayoutStore(self.keys / uuid.uuid4().hex)
-        return RegistryStore(self.address, cache, lambda host: credentials_of(host, Shell()))
+        return RegistryStore(self.address, cache, lambda host: find_credentials(host, Shell()))
 
     def reference(self, digest: str) -> str:
         """What cosign calls an image."""
@@ -43,7 +43,7 @@ class Place:
         """Put an image there that nobody has signed."""
         return add_image(self.store, uuid.uuid4().bytes)
 
-    def run(self, *words: str) -> Done:
+    def run(self, *words: str) -> CommandResult:
         """Run our command line on it."""
         return self.device.run(*words, "--store", self.address)
 
@@ -68,12 +68,12 @@ class Place:
             assert (done.returncode == 0) == (code == 0), done.stderr
         return done
 
-    def trusted(self, name: str) -> TrustedKey:
+    def release_key(self, name: str) -> TrustedKey:
         """One of the keys, trusted for releases."""
         return TrustedKey(name=name, key=public_key(self.keys / f"{name}.pub"), may=("release",))
 
 
-def imported(files: dict[str, Path], folder: Path) -> Path:
+def import_keys(files: dict[str, Path], folder: Path) -> Path:
     """Have cosign take over private keys, and write their public halves beside them."""
     for name, file in files.items():
         argv = [program("cosign", "AUTOCLAVE_COSIGN"), "import-key-pair", "--key", str(file)]

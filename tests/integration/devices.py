@@ -25,7 +25,7 @@ SAMPLE = ROOT / "examples" / "pulse-oximeter"
 
 
 @dataclass
-class Done:
+class CommandResult:
     """A finished command line."""
 
     code: int
@@ -55,7 +55,7 @@ class Repository:
     port: int = 0
     more: dict[str, str] = field(default_factory=dict)
 
-    def run(self, *words: str, **variables: str) -> Done:
+    def run(self, *words: str, **variables: str) -> CommandResult:
         """Run the command line here and return what came of it. Never a traceback."""
         process = subprocess.run(
             [sys.executable, "-m", "autoclave", *words],
@@ -67,7 +67,7 @@ class Repository:
             check=False,
         )
         assert "Traceback" not in process.stderr, process.stderr
-        return Done(process.returncode, process.stdout, process.stderr)
+        return CommandResult(process.returncode, process.stdout, process.stderr)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -132,7 +132,7 @@ class Repository:
         """Remove what this device left in the engine."""
         client = docker.from_env()
         for container in self.containers():
-            with _on_its_way_out():
+            with _ignore_removed():
                 container.remove(force=True, v=True)
         for volume in client.volumes.list(filters={"name": f"autoclave-{self.name}-"}):
             volume.remove(force=True)
@@ -142,7 +142,7 @@ class Repository:
 
 
 @contextlib.contextmanager
-def _on_its_way_out() -> Iterator[None]:
+def _ignore_removed() -> Iterator[None]:
     """Accept that somebody else removes it: a run that was interrupted a moment ago, or the engine itself."""
     try:
         yield
@@ -151,7 +151,7 @@ def _on_its_way_out() -> Iterator[None]:
             raise
 
 
-def copied(source: Path, folder: Path, *, name: str) -> Repository:
+def copy_device(source: Path, folder: Path, *, name: str) -> Repository:
     """Copy a sample into a git repository of its own, under a name of this worker and on a free port."""
     name = own_name(name)
     device = folder / "device"

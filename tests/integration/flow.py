@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from autoclave.engines.base import OWNER_LABEL, RUN_LABEL
-from integration.devices import Done, Repository, copied
+from integration.devices import CommandResult, Repository, copy_device
 
 ROLES = {"steps": ("build", "unit-test", "scan", "deploy"), "release": ("release",)}
 
@@ -25,7 +25,7 @@ ROLES = {"steps": ("build", "unit-test", "scan", "deploy"), "release": ("release
 @contextmanager
 def device(source: Path, folder: Path, *, name: str) -> Iterator[Repository]:
     """Copy a sample for the time of a test; whatever it left in the engine is removed."""
-    repository = copied(source, folder, name=name)
+    repository = copy_device(source, folder, name=name)
     try:
         yield repository
     finally:
@@ -33,7 +33,7 @@ def device(source: Path, folder: Path, *, name: str) -> Iterator[Repository]:
 
 
 @contextmanager
-def under_way(repository: Repository, *words: str) -> Iterator[subprocess.Popen[str]]:
+def start_command(repository: Repository, *words: str) -> Iterator[subprocess.Popen[str]]:
     """Start the command line as the leader of a process group of its own, as a terminal does."""
     process = subprocess.Popen(
         [sys.executable, "-m", "autoclave", *words],
@@ -50,19 +50,19 @@ def under_way(repository: Repository, *words: str) -> Iterator[subprocess.Popen[
         if process.poll() is None:
             process.kill()
         process.communicate()
-        for container in owned(process):
+        for container in containers_of_process(process):
             container.remove(force=True, v=True)
 
 
-def interrupted(process: subprocess.Popen[str], number: signal.Signals) -> Done:
+def interrupt(process: subprocess.Popen[str], number: signal.Signals) -> CommandResult:
     """Send a signal to the whole group, and return what came of the command."""
     os.killpg(process.pid, number)
     out, err = process.communicate(timeout=60)
     assert "Traceback" not in err, err
-    return Done(process.returncode, out, err)
+    return CommandResult(process.returncode, out, err)
 
 
-def owned(process: subprocess.Popen[str]) -> list[Any]:
+def containers_of_process(process: subprocess.Popen[str]) -> list[Any]:
     """Every container of the run, running or not, that this process made."""
     client = docker.from_env()
     found = client.containers.list(all=True, filters={"label": RUN_LABEL}, ignore_removed=True)
@@ -70,7 +70,7 @@ def owned(process: subprocess.Popen[str]) -> list[Any]:
     return [each for each in found if each.labels.get(OWNER_LABEL, "").endswith(f":{process.pid}")]
 
 
-def made_of(image: str) -> list[Any]:
+def containers_of_image(image: str) -> list[Any]:
     """Every container of an image (by the engine's id), running or not."""
     client = docker.from_env()
     found: list[Any] = client.containers.list(all=True, filters={"ancestor": image}, ignore_removed=True)
@@ -78,7 +78,7 @@ def made_of(image: str) -> list[Any]:
     return found
 
 
-def until(what: str, condition: Callable[[], object], *, seconds: float = 90) -> None:
+def wait_until(what: str, condition: Callable[[], object], *, seconds: float = 90) -> None:
     """Wait until something is so; fail when it is not in time."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -86,7 +86,7 @@ def until(what: str, condition: Callable[[], object], *, seconds: float = 90) ->
         time.sleep(0.02)
 
 
-def organisation(folder: Path, roles: dict[str, Sequence[str]] | None = None) -> list[str]:
+def make_keys(folder: Path, roles: dict[str, Sequence[str]] | None = None) -> list[str]:
     """Make an organisation's keys and trust file; return the options that use them."""
     folder.mkdir()
     trust = ""

@@ -25,10 +25,10 @@ def keep(row: Row) -> None:
 
 def line(row: Row) -> str:
     """Return one row of the table."""
-    return f"| {row.case} | {row.step} | {row.code} | {told(row.message)} |"
+    return f"| {row.case} | {row.step} | {row.code} | {cell(row.message)} |"
 
 
-def told(message: str) -> str:
+def cell(message: str) -> str:
     """Return a message as one table cell, without what differs from run to run."""
     text = message.removeprefix("autoclave: ")
     text = re.split(r"\nnext:", text)[0]

@@ -60,7 +60,7 @@ class Hudson:
 
 
 @contextmanager
-def running(home: Path) -> Iterator[Hudson]:
+def serve(home: Path) -> Iterator[Hudson]:
     """Run Hudson until the end of the block."""
     home.mkdir()
     (home / "config.xml").write_text(_CONFIG, "utf-8")

@@ -10,14 +10,14 @@ import pytest
 from autoclave.errors import HostError
 from autoclave.hosts.jenkins import jobs
 from autoclave.hosts.jenkins import run as jenkins_run
-from autoclave.hosts.jenkins.job_config import Library, Wanted
+from autoclave.hosts.jenkins.job_config import JobSpec, Library
 from autoclave.hosts.jenkins.server import Jenkins
 from autoclave.hosts.jenkins.settings import server
 from doubles.jenkins_double import Double
 
 JOB = "devices/pump"
 TOKEN = "token-of-the-bot"
-WANTED = Wanted(
+WANTED = JobSpec(
     git_url="https://git.example.com/devices/pump.git",
     branch="main",
     script="Jenkinsfile",
@@ -38,14 +38,14 @@ def jenkins(
     return Jenkins(server("", environ), sleep=(slept if slept is not None else []).append)
 
 
-def refused(call: Callable[[], Any]) -> HostError:
+def catch_refusal(call: Callable[[], Any]) -> HostError:
     with pytest.raises(HostError) as caught:
         call()
     return caught.value
 
 
-def provision(host: Jenkins, wanted: Wanted = WANTED, library: Library | None = None) -> list[str]:
-    return jobs.carry_out(host, jobs.plan(host, JOB, wanted, library))
+def provision(host: Jenkins, wanted: JobSpec = WANTED, library: Library | None = None) -> list[str]:
+    return jobs.apply(host, jobs.plan(host, JOB, wanted, library))
 
 
 def text_of(double: Double, path: str, name: str = JOB) -> str | None:
@@ -56,6 +56,6 @@ def run(host: Jenkins, parameters: dict[str, str] | None = None) -> tuple[int, l
     said: list[str] = []
     patience = jenkins_run.Patience(host.sleep, 0)
     started = jenkins_run.start(host, JOB, parameters or {})
-    number = jenkins_run.number(host, started, patience, said.append)
-    lines = list(jenkins_run.log(host, JOB, number, patience))
-    return number, said, lines, jenkins_run.result(host, JOB, number, patience)
+    number = jenkins_run.wait_for_number(host, started, patience, said.append)
+    lines = list(jenkins_run.follow_log(host, JOB, number, patience))
+    return number, said, lines, jenkins_run.wait_for_result(host, JOB, number, patience)

@@ -12,7 +12,7 @@ from typing import Any
 from defusedxml import ElementTree
 
 from integration import gates_page, prepared, tampering
-from integration.devices import KNOWN_BAD, Done, Repository
+from integration.devices import KNOWN_BAD, CommandResult, Repository
 from integration.gates_page import Row
 
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
@@ -31,38 +31,40 @@ _PROOF = {22: TEST_RESULT, 23: tampering.VULNS, 24: SUMMARY}
 
 
 @contextmanager
-def scanned(folder: Path) -> Iterator[Repository]:
+def prepare_scanned(folder: Path) -> Iterator[Repository]:
     """Copy the control device, built, tested and scanned and not signed yet; remove what the test leaves.
 
     Nothing is wrong with it. It is walked there once: tests that start here are the xdist group `control`.
     """
-    with prepared.ready(KNOWN_BAD / "control", folder, to="scan") as repository:
+    with prepared.prepare(KNOWN_BAD / "control", folder, to="scan") as repository:
         yield repository
 
 
-def unsigned(repository: Repository, case: str, says: str, *options: str) -> None:
+def assert_not_signed(repository: Repository, case: str, says: str, *options: str) -> None:
     """Check that the release gate stays closed for what was prepared, and that deploy refuses it then."""
     done = repository.run("sign", *options)
-    stopped(case, repository, done, step="sign", code=24, says=says)
+    assert_stopped(case, repository, done, step="sign", code=24, says=says)
     assert repository.run("deploy", "staging").code == 25
     assert repository.containers() == []
 
 
-def stopped(case: str, repository: Repository, done: Done, *, step: str, code: int, says: str) -> None:
+def assert_stopped(
+    case: str, repository: Repository, done: CommandResult, *, step: str, code: int, says: str
+) -> None:
     """Check how a case ended and that nothing happened after it, and keep it for the page."""
     assert done.code == code, done.err
     assert says in done.message, done.err
     assert step_of(repository, done) == step, done.err
-    assert not reached(done) & _AFTER[step], done.err
+    assert not steps_reached(done) & _AFTER[step], done.err
     if step != "deploy":
-        assert not released(repository)
+        assert not is_released(repository)
         assert repository.containers() == []
     if code in _PROOF:
         proof(repository, _PROOF[code])
     gates_page.keep(Row(case, step, code, done.message))
 
 
-def step_of(repository: Repository, done: Done) -> str:
+def step_of(repository: Repository, done: CommandResult) -> str:
     """Return the one step that failed: as the host's report names it, else as the screen does."""
     report = repository.folder / ".autoclave" / "reports" / "device" / "gates.xml"
     failed = []
@@ -73,13 +75,13 @@ def step_of(repository: Repository, done: Done) -> str:
     return failed[0] if failed else done.step
 
 
-def reached(done: Done) -> set[str]:
+def steps_reached(done: CommandResult) -> set[str]:
     """Return the steps that started or ended."""
     marked = [line.split() for line in done.err.splitlines() if " ▶ " in line or " ✔ " in line]
     return {words[1] for words in marked}
 
 
-def released(repository: Repository) -> bool:
+def is_released(repository: Repository) -> bool:
     """Tell whether the store holds a release signature."""
     return (repository.store / "index.json").exists() and repository.signatures() != []
 

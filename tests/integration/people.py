@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from integration.devices import Repository
-from integration.flow import organisation
+from integration.flow import make_keys
 
 SOUP = """
 [[soup]]
@@ -41,13 +41,15 @@ class Organisation:
         """The options by which somebody signs."""
         return [*self.trust, "--key", f"file:{self.folder / name}.pem"]
 
-    def hire(self, key: str, name: str, *roles: str, may: tuple[str, ...] = ("waive", "approve")) -> None:
+    def add_person(
+        self, key: str, name: str, *roles: str, may: tuple[str, ...] = ("waive", "approve")
+    ) -> None:
         """Give a person a key: `key` is the key's name, `name` is `id` and printed name."""
         user = name.split(maxsplit=1)[0].lower()
         person = f'person = {{ id = "{user}", name = "{name}", roles = {list(roles)} }}'
         self._trust(key, f"may = {list(may)}\n{person}")
 
-    def supplied_by(self, key: str, *packages: str) -> None:
+    def trust_supplier(self, key: str, *packages: str) -> None:
         """Trust a supplier's new key for VEX about these packages."""
         self._trust(key, f'may = ["vex"]\npackages = {list(packages)}')
 
@@ -72,15 +74,15 @@ class Organisation:
             file.write(f'[[key]]\nname = "{key}"\npublic = "{public.name}"\n{words}\n')
 
 
-def organised(folder: Path) -> Organisation:
+def make_organisation(folder: Path) -> Organisation:
     """Make an organisation with a pipeline, a quality manager and an engineer."""
-    made = Organisation(folder, organisation(folder))
-    made.hire("ada", "Ada Quality", "quality")
-    made.hire("ben", "Ben Engineer", "engineering")
+    made = Organisation(folder, make_keys(folder))
+    made.add_person("ada", "Ada Quality", "quality")
+    made.add_person("ben", "Ben Engineer", "engineering")
     return made
 
 
-def complete(repository: Repository, *packages: tuple[str, str]) -> None:
+def add_soup_register(repository: Repository, *packages: tuple[str, str]) -> None:
     """Give a known-bad device a SOUP register that knows these packages of PyPI beside Debian's."""
     control = Path(__file__).resolve().parents[2] / "examples" / "known-bad" / "control"
     register = (control / "soup.toml").read_text("utf-8")
@@ -90,7 +92,7 @@ def complete(repository: Repository, *packages: tuple[str, str]) -> None:
     repository.commit()
 
 
-def whole_database(folder: Path) -> str:
+def full_sized_database(folder: Path) -> str:
     """Return a cache folder with the small database made as large as a full one: a double of its size alone.
 
     Production refuses partial databases by their size, and the full one cannot be had here.

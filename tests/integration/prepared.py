@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from integration.devices import Repository, copied
+from integration.devices import Repository, copy_device
 
 Change = Callable[[Repository], None]
 _MADE: dict[tuple[Path, str, str, tuple[str, ...]], Repository] = {}
 
 
 @contextmanager
-def ready(
+def prepare(
     source: Path, folder: Path, *, to: str, change: Change | None = None, words: Sequence[str] = ()
 ) -> Iterator[Repository]:
     """Copy a sample that was walked up to a step, and through all before it; remove what the test leaves.
@@ -32,14 +32,14 @@ def ready(
     key = (source, to, name, tuple(words))
     if key not in _MADE:
         _MADE[key] = _prepare(source, to, change, words, number=len(_MADE))
-    repository = copy_of(_MADE[key], folder)
+    repository = copy_repository(_MADE[key], folder)
     try:
         yield repository
     finally:
         repository.remove()
 
 
-def copy_of(made: Repository, folder: Path) -> Repository:
+def copy_repository(made: Repository, folder: Path) -> Repository:
     """Copy a device with its commits, its store and its keys. Both have the same name in the engine."""
     for each in (made.folder, made.home):
         if each.exists():
@@ -59,7 +59,7 @@ def _prepare(
     source: Path, to: str, change: Change | None, words: Sequence[str], *, number: int
 ) -> Repository:
     folder = Path(tempfile.mkdtemp(prefix="prepared-", dir=_shelf()))
-    repository = copied(source, folder, name=f"t-ready-{number}")
+    repository = copy_device(source, folder, name=f"t-ready-{number}")
     if change:
         change(repository)
         repository.commit()

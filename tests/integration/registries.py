@@ -22,7 +22,7 @@ USER, PASSWORD = "ci", "s3cret-pass/word+1"
 
 
 @contextmanager
-def debian(folder: Path, more: str = "", *, host: str = "127.0.0.1", tls: str = "") -> Iterator[str]:
+def serve_debian(folder: Path, more: str = "", *, host: str = "127.0.0.1", tls: str = "") -> Iterator[str]:
     """Run Debian's registry with its storage in `folder`/data; `more` and `tls` are lines of its settings."""
     address = f"{host}:{free_port()}"
     (folder / "config.yml").write_text(
@@ -31,7 +31,7 @@ def debian(folder: Path, more: str = "", *, host: str = "127.0.0.1", tls: str = 
         f'http: {{addr: "{address}"{tls}}}\n{more}'
     )
     argv = [program("docker-registry"), "serve", str(folder / "config.yml")]
-    with _running(argv, f"{'https' if tls else 'http'}://{address}/v2/", folder):
+    with _serve(argv, f"{'https' if tls else 'http'}://{address}/v2/", folder):
         yield address
 
 
@@ -42,24 +42,26 @@ def password_file(folder: Path) -> None:
 
 
 @contextmanager
-def with_password(folder: Path) -> Iterator[str]:
+def serve_with_password(folder: Path) -> Iterator[str]:
     """Run Debian's registry for one user."""
     password_file(folder)
-    with debian(folder, f"auth: {{htpasswd: {{realm: test, path: {folder / 'htpasswd'}}}}}\n") as address:
+    with serve_debian(
+        folder, f"auth: {{htpasswd: {{realm: test, path: {folder / 'htpasswd'}}}}}\n"
+    ) as address:
         yield address
 
 
 @contextmanager
-def with_referrers(folder: Path) -> Iterator[str]:
+def serve_with_referrers(folder: Path) -> Iterator[str]:
     """Run go-containerregistry's registry, which has the referrers API."""
     address = f"127.0.0.1:{free_port()}"
     argv = [program("registry", "AUTOCLAVE_TEST_REGISTRY"), "-address", address, "-folder", str(folder)]
-    with _running(argv, f"http://{address}/v2/", folder):
+    with _serve(argv, f"http://{address}/v2/", folder):
         yield address
 
 
 @contextmanager
-def _running(argv: list[str], url: str, folder: Path) -> Iterator[None]:
+def _serve(argv: list[str], url: str, folder: Path) -> Iterator[None]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(argv, stdout=log, stderr=log)
     try:
@@ -80,20 +82,20 @@ def _running(argv: list[str], url: str, folder: Path) -> Iterator[None]:
         process.wait()
 
 
-def nobody(_: str) -> Credentials | None:
+def no_credentials(_: str) -> Credentials | None:
     """Have no credentials."""
     return None
 
 
-def someone(_: str) -> Credentials | None:
+def user_credentials(_: str) -> Credentials | None:
     """Have the right ones."""
     return Credentials(user=USER, password=PASSWORD, source="the test")
 
 
-def store_at(
+def open_store(
     address: str,
     cache: Path,
-    credentials: Callable[[str], Credentials | None] = nobody,
+    credentials: Callable[[str], Credentials | None] = no_credentials,
     repository: str = "devices/app",
     waited: list[float] | None = None,
     hurry: float = 100,

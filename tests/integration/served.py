@@ -12,7 +12,7 @@ import docker
 from autoclave.engines.base import OWNER_LABEL
 from integration.devices import KNOWN_BAD, Repository
 from integration.flow import device
-from integration.prepared import ready
+from integration.prepared import prepare
 
 ASKS = 'assert ask() == "{name}", ask()'
 STORE = "t-shelf"
@@ -84,27 +84,27 @@ Path("/autoclave/results/junit.xml").write_text(
 
 
 @contextmanager
-def served(folder: Path, body: str, *, name: str) -> Iterator[Repository]:
+def make_device(folder: Path, body: str, *, name: str) -> Iterator[Repository]:
     """Make the device for the time of a test; `body` is what its tests do."""
     with device(KNOWN_BAD / "control", folder, name=name) as repository:
-        with_service(repository, store=name)
-        asks(repository, body)
+        add_service(repository, store=name)
+        write_check(repository, body)
         yield repository
 
 
 @contextmanager
-def served_ready(folder: Path, body: str = "") -> Iterator[Repository]:
+def prepare_device(folder: Path, body: str = "") -> Iterator[Repository]:
     """The same with both images built already, from all but `body`; `unit-test` takes them as they are.
 
     Without a body the device is the very one that was built, whose tests ask the service for `STORE`.
     """
-    with ready(KNOWN_BAD / "control", folder, to="build", change=_with_store) as repository:
+    with prepare(KNOWN_BAD / "control", folder, to="build", change=_add_store) as repository:
         if body:
-            asks(repository, body)
+            write_check(repository, body)
         yield repository
 
 
-def with_service(repository: Repository, *, store: str) -> None:
+def add_service(repository: Repository, *, store: str) -> None:
     """Give the device a second image, and let it serve beside the tests; it answers with `store`."""
     here = repository.folder
     (here / "store.py").write_text(_STORE)
@@ -113,12 +113,12 @@ def with_service(repository: Repository, *, store: str) -> None:
         file.write(_SERVICE.replace("STORE-NAME", store))
 
 
-def _with_store(repository: Repository) -> None:
-    with_service(repository, store=STORE)
-    asks(repository, ASKS.format(name=STORE))
+def _add_store(repository: Repository) -> None:
+    add_service(repository, store=STORE)
+    write_check(repository, ASKS.format(name=STORE))
 
 
-def asks(repository: Repository, body: str) -> None:
+def write_check(repository: Repository, body: str) -> None:
     """Let the device's tests do something else."""
     (repository.folder / "tests" / "check.py").write_text(_CHECK.format(body=body))
     repository.commit()
@@ -137,7 +137,7 @@ def volumes_of(containers: list[Any]) -> list[str]:
     return [each["Name"] for one in containers for each in one.attrs["Mounts"] if each["Type"] == "volume"]
 
 
-def still_there(volumes: list[str]) -> list[str]:
+def existing_volumes(volumes: list[str]) -> list[str]:
     """Those of the volumes that exist."""
     client = docker.from_env()
     known = {each.name for each in client.volumes.list()}

@@ -80,7 +80,7 @@ def test_a_folder_for_one_user_alone_closes_the_gate(tmp_path: Path) -> None:
 
 @pytest.mark.xdist_group("control")
 def test_an_image_without_a_healthcheck_is_asked_on_its_port(tmp_path: Path) -> None:
-    with known_bad.scanned(tmp_path) as repository:
+    with known_bad.prepare_scanned(tmp_path) as repository:
         demanding(repository)
         done = repository.run("unit-test")
         assert done.code == 0, done.err
@@ -111,7 +111,7 @@ def test_an_image_without_a_service_that_is_denied_closes_the_gate(tmp_path: Pat
 
 @pytest.mark.xdist_group("control")
 def test_nothing_is_run_where_the_policy_does_not_ask(tmp_path: Path) -> None:
-    with known_bad.scanned(tmp_path) as repository:
+    with known_bad.prepare_scanned(tmp_path) as repository:
         done = repository.run("unit-test", "--again")
         assert done.code == 0, done.err
         assert "arbitrary user" not in done.err

@@ -17,7 +17,9 @@ import pytest
 
 from autoclave.errors import StoreError
 from autoclave.model.digest import digest_of
-from autoclave.store.archive.read import give, identity, is_built_on, take
+from autoclave.store.archive.read import read_archive
+from autoclave.store.archive.write import write_archive
+from autoclave.store.image import is_built_on, read_identity
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
 
@@ -81,7 +83,7 @@ def build(engine: Any, tag: str, dockerfile: str) -> Any:
 
 
 def kept(store: LayoutStore, image: Any) -> Descriptor:
-    taken = take(image.save(), store, image_id=image.id)
+    taken = read_archive(image.save(), store, image_id=image.id)
     store.tag("app-1.4.0", taken)
     return taken
 
@@ -94,7 +96,7 @@ def tool(variable: str) -> str:
 
 
 def test_the_saved_image_is_the_one_the_engine_built(store: LayoutStore, built: Any) -> None:
-    found = identity(store, kept(store, built).digest)
+    found = read_identity(store, kept(store, built).digest)
     assert built.id in {found.config, found.digest}
     assert list(found.diff_ids) == built.attrs["RootFS"]["Layers"]
     assert found.diff_ids[1] == found.diff_ids[3], "the case with links was met"
@@ -110,23 +112,23 @@ def test_what_is_given_back_is_the_same_image(store: LayoutStore, engine: Any, b
     engine.images.remove(built.id, force=True)
     with pytest.raises(docker.errors.ImageNotFound):
         engine.images.get(built.id)
-    engine.images.load(give(store, digest, name=tag))
+    engine.images.load(write_archive(store, digest, name=tag))
     assert engine.images.get(tag).id == built.id
-    assert take(engine.images.get(tag).save(), store, image_id=built.id).digest == digest
+    assert read_archive(engine.images.get(tag).save(), store, image_id=built.id).digest == digest
 
 
 def test_the_engine_refuses_what_is_damaged_on_the_way(
     store: LayoutStore, engine: Any, built: Any, tag: str
 ) -> None:
     other = build(engine, f"{tag}-damaged", DOCKERFILE + "COPY once /again\n")
-    found = identity(store, kept(store, other).digest)
+    found = read_identity(store, kept(store, other).digest)
     path = store.root / "blobs" / "sha256" / found.diff_ids[2][7:]
     raw = bytearray(path.read_bytes())
     raw[-1] ^= 1
     path.write_bytes(raw)
     engine.images.remove(other.id, force=True)
     with pytest.raises(StoreError, match="damaged"):
-        engine.images.load(give(store, found.digest, name=f"{tag}-damaged"))
+        engine.images.load(write_archive(store, found.digest, name=f"{tag}-damaged"))
     with pytest.raises(docker.errors.ImageNotFound):
         engine.images.get(other.id)
 
@@ -134,17 +136,17 @@ def test_the_engine_refuses_what_is_damaged_on_the_way(
 def test_an_image_built_on_top_is_told_from_one_that_is_not(
     store: LayoutStore, engine: Any, built: Any, tag: str
 ) -> None:
-    lower = identity(store, kept(store, built).digest)
+    lower = read_identity(store, kept(store, built).digest)
     upper = build(engine, f"{tag}-tests", f"FROM {tag}\nCOPY once /tests\n")
     beside = build(engine, f"{tag}-beside", "FROM scratch\nCOPY once /once\nCOPY files /\n")
-    assert is_built_on(identity(store, kept(store, upper).digest), lower)
-    assert not is_built_on(identity(store, kept(store, beside).digest), lower)
+    assert is_built_on(read_identity(store, kept(store, upper).digest), lower)
+    assert not is_built_on(read_identity(store, kept(store, beside).digest), lower)
 
 
 def test_the_id_of_another_image_is_refused(store: LayoutStore, engine: Any, built: Any, tag: str) -> None:
     other = build(engine, f"{tag}-other", "FROM scratch\nCOPY once /once\n")
     with pytest.raises(StoreError, match="gave another image than was built"):
-        take(other.save(), store, image_id=built.id)
+        read_archive(other.save(), store, image_id=built.id)
 
 
 def test_trivy_scans_the_very_image_among_others_and_their_records(
@@ -169,7 +171,7 @@ def test_trivy_scans_the_very_image_among_others_and_their_records(
     subprocess.run([tool("AUTOCLAVE_ADVISORIES"), "-in", facts, "-out", cache], check=True)
     report = json.loads(
         subprocess.run(
-            [tool("AUTOCLAVE_TRIVY"), "image", "--input", store.location(image.digest), "--cache-dir", cache,
+            [tool("AUTOCLAVE_TRIVY"), "image", "--input", store.locate(image.digest), "--cache-dir", cache,
              "--skip-db-update", "--skip-java-db-update", "--skip-check-update", "--skip-version-check",
              "--offline-scan", "--disable-telemetry", "--scanners", "vuln", "--format", "json", "--quiet"],
             check=True, capture_output=True, timeout=120,
@@ -181,8 +183,8 @@ def test_trivy_scans_the_very_image_among_others_and_their_records(
         for finding in result.get("Vulnerabilities", [])
     }
     assert "CVE-2019-10906" in found
-    assert report["Metadata"]["ImageID"] == identity(store, image.digest).config
-    assert report["Metadata"]["DiffIDs"] == list(identity(store, image.digest).diff_ids)
+    assert report["Metadata"]["ImageID"] == read_identity(store, image.digest).config
+    assert report["Metadata"]["DiffIDs"] == list(read_identity(store, image.digest).diff_ids)
     assert digest_of((store.root / "index.json").read_bytes()) == before, (
         "a scan changes nothing in the store"
     )

@@ -9,8 +9,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from integration.devices import KNOWN_BAD, copied
-from integration.flow import device, organisation
+from integration.devices import KNOWN_BAD, copy_device
+from integration.flow import device, make_keys
 
 
 def test_a_base_image_is_pulled_and_recorded_by_digest(registry: str, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_files_that_change_during_the_build_stop_it(tmp_path: Path) -> None:
 
 def test_a_key_that_trust_does_not_list_makes_no_record(tmp_path: Path) -> None:
     with device(KNOWN_BAD / "control", tmp_path, name="t-untrusted") as repository:
-        trust = organisation(tmp_path / "organisation")
+        trust = make_keys(tmp_path / "organisation")
         forgotten = [word for word in trust if word.startswith("--trust") or "trust.toml" in word]
         done = repository.run("build", *forgotten)
         assert done.code == 33, done.err
@@ -68,7 +68,7 @@ def test_a_key_that_trust_does_not_list_makes_no_record(tmp_path: Path) -> None:
 def test_one_image_of_two_is_not_released_alone(step: str, tmp_path: Path) -> None:
     from integration.devices import ROOT
 
-    repository = copied(ROOT / "tests" / "fixtures" / "two-images", tmp_path, name=f"t-alone-{step}")
+    repository = copy_device(ROOT / "tests" / "fixtures" / "two-images", tmp_path, name=f"t-alone-{step}")
     assert repository.run("build").code == 0
     for words in (["unit-test"], ["scan"]):
         assert repository.run(*words, "--image", "gateway").code == 0

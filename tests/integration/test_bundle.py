@@ -19,8 +19,8 @@ from autoclave.model.digest import digest_of
 from builders import bundled
 from builders.bundled import Members
 from doubles import tsa_double
-from integration.devices import KNOWN_BAD, Done, Repository
-from integration.flow import device, organisation
+from integration.devices import KNOWN_BAD, CommandResult, Repository
+from integration.flow import device, make_keys
 
 AUDITOR = "/usr/bin/python3"
 HEALTHCHECK = """
@@ -35,7 +35,7 @@ class Released:
     def __init__(self, repository: Repository, bundle: Path, trust: Path) -> None:
         self.repository, self.bundle, self.trust = repository, bundle, trust
 
-    def verified(self, *words: str, bundle: Path | None = None) -> Done:
+    def verified(self, *words: str, bundle: Path | None = None) -> CommandResult:
         """Run the bundle's own verify.py as an auditor would: another Python, nothing of ours about."""
         script = self.bundle.with_name("verify.py")
         script.write_bytes(bundled.members(self.bundle)["autoclave/verify.py"])
@@ -43,7 +43,7 @@ class Released:
         environment = {"PATH": "/usr/bin:/bin"}
         done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, cwd="/")
         assert "Traceback" not in done.stderr
-        return Done(done.returncode, done.stdout, done.stderr)
+        return CommandResult(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
         with (repository.folder / "Dockerfile").open("a", encoding="utf-8") as file:
             file.write(HEALTHCHECK)
         repository.commit()
-        options = organisation(folder / "organisation")
+        options = make_keys(folder / "organisation")
         trust = Path(options[1])
         with trust.open("a", encoding="utf-8") as file:
             file.write(authority.trust)
@@ -94,7 +94,7 @@ def test_an_auditor_needs_nothing_of_ours(released: Released) -> None:
             if member.startswith("autoclave/keys/"):
                 (folder / Path(member).name).write_bytes(raw)
         if name == "strangers":
-            others = organisation(released.bundle.with_name("others"))
+            others = make_keys(released.bundle.with_name("others"))
             public = Path(others[1]).with_name("release.pub").read_text()
             for each in folder.glob("*.pub"):
                 head = each.read_text().partition("-----BEGIN")[0]
@@ -178,7 +178,7 @@ def test_a_change_that_fits_everywhere_but_in_what_was_signed_is_named(
     """Somebody who can make all digests fit again still cannot sign."""
     spoilt = tmp_path / "spoilt.tar"
     shutil.copyfile(released.bundle, spoilt)
-    bundled.spoilt(spoilt, _without_deployment, announce=True)
+    bundled.rewrite(spoilt, _without_deployment, announce=True)
     done = released.verified(bundle=spoilt)
     assert done.code == 1, done.out + done.err
     assert "WRONG: deployment sha256:" in done.out
@@ -192,7 +192,7 @@ def test_a_file_exchanged_beside_a_record_is_named(released: Released, tmp_path:
     """Everything fits but the signed statement: a weaker policy lies where the one of the day lay."""
     spoilt = tmp_path / "spoilt.tar"
     shutil.copyfile(released.bundle, spoilt)
-    bundled.spoilt(spoilt, _with_another_policy, announce=True)
+    bundled.rewrite(spoilt, _with_another_policy, announce=True)
     done = released.verified(bundle=spoilt)
     assert done.code == 1, done.out + done.err
     assert "its files are not those that were signed with it: policy.json" in done.out
@@ -225,7 +225,7 @@ def test_what_a_bundle_holds_steers_no_terminal(released: Released, tmp_path: Pa
             if name.endswith(".pub"):
                 found[name] = raw.replace(b"name: release", b"name: release\x1b[2J\rVERIFIED", 1)
 
-    bundled.spoilt(spoilt, renamed, announce=True)
+    bundled.rewrite(spoilt, renamed, announce=True)
     done = released.verified(bundle=spoilt)
     assert "release?[2J?VERIFIED may sign" in done.out
     assert "\x1b" not in done.out + done.err
@@ -261,14 +261,14 @@ def test_a_bundle_is_deployed_where_there_is_no_network(released: Released, tmp_
     assert released.verified(bundle=tmp_path / "back.tar").out.count("deployment") == 2
 
 
-def cut_off(released: Released, folder: Path, *words: str) -> Done:
+def cut_off(released: Released, folder: Path, *words: str) -> CommandResult:
     """Run the command in a network name space of its own, with no interface; the engine is a socket file."""
     argv = ["unshare", "-n", sys.executable, "-m", "autoclave", *words]
     environment = {**released.repository.environment, "AUTOCLAVE_TRUST": str(released.trust)}
     process = subprocess.run(
         argv, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
-    done = Done(process.returncode, process.stdout, process.stderr)
+    done = CommandResult(process.returncode, process.stdout, process.stderr)
     assert done.code == 0, done.err
     return done
 

@@ -13,13 +13,13 @@ import pytest
 
 from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS
 from integration import tampering
-from integration.devices import KNOWN_BAD, Repository, copied, program
+from integration.devices import KNOWN_BAD, Repository, copy_device, program
 
 
 @pytest.fixture(scope="module")
 def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Repository, str]]:
     """The control device, released, and its image digest."""
-    repository = copied(KNOWN_BAD / "control", tmp_path_factory.mktemp("released"), name="t-cosign")
+    repository = copy_device(KNOWN_BAD / "control", tmp_path_factory.mktemp("released"), name="t-cosign")
     done = repository.run("run", "--to", "sign")
     assert done.code == 0, done.err
     yield repository, done.out.split()[1]

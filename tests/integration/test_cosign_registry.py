@@ -17,11 +17,11 @@ from autoclave.evidence import cosign, records
 from autoclave.evidence.cosign import bundle, third_party
 from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS
 from autoclave.evidence.trust import Trust
-from autoclave.signers import development, opened
+from autoclave.signers import development, open_signer
 from autoclave.store.oci import parse_manifest
-from integration.cosigning import Place, imported
-from integration.devices import KNOWN_BAD, Repository, copied
-from integration.registries import PASSWORD, USER, debian, with_password, with_referrers
+from integration.cosigning import Place, import_keys
+from integration.devices import KNOWN_BAD, Repository, copy_device
+from integration.registries import PASSWORD, USER, serve_debian, serve_with_password, serve_with_referrers
 
 KINDS = ["debian", "referrers", "password"]
 OLDER = "--new-bundle-format=false"
@@ -32,7 +32,9 @@ COSIGN_CUSTOM = "https://cosign.sigstore.dev/attestation/v1"
 
 @pytest.fixture(scope="module")
 def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
-    repository = copied(KNOWN_BAD / "control", tmp_path_factory.mktemp("device"), name="t-cosign-registry")
+    repository = copy_device(
+        KNOWN_BAD / "control", tmp_path_factory.mktemp("device"), name="t-cosign-registry"
+    )
     yield repository
     repository.remove()
 
@@ -43,9 +45,9 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
     folder = tmp_path_factory.mktemp("docker")
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         made = {
-            "debian": stack.enter_context(debian(tmp_path_factory.mktemp("debian"))),
-            "referrers": stack.enter_context(with_referrers(tmp_path_factory.mktemp("referrers"))),
-            "password": stack.enter_context(with_password(tmp_path_factory.mktemp("password"))),
+            "debian": stack.enter_context(serve_debian(tmp_path_factory.mktemp("debian"))),
+            "referrers": stack.enter_context(serve_with_referrers(tmp_path_factory.mktemp("referrers"))),
+            "password": stack.enter_context(serve_with_password(tmp_path_factory.mktemp("password"))),
         }
         auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
         (folder / "config.json").write_text(json.dumps({"auths": {made["password"]: {"auth": auth}}}))
@@ -66,7 +68,7 @@ def keys(device: Repository, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "steps": steps,
         "stranger": folder / "stranger.pem",
     }
-    return imported(files, folder)
+    return import_keys(files, folder)
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -103,7 +105,7 @@ def test_cosign_refuses_our_release_for_another_image(place: Place) -> None:
     store, image = place.store, place.image()
     place.cosign("verify", "release", image.digest, code=1)
     for suffix in cosign.SUFFIXES:  # genuine, under another image's name
-        layers = cosign.listed(store, place.digest, suffix)
+        layers = cosign.list_layers(store, place.digest, suffix)
         for layer in layers:
             store.write([store.read(layer.digest)], media_type=layer.media_type)
         cosign.add(store, image.digest, suffix, layers)
@@ -116,10 +118,10 @@ def test_cosign_refuses_our_release_for_another_image(place: Place) -> None:
 def test_we_accept_what_cosign_signed(place: Place, words: list[str]) -> None:
     image = place.image()
     place.cosign("sign", "release", image.digest, *words, "-a", "author=qa")
-    keys = [place.trusted(name) for name in ("stranger", "release", "steps")]
-    assert [each.name for each in cosign.signed_by(place.store, image.digest, keys)] == ["release"]
+    keys = [place.release_key(name) for name in ("stranger", "release", "steps")]
+    assert [each.name for each in cosign.verify_signature(place.store, image.digest, keys)] == ["release"]
     with pytest.raises(RecordError, match="no trusted release key") as caught:
-        cosign.signed_by(place.store, image.digest, [place.trusted("steps")])
+        cosign.verify_signature(place.store, image.digest, [place.release_key("steps")])
     assert "a key that trust accepts here" in caught.value.why
 
 
@@ -127,12 +129,12 @@ def test_we_accept_what_cosign_signed(place: Place, words: list[str]) -> None:
 def test_we_refuse_what_cosign_signed_for_another_image(place: Place, words: list[str]) -> None:
     signed, image, store = place.image(), place.image(), place.store
     place.cosign("sign", "release", signed.digest, *words)
-    cosign.add(store, image.digest, "sig", cosign.listed(store, signed.digest, "sig"))
-    for each in bundle.listed(store, signed.digest):
+    cosign.add(store, image.digest, "sig", cosign.list_layers(store, signed.digest, "sig"))
+    for each in bundle.list_bundles(store, signed.digest):
         layers = parse_manifest(store.read(each.digest), each.digest).layers
         store.attach(image, artifact_type=each.artifact_type, layers=layers, annotations=each.annotations)
     with pytest.raises(RecordError, match="no trusted release key"):
-        cosign.signed_by(place.store, image.digest, [place.trusted("release")])
+        cosign.verify_signature(place.store, image.digest, [place.release_key("release")])
 
 
 def test_an_attestation_by_the_release_key_is_a_signature_to_cosign_but_not_to_us(
@@ -144,7 +146,7 @@ def test_an_attestation_by_the_release_key_is_a_signature_to_cosign_but_not_to_u
     place.cosign("attest", "release", image.digest, "--predicate", str(failed), "--type", VERIFICATION)
     place.cosign("verify", "release", image.digest)  # cosign does not ask what was attested
     with pytest.raises(RecordError) as caught:
-        cosign.signed_by(place.store, image.digest, [place.trusted("release")])
+        cosign.verify_signature(place.store, image.digest, [place.release_key("release")])
     assert "it is an attestation, not a signature: " + VERIFICATION in caught.value.why
 
 
@@ -157,7 +159,7 @@ def test_an_older_attestation_by_the_release_key_is_no_signature_to_anybody(
     place.cosign("attest", "release", image.digest, *words)
     place.cosign("verify", "release", image.digest, OLDER, code=1)
     with pytest.raises(RecordError, match="carries no release signature"):
-        cosign.signed_by(place.store, image.digest, [place.trusted("release")])
+        cosign.verify_signature(place.store, image.digest, [place.release_key("release")])
 
 
 @pytest.mark.parametrize("words", FORMATS.values(), ids=FORMATS)
@@ -167,8 +169,8 @@ def test_we_read_what_cosign_attested(place: Place, words: list[str], tmp_path: 
     for key, kind in (("release", "custom"), ("release", CUSTOM), ("stranger", CUSTOM)):
         more = ["--predicate", str(tmp_path / "p.json"), "--type", kind, *words]
         place.cosign("attest", key, image.digest, *more)
-    trust = Trust((place.trusted("steps"), place.trusted("release")), "test")
-    found, others = third_party.attestations(place.store, image.digest, trust)
+    trust = Trust((place.release_key("steps"), place.release_key("release")), "test")
+    found, others = third_party.read_attestations(place.store, image.digest, trust)
     assert {each.statement.predicate_type for each in found} == {COSIGN_CUSTOM, CUSTOM}
     assert {key.name for each in found for key in each.keys} == {"release"}
     assert others == 1
@@ -179,14 +181,14 @@ def test_any_bundle_hides_our_signature_from_cosign_unless_told_otherwise(
     place: Place, tmp_path: Path
 ) -> None:
     image, store = place.image(), place.store
-    signer = opened(f"file:{place.device.home}/autoclave/keys/development-release.pem", None)
+    signer = open_signer(f"file:{place.device.home}/autoclave/keys/development-release.pem", None)
     cosign.sign_image(store, image.digest, "device/app", signer)
     place.cosign("verify", "release", image.digest)
     (tmp_path / "p.json").write_text("{}")
     place.cosign("attest", "stranger", image.digest, "--predicate", str(tmp_path / "p.json"))
     place.cosign("verify", "release", image.digest, code=1)
     place.cosign("verify", "release", image.digest, OLDER)
-    assert cosign.signed_by(place.store, image.digest, [place.trusted("release")])
+    assert cosign.verify_signature(place.store, image.digest, [place.release_key("release")])
 
 
 @pytest.mark.parametrize("words", FORMATS.values(), ids=FORMATS)
@@ -229,11 +231,11 @@ def test_deploy_takes_a_signature_by_cosign_but_not_without_our_verification(
 
     again = place.run("sign", "--again")
     assert again.code == 0, again.err
-    withdrawn = place.store.named(cosign.tag(place.digest, "sig"))
+    withdrawn = place.store.find(cosign.tag(place.digest, "sig"))
     assert withdrawn
     url = f"http://{addresses['debian']}/v2/devices/deployed/manifests/{withdrawn.digest}"
     urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=10).close()
-    assert cosign.listed(place.store, place.digest, "sig") == []
+    assert cosign.list_layers(place.store, place.digest, "sig") == []
     # Cosign's own signature is still there, and still good; but a seal names ours, and misses it.
     closed = place.run("deploy", "staging")
     assert closed.code == 25, closed.err

@@ -11,7 +11,7 @@ import pytest
 
 from integration.devices import KNOWN_BAD, Repository, free_port
 from integration.flow import device
-from integration.people import Organisation, complete, organised, whole_database
+from integration.people import Organisation, add_soup_register, full_sized_database, make_organisation
 
 FOUND = "CVE-2019-10906"
 UNTIL = f"{datetime.now(UTC) + timedelta(days=100):%Y-%m-%d}"
@@ -20,7 +20,7 @@ WHY = ["--rationale", "no template comes from outside", "--risk-reference", "RM-
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Organisation:
-    return organised(tmp_path_factory.mktemp("organisation") / "keys")
+    return make_organisation(tmp_path_factory.mktemp("organisation") / "keys")
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def here(tmp_path_factory: pytest.TempPathFactory, people: Organisation) -> Iter
     """A device with a vulnerable package, which its gates have stopped, and a production environment."""
     folder = tmp_path_factory.mktemp("waived")
     with device(KNOWN_BAD / "vulnerable-package", folder, name="t-waived") as repository:
-        repository.more["AUTOCLAVE_TRIVY_CACHE"] = whole_database(folder / "trivy")
-        complete(repository, ("jinja2", "2.10"), ("markupsafe", "*"))
+        repository.more["AUTOCLAVE_TRIVY_CACHE"] = full_sized_database(folder / "trivy")
+        add_soup_register(repository, ("jinja2", "2.10"), ("markupsafe", "*"))
         with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
             file.write(f'\n[[environment]]\nname = "production"\npublish = {{ app = {free_port()} }}\n')
         repository.commit()

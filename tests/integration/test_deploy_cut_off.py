@@ -10,7 +10,7 @@ import docker
 import pytest
 
 from integration.devices import KNOWN_BAD, Repository
-from integration.prepared import ready
+from integration.prepared import prepare
 
 
 def left_by_a_crash(running: Any, *, new_one_made: bool) -> None:
@@ -32,7 +32,7 @@ def answer(repository: Repository) -> bytes:
 
 @pytest.mark.parametrize("new_one_made", [False, True], ids=["before-create", "after-create"])
 def test_the_version_before_a_crash_is_brought_back(new_one_made: bool, tmp_path: Path) -> None:
-    with ready(KNOWN_BAD / "unhealthy-version", tmp_path, to="sign") as repository:
+    with prepare(KNOWN_BAD / "unhealthy-version", tmp_path, to="sign") as repository:
         assert repository.run("run").code == 0
         good = repository.run("status").out
         (running,) = repository.containers()

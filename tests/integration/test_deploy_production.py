@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from integration.devices import KNOWN_BAD, Repository
-from integration.flow import device, organisation
-from integration.prepared import ready
+from integration.flow import device, make_keys
+from integration.prepared import prepare
 
 PRODUCTION = '\n[[environment]]\nname = "production"\n'
 
@@ -18,7 +18,7 @@ def with_production(repository: Repository) -> None:
 
 
 def test_production_refuses_development_keys(tmp_path: Path) -> None:
-    with ready(KNOWN_BAD / "control", tmp_path, to="sign", change=with_production) as repository:
+    with prepare(KNOWN_BAD / "control", tmp_path, to="sign", change=with_production) as repository:
         assert repository.run("run").code == 0
         refused = repository.run("deploy", "production")
         assert refused.code == 25, refused.err
@@ -31,7 +31,7 @@ def test_production_refuses_development_keys(tmp_path: Path) -> None:
 
 def test_production_refuses_a_partial_database(tmp_path: Path) -> None:
     with device(KNOWN_BAD / "control", tmp_path, name="t-org-keys") as repository:
-        options = organisation(tmp_path / "organisation")
+        options = make_keys(tmp_path / "organisation")
         with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
             file.write(PRODUCTION)
         repository.commit()
@@ -44,7 +44,7 @@ def test_production_refuses_a_partial_database(tmp_path: Path) -> None:
         assert "key" not in refused.message
         assert len(repository.containers()) == 1
         # And whoever trusts other keys takes nothing of it, in staging either.
-        strangers = organisation(tmp_path / "strangers")
+        strangers = make_keys(tmp_path / "strangers")
         refused = repository.run("deploy", "staging", "--again", *strangers[:4])
         assert refused.code == 25, refused.err
         assert "no trusted release key signed the image" in refused.message

@@ -15,8 +15,8 @@ from typing import Any
 import docker
 import pytest
 
-from integration.devices import KNOWN_BAD, ROOT, SAMPLE, Repository, copied
-from integration.prepared import ready
+from integration.devices import KNOWN_BAD, ROOT, SAMPLE, Repository, copy_device
+from integration.prepared import prepare
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def device(tmp_path: Path) -> Iterator[Callable[..., Repository]]:
     made: list[Repository] = []
 
     def make(source: Path, name: str) -> Repository:
-        made.append(copied(source, tmp_path / name, name=name))
+        made.append(copy_device(source, tmp_path / name, name=name))
         return made[-1]
 
     yield make
@@ -127,7 +127,7 @@ def test_a_plan_changes_with_what_goes_into_it(device: Callable[..., Repository]
 
 
 def test_a_kept_container_stays_for_a_look(tmp_path: Path) -> None:
-    with ready(KNOWN_BAD / "control", tmp_path, to="build") as repository:
+    with prepare(KNOWN_BAD / "control", tmp_path, to="build") as repository:
         kept_for_a_look(repository)
 
 
@@ -192,7 +192,7 @@ def test_bad_words_get_a_clear_error(
 
 
 def test_two_deployments_at_once_do_not_break_each_other(tmp_path: Path) -> None:
-    with ready(KNOWN_BAD / "control", tmp_path, to="sign") as repository:
+    with prepare(KNOWN_BAD / "control", tmp_path, to="sign") as repository:
         two_at_once(repository)
 
 
@@ -250,7 +250,7 @@ def test_each_step_is_a_script_too(module: str) -> None:
 
 
 def test_an_earlier_run_s_verdicts_do_not_stand_for_a_later_one_s(tmp_path: Path) -> None:
-    with ready(KNOWN_BAD / "control", tmp_path, to="build") as repository:
+    with prepare(KNOWN_BAD / "control", tmp_path, to="build") as repository:
         earlier_verdicts(repository)
 
 

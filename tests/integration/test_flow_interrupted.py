@@ -10,8 +10,15 @@ from pathlib import Path
 import pytest
 
 from integration.devices import KNOWN_BAD, Repository
-from integration.flow import device, interrupted, made_of, owned, under_way, until
-from integration.prepared import ready
+from integration.flow import (
+    containers_of_image,
+    containers_of_process,
+    device,
+    interrupt,
+    start_command,
+    wait_until,
+)
+from integration.prepared import prepare
 
 
 def waits_in_its_test(repository: Repository) -> None:
@@ -22,13 +29,16 @@ def waits_in_its_test(repository: Repository) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("words", [["run"], ["unit-test"]], ids=["run", "unit-test"])
 def test_a_stopped_run_leaves_no_container(number: signal.Signals, words: list[str], tmp_path: Path) -> None:
-    with ready(KNOWN_BAD / "hanging-test", tmp_path, to="build", change=waits_in_its_test) as repository:
-        with under_way(repository, *words) as process:
-            until("the test container runs", lambda: [c for c in owned(process) if c.status == "running"])
-            done = interrupted(process, number)
+    with prepare(KNOWN_BAD / "hanging-test", tmp_path, to="build", change=waits_in_its_test) as repository:
+        with start_command(repository, *words) as process:
+            wait_until(
+                "the test container runs",
+                lambda: [c for c in containers_of_process(process) if c.status == "running"],
+            )
+            done = interrupt(process, number)
             assert done.code == 130, done.err
             assert "autoclave: stopped" in done.err
-            assert owned(process) == []
+            assert containers_of_process(process) == []
         assert repository.signatures() == []
 
 
@@ -36,10 +46,13 @@ def test_a_killed_run_is_swept_and_resumed(tmp_path: Path) -> None:
     with device(KNOWN_BAD / "hanging-test", tmp_path, name="t-killed") as repository:
         waits_in_its_test(repository)
         repository.commit()
-        with under_way(repository, "run") as process:
-            until("the test container runs", lambda: [c for c in owned(process) if c.status == "running"])
-            interrupted(process, signal.SIGKILL)
-            (left,) = owned(process)
+        with start_command(repository, "run") as process:
+            wait_until(
+                "the test container runs",
+                lambda: [c for c in containers_of_process(process) if c.status == "running"],
+            )
+            interrupt(process, signal.SIGKILL)
+            (left,) = containers_of_process(process)
             held = repository.run("build")
             assert "↷ skipped" in held.err, held.err
             for name in ("tests/check.py", "requirements.csv", "soup.toml"):
@@ -50,21 +63,21 @@ def test_a_killed_run_is_swept_and_resumed(tmp_path: Path) -> None:
             resumed = repository.run("run")
             assert resumed.code == 0, resumed.err
             assert f"removed {left.name}, left behind by a run that crashed" in resumed.err
-            assert owned(process) == []
+            assert containers_of_process(process) == []
         assert len(repository.containers()) == 1
         assert len(repository.signatures()) == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_a_deployment_that_is_cut_off_can_be_repeated(number: signal.Signals, tmp_path: Path) -> None:
-    with ready(KNOWN_BAD / "control", tmp_path, to="sign") as repository:
+    with prepare(KNOWN_BAD / "control", tmp_path, to="sign") as repository:
         assert repository.run("run").code == 0
-        with under_way(repository, "deploy", "staging", "--again") as process:
-            until("the candidate is there", lambda: owned(process))
-            done = interrupted(process, number)
+        with start_command(repository, "deploy", "staging", "--again") as process:
+            wait_until("the candidate is there", lambda: containers_of_process(process))
+            done = interrupt(process, number)
             assert done.code == (130 if number is signal.SIGINT else -signal.SIGKILL)
             if number is signal.SIGINT:
-                assert owned(process) == []
+                assert containers_of_process(process) == []
         assert repository.run("status").code == 0
         # The lock of a dead process is taken over.
         again = repository.run("deploy", "staging", "--again")
@@ -74,15 +87,18 @@ def test_a_deployment_that_is_cut_off_can_be_repeated(number: signal.Signals, tm
 
 
 def test_a_container_to_keep_goes_too_when_its_run_is_stopped(tmp_path: Path) -> None:
-    with ready(KNOWN_BAD / "hanging-test", tmp_path, to="build", change=waits_in_its_test) as repository:
+    with prepare(KNOWN_BAD / "hanging-test", tmp_path, to="build", change=waits_in_its_test) as repository:
         built = repository.run("build")
         assert built.code == 0
         manifest = json.loads((repository.store / "blobs/sha256" / built.out.split()[1][7:]).read_bytes())
         image = manifest["config"]["digest"]
-        with under_way(repository, "unit-test", "--keep") as process:
-            until("the test container runs", lambda: [c for c in made_of(image) if c.status == "running"])
-            done = interrupted(process, signal.SIGINT)
-        left = made_of(image)
+        with start_command(repository, "unit-test", "--keep") as process:
+            wait_until(
+                "the test container runs",
+                lambda: [c for c in containers_of_image(image) if c.status == "running"],
+            )
+            done = interrupt(process, signal.SIGINT)
+        left = containers_of_image(image)
         for container in left:
             container.remove(force=True, v=True)
         assert done.code == 130, done.err

@@ -14,10 +14,10 @@ from autoclave.cli.main import main
 from autoclave.evidence import predicates, records, statement
 from autoclave.evidence.statement import DEPLOYMENT, PROVENANCE, TEST_RESULT, VERIFICATION, VULNS, StepInfo
 from autoclave.model.facts import Deployment
-from autoclave.signers import development, opened
+from autoclave.signers import development, open_signer
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import CONFIG, MANIFEST, Descriptor, Manifest, encode
-from builders.judged import BUILD, MADE, SCAN, TESTS, THEN
+from builders.judged import BUILD, SCAN, STEP_INFO, TESTS, THEN
 from doubles import gitlab_double
 from doubles.gitlab_double import Double, Fault, Token
 from doubles.gitlab_state import Project
@@ -50,11 +50,11 @@ class Bench:
         self.store.tag("app", self.image)
 
     def attach(self, step: str, *reasons: str, key: str = development.STEPS) -> None:
-        made = structs.replace(MADE, step=step, passed=not reasons, reasons=reasons)
+        made = structs.replace(STEP_INFO, step=step, passed=not reasons, reasons=reasons)
         kind, body = self._body(step, made)
-        signer = opened(f"file:{development.ensure(key)[0]}", None)
+        signer = open_signer(f"file:{development.ensure(key)[0]}", None)
         report = self.store.write([f"raw {step}".encode()], media_type="application/json")
-        raw = statement.make(self.image.digest, kind, records.naming(body, [("report.json", report)]))
+        raw = statement.make(self.image.digest, kind, records.name_files(body, [("report.json", report)]))
         records.attach(self.store, self.image, raw, kind, signer, attachments=[("report.json", report)])
 
     def _body(self, step: str, made: StepInfo) -> tuple[str, dict[str, Any]]:
@@ -81,7 +81,7 @@ class Bench:
 @pytest.fixture
 def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
     monkeypatch.setattr("autoclave.hosts.gitlab.client.TRIES", 1)
-    with gitlab_double.running() as made:
+    with gitlab_double.serve() as made:
         made.users = {7: "autoclave-bot", 8: "ann"}
         made.tokens = {"token-of-the-bot": Token(7), "token-of-the-job": Token(8, job=True)}
         made.projects = {5: Project(5, "acme/pump", notes={17: []}, commits={SHA}, tags={"v1.4.0"})}

@@ -38,7 +38,7 @@ def project(number: int, path: str, text: str | None = TEMPLATE, **more: Any) ->
 
 @pytest.fixture
 def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
-    with gitlab_double.running() as made:
+    with gitlab_double.serve() as made:
         made.users = {7: "autoclave-bot"}
         made.tokens = {"token-of-the-fleet": Token(7, roles={None: DEVELOPER, 6: 0})}
         listed = [

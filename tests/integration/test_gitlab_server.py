@@ -10,7 +10,7 @@ import pytest
 
 from autoclave.errors import HostError
 from autoclave.hosts.gitlab import client, deployment
-from autoclave.hosts.gitlab.deployment import Wanted
+from autoclave.hosts.gitlab.deployment import HostDeployment
 from autoclave.hosts.gitlab.permissions import NEEDS
 from autoclave.hosts.gitlab.project import GitLab, Status, attempt
 from autoclave.hosts.gitlab.release import File, digests, publish
@@ -28,7 +28,7 @@ MARK = "<!-- autoclave note: pump -->"
 @pytest.fixture
 def double() -> Iterator[Double]:
     """A server with one project; nothing undocumented may have been asked of it."""
-    with gitlab_double.running() as made:
+    with gitlab_double.serve() as made:
         made.users = {7: "autoclave-bot", 8: "mallory"}
         made.tokens = {
             "bot": Account(7),
@@ -59,10 +59,10 @@ def refused(call: Any) -> HostError:
 def test_a_note_is_written_once_then_changed_and_left_alone_when_it_says_so_already(double: Double) -> None:
     host = gitlab(double)
     notes = double.projects[5].notes[17]
-    assert "wrote" in host.note("17", MARK, f"{MARK}\none")
-    assert "changed" in host.note("17", MARK, f"{MARK}\ntwo")
+    assert "wrote" in host.write_note("17", MARK, f"{MARK}\none")
+    assert "changed" in host.write_note("17", MARK, f"{MARK}\ntwo")
     notes[0]["body"] = f"{MARK}\r\ntwo\r\n"  # as GitLab may keep it
-    assert "already" in host.note("17", MARK, f"{MARK}\ntwo\n")
+    assert "already" in host.write_note("17", MARK, f"{MARK}\ntwo\n")
     assert len(notes) == 1
     assert len(double.requests("PUT")) == 1
 
@@ -71,8 +71,8 @@ def test_the_note_is_found_on_a_later_page(double: Double) -> None:
     notes = double.projects[5].notes[17]
     for number in range(250):
         notes.append({"id": number, "body": "hm", "author": {"id": 8}, "system": number % 2 == 0})
-    gitlab(double).note("17", MARK, f"{MARK}\none")
-    gitlab(double).note("17", MARK, f"{MARK}\ntwo")
+    gitlab(double).write_note("17", MARK, f"{MARK}\none")
+    gitlab(double).write_note("17", MARK, f"{MARK}\ntwo")
     assert [each["body"] for each in notes[250:]] == [f"{MARK}\ntwo"]
     assert len([each for each in double.requests("GET", "notes") if "page=3" in each]) == 2
 
@@ -80,34 +80,34 @@ def test_the_note_is_found_on_a_later_page(double: Double) -> None:
 def test_a_note_of_somebody_else_with_our_marker_is_not_ours(double: Double) -> None:
     notes = double.projects[5].notes[17]
     notes.append({"id": 1, "body": f"{MARK}\nall gates passed", "author": {"id": 8}, "system": False})
-    assert "wrote" in gitlab(double).note("17", MARK, f"{MARK}\nclosed")
+    assert "wrote" in gitlab(double).write_note("17", MARK, f"{MARK}\nclosed")
     assert [each["body"] for each in notes] == [f"{MARK}\nall gates passed", f"{MARK}\nclosed"]
 
 
 @pytest.mark.parametrize("code", [502, 0])
 def test_a_lost_answer_to_a_post_makes_no_second_note(double: Double, code: int) -> None:
     double.faults = [Fault("POST", "/notes", code, late=True)]
-    assert "already" in gitlab(double).note("17", MARK, f"{MARK}\none")
+    assert "already" in gitlab(double).write_note("17", MARK, f"{MARK}\none")
     assert len(double.projects[5].notes[17]) == 1
 
 
 def test_a_job_token_is_refused_before_any_request(double: Double) -> None:
-    error = refused(lambda: gitlab(double, "job").note("17", MARK, MARK))
+    error = refused(lambda: gitlab(double, "job").write_note("17", MARK, MARK))
     assert "job token" in error.what
     assert "personal, project or group access token with scope api" in error.why
     assert double.seen == []
 
 
 def test_an_unknown_merge_request_is_told(double: Double) -> None:
-    error = refused(lambda: gitlab(double).note("18", MARK, MARK))
+    error = refused(lambda: gitlab(double).write_note("18", MARK, MARK))
     assert error.status == 404
-    assert "not the number" in refused(lambda: gitlab(double).note("!18", MARK, MARK)).what
+    assert "not the number" in refused(lambda: gitlab(double).write_note("!18", MARK, MARK)).what
 
 
 def test_a_system_note_is_never_taken_for_ours(double: Double) -> None:
     notes = double.projects[5].notes[17]
     notes.append({"id": 1, "body": f"{MARK} was pushed", "author": {"id": 7}, "system": True})
-    assert "wrote" in gitlab(double).note("17", MARK, f"{MARK}\none")
+    assert "wrote" in gitlab(double).write_note("17", MARK, f"{MARK}\none")
 
 
 # ---- statuses
@@ -120,16 +120,16 @@ def status(state: str, text: str = "t") -> Status:
 def test_statuses_go_from_running_to_their_end_and_repeat_nothing(double: Double) -> None:
     host = gitlab(double)
     for state, text in (("running", "a"), ("running", "b"), ("failed", "x" * 300), ("failed", "x" * 300)):
-        host.statuses(SHA, [status(state, text)], target_url="https://x.example/p", pipeline="12")
+        host.set_statuses(SHA, [status(state, text)], target_url="https://x.example/p", pipeline="12")
     (made,) = double.projects[5].statuses
     assert (made["status"], made["description"], made["pipeline_id"]) == ("failed", "x" * 255, 12)
     assert len(double.requests("POST")) == 2
-    host.statuses(SHA, [status("success")])
+    host.set_statuses(SHA, [status("success")])
     assert [each["status"] for each in double.projects[5].statuses] == ["failed", "success"]
 
 
 def test_a_status_of_an_unknown_commit_is_told(double: Double) -> None:
-    error = refused(lambda: gitlab(double).statuses("b" * 40, [status("success")]))
+    error = refused(lambda: gitlab(double).set_statuses("b" * 40, [status("success")]))
     assert (error.status, "status" in error.what) == (404, True)
 
 
@@ -199,8 +199,8 @@ def test_a_release_of_a_tag_that_is_not_there_is_told(double: Double) -> None:
 # ---- deployment and approvals
 
 
-def wanted(state: str) -> Wanted:
-    return Wanted(
+def wanted(state: str) -> HostDeployment:
+    return HostDeployment(
         environment="staging", sha=SHA, ref="main", tag=False, status=state, digests={"app": DIGEST}
     )
 
@@ -230,7 +230,7 @@ def test_a_failed_deployment_leaves_the_digest_that_runs(double: Double) -> None
 def test_a_deployment_of_another_commit_is_another_one(double: Double) -> None:
     deployment.record(gitlab(double), wanted("running"))
     double.projects[5].deployments[0]["sha"] = "b" * 40
-    assert "no deployment" in refused(lambda: deployment.approvals(gitlab(double), "staging", SHA)).what
+    assert "no deployment" in refused(lambda: deployment.read_approvals(gitlab(double), "staging", SHA)).what
     assert "made" in deployment.record(gitlab(double), wanted("success"))[0]
     assert [each["status"] for each in double.projects[5].deployments] == ["running", "success"]
 
@@ -252,13 +252,13 @@ def test_approvals_are_read_from_both_places_once(double: Double) -> None:
         "approval_summary": {"rules": [{"deployment_approvals": [yes, no]}]},
         "pending_approval_count": 1,
     }
-    found = deployment.approvals(host, "staging", SHA)
+    found = deployment.read_approvals(host, "staging", SHA)
     assert [(each.username, each.status, each.comment) for each in found.approvals] == [
         ("ann", "approved", ""),
         ("bob", "rejected", "no"),
     ]
     assert (found.pending, found.approvals[0].at.tzinfo is not None) == (1, True)
-    assert "no deployment" in refused(lambda: deployment.approvals(host, "production", SHA)).what
+    assert "no deployment" in refused(lambda: deployment.read_approvals(host, "production", SHA)).what
 
 
 # ---- tokens and weather
@@ -268,7 +268,7 @@ def test_approvals_are_read_from_both_places_once(double: Double) -> None:
     ("token", "code"), [("wrong-token-value", 401), ("reader", 403), ("guest", 403), ("stranger", 404)]
 )
 def test_a_refused_token_is_told_what_the_action_needs(double: Double, token: str, code: int) -> None:
-    error = refused(lambda: gitlab(double, token).note("17", MARK, MARK))
+    error = refused(lambda: gitlab(double, token).write_note("17", MARK, MARK))
     assert error.status == code
     assert "note needs a personal, project or group access token with scope api" in error.next
     assert token not in error.what + error.why + error.next
@@ -281,7 +281,7 @@ def test_a_busy_server_is_asked_again_after_the_time_it_names(double: Double) ->
         Fault("POST", "/notes", 429, {"Retry-After": "86400"}),
     ]
     slept: list[float] = []
-    assert "wrote" in gitlab(double, slept=slept).note("17", MARK, MARK)
+    assert "wrote" in gitlab(double, slept=slept).write_note("17", MARK, MARK)
     assert slept == [3.0, 1.0, 20.0]
 
 
@@ -289,7 +289,7 @@ def test_a_busy_server_is_asked_again_after_the_time_it_names(double: Double) ->
 def test_a_server_that_stays_down_is_given_up(double: Double, code: int) -> None:
     double.faults = [Fault("GET", "/user", code, times=99)]
     slept: list[float] = []
-    error = refused(lambda: gitlab(double, slept=slept).note("17", MARK, MARK))
+    error = refused(lambda: gitlab(double, slept=slept).write_note("17", MARK, MARK))
     assert len(double.requests("GET", "/user")) == client.TRIES
     assert len(slept) == client.TRIES - 1
     assert error.status == code
@@ -297,7 +297,7 @@ def test_a_server_that_stays_down_is_given_up(double: Double, code: int) -> None
 
 def test_a_server_that_is_not_there_is_an_outcome_and_no_crash() -> None:
     server = Server(url="http://127.0.0.1:9", token=Token("secret-token", job=False))
-    outcome = attempt(lambda: GitLab(server, "5", sleep=lambda _: None).note("17", MARK, MARK))
+    outcome = attempt(lambda: GitLab(server, "5", sleep=lambda _: None).write_note("17", MARK, MARK))
     assert outcome.problem is not None
     assert "does not answer" in outcome.problem.what
     assert "secret-token" not in outcome.problem.why
@@ -305,7 +305,7 @@ def test_a_server_that_is_not_there_is_an_outcome_and_no_crash() -> None:
 
 def test_a_redirect_is_not_followed_with_the_token(double: Double) -> None:
     double.faults = [Fault("GET", "/user", 302, {"Location": "http://127.0.0.1:9/elsewhere"}, times=99)]
-    error = refused(lambda: gitlab(double).note("17", MARK, MARK))
+    error = refused(lambda: gitlab(double).write_note("17", MARK, MARK))
     assert "answers from another address" in error.what
 
 
@@ -316,28 +316,28 @@ def test_an_address_on_another_server_is_not_asked_with_the_token(double: Double
         f"{double.url}0/api/v4/user",
         f"{double.url}/api/v5/user",
     ):
-        with host.acting("approvals"), pytest.raises(Exception, match="points to another"):
+        with host.perform("approvals"), pytest.raises(Exception, match="points to another"):
             host.client.http_get(address)
 
 
 def test_a_token_in_the_servers_words_is_masked(double: Double) -> None:
     double.tokens["glpat-0123456789"] = double.tokens["bot"]
     double.faults = [Fault("GET", "/user", 403, text="no glpat-0123456789 here")]
-    error = refused(lambda: gitlab(double, "glpat-0123456789").note("17", MARK, MARK))
+    error = refused(lambda: gitlab(double, "glpat-0123456789").write_note("17", MARK, MARK))
     assert "403 no [masked] here" in error.why
 
 
 def test_other_errors_are_told_as_they_are(double: Double) -> None:
     double.faults = [Fault("GET", "/user", 500), Fault("GET", "/user", 409)]
-    assert "failed with status 500" in refused(lambda: gitlab(double).note("17", MARK, MARK)).what
-    assert "conflicts" in refused(lambda: gitlab(double).note("17", MARK, MARK)).what
+    assert "failed with status 500" in refused(lambda: gitlab(double).write_note("17", MARK, MARK)).what
+    assert "conflicts" in refused(lambda: gitlab(double).write_note("17", MARK, MARK)).what
 
 
 def test_the_double_refuses_what_the_server_refuses(double: Double) -> None:
     host = gitlab(double)
-    with host.acting("status"), pytest.raises(Exception, match="state is missing"):
+    with host.perform("status"), pytest.raises(Exception, match="state is missing"):
         host.client.http_post(f"/projects/5/statuses/{SHA}", post_data={"name": "x"})
-    with host.acting("status"), pytest.raises(Exception, match="state does not have a valid value"):
+    with host.perform("status"), pytest.raises(Exception, match="state does not have a valid value"):
         host.client.http_post(f"/projects/5/statuses/{SHA}", post_data={"state": "passed"})
     host.client.http_post(f"/projects/5/statuses/{SHA}", post_data={"state": "success", "colour": "green"})
     assert double.violations.pop() == (

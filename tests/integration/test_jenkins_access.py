@@ -19,13 +19,13 @@ from autoclave.hosts.jenkins.settings import Account, server
 from doubles import jenkins_double
 from doubles.jenkins_double import ALL, Double, Fault
 from doubles.jenkins_state import Build
-from integration.jenkins_bench import JOB, TOKEN, WANTED, jenkins, provision, refused, run, text_of
+from integration.jenkins_bench import JOB, TOKEN, WANTED, catch_refusal, jenkins, provision, run, text_of
 
 
 @pytest.fixture
 def double() -> Iterator[Double]:
     """A server; nothing undocumented may have been asked of it."""
-    with jenkins_double.running() as made:
+    with jenkins_double.serve() as made:
         yield made
         assert made.violations == []
 
@@ -41,17 +41,17 @@ def job(double: Double) -> Jenkins:
 def test_a_wrong_token_and_missing_permissions_are_told_with_what_is_needed(
     double: Double, job: Jenkins
 ) -> None:
-    wrong = refused(lambda: run(jenkins(double, token="another-token")))
+    wrong = catch_refusal(lambda: run(jenkins(double, token="another-token")))
     assert (wrong.status, "AUTOCLAVE_JENKINS_TOKEN" in wrong.next) == (401, True)
     double.permissions["bot"] = ALL - {"Job/Build"}
-    error = refused(lambda: run(job))
+    error = catch_refusal(lambda: run(job))
     assert (error.status, error.why) == (403, "403: bot is missing the Job/Build permission")
     assert NEEDS["run"].sentence in error.next
 
 
 def test_the_table_of_needs_is_enough_and_nothing_less_is(double: Double) -> None:
     double.permissions["bot"] = ALL - {"Job/Create"}
-    assert refused(lambda: provision(jenkins(double))).status == 403
+    assert catch_refusal(lambda: provision(jenkins(double))).status == 403
     double.permissions["bot"] = ALL
     provision(jenkins(double))
     double.items[JOB].builds[1] = Build(1, [], "SUCCESS")
@@ -61,7 +61,7 @@ def test_the_table_of_needs_is_enough_and_nothing_less_is(double: Double) -> Non
         ),
         "run": run,
         "describe": lambda host: jenkins_build.describe(host, JOB, 1, lambda before: before + "."),
-        "plugins": plugins.look,
+        "plugins": plugins.check_all,
     }
     for action, call in actions.items():
         told = {each.split(" ")[0] for each in NEEDS[action].permissions} - {"Job/Create"}
@@ -70,7 +70,7 @@ def test_the_table_of_needs_is_enough_and_nothing_less_is(double: Double) -> Non
         call(jenkins(double))
         for each in needed:
             double.permissions["bot"] = frozenset(needed - {each})
-            assert refused(partial(call, jenkins(double))).status in (403, 404), (action, each)
+            assert catch_refusal(partial(call, jenkins(double))).status in (403, 404), (action, each)
 
 
 def test_crumbs_are_fetched_sent_and_renewed(double: Double) -> None:
@@ -100,7 +100,7 @@ def test_the_token_never_goes_to_another_server(double: Double, job: Jenkins, ve
     where = {"Location": f"http://127.0.0.1:{thief.server_address[1]}/login"}
     double.items[JOB].builds[1] = Build(1, [], "SUCCESS")
     double.faults = [Fault(verb, "/1/", status, where)]
-    error = refused(lambda: jenkins_build.describe(job, JOB, 1, lambda _: "x"))
+    error = catch_refusal(lambda: jenkins_build.describe(job, JOB, 1, lambda _: "x"))
     thief.shutdown()
     thief.server_close()
     assert "another address" in error.what
@@ -110,7 +110,7 @@ def test_the_token_never_goes_to_another_server(double: Double, job: Jenkins, ve
 def test_a_redirect_to_the_login_page_is_no_success(double: Double, job: Jenkins) -> None:
     double.items[JOB].builds[1] = Build(1, [], "SUCCESS")
     double.faults = [Fault("POST", "submitDescription", 302, {"Location": "/ci/login?from=%2F"})]
-    assert refused(lambda: jenkins_build.describe(job, JOB, 1, lambda _: "x")).status == 401
+    assert catch_refusal(lambda: jenkins_build.describe(job, JOB, 1, lambda _: "x")).status == 401
 
 
 def test_the_environment_weakens_no_connection(double: Double, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_the_environment_weakens_no_connection(double: Double, monkeypatch: pyte
 def test_patience_ends_and_retry_after_is_followed_but_not_for_long(double: Double) -> None:
     slept: list[float] = []
     double.faults = [Fault("GET", "pluginManager", 503, {"Retry-After": "86400"}, times=99)]
-    error = refused(lambda: plugins.look(jenkins(double, slept=slept)))
+    error = catch_refusal(lambda: plugins.check_all(jenkins(double, slept=slept)))
     assert (error.status, "starting up" in error.what) == (503, True)
     assert slept == [20.0] * (client.TRIES - 1)
 
@@ -137,19 +137,19 @@ def test_refusals_are_told_in_one_line_without_the_page(
 ) -> None:
     page = f"<html><head><style>x{{}}</style></head><body><h1>Oops!</h1>{TOKEN}\n\x1b[31m</body></html>"
     double.faults = [Fault("POST", "/build", status, text=page)]
-    error = refused(lambda: run(job))
+    error = catch_refusal(lambda: run(job))
     assert (error.status, what in error.what) == (status, True)
     assert error.why == f"{status}: Oops! [masked] [31m"
 
 
 def test_a_server_that_is_down_or_something_else_is_told(double: Double, job: Jenkins) -> None:
     double.faults = [Fault("GET", "pluginManager", 200, text="<html>A hotel's login</html>")]
-    assert "not one of Jenkins" in refused(lambda: plugins.look(job)).what
+    assert "not one of Jenkins" in catch_refusal(lambda: plugins.check_all(job)).what
     down = {
         "JENKINS_URL": "http://127.0.0.1:9/",
         "AUTOCLAVE_JENKINS_USER": "u",
         "AUTOCLAVE_JENKINS_TOKEN": TOKEN,
     }
-    error = refused(lambda: plugins.look(Jenkins(server("", down), sleep=[].append)))
+    error = catch_refusal(lambda: plugins.check_all(Jenkins(server("", down), sleep=[].append)))
     assert "does not answer" in error.what
     assert TOKEN not in error.why + repr(Account("u", TOKEN))

@@ -29,7 +29,7 @@ class Bench(Device):
 def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
     monkeypatch.setattr("autoclave.hosts.jenkins.client.TRIES", 1)
     monkeypatch.setattr("autoclave.hosts.jenkins.run._SHORTEST", 0.01)
-    with jenkins_double.running() as made:
+    with jenkins_double.serve() as made:
         monkeypatch.delenv("GIT_COMMIT", raising=False)  # these tests may run in a build themselves
         for name, value in {
             "JENKINS_URL": made.url,

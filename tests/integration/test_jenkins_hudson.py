@@ -14,12 +14,12 @@ from autoclave.errors import HostError
 from autoclave.hosts.jenkins import build as jenkins_build
 from autoclave.hosts.jenkins import plugins
 from autoclave.hosts.jenkins import run as jenkins_run
-from autoclave.hosts.jenkins.job_config import Wanted, parameters
-from autoclave.hosts.jenkins.jobs import Plan, carry_out, plan
+from autoclave.hosts.jenkins.job_config import JobSpec, parameters
+from autoclave.hosts.jenkins.jobs import Plan, apply, plan
 from autoclave.hosts.jenkins.server import Jenkins
 from autoclave.hosts.jenkins.settings import Account, Server
-from autoclave.hosts.jenkins.xml import put, read
-from integration.hudsons import PASSWORDS, Hudson, running
+from autoclave.hosts.jenkins.xml import read, set_text
+from integration.hudsons import PASSWORDS, Hudson, serve
 
 FREESTYLE = """\
 <project>
@@ -40,7 +40,7 @@ EVIL = "</defaultValue><x/>]]>&amp;\"'<!-- \r\n é \N{BLACK HEART SUIT}"
 
 @pytest.fixture(scope="module")
 def hudson(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hudson]:
-    with running(tmp_path_factory.mktemp("hudson") / "home") as made:
+    with serve(tmp_path_factory.mktemp("hudson") / "home") as made:
         print(f"Hudson answered after {made.seconds:.1f} s")
         yield made
 
@@ -62,10 +62,10 @@ def name(request: pytest.FixtureRequest) -> str:
 
 def made(host: Jenkins, name: str, script: str, *wanted: tuple[str, str]) -> Plan:
     root = read(FREESTYLE)
-    put(root, "builders/hudson.tasks.Shell/command", script)
+    set_text(root, "builders/hudson.tasks.Shell/command", script)
     parameters(root, wanted)
     done = Plan(name=name, before=None, after=root)
-    assert carry_out(host, [done]) == [f"made {name}"]
+    assert apply(host, [done]) == [f"made {name}"]
     return done
 
 
@@ -78,9 +78,9 @@ def refused(call: Callable[[], Any]) -> HostError:
 def follow(host: Jenkins, name: str, given: dict[str, str]) -> tuple[int, list[str], str]:
     patience = jenkins_run.Patience(host.sleep, 60)
     started = jenkins_run.start(host, name, given)
-    number = jenkins_run.number(host, started, patience, print)
-    lines = list(jenkins_run.log(host, name, number, patience))
-    return number, lines, jenkins_run.result(host, name, number, patience)
+    number = jenkins_run.wait_for_number(host, started, patience, print)
+    lines = list(jenkins_run.follow_log(host, name, number, patience))
+    return number, lines, jenkins_run.wait_for_result(host, name, number, patience)
 
 
 def test_configurations_survive_the_real_reader_whatever_they_hold(host: Jenkins, name: str) -> None:
@@ -89,7 +89,7 @@ def test_configurations_survive_the_real_reader_whatever_they_hold(host: Jenkins
     assert before is not None
     after = deepcopy(before)
     parameters(after, (("A", EVIL), ("B", "two")))
-    assert carry_out(host, [Plan(name=name, before=before, after=after)]) == [f"changed {name}"]
+    assert apply(host, [Plan(name=name, before=before, after=after)]) == [f"changed {name}"]
     now = host.config(name)
     assert now is not None
     told = {
@@ -99,7 +99,7 @@ def test_configurations_survive_the_real_reader_whatever_they_hold(host: Jenkins
     }
     assert told == {"A": EVIL, "B": "two"}
     assert now.findtext("builders/*/command") == "true"
-    assert carry_out(host, [Plan(name=name, before=now, after=now)]) == [f"{name} is so already"]
+    assert apply(host, [Plan(name=name, before=now, after=now)]) == [f"{name} is so already"]
 
 
 def test_a_build_is_followed_to_its_end(host: Jenkins, name: str) -> None:
@@ -160,14 +160,14 @@ def test_wrong_accounts_and_missing_permissions_are_told(hudson: Hudson, host: J
 
 
 def test_what_this_old_server_cannot_do_is_told(host: Jenkins, name: str) -> None:
-    wanted = Wanted(git_url="https://git.example.com/pump.git", branch="main", script="Jenkinsfile")
-    error = refused(lambda: carry_out(host, plan(host, name, wanted, None)))
+    wanted = JobSpec(git_url="https://git.example.com/pump.git", branch="main", script="Jenkinsfile")
+    error = refused(lambda: apply(host, plan(host, name, wanted, None)))
     assert (error.status, error.what) == (500, "Jenkins fails (provision)")
     assert host.config(name) is None
-    assert "plugins" in refused(lambda: plugins.look(host)).what
+    assert "plugins" in refused(lambda: plugins.check_all(host)).what
 
 
 def test_a_freestyle_job_is_not_made_a_pipeline(host: Jenkins, name: str) -> None:
     made(host, name, "true")
-    wanted = Wanted(git_url="https://git.example.com/pump.git", branch="main", script="Jenkinsfile")
+    wanted = JobSpec(git_url="https://git.example.com/pump.git", branch="main", script="Jenkinsfile")
     assert "not a pipeline job" in refused(lambda: plan(host, name, wanted, None)).what

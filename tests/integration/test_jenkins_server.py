@@ -16,8 +16,18 @@ from autoclave.hosts.jenkins import run as jenkins_run
 from autoclave.hosts.jenkins.server import Jenkins
 from doubles import jenkins_double
 from doubles.jenkins_double import Double, Fault
-from doubles.jenkins_state import Build, Item, parsed
-from integration.jenkins_bench import JOB, LIBRARY, TOKEN, WANTED, jenkins, provision, refused, run, text_of
+from doubles.jenkins_state import Build, Item, parse
+from integration.jenkins_bench import (
+    JOB,
+    LIBRARY,
+    TOKEN,
+    WANTED,
+    catch_refusal,
+    jenkins,
+    provision,
+    run,
+    text_of,
+)
 
 HEAD = b"<?xml version='1.1' encoding='UTF-8'?>\n"
 
@@ -25,7 +35,7 @@ HEAD = b"<?xml version='1.1' encoding='UTF-8'?>\n"
 @pytest.fixture
 def double() -> Iterator[Double]:
     """A server; nothing undocumented may have been asked of it."""
-    with jenkins_double.running() as made:
+    with jenkins_double.serve() as made:
         yield made
         assert made.violations == []
 
@@ -54,7 +64,7 @@ def test_the_difference_is_readable_and_only_it_is_sent(double: Double) -> None:
     changed = [line for line in plans[-1].diff.splitlines() if re.match(r"[-+] ", line)]
     assert [line[1:].strip() for line in changed] == ["<name>main</name>", "<name>release</name>"]
     assert len(double.sent) == 2, "planning sends nothing"
-    assert jobs.carry_out(host, plans) == ["changed devices/pump"]
+    assert jobs.apply(host, plans) == ["changed devices/pump"]
     assert text_of(double, "definition/scm/branches/*/name") == "release"
 
 
@@ -116,8 +126,8 @@ def test_a_parameter_of_another_kind_stays_and_is_told(double: Double) -> None:
 )
 def test_another_kind_of_job_is_never_overwritten(double: Double, xml: bytes, what: str) -> None:
     provision(jenkins(double))
-    double.items[JOB] = Item(parsed(HEAD + xml))
-    assert what in refused(lambda: provision(jenkins(double))).what
+    double.items[JOB] = Item(parse(HEAD + xml))
+    assert what in catch_refusal(lambda: provision(jenkins(double))).what
     assert len(double.sent) == 2
 
 
@@ -152,7 +162,7 @@ def test_a_library_of_the_folder_is_added_beside_others(double: Double) -> None:
 
 def test_what_jenkins_drops_without_a_word_is_told(double: Double) -> None:
     double.drops = ("hudson.plugins.git.GitSCM",)
-    error = refused(lambda: provision(jenkins(double)))
+    error = catch_refusal(lambda: provision(jenkins(double)))
     assert "did not keep all of devices/pump" in error.what
     assert "GitSCM" in error.why
     assert "plugins" in error.next
@@ -163,7 +173,7 @@ def test_a_change_by_somebody_else_in_between_is_not_overwritten(double: Double)
     host = jenkins(double)
     plans = jobs.plan(host, JOB, structs.replace(WANTED, branch="release"), None)
     double.items[JOB].config.find("description").text = "new"
-    assert "somebody else" in refused(lambda: jobs.carry_out(host, plans)).what
+    assert "somebody else" in catch_refusal(lambda: jobs.apply(host, plans)).what
     assert text_of(double, "definition/scm/branches/*/name") == "main"
 
 
@@ -177,7 +187,7 @@ def test_a_lost_answer_makes_no_second_job(double: Double, status: int) -> None:
 def test_configurations_that_are_no_plain_xml_are_refused(double: Double) -> None:
     evil = "<?xml version='1.1'?><!DOCTYPE a [<!ENTITY b 'c'>]><flow-definition>&b;</flow-definition>"
     double.faults = [Fault("GET", "pump/config.xml", 200, text=evil)]
-    assert "cannot be read" in refused(lambda: provision(jenkins(double))).what
+    assert "cannot be read" in catch_refusal(lambda: provision(jenkins(double))).what
     assert double.sent == []
 
 
@@ -220,7 +230,7 @@ def test_pauses_grow_and_are_short_again_after_news(double: Double) -> None:
     patience = jenkins_run.Patience(slept.append, 0)
     for _ in range(12):
         patience.wait()
-    patience.news()
+    patience.reset()
     patience.wait()
     assert slept[:3] == [0.5, 0.75, 1.125]
     assert max(slept) == 8.0
@@ -234,7 +244,7 @@ def test_the_log_steers_no_terminal_and_shows_no_token(double: Double, job: Jenk
 
 
 def test_unknown_parameters_are_refused_since_jenkins_would_ignore_them(double: Double, job: Jenkins) -> None:
-    error = refused(lambda: jenkins_run.start(job, JOB, {"ENVIRONEMNT": "x"}))
+    error = catch_refusal(lambda: jenkins_run.start(job, JOB, {"ENVIRONEMNT": "x"}))
     assert "has no parameter ENVIRONEMNT" in error.what
     assert "ENVIRONMENT" in error.why
     assert double.sent == []
@@ -242,26 +252,29 @@ def test_unknown_parameters_are_refused_since_jenkins_would_ignore_them(double: 
 
 def test_a_disabled_job_is_told(double: Double, job: Jenkins) -> None:
     double.items[JOB].config.find("disabled").text = "true"
-    assert "takes no builds" in refused(lambda: run(job)).what
+    assert "takes no builds" in catch_refusal(lambda: run(job)).what
     assert double.sent == []
 
 
 def test_a_build_that_is_taken_out_of_the_queue_is_told(double: Double, job: Jenkins) -> None:
     double.cancels = True
-    assert "taken out of the queue" in refused(lambda: run(job)).what
+    assert "taken out of the queue" in catch_refusal(lambda: run(job)).what
 
 
 def test_a_queue_item_that_is_forgotten_is_told(double: Double, job: Jenkins) -> None:
     started = jenkins_run.start(job, JOB, {})
     double.queue.clear()
     patience = jenkins_run.Patience(job.sleep, 0)
-    assert "has forgotten" in refused(lambda: jenkins_run.number(job, started, patience, print)).what
+    assert (
+        "has forgotten"
+        in catch_refusal(lambda: jenkins_run.wait_for_number(job, started, patience, print)).what
+    )
 
 
 @pytest.mark.parametrize("status", [502, 0])
 def test_a_lost_answer_starts_no_second_build(double: Double, job: Jenkins, status: int) -> None:
     double.faults = [Fault("POST", "/build", status, late=True)]
-    error = refused(lambda: run(job))
+    error = catch_refusal(lambda: run(job))
     assert "look before repeating" in error.next
     assert len(double.queue) == 1
 
@@ -281,7 +294,7 @@ def test_a_description_is_written_once_and_others_text_stays(double: Double, job
     assert build.description == "nightly\nours ü <b>&"
     assert "already" in jenkins_build.describe(job, JOB, 3, lambda before: before.replace("\n", "\r\n"))
     assert len(double.requests("POST", "submitDescription")) == 1
-    assert refused(lambda: jenkins_build.describe(job, JOB, 9, str)).status == 404
+    assert catch_refusal(lambda: jenkins_build.describe(job, JOB, 9, str)).status == 404
 
 
 def test_a_lost_answer_to_a_description_is_repeated(double: Double, job: Jenkins) -> None:
@@ -300,11 +313,11 @@ def plugin(name: str, version: str, *, active: bool = True) -> dict[str, Any]:
 def test_plugins_that_are_missing_old_or_switched_off_are_told(double: Double) -> None:
     new = {each.name: plugin(each.name, "9999.v1") for each in plugins.WANTED if not each.optional}
     double.plugins = list(new.values())
-    assert all(each.passed for each in plugins.look(jenkins(double)))
+    assert all(each.passed for each in plugins.check_all(jenkins(double)))
     new |= {"git": plugin("git", "4.11.4"), "junit": plugin("junit", "9999", active=False)}
     del new["workflow-aggregator"]
     double.plugins = list(new.values())
-    found = {each.wanted.name: each.problem for each in plugins.look(jenkins(double)) if not each.passed}
+    found = {each.wanted.name: each.problem for each in plugins.check_all(jenkins(double)) if not each.passed}
     assert found == {
         "workflow-aggregator": "not installed",
         "git": "must be newer than 4.11.4",
@@ -328,4 +341,4 @@ def test_plugins_that_are_missing_old_or_switched_off_are_told(double: Double) -
     ],
 )
 def test_versions_of_plugins(version: str, than: str, answer: bool) -> None:
-    assert plugins.newer(version, than) is answer
+    assert plugins.is_newer(version, than) is answer

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from integration import prepared
-from integration.devices import KNOWN_BAD, ROOT, Repository, copied
-from integration.known_bad import released, scanned, stopped
+from integration.devices import KNOWN_BAD, ROOT, Repository, copy_device
+from integration.known_bad import assert_stopped, is_released, prepare_scanned
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def device(tmp_path: Path) -> Iterator[Callable[[str], Repository]]:
     made: list[Repository] = []
 
     def make(case: str) -> Repository:
-        made.append(copied(KNOWN_BAD / case, tmp_path / case, name=f"t-{case}"))
+        made.append(copy_device(KNOWN_BAD / case, tmp_path / case, name=f"t-{case}"))
         return made[-1]
 
     yield make
@@ -83,14 +83,14 @@ def test_a_faulty_device_is_stopped(
 ) -> None:
     repository = device(folder)
     done = repository.run("run")
-    stopped(case, repository, done, step=step, code=code, says=says)
+    assert_stopped(case, repository, done, step=step, code=code, says=says)
 
 
 def test_an_image_from_scratch_has_nothing_to_scan(device: Callable[[str], Repository]) -> None:
     repository = device("from-scratch")
     done = repository.run("run", "--to", "scan")
     case = "image from scratch with nothing to scan"
-    stopped(case, repository, done, step="scan", code=23, says="nothing was scanned")
+    assert_stopped(case, repository, done, step="scan", code=23, says="nothing was scanned")
 
 
 def database(folder: Path, *words: str) -> Path:
@@ -110,9 +110,9 @@ def test_a_database_that_is_none_is_refused(case: str, tmp_path: Path) -> None:
     if case.startswith("missing"):
         file.unlink()
         says = "there is no file"
-    with scanned(tmp_path) as repository:
+    with prepare_scanned(tmp_path) as repository:
         done = repository.run("run", AUTOCLAVE_TRIVY_CACHE=str(tmp_path / "cache"))
-        stopped(case, repository, done, step="scan", code=32, says=says)
+        assert_stopped(case, repository, done, step="scan", code=32, says=says)
 
 
 @pytest.mark.xdist_group("control")
@@ -120,17 +120,19 @@ def test_an_old_database_closes_the_gate(tmp_path: Path) -> None:
     then = (datetime.now(UTC) - timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
     cache = database(tmp_path / "cache", "-updated-at", then)
     # Not scanned before: a scan with the same database, told another age, would hold.
-    with prepared.ready(KNOWN_BAD / "control", tmp_path, to="unit-test") as repository:
+    with prepared.prepare(KNOWN_BAD / "control", tmp_path, to="unit-test") as repository:
         done = repository.run("run", AUTOCLAVE_TRIVY_CACHE=str(cache))
         says = "the advisory database is 30 days old"
-        stopped("database 30 days old", repository, done, step="scan", code=23, says=says)
+        assert_stopped("database 30 days old", repository, done, step="scan", code=23, says=says)
 
 
 def test_a_dirty_tree_is_not_released_in_class_c(device: Callable[[str], Repository]) -> None:
     repository = device("control")
     repository.edit("autoclave.toml", 'safety-class = "B"', 'safety-class = "C"')
     done = repository.run("run")
-    stopped("dirty tree in class C", repository, done, step="sign", code=24, says="uncommitted changes")
+    assert_stopped(
+        "dirty tree in class C", repository, done, step="sign", code=24, says="uncommitted changes"
+    )
     assert repository.run("deploy", "staging").code == 25
     assert repository.containers() == []
 
@@ -144,7 +146,7 @@ def test_an_unhealthy_version_does_not_replace_a_good_one(device: Callable[[str]
     repository.commit()
     done = repository.run("run")
     says = "did not become healthy"
-    stopped("unhealthy new version", repository, done, step="deploy", code=50, says=says)
+    assert_stopped("unhealthy new version", repository, done, step="deploy", code=50, says=says)
     with urllib.request.urlopen(f"http://127.0.0.1:{repository.port}/", timeout=5) as answer:
         assert b"1.0.0" in answer.read()
     (after,) = repository.containers()
@@ -152,4 +154,4 @@ def test_an_unhealthy_version_does_not_replace_a_good_one(device: Callable[[str]
     assert repository.run("status").out == good
     # The failure is on record, and its release signature stays: it was released, it only does not run.
     assert '"deployment"' in repository.run("show", "--json").out
-    assert released(repository)
+    assert is_released(repository)

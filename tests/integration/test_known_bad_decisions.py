@@ -10,12 +10,12 @@ import pytest
 
 from autoclave.evidence import dsse, statement, vex, waivers
 from autoclave.model.declared import Scope, VexStatus, Waiver
-from autoclave.signers import opened
+from autoclave.signers import open_signer
 from integration.devices import KNOWN_BAD, Repository
 from integration.flow import device
-from integration.known_bad import released, scanned, stopped, unsigned
-from integration.people import Organisation, complete, organised
-from integration.prepared import ready
+from integration.known_bad import assert_not_signed, assert_stopped, is_released, prepare_scanned
+from integration.people import Organisation, add_soup_register, make_organisation
+from integration.prepared import prepare
 
 # What tests share is prepared once in the worker that gets all of them.
 in_control = pytest.mark.xdist_group("control")
@@ -25,26 +25,26 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 
 @pytest.fixture(scope="session")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Organisation:
-    return organised(tmp_path_factory.mktemp("organisation") / "keys")
+    return make_organisation(tmp_path_factory.mktemp("organisation") / "keys")
 
 
 @pytest.fixture
 def control(tmp_path: Path) -> Iterator[Repository]:
     """The control device, built, tested and scanned: nothing is wrong with it yet."""
-    with scanned(tmp_path) as repository:
+    with prepare_scanned(tmp_path) as repository:
         yield repository
 
 
 def registered(repository: Repository) -> None:
     """Let the register know the packages: the finding alone blocks then."""
-    complete(repository, ("jinja2", "2.10"), ("markupsafe", "*"))
+    add_soup_register(repository, ("jinja2", "2.10"), ("markupsafe", "*"))
 
 
 @pytest.fixture
 def vulnerable(tmp_path: Path, people: Organisation) -> Iterator[Repository]:
     """A device with a finding that blocks, built and tested, and everything else in order."""
     source, words = KNOWN_BAD / "vulnerable-package", people.options
-    with ready(source, tmp_path, to="unit-test", change=registered, words=words) as repository:
+    with prepare(source, tmp_path, to="unit-test", change=registered, words=words) as repository:
         yield repository
 
 
@@ -54,7 +54,7 @@ def test_a_requirement_without_a_test(control: Repository) -> None:
         file.write('REQ-99,"An alarm sounds within a second.",risk-control,HAZ-7,test\n')
     control.commit()
     says = "1 risk control without a test that passed on this image: REQ-99"
-    unsigned(control, "requirement without a test", says)
+    assert_not_signed(control, "requirement without a test", says)
 
 
 @in_control
@@ -63,7 +63,9 @@ def test_a_test_of_another_digest(control: Repository) -> None:
     control.commit()
     assert control.run("build").code == 0
     assert control.run("scan").code == 0
-    unsigned(control, "requirement tested on another digest", "without a test that passed on this image")
+    assert_not_signed(
+        control, "requirement tested on another digest", "without a test that passed on this image"
+    )
 
 
 @in_control
@@ -71,7 +73,7 @@ def test_a_component_without_an_entry(control: Repository) -> None:
     control.edit("soup.toml", 'component = "debian"', 'component = "alpine"')
     control.commit()
     says = "components have no entry in the SOUP register: debian 12."
-    unsigned(control, "new component without a register entry", says)
+    assert_not_signed(control, "new component without a register entry", says)
 
 
 def waiver(device: str, author: str, **changed: datetime) -> Waiver:
@@ -92,10 +94,10 @@ def waiver(device: str, author: str, **changed: datetime) -> Waiver:
 
 def decided(repository: Repository, people: Organisation, said: Waiver, *keys: str) -> None:
     """Commit a waiver signed with these keys, as somebody could without our commands."""
-    first, *others = [opened(f"file:{people.folder / name}.pem", None) for name in keys]
-    raw = waivers.signed(said, first)
+    first, *others = [open_signer(f"file:{people.folder / name}.pem", None) for name in keys]
+    raw = waivers.sign(said, first)
     for signer in others:
-        raw = waivers.countersigned(raw, signer)
+        raw = waivers.countersign(raw, signer)
     committed(repository, "W-1.waiver.json", raw)
 
 
@@ -129,7 +131,7 @@ def test_an_expired_waiver(vulnerable: Repository, people: Organisation) -> None
 
 @on_the_finding
 def test_a_waiver_approved_by_its_author(vulnerable: Repository, people: Organisation) -> None:
-    people.hire("ada-again", "Ada Quality", "quality")
+    people.add_person("ada-again", "Ada Quality", "quality")
     decided(vulnerable, people, waiver(vulnerable.name, "ada"), "ada", "ada-again")
     says = "author and approver are the same person (ada)"
     refused(vulnerable, people, "waiver approved by its own author", says)
@@ -140,8 +142,8 @@ def test_a_waiver_with_one_word_changed(vulnerable: Repository, people: Organisa
     decided(vulnerable, people, waiver(vulnerable.name, "ada"), "ada", "ben")
     file = vulnerable.folder / "decisions" / "W-1.waiver.json"
     good = file.read_bytes()
-    other = waivers.signed(
-        waiver(vulnerable.name, "ada", expires=NOW + timedelta(days=90)), opened(_key(people), None)
+    other = waivers.sign(
+        waiver(vulnerable.name, "ada", expires=NOW + timedelta(days=90)), open_signer(_key(people), None)
     )
     payload = other.split(b'"payload":"')[1].split(b'"')[0]
     file.write_bytes(good.replace(good.split(b'"payload":"')[1].split(b'"')[0], payload))
@@ -153,9 +155,9 @@ def test_a_waiver_with_one_word_changed(vulnerable: Repository, people: Organisa
 def refused(vulnerable: Repository, people: Organisation, case: str, says: str) -> None:
     """Check that the scan's gate stays closed, and that nothing is released then."""
     done = vulnerable.run("scan", *people.options[:4])
-    stopped(case, vulnerable, done, step="scan", code=23, says=says)
+    assert_stopped(case, vulnerable, done, step="scan", code=23, says=says)
     assert vulnerable.run("sign", *people.options).code == 24
-    assert not released(vulnerable)
+    assert not is_released(vulnerable)
 
 
 def supplied(repository: Repository, people: Organisation, status: str, key: str) -> None:
@@ -174,15 +176,15 @@ def supplied(repository: Repository, people: Organisation, status: str, key: str
         "statements": [said],
     }
     payload = statement.make("sha256:" + "0" * 64, vex.CONTEXT, document)
-    raw = dsse.sign(payload, statement.PAYLOAD_TYPE, opened(f"file:{people.folder / key}.pem", None))
+    raw = dsse.sign(payload, statement.PAYLOAD_TYPE, open_signer(f"file:{people.folder / key}.pem", None))
     committed(repository, "pallets.vex.json", raw)
 
 
 @pytest.fixture(scope="session")
 def suppliers(people: Organisation) -> Organisation:
     """One supplier of the package, and one of another."""
-    people.supplied_by("pallets", "pkg:pypi/jinja2")
-    people.supplied_by("somebody", "pkg:pypi/requests")
+    people.trust_supplier("pallets", "pkg:pypi/jinja2")
+    people.trust_supplier("somebody", "pkg:pypi/requests")
     return people
 
 
@@ -223,7 +225,9 @@ def test_an_approval_by_a_pipeline_key(tmp_path: Path, people: Organisation) -> 
         assert control.run("approve", *words, *options).code == 0
         done = control.run("deploy", "production", *people.options[:4])
         says = "approval record: the record is signed by a key that may not sign approve"
-        stopped("approval signed with a pipeline's key", control, done, step="deploy", code=25, says=says)
+        assert_stopped(
+            "approval signed with a pipeline's key", control, done, step="deploy", code=25, says=says
+        )
 
 
 def forged(people: Organisation) -> Path:

@@ -15,7 +15,7 @@ from integration import gates_page
 from integration.devices import KNOWN_BAD
 from integration.flow import device
 from integration.gates_page import Row
-from integration.known_bad import released, step_of
+from integration.known_bad import is_released, step_of
 
 
 class Cable:
@@ -78,7 +78,7 @@ def test_the_engine_stops_in_the_middle(tmp_path: Path) -> None:
         assert done.code == 30, done.err
         assert "the engine does not" in done.message, done.err
         assert step_of(repository, done) == "unit-test", done.err
-        assert not released(repository)
+        assert not is_released(repository)
         (left,) = left_behind(repository.name)
         assert [each.name for each in repository.containers()] == [left]
         gates_page.keep(Row("engine stopped in the middle", "unit-test", done.code, done.message))

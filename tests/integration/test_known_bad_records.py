@@ -10,7 +10,7 @@ import pytest
 
 from integration import tampering
 from integration.devices import Repository
-from integration.known_bad import scanned, unsigned
+from integration.known_bad import assert_not_signed, prepare_scanned
 
 pytestmark = pytest.mark.xdist_group("control")
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.xdist_group("control")
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[Repository]:
     """The control device, built, tested and scanned: a copy to tamper with."""
-    with scanned(tmp_path) as repository:
+    with prepare_scanned(tmp_path) as repository:
         yield repository
 
 
@@ -30,7 +30,7 @@ def test_nothing_is_wrong_with_the_copy(here: Repository) -> None:
 def test_a_record_with_one_byte_changed(here: Repository) -> None:
     raw = tampering.envelope(here.store, tampering.VULNS).read_bytes()
     tampering.replace_envelope(here.store, tampering.VULNS, tampering.with_one_byte_changed(raw))
-    unsigned(here, "record with one byte changed", "signature does not fit its content")
+    assert_not_signed(here, "record with one byte changed", "signature does not fit its content")
 
 
 def test_a_record_damaged_on_disk(here: Repository) -> None:
@@ -38,7 +38,7 @@ def test_a_record_damaged_on_disk(here: Repository) -> None:
     raw = bytearray(file.read_bytes())
     raw[len(raw) // 2] ^= 1
     file.write_bytes(bytes(raw))
-    unsigned(here, "record damaged on disk", "vulns record")
+    assert_not_signed(here, "record damaged on disk", "vulns record")
 
 
 def test_a_record_of_another_image(here: Repository) -> None:
@@ -54,24 +54,24 @@ def test_a_record_of_another_image(here: Repository) -> None:
     assert first["digest"] != second["digest"]
     subject = json.loads(tampering.blob(here.store, second["digest"]).read_bytes())["subject"]
     tampering.replace_envelope(here.store, tampering.VULNS, envelope, subject=subject)
-    unsigned(here, "record of another image attached to this one", "is about another image")
+    assert_not_signed(here, "record of another image attached to this one", "is about another image")
 
 
 def test_a_record_by_an_unknown_key(here: Repository, tmp_path: Path) -> None:
     stranger = Repository(here.folder, tmp_path / "stranger", here.port)
     assert stranger.run("scan", "--again").code == 0
-    unsigned(here, "record signed by an unknown key", "signed by an unknown key")
+    assert_not_signed(here, "record signed by an unknown key", "signed by an unknown key")
 
 
 def test_a_deleted_scan_record(here: Repository) -> None:
     index = tampering.load(here.store)
     index["manifests"].remove(tampering.record(index, tampering.VULNS))
     tampering.save(here.store, index)
-    unsigned(here, "scan record deleted before sign", "no valid vulns record")
+    assert_not_signed(here, "scan record deleted before sign", "no valid vulns record")
 
 
 def test_the_image_of_another_device(here: Repository) -> None:
     here.edit("autoclave.toml", f'name = "{here.name}"', 'name = "t-other-device"')
     here.commit()
     says = "no valid provenance record is attached"
-    unsigned(here, "records call it an image of another device", says)
+    assert_not_signed(here, "records call it an image of another device", says)

@@ -11,7 +11,7 @@ import pytest
 
 from integration.devices import KNOWN_BAD, Repository
 from integration.flow import device
-from integration.registries import with_referrers
+from integration.registries import serve_with_referrers
 
 PLACES = """
 [[environment]]
@@ -26,7 +26,7 @@ target = "registry"
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with with_referrers(tmp_path_factory.mktemp("registry")) as address:
+    with serve_with_referrers(tmp_path_factory.mktemp("registry")) as address:
         yield address
 
 

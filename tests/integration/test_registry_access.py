@@ -14,20 +14,20 @@ import pytest
 from autoclave.errors import StoreError, ToolError
 from autoclave.runtime.shell import Shell
 from autoclave.store.layout import LayoutStore
-from autoclave.store.registry.auth import Credentials, credentials_of
+from autoclave.store.registry.auth import Credentials, find_credentials
 from autoclave.store.registry.store import RegistryStore
-from doubles.faulty_registry import FaultyRegistry, faulty
+from doubles.faulty_registry import FaultyRegistry, serve_faulty
 from integration.registries import (
     PASSWORD,
     USER,
     add_image,
-    debian,
-    nobody,
+    no_credentials,
+    open_store,
     program,
-    someone,
-    store_at,
-    with_password,
-    with_referrers,
+    serve_debian,
+    serve_with_password,
+    serve_with_referrers,
+    user_credentials,
 )
 
 PAIR = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -36,14 +36,17 @@ TOKEN = "identity-token-0123456789"
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with with_password(tmp_path_factory.mktemp("locked")) as address:
+    with serve_with_password(tmp_path_factory.mktemp("locked")) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def behind_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaultyRegistry]:
     users = {USER: PASSWORD, "<token>": TOKEN}
-    with with_referrers(tmp_path_factory.mktemp("free")) as address, faulty(address, token=users) as server:
+    with (
+        serve_with_referrers(tmp_path_factory.mktemp("free")) as address,
+        serve_faulty(address, token=users) as server,
+    ):
         yield server
 
 
@@ -58,14 +61,14 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def store_of_user(address: str, cache: Path, shell: Shell) -> RegistryStore:
-    return store_at(address, cache, lambda host: credentials_of(host, shell))
+    return open_store(address, cache, lambda host: find_credentials(host, shell))
 
 
 def test_the_login_of_docker_opens_the_registry(locked: str, home: Path, tmp_path: Path) -> None:
     (home / "config.json").write_text(json.dumps({"auths": {locked: {"auth": PAIR}}}))
     shell = Shell()
     image = add_image(store_of_user(locked, tmp_path / "c", shell))
-    assert store_of_user(locked, tmp_path / "d", shell).image(image.digest) == image
+    assert store_of_user(locked, tmp_path / "d", shell).find_image(image.digest) == image
     assert PASSWORD not in shell.mask(f"password {PASSWORD}")
 
 
@@ -103,7 +106,7 @@ def test_a_helper_that_knows_nothing_or_fails(
 ) -> None:
     (home / "config.json").write_text('{"credsStore": "test"}')
     helper(home, "echo credentials not found in native keychain; exit 1", monkeypatch)
-    assert credentials_of(locked, Shell()) is None
+    assert find_credentials(locked, Shell()) is None
     helper(home, f"echo {PASSWORD}; exit 3", monkeypatch)
     with pytest.raises(ToolError, match="exit code 3") as caught:
         add_image(store_of_user(locked, tmp_path / "c", Shell()))
@@ -120,10 +123,10 @@ def test_a_helper_that_knows_nothing_or_fails(
 def test_without_the_right_password_it_says_what_was_tried(
     given: Credentials | None, tried: str, locked: str, tmp_path: Path
 ) -> None:
-    with faulty(locked) as proxy:
-        store = store_at(proxy.address, tmp_path / "c", lambda _: given)
+    with serve_faulty(locked) as proxy:
+        store = open_store(proxy.address, tmp_path / "c", lambda _: given)
         with pytest.raises(StoreError, match="does not give") as caught:
-            store.named("app")
+            store.find("app")
         assert tried in caught.value.why
         assert "401 Unauthorized" in caught.value.why
         assert "docker login" in caught.value.next
@@ -140,19 +143,19 @@ def test_a_token_is_fetched_kept_and_renewed_when_it_expires(
         given = Credentials(identity_token=TOKEN, source="the test")
     proxy = behind_tokens
     del proxy.asked[:]
-    store = store_at(proxy.address, tmp_path / "c", lambda _: given)
+    store = open_store(proxy.address, tmp_path / "c", lambda _: given)
     image = add_image(store)
     tokens = "POST" if kind == "identity token" else "GET"
     assert proxy.count(tokens, "/token") == 1
     proxy.good_tokens.clear()
-    assert store_at(proxy.address, tmp_path / "d", lambda _: given).image(image.digest) == image
+    assert open_store(proxy.address, tmp_path / "d", lambda _: given).find_image(image.digest) == image
     store.tag("app", image)
     assert proxy.count(tokens, "/token") == 3
     proxy.rules.clear()
     proxy.fail("GET", "/manifests/app", 401, 9, headers={"WWW-Authenticate": proxy_challenge(proxy)})
     del proxy.asked[:]
     with pytest.raises(StoreError, match="does not give"):
-        store.named("app")
+        store.find("app")
     assert proxy.count("GET", "/manifests/app") == 2, "once renewed, then refused"
     proxy.rules.clear()
 
@@ -162,7 +165,7 @@ def proxy_challenge(proxy: FaultyRegistry) -> str:
 
 
 def test_threads_that_start_together_share_one_token(behind_tokens: FaultyRegistry, tmp_path: Path) -> None:
-    store = store_at(behind_tokens.address, tmp_path / "c", someone)
+    store = open_store(behind_tokens.address, tmp_path / "c", user_credentials)
     del behind_tokens.asked[:]
     threads = [threading.Thread(target=add_image, args=(store, b"%d" % number)) for number in range(8)]
     for thread in threads:
@@ -179,30 +182,30 @@ def test_a_netrc_is_not_used(
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     del behind_tokens.asked[:]
     with pytest.raises(StoreError, match="does not give"):
-        store_at(behind_tokens.address, tmp_path / "c", nobody).named("app")
+        open_store(behind_tokens.address, tmp_path / "c", no_credentials).find("app")
     assert behind_tokens.asked
     assert not any("Authorization" in each.headers for each in behind_tokens.asked)
 
 
 def test_a_token_server_that_refuses(behind_tokens: FaultyRegistry, tmp_path: Path) -> None:
     wrong = Credentials(user=USER, password="wrong-password", source="the test")
-    store = store_at(behind_tokens.address, tmp_path / "c", lambda _: wrong)
+    store = open_store(behind_tokens.address, tmp_path / "c", lambda _: wrong)
     del behind_tokens.asked[:]
     with pytest.raises(StoreError, match="/token") as caught:
-        store.named("app")
+        store.find("app")
     assert "401" in caught.value.why
     assert behind_tokens.count("GET", "/token") == 1
 
 
 def test_credentials_do_not_follow_a_redirect_or_an_upload_elsewhere(locked: str, tmp_path: Path) -> None:
-    with faulty(locked) as proxy, faulty(locked) as elsewhere:
-        store = store_at(proxy.address, tmp_path / "c", someone)
+    with serve_faulty(locked) as proxy, serve_faulty(locked) as elsewhere:
+        store = open_store(proxy.address, tmp_path / "c", user_credentials)
         image = add_image(store, b"layer")
         layer = store.write([b"more"], media_type="application/octet-stream")
         headers = {"Location": f"http://{elsewhere.address}/somewhere?signature=secret-signature"}
         elsewhere.fail("GET", "/somewhere", 200, body=b"more")
         proxy.fail("GET", "/blobs/", "redirect", headers=headers)
-        assert store_at(proxy.address, tmp_path / "d", someone).read(layer.digest) == b"more"
+        assert open_store(proxy.address, tmp_path / "d", user_credentials).read(layer.digest) == b"more"
         elsewhere.fail("PUT", "/somewhere", 403, 9)
         proxy.fail("POST", "/uploads/", 202, headers=headers)
         with pytest.raises(StoreError, match="/somewhere") as caught:
@@ -243,26 +246,30 @@ def certificate(folder: Path, name: str) -> Path:
 def test_a_registry_with_a_certificate_of_its_own_ca(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     right, wrong = certificate(tmp_path, "right"), certificate(tmp_path, "wrong")
     settings = f", tls: {{certificate: {tmp_path}/right-leaf.pem, key: {tmp_path}/right-leaf.key}}"
-    with debian(tmp_path, host="127.0.0.2", tls=settings) as address:
+    with serve_debian(tmp_path, host="127.0.0.2", tls=settings) as address:
 
         def opened(cache: str, ca: Path | None) -> RegistryStore:
             slept: list[float] = []
             return RegistryStore(
-                f"oci://{address}/devices/app", LayoutStore(tmp_path / cache), nobody, ca, sleep=slept.append
+                f"oci://{address}/devices/app",
+                LayoutStore(tmp_path / cache),
+                no_credentials,
+                ca,
+                sleep=slept.append,
             )
 
         image = add_image(opened("a", right))
         with pytest.raises(StoreError, match="does not answer") as caught:
-            opened("b", wrong).image(image.digest)
+            opened("b", wrong).find_image(image.digest)
         assert "certificate is not trusted" in caught.value.why
         assert "SSL_CERT_FILE" in caught.value.next
         monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
         monkeypatch.setenv("SSL_CERT_FILE", str(right))
-        assert opened("c", None).image(image.digest) == image
+        assert opened("c", None).find_image(image.digest) == image
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(wrong))
         with pytest.raises(StoreError, match="does not answer"):
-            opened("d", None).image(image.digest)
+            opened("d", None).find_image(image.digest)
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
         with pytest.raises(StoreError, match="does not answer") as caught:
-            opened("e", None).image(image.digest)
+            opened("e", None).find_image(image.digest)
         assert "missing.pem" in caught.value.why

@@ -16,9 +16,16 @@ from autoclave.store.oci import LAYER, Descriptor
 from autoclave.store.registry import http
 from autoclave.store.registry import upload as uploading
 from autoclave.store.registry.store import RegistryStore
-from doubles.faulty_registry import FaultyRegistry, faulty
+from doubles.faulty_registry import FaultyRegistry, serve_faulty
 from integration import registry_page
-from integration.registries import PASSWORD, USER, add_image, someone, store_at, with_password
+from integration.registries import (
+    PASSWORD,
+    USER,
+    add_image,
+    open_store,
+    serve_with_password,
+    user_credentials,
+)
 from integration.registry_page import Row
 
 BIG = bytes(range(256)) * 4096 * 3 + b"and some more"
@@ -49,7 +56,7 @@ class Case:
 
 
 def read(store: RegistryStore, known: Known) -> object:
-    return store.image(known.image.digest)
+    return store.find_image(known.image.digest)
 
 
 def read_layer(store: RegistryStore, known: Known) -> object:
@@ -58,7 +65,7 @@ def read_layer(store: RegistryStore, known: Known) -> object:
 
 
 def name(store: RegistryStore, known: Known) -> object:
-    found = store.named("app")
+    found = store.find("app")
     assert found == known.image
     return found
 
@@ -129,13 +136,13 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with with_password(tmp_path_factory.mktemp("registry")) as address:
+    with serve_with_password(tmp_path_factory.mktemp("registry")) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def known(upstream: str, tmp_path_factory: pytest.TempPathFactory) -> Known:
-    store = store_at(upstream, tmp_path_factory.mktemp("cache") / "c", someone)
+    store = open_store(upstream, tmp_path_factory.mktemp("cache") / "c", user_credentials)
     image = add_image(store, BIG)
     store.tag("app", image)
     store.attach(image, artifact_type="application/vnd.example", layers=[], annotations={})
@@ -144,7 +151,7 @@ def known(upstream: str, tmp_path_factory: pytest.TempPathFactory) -> Known:
 
 @pytest.fixture
 def proxy(upstream: str) -> Iterator[FaultyRegistry]:
-    with faulty(upstream) as server:
+    with serve_faulty(upstream) as server:
         yield server
 
 
@@ -170,10 +177,10 @@ def test_fault(
     if case.fault == "slow":  # elsewhere a busy machine would be taken for a slow registry
         monkeypatch.setattr(http, "READ", 0.6)
     waited: list[float] = []
-    store = store_at(proxy.address, tmp_path / "cache", someone, waited=waited)
-    store.named("none")  # so that the password was asked for and accepted
+    store = open_store(proxy.address, tmp_path / "cache", user_credentials, waited=waited)
+    store.find("none")  # so that the password was asked for and accepted
     if case.act is push:
-        store.image(known.image.digest)
+        store.find_image(known.image.digest)
     del proxy.asked[:]
     proxy.fail(case.method, case.path, case.fault, case.times, **case.more)
     message = ""
@@ -197,8 +204,8 @@ def test_a_layer_that_was_cut_short_is_resumed_where_it_broke(
     proxy: FaultyRegistry, known: Known, tmp_path: Path
 ) -> None:
     proxy.fail("GET", "/blobs/", "truncate")
-    store = store_at(proxy.address, tmp_path / "cache", someone)
-    store.named("none")
+    store = open_store(proxy.address, tmp_path / "cache", user_credentials)
+    store.find("none")
     read_layer(store, known)
     first, second = (each for each in proxy.asked if "/blobs/" in each.path)
     assert "Range" not in first.headers
@@ -210,8 +217,8 @@ def test_a_layer_that_was_cut_short_is_resumed_where_it_broke(
 def test_a_registry_that_cannot_resume_sends_all_of_it_again(
     proxy: FaultyRegistry, known: Known, tmp_path: Path
 ) -> None:
-    store = store_at(proxy.address, tmp_path / "cache", someone)
-    store.named("none")
+    store = open_store(proxy.address, tmp_path / "cache", user_credentials)
+    store.find("none")
     proxy.fail("GET", "/blobs/", "truncate")
     proxy.fail("GET", "/blobs/", "norange")
     read_layer(store, known)
@@ -222,8 +229,8 @@ def test_a_broken_upload_sends_no_chunk_twice_that_arrived(
     proxy: FaultyRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uploading, "CHUNK", CHUNK)
-    store = store_at(proxy.address, tmp_path / "cache", someone)
-    store.named("none")
+    store = open_store(proxy.address, tmp_path / "cache", user_credentials)
+    store.find("none")
     proxy.fail("PATCH", "/uploads/", 503)
     content = os.urandom(16) + BIG
     store.write([content], media_type=LAYER)
@@ -238,18 +245,18 @@ def test_a_broken_upload_sends_no_chunk_twice_that_arrived(
 def test_damage_in_the_registrys_own_storage_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "registry"
     folder.mkdir()
-    with with_password(folder) as address:
-        store = store_at(address, tmp_path / "one", someone)
+    with serve_with_password(folder) as address:
+        store = open_store(address, tmp_path / "one", user_credentials)
         image = add_image(store, b"layer")
         record = store.attach(image, artifact_type="application/vnd.example", layers=[], annotations={})
         for digest in (digest_of(b"layer"), record.digest):
             hexes = digest.removeprefix("sha256:")
             (path,) = (folder / "data").rglob(f"blobs/sha256/{hexes[:2]}/{hexes}/data")
             path.write_bytes(path.read_bytes().replace(b"a", b"b"))
-        other = store_at(address, tmp_path / "two", someone)
+        other = open_store(address, tmp_path / "two", user_credentials)
         with pytest.raises(StoreError, match="not what was announced"):
             other.read(digest_of(b"layer"))
         with pytest.raises(StoreError):
             other.referrers(image.digest)
         with pytest.raises(StoreError, match="not what was announced"):
-            other.location(image.digest)
+            other.locate(image.digest)

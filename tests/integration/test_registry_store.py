@@ -26,10 +26,10 @@ from autoclave.store.registry import listing
 from autoclave.store.registry.address import parse
 from autoclave.store.registry.client import Client
 from autoclave.store.registry.store import RegistryStore
-from builders.judged import BUILD, MADE
-from doubles.faulty_registry import FaultyRegistry, faulty
+from builders.judged import BUILD, STEP_INFO
+from doubles.faulty_registry import FaultyRegistry, serve_faulty
 from integration.devices import program
-from integration.registries import add_image, debian, nobody, store_at, with_referrers
+from integration.registries import add_image, no_credentials, open_store, serve_debian, serve_with_referrers
 
 RECORD = "application/vnd.example.record"
 WRITERS = 20
@@ -41,8 +41,8 @@ Open = Callable[[str], RegistryStore]
 def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """Debian's registry has no referrers API, go-containerregistry's has."""
     with (
-        debian(tmp_path_factory.mktemp("debian")) as plain,
-        with_referrers(tmp_path_factory.mktemp("referrers")) as capable,
+        serve_debian(tmp_path_factory.mktemp("debian")) as plain,
+        serve_with_referrers(tmp_path_factory.mktemp("referrers")) as capable,
     ):
         yield {"debian": plain, "gitlab": plain, "referrers": capable}
 
@@ -51,7 +51,7 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, st
 def proxy(request: pytest.FixtureRequest, addresses: dict[str, str]) -> Iterator[FaultyRegistry]:
     """Each kind of registry, behind a proxy that counts."""
     kind: str = request.param
-    with faulty(addresses[kind], gitlab=kind == "gitlab") as server:
+    with serve_faulty(addresses[kind], gitlab=kind == "gitlab") as server:
         yield server
 
 
@@ -64,7 +64,7 @@ def repository(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def opened(proxy: FaultyRegistry, tmp_path: Path, repository: str) -> Open:
     """Open the store as another machine would: with a cache of its own."""
-    return lambda cache: store_at(proxy.address, tmp_path / cache, repository=repository, hurry=2)
+    return lambda cache: open_store(proxy.address, tmp_path / cache, repository=repository, hurry=2)
 
 
 def attach(store: RegistryStore, image: Descriptor, content: bytes, **annotations: str) -> Descriptor:
@@ -77,26 +77,26 @@ def test_an_image_comes_back_byte_for_byte(opened: Open, tmp_path: Path) -> None
     image = add_image(here, b"first layer", b"x" * 3_000_000)
     here.tag("app-1.0", image)
     store = opened("one")
-    transfer.image(here, store, image.digest, name="app-1.0")
+    transfer.copy_image(here, store, image.digest, name="app-1.0")
     other = opened("two")
-    assert other.named("app-1.0") == image
-    assert other.image(image.digest) == image
-    transfer.image(other, there, image.digest, name="app-1.0")
+    assert other.find("app-1.0") == image
+    assert other.find_image(image.digest) == image
+    transfer.copy_image(other, there, image.digest, name="app-1.0")
     blobs = {path.name: path.read_bytes() for path in (here.root / "blobs" / "sha256").iterdir()}
     assert blobs == {path.name: path.read_bytes() for path in (there.root / "blobs" / "sha256").iterdir()}
-    location = other.location(image.digest)
+    location = other.locate(image.digest)
     assert location == f"{tmp_path / 'two'}@{image.digest}"
-    assert LayoutStore(tmp_path / "two").location(image.digest) == location
+    assert LayoutStore(tmp_path / "two").locate(image.digest) == location
 
 
 def test_what_is_not_there_is_told(opened: Open) -> None:
     store = opened("one")
     unknown = digest_of(b"?")
     assert not store.has(unknown)
-    assert store.named("none") is None
+    assert store.find("none") is None
     assert store.referrers(unknown) == []
     with pytest.raises(StoreError, match="has no image"):
-        store.image(unknown)
+        store.find_image(unknown)
     with pytest.raises(StoreError, match="does not hold"):
         store.read(unknown)
     ghost = Descriptor(media_type=MANIFEST, digest=unknown, size=1)
@@ -106,7 +106,7 @@ def test_what_is_not_there_is_told(opened: Open) -> None:
     with pytest.raises(StoreError, match="does not hold"):
         store.attach(image, artifact_type=RECORD, layers=[ghost], annotations={})
     with pytest.raises(StoreError, match="has no image"):
-        store.image(digest_of(b"layer"))
+        store.find_image(digest_of(b"layer"))
     with pytest.raises(StoreError, match="too large"):
         opened("two").read(digest_of(b"layer"), limit=4)
 
@@ -123,11 +123,11 @@ def test_records_are_found_oldest_first_and_by_type(opened: Open) -> None:
         assert reader.referrers(image.digest, artifact_type=RECORD) == [undated, oldest, newest]
         assert reader.referrers(image.digest, artifact_type="application/other") == []
     with pytest.raises(StoreError, match="is a record, not an image"):
-        store.image(oldest.digest)
+        store.find_image(oldest.digest)
 
 
 def _writer(address: str, cache: Path, repository: str, image: Descriptor, number: int) -> None:
-    store = store_at(address, cache, repository=repository, hurry=2)
+    store = open_store(address, cache, repository=repository, hurry=2)
     attach(store, image, b"record %d" % number)
 
 
@@ -224,9 +224,9 @@ def test_an_image_of_several_platforms_is_not_taken_for_a_list_of_records(
     image = store.write([json.dumps(body).encode()], media_type=INDEX)
     made = attach(store, image, b"about all platforms")
     assert opened("two").referrers(image.digest) == [made]
-    assert opened("two").image(image.digest) == image
+    assert opened("two").find_image(image.digest) == image
     assert proxy.count("PUT", "/manifests/sha256-[0-9a-f]{64}$") in {0, 1}
-    location = opened("three").location(image.digest)
+    location = opened("three").locate(image.digest)
     assert location.endswith(image.digest)
     other = opened("three")
     proxy.fail("GET", "/blobs/", "reset", 100)
@@ -254,7 +254,7 @@ def test_many_tags_are_listed_page_by_page(
     wanted = {f"{start}.{number}" for number in range(5)}
     for name in wanted:
         store.tag(name, other)
-    assert set(listing.tags(Client(parse(store.address), nobody), start)) == wanted
+    assert set(listing.tags(Client(parse(store.address), no_credentials), start)) == wanted
     assert proxy.count("GET", "tags/list") >= 2
 
 
@@ -280,14 +280,14 @@ def test_a_damaged_cache_is_healed_from_the_registry(opened: Open, tmp_path: Pat
         if digest == record.digest:
             assert fresh.referrers(image.digest) == [record]
         elif digest == image.digest:
-            assert fresh.image(digest) == image
+            assert fresh.find_image(digest) == image
         else:
             assert b"".join(fresh.chunks(digest)) in {b"layer one", b"record"}
         assert digest_of(path.read_bytes()) == digest
     (tmp_path / "one" / "blobs" / "sha256" / digest_of(b"layer two").removeprefix("sha256:")).write_bytes(
         b"x"
     )
-    assert opened("one").location(image.digest).endswith(image.digest)
+    assert opened("one").locate(image.digest).endswith(image.digest)
 
 
 def test_requests_are_few(opened: Open, proxy: FaultyRegistry, request: pytest.FixtureRequest) -> None:
@@ -321,7 +321,7 @@ def test_signed_records_and_signatures_are_kept_and_found(
     key = TrustedKey(name="test", key=signer.public_key, may=("build",))
     store = opened("one")
     image = add_image(store)
-    body = statement.make(image.digest, PROVENANCE, predicates.provenance(MADE, BUILD, {}))
+    body = statement.make(image.digest, PROVENANCE, predicates.provenance(STEP_INFO, BUILD, {}))
     records.attach(store, image, body, PROVENANCE, signer)
     del proxy.asked[:]
     start = time.monotonic()
@@ -336,7 +336,7 @@ def test_signed_records_and_signatures_are_kept_and_found(
     assert bad == []
     assert len(good) == 2
     assert made.digest in {record.digest for record in good}
-    assert cosign.signed_by(reader, image.digest, [key]) == [key]
+    assert cosign.verify_signature(reader, image.digest, [key]) == [key]
     (tmp_path / "key.pub").write_text(signer.public_key.keyval["public"])
     argv = [program("cosign", "AUTOCLAVE_COSIGN"), "verify", "--key", str(tmp_path / "key.pub")]
     argv += ["--insecure-ignore-tlog", "--new-bundle-format=false", "--allow-http-registry"]
@@ -344,10 +344,10 @@ def test_signed_records_and_signatures_are_kept_and_found(
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     layout = LayoutStore(tmp_path / "layout")
-    transfer.image(reader, layout, image.digest, name="app")
-    assert transfer.attached(reader, layout, image.digest) == 2
+    transfer.copy_image(reader, layout, image.digest, name="app")
+    assert transfer.copy_attached(reader, layout, image.digest) == 2
     again, _ = records.read_all(layout, image.digest, Trust((key,), "the test"))
     assert again == good
-    other = store_at(proxy.address, tmp_path / "three", repository=f"{repository}/copy")
-    transfer.attached(layout, other, image.digest)
+    other = open_store(proxy.address, tmp_path / "three", repository=f"{repository}/copy")
+    transfer.copy_attached(layout, other, image.digest)
     assert len(other.referrers(image.digest)) == 2, "records may come before their image"

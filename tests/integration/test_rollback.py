@@ -6,7 +6,7 @@ import urllib.request
 from pathlib import Path
 
 from integration.devices import KNOWN_BAD, Repository
-from integration.prepared import ready
+from integration.prepared import prepare
 
 WHY = "alarms come late since 1.1.0"
 
@@ -17,7 +17,7 @@ def answer(repository: Repository) -> bytes:
 
 
 def test_the_former_version_is_put_back_with_a_reason(tmp_path: Path) -> None:
-    with ready(KNOWN_BAD / "unhealthy-version", tmp_path, to="sign") as repository:
+    with prepare(KNOWN_BAD / "unhealthy-version", tmp_path, to="sign") as repository:
         assert repository.run("run").code == 0
         nothing = repository.run("rollback", "staging", "--reason", WHY)
         assert nothing.code == 52, nothing.err

@@ -16,8 +16,8 @@ from autoclave.evidence.trust import Authority
 from autoclave.runtime.shell import Shell
 from doubles import tsa_double
 from integration.devices import KNOWN_BAD, Repository
-from integration.flow import organisation
-from integration.prepared import ready
+from integration.flow import make_keys
+from integration.prepared import prepare
 
 DEMANDS = "\n[policy]\nrelease = { timestamp = true }\n"
 
@@ -33,7 +33,7 @@ def demands_stamps(repository: Repository) -> None:
     """Let the policy demand time stamps, and keys of an organisation sign."""
     with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
         file.write(DEMANDS)
-    options = organisation(repository.home)
+    options = make_keys(repository.home)
     repository.more["AUTOCLAVE_TRUST"] = options[1]
     repository.more["AUTOCLAVE_KEY"] = options[3]
     repository.more["AUTOCLAVE_RELEASE_KEY"] = options[5]
@@ -42,7 +42,7 @@ def demands_stamps(repository: Repository) -> None:
 @pytest.fixture
 def scanned(tmp_path: Path) -> Iterator[Repository]:
     """A device that demands time stamps, up to the release gate, with a trust file of its own."""
-    with ready(KNOWN_BAD / "control", tmp_path, to="scan", change=demands_stamps) as repository:
+    with prepare(KNOWN_BAD / "control", tmp_path, to="scan", change=demands_stamps) as repository:
         repository.more["AUTOCLAVE_TRUST"] = str(repository.home / "trust.toml")
         yield repository
 
@@ -165,7 +165,7 @@ def test_a_broken_authority_gives_no_stamp(lasting: tsa_double.Authority, switch
     now, shell = datetime.now(UTC), Shell()
 
     def asked(query: bytes) -> bytes:
-        return timestamp_http.ask(lasting.url, query)
+        return timestamp_http.post(lasting.url, query)
 
     token = rfc3161.request(shell, b"data", roots, now, asked)
     assert abs(rfc3161.verify(shell, token, b"data", roots, now).time - now) < timedelta(seconds=10)
@@ -183,6 +183,6 @@ def test_a_token_is_about_its_data_alone(lasting: tsa_double.Authority) -> None:
         with pytest.raises(TimestampError):
             rfc3161.verify(shell, spoilt, data, roots, now)
     with pytest.raises(TimestampError, match="does not answer"):
-        timestamp_http.ask("http://127.0.0.1:9/", b"")
+        timestamp_http.post("http://127.0.0.1:9/", b"")
     with pytest.raises(TimestampError, match="no address"):
-        timestamp_http.ask("file:///etc/passwd", b"")
+        timestamp_http.post("file:///etc/passwd", b"")

@@ -17,17 +17,17 @@ import pytest
 
 from integration import known_bad
 from integration.devices import Repository
-from integration.flow import interrupted, under_way, until
+from integration.flow import interrupt, start_command, wait_until
 from integration.served import (
     ASKS,
     STORE,
-    asks,
+    existing_volumes,
+    make_device,
     networks,
-    served,
-    served_ready,
+    prepare_device,
     services,
-    still_there,
     volumes_of,
+    write_check,
 )
 
 # They share a device that is built once in the worker.
@@ -48,7 +48,7 @@ def nothing_left(repository: Repository) -> None:
 
 
 def test_the_tests_reach_their_service_and_the_record_names_it(tmp_path: Path) -> None:
-    with served_ready(tmp_path) as repository:
+    with prepare_device(tmp_path) as repository:
         done = repository.run("unit-test", "--image", "app")
         assert done.code == 0, done.err
         (ran,) = facts(repository)["services"]
@@ -120,7 +120,7 @@ with ThreadPoolExecutor(32) as pool:
         assert not open, way
     assert not name.result(), "a name of the world was resolved"
 """
-    with served_ready(tmp_path, body) as repository:
+    with prepare_device(tmp_path, body) as repository:
         done = repository.run("unit-test", "--image", "app")
         assert done.code == 0, done.err
 
@@ -128,11 +128,11 @@ with ThreadPoolExecutor(32) as pool:
 def test_tests_with_a_network_keep_their_service_closed(tmp_path: Path, listener: int) -> None:
     address = host_addresses()[-1]
     body = f'{ANSWERED}\nassert out(("{address}", {listener}))\nask("/past")\n{WAITS}'
-    with served_ready(tmp_path, body) as repository:
+    with prepare_device(tmp_path, body) as repository:
         repository.edit("autoclave.toml", "timeout = 30\n", "timeout = 300\nnetwork = true\n")
         repository.commit()
-        with under_way(repository, "unit-test", "--image", "app") as process:
-            until("the tests run", lambda: len(repository.containers()) == 2 and services(repository))
+        with start_command(repository, "unit-test", "--image", "app") as process:
+            wait_until("the tests run", lambda: len(repository.containers()) == 2 and services(repository))
             (service,) = services(repository)
             assert list(service.attrs["NetworkSettings"]["Networks"]) == networks(repository)
             # Where the host's name server is a loopback address, the engine would ask it on the host
@@ -140,35 +140,37 @@ def test_tests_with_a_network_keep_their_service_closed(tmp_path: Path, listener
             assert service.attrs["HostConfig"]["Dns"] == ["127.0.0.1"]
             tried = f"import socket; socket.create_connection(('{address}', {listener}), 2)"
             assert service.exec_run(["python", "-c", tried]).exit_code != 0
-            until("the tests are past their assertions", lambda: b"asked for /past" in service.logs())
+            wait_until("the tests are past their assertions", lambda: b"asked for /past" in service.logs())
             assert process.poll() is None
-            interrupted(process, signal.SIGINT)
+            interrupt(process, signal.SIGINT)
         nothing_left(repository)
 
 
 def test_two_runs_at_once_do_not_see_each_other(tmp_path: Path) -> None:
     with (
-        served_ready(tmp_path / "one", WAITS) as one,
-        served(tmp_path / "two", ASKS.format(name="t-two"), name="t-two") as two,
+        prepare_device(tmp_path / "one", WAITS) as one,
+        make_device(tmp_path / "two", ASKS.format(name="t-two"), name="t-two") as two,
     ):
         one.edit("autoclave.toml", "timeout = 30\n", "timeout = 300\n")
         one.commit()
-        with under_way(one, "unit-test", "--image", "app") as process:
-            until("the first tests run", lambda: len(one.containers()) == 2 and services(one))
+        with start_command(one, "unit-test", "--image", "app") as process:
+            wait_until("the first tests run", lambda: len(one.containers()) == 2 and services(one))
             (service,) = services(one)
             (network,) = service.attrs["NetworkSettings"]["Networks"].values()
-            asks(two, ASKS.format(name="t-two") + f'\nassert not out(("{network["IPAddress"]}", 9000))')
+            write_check(
+                two, ASKS.format(name="t-two") + f'\nassert not out(("{network["IPAddress"]}", 9000))'
+            )
             assert two.run("build").code == 0
             done = two.run("unit-test", "--image", "app")
             assert done.code == 0, done.err
             assert process.poll() is None
-            interrupted(process, signal.SIGINT)
+            interrupt(process, signal.SIGINT)
         nothing_left(one)
         nothing_left(two)
 
 
 def test_an_unhealthy_service_shows_its_log(tmp_path: Path) -> None:
-    with served_ready(tmp_path) as repository:
+    with prepare_device(tmp_path) as repository:
         repository.edit(
             "autoclave.toml", "start-timeout = 20\n", 'start-timeout = 2\nhealth = ["sh", "-c", "exit 1"]\n'
         )
@@ -184,7 +186,7 @@ def test_an_unhealthy_service_shows_its_log(tmp_path: Path) -> None:
 
 
 def test_a_service_that_cannot_start_is_told_at_once(tmp_path: Path) -> None:
-    with served_ready(tmp_path) as repository:
+    with prepare_device(tmp_path) as repository:
         repository.edit("autoclave.toml", 'environment = { STORE = "t-shelf" }\n', 'health = ["false"]\n')
         repository.edit("store.py", 'print("the store begins", flush=True)', 'sys.exit("there is no name")')
         repository.commit()
@@ -199,7 +201,7 @@ def test_a_service_that_cannot_start_is_told_at_once(tmp_path: Path) -> None:
 
 def test_a_service_that_dies_midway_ends_the_tests(tmp_path: Path) -> None:
     body = f"try:\n    ask('/end')\nexcept OSError:\n    pass\n{WAITS}"
-    with served_ready(tmp_path, body) as repository:
+    with prepare_device(tmp_path, body) as repository:
         began = time.monotonic()
         done = repository.run("unit-test", "--image", "app")
         assert time.monotonic() - began < 20
@@ -211,24 +213,24 @@ def test_a_service_that_dies_midway_ends_the_tests(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_run_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
-    with served_ready(tmp_path, WAITS) as repository:
-        with under_way(repository, "unit-test", "--image", "app") as process:
-            until("the tests run", lambda: len(repository.containers()) == 2 and services(repository))
+    with prepare_device(tmp_path, WAITS) as repository:
+        with start_command(repository, "unit-test", "--image", "app") as process:
+            wait_until("the tests run", lambda: len(repository.containers()) == 2 and services(repository))
             volumes = volumes_of(repository.containers())
             assert len(volumes) == 2
-            done = interrupted(process, number)
+            done = interrupt(process, number)
         assert done.code == 130, done.err
         nothing_left(repository)
-        assert still_there(volumes) == []
+        assert existing_volumes(volumes) == []
 
 
 def test_what_a_killed_run_leaves_is_swept(tmp_path: Path) -> None:
     with (
-        served_ready(tmp_path, WAITS) as repository,
-        under_way(repository, "unit-test", "--image", "app") as process,
+        prepare_device(tmp_path, WAITS) as repository,
+        start_command(repository, "unit-test", "--image", "app") as process,
     ):
-        until("the tests run", lambda: len(repository.containers()) == 2 and services(repository))
-        interrupted(process, signal.SIGKILL)
+        wait_until("the tests run", lambda: len(repository.containers()) == 2 and services(repository))
+        interrupt(process, signal.SIGKILL)
         (left,) = networks(repository)
         done = repository.run("run", "--to", "build")
         assert f"removed {left}, left behind by a run that crashed" in done.err
@@ -236,7 +238,7 @@ def test_what_a_killed_run_leaves_is_swept(tmp_path: Path) -> None:
 
 
 def test_a_service_pinned_by_digest_is_pulled(tmp_path: Path, registry: str) -> None:
-    with served_ready(tmp_path) as repository:
+    with prepare_device(tmp_path) as repository:
         name = f"{registry}/elsewhere/store"
         client = docker.from_env()
         client.images.build(path=str(repository.folder), dockerfile="store.Dockerfile", tag=name)
@@ -255,7 +257,7 @@ def test_a_service_pinned_by_digest_is_pulled(tmp_path: Path, registry: str) -> 
 
 
 def test_a_service_that_nothing_tells_about_is_refused(tmp_path: Path) -> None:
-    with served_ready(tmp_path) as repository:
+    with prepare_device(tmp_path) as repository:
         repository.edit("store.Dockerfile", "HEALTHCHECK", "#")
         repository.commit()
         assert repository.run("build", "--image", "store").code == 0
@@ -266,7 +268,7 @@ def test_a_service_that_nothing_tells_about_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_test_container_with_services_is_not_kept(tmp_path: Path) -> None:
-    with served_ready(tmp_path) as repository:
+    with prepare_device(tmp_path) as repository:
         done = repository.run("unit-test", "--image", "app", "--keep")
         assert done.code == 2
         assert "open it with --shell" in done.message

@@ -9,14 +9,14 @@ import pytest
 
 from doubles import gitlab_double
 from doubles.gitlab_double import Token
-from integration.devices import KNOWN_BAD, Repository, copied
+from integration.devices import KNOWN_BAD, Repository, copy_device
 from pipelines.gitlab_local import JOB_TOKEN, PROJECT_TOKEN, WHOLE_FLOW, GitLab
 
 
 @pytest.fixture(scope="session")
 def gitlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitLab]:
     """The server with our templates."""
-    with gitlab_double.running() as api:
+    with gitlab_double.serve() as api:
         api.users = {7: "autoclave-bot", 8: "ann"}
         api.tokens = {PROJECT_TOKEN: Token(7), JOB_TOKEN: Token(8, job=True)}
         yield GitLab(tmp_path_factory.mktemp("gitlab"), api)
@@ -33,7 +33,7 @@ def known_bad(
     def get(sample: str) -> Repository:
         if sample not in made:
             folder = tmp_path_factory.mktemp(sample)
-            made[sample] = copied(KNOWN_BAD / sample, folder, name=f"t-gl-one-{sample}")
+            made[sample] = copy_device(KNOWN_BAD / sample, folder, name=f"t-gl-one-{sample}")
             gitlab.device(made[sample], WHOLE_FLOW)
         return made[sample]
 
@@ -55,7 +55,7 @@ def device(gitlab: GitLab, tmp_path: Path) -> Iterator[Callable[[str, str], Repo
 
     def make(sample: str, ci: str) -> Repository:
         folder = tmp_path / f"{len(made)}"
-        repository = copied(KNOWN_BAD / sample, folder, name=f"t-gl-{sample}"[:40].rstrip("-"))
+        repository = copy_device(KNOWN_BAD / sample, folder, name=f"t-gl-{sample}"[:40].rstrip("-"))
         made.append(repository)
         gitlab.device(repository, ci)
         return repository

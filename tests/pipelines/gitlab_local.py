@@ -48,22 +48,22 @@ class Pipeline:
     jobs: dict[str, str] = field(default_factory=dict)
     merged: dict[str, Any] = field(default_factory=dict)  # the CI file with its includes and overrides
 
-    def of(self, job: str) -> str:
+    def log_of(self, job: str) -> str:
         """Return what one job printed."""
         lines = [line for line in self.log.splitlines() if line.split(" ")[0] == job]
         return "\n".join(line.removeprefix(job).strip().removeprefix("> ") for line in lines)
 
-    def left(self, job: str, path: str) -> Path:
+    def artifact(self, job: str, path: str) -> Path:
         """Return a path below a job's artifacts."""
         return self.artifacts / job / path
 
-    def left_by(self, *jobs: str) -> list[Path]:
+    def artifacts_of(self, *jobs: str) -> list[Path]:
         """Return the artifacts of some jobs, for another pipeline to go on from."""
         return [self.artifacts / job for job in jobs]
 
-    def handed_on(self, job: str, folder: str) -> Path:
+    def handover_folder(self, job: str, folder: str) -> Path:
         """Return the folder that a job handed on."""
-        return self.left(job, f".autoclave/handover/{folder}")
+        return self.artifact(job, f".autoclave/handover/{folder}")
 
 
 @dataclass
@@ -144,7 +144,7 @@ class GitLab:
         log = _ESCAPES.sub("", ended.stdout + ended.stderr)
         assert "Traceback" not in log, log
         jobs = dict(reversed(pair) for pair in re.findall(r"^ (PASS|FAIL|WARN)  +(\S+) *$", log, re.M))
-        return Pipeline(ended.returncode, log, _taken(state), jobs, _merged(state))
+        return Pipeline(ended.returncode, log, _move_artifacts(state), jobs, _merged_ci_file(state))
 
     def _runner(self, repository: Repository, *words: str) -> subprocess.CompletedProcess[str]:
         """Run gitlab-ci-local in a clone."""
@@ -186,7 +186,7 @@ def _prepare(state: Path, done: Iterable[Path]) -> None:
         shutil.copytree(folder, state / "artifacts" / folder.name, symlinks=True, copy_function=os.link)
 
 
-def _taken(state: Path) -> Path:
+def _move_artifacts(state: Path) -> Path:
     """Take the artifacts away, so that the next pipeline in this clone does not remove them."""
     folder = state.parents[1] / "artifacts"
     folder.mkdir(exist_ok=True)
@@ -195,7 +195,7 @@ def _taken(state: Path) -> Path:
     return (state / "artifacts").rename(place)
 
 
-def _merged(state: Path) -> dict[str, Any]:
+def _merged_ci_file(state: Path) -> dict[str, Any]:
     file = state / "expanded-gitlab-ci.yml"
     merged: dict[str, Any] = YAML(typ="safe").load(file) if file.exists() else {}
     return merged

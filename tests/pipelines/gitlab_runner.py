@@ -51,7 +51,7 @@ _KNOWN = ("stages", "variables", "include", "default", "workflow", "spec")
 
 
 @dataclass
-class Ran:
+class PipelineResult:
     """A pipeline that ended, as the server knows it."""
 
     coordinator: Coordinator
@@ -73,7 +73,7 @@ class Ran:
 
     def archive(self, name: str) -> zipfile.ZipFile:
         """Return what a job left as its artifacts."""
-        return zipfile.ZipFile(io.BytesIO(self.job(name).left("archive").content))
+        return zipfile.ZipFile(io.BytesIO(self.job(name).artifact("archive").content))
 
 
 def pipeline(
@@ -89,7 +89,7 @@ def pipeline(
     `settings` and masked `secrets` are variables of the project.
     """
     project = gitlab.project(repository)
-    expanded = _expanded(gitlab, repository)
+    expanded = _expand(gitlab, repository)
     given = {
         "CI": "true",
         "GITLAB_CI": "true",
@@ -115,7 +115,7 @@ def pipeline(
                 continue
             if only and name.removeprefix("autoclave-") not in only:
                 continue
-            rule = _chosen(said.get("rules") or [{}], given | dict(settings))
+            rule = _first_rule(said.get("rules") or [{}], given | dict(settings))
             if rule is None or rule.get("when", "on_success") in {"never", "manual"}:
                 continue
             own = {"CI_JOB_NAME": name, "CI_JOB_STAGE": stage}
@@ -132,7 +132,7 @@ def pipeline(
 _expansions: dict[str, dict[str, Any]] = {}
 
 
-def _expanded(gitlab: GitLab, repository: Repository) -> dict[str, Any]:
+def _expand(gitlab: GitLab, repository: Repository) -> dict[str, Any]:
     """Return a CI file with its includes: the same for every device, and seconds to make."""
     text = (repository.folder / ".gitlab-ci.yml").read_text("utf-8")
     if text not in _expansions:
@@ -140,12 +140,12 @@ def _expanded(gitlab: GitLab, repository: Repository) -> dict[str, Any]:
     return copy.deepcopy(_expansions[text])
 
 
-def _chosen(rules: list[dict[str, Any]], variables: Mapping[str, str]) -> dict[str, Any] | None:
+def _first_rule(rules: list[dict[str, Any]], variables: Mapping[str, str]) -> dict[str, Any] | None:
     """Return the first rule that holds (docs.gitlab.com/ci/jobs/job_rules)."""
-    return next((rule for rule in rules if "if" not in rule or _holds(rule["if"], variables)), None)
+    return next((rule for rule in rules if "if" not in rule or _evaluate(rule["if"], variables)), None)
 
 
-def _holds(text: str, variables: Mapping[str, str]) -> bool:
+def _evaluate(text: str, variables: Mapping[str, str]) -> bool:
     """Evaluate what our templates use of `rules:if`: $NAME, "text", null, ==, !=, &&, ||."""
 
     def value(word: str) -> str | None:
@@ -245,9 +245,9 @@ def _artifacts(said: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def running(gitlab: GitLab, address: str = "127.0.0.1") -> Iterator[Coordinator]:
+def serve(gitlab: GitLab, address: str = "127.0.0.1") -> Iterator[Coordinator]:
     """Serve the projects of a GitLab to runners."""
-    with gitlab_coordinator.running(gitlab.folder / "projects", address) as coordinator:
+    with gitlab_coordinator.serve(gitlab.folder / "projects", address) as coordinator:
 
         def know(job: Job) -> None:
             gitlab.api.tokens[job.token] = Token(8, job=True)  # the REST API takes the token of a job
@@ -256,7 +256,7 @@ def running(gitlab: GitLab, address: str = "127.0.0.1") -> Iterator[Coordinator]
         yield coordinator
 
 
-def run(coordinator: Coordinator, jobs: list[Job], home: Path, executor: Mapping[str, Any]) -> Ran:
+def run(coordinator: Coordinator, jobs: list[Job], home: Path, executor: Mapping[str, Any]) -> PipelineResult:
     """Let a runner run a pipeline to its end, and leave nothing of it behind.
 
     `executor` is the runner's section of config.toml. The runner has a home of its own, and nothing of the
@@ -288,7 +288,7 @@ def run(coordinator: Coordinator, jobs: list[Job], home: Path, executor: Mapping
         process.wait()
         left = _remove_leavings(coordinator.runner_token)
     assert left == [], "the runner left containers behind"
-    return Ran(coordinator, said, coordinator.jobs)
+    return PipelineResult(coordinator, said, coordinator.jobs)
 
 
 def _toml(table: Mapping[str, Any], path: str = "runners") -> str:

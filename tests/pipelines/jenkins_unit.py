@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from integration.devices import KNOWN_BAD, ROOT, Repository, copied, git
+from integration.devices import KNOWN_BAD, ROOT, Repository, copy_device, git
 from pipelines import jenkins_jvm
 
 LIBRARY = ROOT / "pipelines" / "jenkins"
@@ -68,7 +68,7 @@ class Build:
         """The paths of the kept artifacts."""
         return {each["path"] for each in self.said["archived"]}
 
-    def kept(self, path: str) -> Path:
+    def artifact(self, path: str) -> Path:
         """Return a kept artifact."""
         return self.folder / "archive" / path
 
@@ -80,7 +80,7 @@ class Build:
 def run(folder: Path, *scenarios: Scenario) -> list[Build]:
     """Run builds one after the other in this worker's JVM."""
     folder.mkdir(parents=True, exist_ok=True)
-    told = [_told(folder / str(number), each) for number, each in enumerate(scenarios)]
+    told = [_scenario_json(folder / str(number), each) for number, each in enumerate(scenarios)]
     (folder / "scenarios.json").write_text(json.dumps(told), "utf-8")
     jenkins_jvm.run(folder / "scenarios.json", folder / "results.json")
     results = json.loads((folder / "results.json").read_text("utf-8"))
@@ -90,7 +90,7 @@ def run(folder: Path, *scenarios: Scenario) -> list[Build]:
     return builds
 
 
-def _told(folder: Path, scenario: Scenario) -> dict[str, Any]:
+def _scenario_json(folder: Path, scenario: Scenario) -> dict[str, Any]:
     folder.mkdir()
     (folder / "Jenkinsfile").write_text(scenario.jenkinsfile, "utf-8")
     # An agent knows nothing of this test's own settings.
@@ -119,7 +119,7 @@ def _told(folder: Path, scenario: Scenario) -> dict[str, Any]:
 @contextmanager
 def device(folder: Path, sample: str, *, name: str = "", more: str = "") -> Iterator[Repository]:
     """Make a repository of a known-bad device (or of the good one, `control`), with `more` in its file."""
-    repository = copied(KNOWN_BAD / sample, folder, name=f"t-jk-{name or sample}"[:40].rstrip("-"))
+    repository = copy_device(KNOWN_BAD / sample, folder, name=f"t-jk-{name or sample}"[:40].rstrip("-"))
     git(repository.folder, "branch", "-M", "main")
     if more:
         with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
@@ -131,7 +131,7 @@ def device(folder: Path, sample: str, *, name: str = "", more: str = "") -> Iter
         repository.remove()
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """Return a Groovy string in which nothing is interpolated."""
     for plain, escaped in (("\\", "\\\\"), ("'", "\\'"), ("\n", "\\n"), ("\r", "\\r"), ("\0", "\\u0000")):
         text = text.replace(plain, escaped)

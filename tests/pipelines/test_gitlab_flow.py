@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from integration.devices import SAMPLE, Repository, copied
+from integration.devices import SAMPLE, Repository, copy_device
 from pipelines.gitlab_local import (
     MERGE_REQUEST,
     PROJECT_TOKEN,
@@ -23,7 +23,7 @@ _MERGE_REQUEST = {"CI_PIPELINE_SOURCE": "merge_request_event", "CI_COMMIT_BRANCH
 @pytest.fixture(scope="module")
 def sample(gitlab: GitLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     """The pulse oximeter as a project, with the one include."""
-    repository = copied(SAMPLE, tmp_path_factory.mktemp("sample"), name="t-gitlab-sample")
+    repository = copy_device(SAMPLE, tmp_path_factory.mktemp("sample"), name="t-gitlab-sample")
     gitlab.device(repository, WHOLE_FLOW)
     yield repository
     repository.remove()
@@ -49,7 +49,7 @@ def test_all_jobs_pass_and_the_release_runs(passed: Pipeline, sample: Repository
     assert passed.jobs == {f"autoclave-{job}": "PASS" for job in JOBS}
     (container,) = sample.containers()
     assert container.status == "running"
-    made = records(passed.handed_on("autoclave-deploy-staging", "deploy-staging") / "store")
+    made = records(passed.handover_folder("autoclave-deploy-staging", "deploy-staging") / "store")
     assert set(made) == {"build", "unit-test", "scan", "sign", "deploy", "seal"}
     assert all(each["passed"] for each in made.values())
 
@@ -60,11 +60,11 @@ def test_reports_lie_where_the_template_promises_them(passed: Pipeline) -> None:
         "scan": ["gl-container-scanning.json", "sbom.cdx.json", "trivy.sarif"],
     }.items():
         for name in names:
-            assert passed.left(f"autoclave-{job}", f".autoclave/reports/gateway/{name}").is_file(), name
+            assert passed.artifact(f"autoclave-{job}", f".autoclave/reports/gateway/{name}").is_file(), name
     for job in JOBS[:3]:
         for kind, promised in passed.merged[f"autoclave-{job}"]["artifacts"]["reports"].items():
             path = promised["path"] if kind == "coverage_report" else promised
-            assert list(passed.left(f"autoclave-{job}", "").glob(path)), kind
+            assert list(passed.artifact(f"autoclave-{job}", "").glob(path)), kind
 
 
 def test_a_second_pipeline_of_the_same_commit_deploys_nothing_twice(
@@ -73,12 +73,12 @@ def test_a_second_pipeline_of_the_same_commit_deploys_nothing_twice(
     (before,) = sample.containers()
     # Tests and scan are of the digest: if the build made another one now, the release gate would refuse them.
     jobs = [f"autoclave-{job}" for job in ("build", "sign", "deploy-staging")]
-    again = gitlab.run(sample, *jobs, done=passed.left_by("autoclave-unit-test", "autoclave-scan"))
+    again = gitlab.run(sample, *jobs, done=passed.artifacts_of("autoclave-unit-test", "autoclave-scan"))
     assert again.jobs == dict.fromkeys(jobs, "PASS")
     assert again.code == 0, again.log
     (after,) = sample.containers()
     assert after.id == before.id
-    assert "exactly these digests run there" in again.of("autoclave-deploy-staging")
+    assert "exactly these digests run there" in again.log_of("autoclave-deploy-staging")
 
 
 def test_a_merge_request_gets_one_note_and_a_status_per_gate(
@@ -92,7 +92,7 @@ def test_a_merge_request_gets_one_note_and_a_status_per_gate(
     }
     for _ in range(2):
         # The stage, not the job by its name: whether the job is in the pipeline is for its rules to say.
-        before = merge_request.left_by(*(f"autoclave-{job}" for job in JOBS[:3]))
+        before = merge_request.artifacts_of(*(f"autoclave-{job}" for job in JOBS[:3]))
         pipeline = gitlab.run(sample, "--stage", ".post", done=before, **here)
         assert pipeline.jobs == {"autoclave-report": "PASS"}, pipeline.log
     (note,) = project.notes[MERGE_REQUEST]

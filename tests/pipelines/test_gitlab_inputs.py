@@ -45,7 +45,7 @@ def test_a_hostile_value_reaches_the_command_as_it_is(
     pipeline = gitlab.run(control, "autoclave-build", ci=flow_with(policy=value))
     # The policy file of that very name does not exist: the message quotes what arrived.
     assert pipeline.jobs == {"autoclave-build": "FAIL"}, pipeline.log
-    said = pipeline.of("autoclave-build")
+    said = pipeline.log_of("autoclave-build")
     assert f"autoclave: {value} does not exist" in said, said
     assert list(control.folder.rglob("pwned")) == []
 
@@ -79,7 +79,9 @@ def test_a_template_of_another_version_is_refused_with_both_versions(
 ) -> None:
     pipeline = gitlab.run(control, "autoclave-build", AUTOCLAVE_TEMPLATE="9.8.7")
     assert pipeline.jobs == {"autoclave-build": "FAIL"}
-    assert "the template is of version 9.8.7, but this is Autoclave 0.1.0" in pipeline.of("autoclave-build")
+    assert "the template is of version 9.8.7, but this is Autoclave 0.1.0" in pipeline.log_of(
+        "autoclave-build"
+    )
 
 
 @pytest.fixture

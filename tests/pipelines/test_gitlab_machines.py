@@ -14,7 +14,7 @@ import pytest
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import parse_manifest
 from integration import registries
-from integration.devices import KNOWN_BAD, Repository, copied
+from integration.devices import KNOWN_BAD, Repository, copy_device
 from pipelines.gitlab_local import WHOLE_FLOW, GitLab, records
 
 BASE = "python:3.11-slim-bookworm"
@@ -86,7 +86,7 @@ def test_the_tests_stand_on_the_released_layers_of_another_machine(
     gitlab.device(repository, WHOLE_FLOW + other)
     pipeline = gitlab.run(repository)
     assert pipeline.code == 0, pipeline.log
-    made = records(pipeline.handed_on("autoclave-deploy-staging", "deploy-staging") / "store")
+    made = records(pipeline.handover_folder("autoclave-deploy-staging", "deploy-staging") / "store")
     assert made["unit-test"]["digest"] == made["build"]["digest"]
     there = docker.DockerClient(base_url=elsewhere)
     assert [tag for image in there.images.list() for tag in image.tags if "autoclave-released/" in tag]
@@ -101,7 +101,7 @@ def test_a_build_takes_layers_from_the_cache_of_an_earlier_machine(tmp_path: Pat
         "CI_REGISTRY_PASSWORD": registries.PASSWORD,
         "DOCKER_HOST": elsewhere,
     }
-    repository = copied(KNOWN_BAD / "control", tmp_path, name="t-cache")
+    repository = copy_device(KNOWN_BAD / "control", tmp_path, name="t-cache")
     repository.edit("Dockerfile", "FROM ${BASE}", "FROM ${BASE}\nRUN date +%N >/made")
     repository.commit()
     kept = repository.run("build", "--cache-to", name, **login)
@@ -120,7 +120,7 @@ def test_a_build_takes_layers_from_the_cache_of_an_earlier_machine(tmp_path: Pat
 
 
 def test_a_cache_that_does_not_answer_changes_no_verdict(tmp_path: Path, elsewhere: str) -> None:
-    repository = copied(KNOWN_BAD / "control", tmp_path, name="t-no-cache")
+    repository = copy_device(KNOWN_BAD / "control", tmp_path, name="t-no-cache")
     name = "127.0.0.1:1/devices/cache:main"
     done = repository.run("build", "--cache-from", name, "--cache-to", name, DOCKER_HOST=elsewhere)
     assert done.code == 0, done.err
@@ -130,7 +130,7 @@ def test_a_cache_that_does_not_answer_changes_no_verdict(tmp_path: Path, elsewhe
 def layers(repository: Repository) -> list[str]:
     """Return the layers of the image built last."""
     store = LayoutStore(repository.store)
-    image = store.named("app")
+    image = store.find("app")
     assert image
     return [layer.digest for layer in parse_manifest(store.read(image.digest), image.digest).layers]
 

@@ -130,7 +130,7 @@ def test_an_override_leaves_the_gate_closed(commit: Commit, attempt: str) -> Non
     pipeline = commit.run(override)
     assert pipeline.code != 0, pipeline.log
     assert pipeline.jobs.get(f"autoclave-{job}") == "FAIL", pipeline.log
-    assert says in pipeline.of(f"autoclave-{job}"), pipeline.log
+    assert says in pipeline.log_of(f"autoclave-{job}"), pipeline.log
     assert commit.repository.containers() == []
     reason = _first_reason(pipeline, job)
     report(f"override: {attempt}: autoclave-{job} refused: {reason}")
@@ -149,12 +149,12 @@ def test_a_commit_without_a_pipeline_has_nothing_to_deploy(gitlab: GitLab, contr
     # `[skip ci]` makes GitLab start no pipeline; what is left is a deployment job started alone.
     pipeline = gitlab.run(control, "autoclave-deploy-staging", "--no-needs")
     assert pipeline.jobs == {"autoclave-deploy-staging": "FAIL"}, pipeline.log
-    assert "has not been built" in pipeline.of("autoclave-deploy-staging")
+    assert "has not been built" in pipeline.log_of("autoclave-deploy-staging")
     assert control.containers() == []
 
 
 def _first_reason(pipeline: Pipeline, job: str) -> str:
     """Return the first reason, without what differs from run to run."""
-    said = re.search(r"^ *why: +(.+)$", pipeline.of(f"autoclave-{job}"), re.MULTILINE)
+    said = re.search(r"^ *why: +(.+)$", pipeline.log_of(f"autoclave-{job}"), re.MULTILINE)
     assert said, pipeline.log
     return re.sub(r"sha256:[0-9a-f]{8,}…?", "sha256:…", said[1].strip())

@@ -9,8 +9,8 @@ import pytest
 
 from gathering import report
 from integration import registries
-from integration.devices import SAMPLE, Repository, copied, git
-from integration.flow import organisation
+from integration.devices import SAMPLE, Repository, copy_device, git
+from integration.flow import make_keys
 from pipelines.gitlab_local import WHOLE_FLOW, GitLab, Pipeline
 
 JOBS = ["build", "unit-test", "scan", "sign", "deploy-staging"]
@@ -19,7 +19,7 @@ JOBS = ["build", "unit-test", "scan", "sign", "deploy-staging"]
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Debian's registry for one user."""
-    with registries.with_password(tmp_path_factory.mktemp("registry")) as address:
+    with registries.serve_with_password(tmp_path_factory.mktemp("registry")) as address:
         yield address
 
 
@@ -27,7 +27,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def login(registry: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The variables by which GitLab tells its jobs about its registry, and the organisation's own."""
     folder = tmp_path_factory.mktemp("organisation") / "keys"
-    organisation(folder)
+    make_keys(folder)
     return {
         "AUTOCLAVE_TRUST": f"{folder}/trust.toml",
         "AUTOCLAVE_KEY": f"file:{folder}/steps.pem",
@@ -42,7 +42,7 @@ def login(registry: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 @pytest.fixture(scope="module")
 def sample(gitlab: GitLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     """The pulse oximeter as a project whose store is its GitLab registry."""
-    repository = copied(SAMPLE, tmp_path_factory.mktemp("sample"), name="t-gitlab-registry")
+    repository = copy_device(SAMPLE, tmp_path_factory.mktemp("sample"), name="t-gitlab-registry")
     gitlab.device(repository, WHOLE_FLOW + '    inputs: {store: "oci://$CI_REGISTRY_IMAGE/autoclave"}\n')
     yield repository
     repository.remove()
@@ -88,17 +88,17 @@ def test_the_password_is_in_no_log_and_no_artifact(passed: Pipeline) -> None:
 def test_a_rollback_pipeline_deploys_an_earlier_digest_by_verifying_it_again(
     gitlab: GitLab, passed: Pipeline, sample: Repository, login: dict[str, str]
 ) -> None:
-    line = (passed.handed_on("autoclave-build", "build") / "digests.env").read_text("utf-8")
+    line = (passed.handover_folder("autoclave-build", "build") / "digests.env").read_text("utf-8")
     earlier = line.strip().removeprefix("AUTOCLAVE_DIGEST=")
     source = sample.folder / "oximeter" / "__init__.py"
     source.write_text(source.read_text("utf-8") + "\nCHANGED = True\n", "utf-8")
     gitlab.device(sample, (sample.folder / ".gitlab-ci.yml").read_text("utf-8"))
     newer = gitlab.run(sample, **login)
     assert newer.code == 0, newer.log
-    assert earlier.partition("=")[2] not in newer.of("autoclave-deploy-staging")
+    assert earlier.partition("=")[2] not in newer.log_of("autoclave-deploy-staging")
     back = gitlab.run(sample, AUTOCLAVE_ROLLBACK_TO=earlier, AUTOCLAVE_ROLLBACK_IN="staging", **login)
     assert back.jobs == {"autoclave-rollback-staging": "PASS"}, back.log
-    assert earlier.partition("=")[2] in back.of("autoclave-rollback-staging")
+    assert earlier.partition("=")[2] in back.log_of("autoclave-rollback-staging")
     (container,) = sample.containers()
     assert container.labels["dev.autoclave.digest"] == earlier.partition("=")[2]
 
@@ -108,7 +108,7 @@ def test_without_the_password_nothing_is_built_and_the_message_says_how(
 ) -> None:
     pipeline = gitlab.run(sample, "autoclave-build", **{**login, "CI_REGISTRY_PASSWORD": "wrong-password"})
     assert pipeline.jobs == {"autoclave-build": "FAIL"}
-    said = pipeline.of("autoclave-build")
+    said = pipeline.log_of("autoclave-build")
     assert "401" in said
     assert "CI_REGISTRY_USER" in said
     assert "wrong-password" not in pipeline.log

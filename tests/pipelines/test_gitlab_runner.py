@@ -18,10 +18,10 @@ from autoclave.engines.base import BuildRequest
 from autoclave.engines.docker import DockerEngine
 from autoclave.runtime.shell import Shell
 from gathering import report
-from integration.devices import KNOWN_BAD, ROOT, Repository, copied, own_name
+from integration.devices import KNOWN_BAD, ROOT, Repository, copy_device, own_name
 from pipelines import gitlab_runner, own
 from pipelines.gitlab_local import TEMPLATES, VERSION, GitLab, records
-from pipelines.gitlab_runner import Ran
+from pipelines.gitlab_runner import PipelineResult
 
 STEPS = ("build", "unit-test", "scan", "sign", "deploy-staging")
 SECRET = "s3cret-of-the-group-0815"
@@ -65,30 +65,32 @@ def helper(image: str) -> Iterator[str]:
         yield tag
 
 
-def in_containers(gitlab: GitLab, repository: Repository, image: str, helper: str, folder: Path) -> Ran:
+def in_containers(
+    gitlab: GitLab, repository: Repository, image: str, helper: str, folder: Path
+) -> PipelineResult:
     """Run a device's pipeline with the docker executor and the engine's socket."""
     gitlab.device(repository, ci(image))
     jobs = gitlab_runner.pipeline(gitlab, repository, {"AUTOCLAVE_TRIVY_CACHE": "/database"}, SECRETS)
     executor = gitlab_runner.with_socket(image, helper, gitlab_runner.open_database(folder))
-    with gitlab_runner.running(gitlab) as coordinator:
+    with gitlab_runner.serve(gitlab) as coordinator:
         return gitlab_runner.run(coordinator, jobs, folder / "runner", executor)
 
 
-def in_shell(gitlab: GitLab, repository: Repository, image: str, folder: Path, *only: str) -> Ran:
+def in_shell(gitlab: GitLab, repository: Repository, image: str, folder: Path, *only: str) -> PipelineResult:
     """Run a device's pipeline, or some of its jobs, as the user of the runner, which looks at no image."""
     gitlab.device(repository, ci(image))
     names = ("AUTOCLAVE_TRIVY", "AUTOCLAVE_TRIVY_CACHE")
     settings = {name: os.environ[name] for name in names} | {"XDG_CONFIG_HOME": f"{folder}/keys/$CI_JOB_NAME"}
     jobs = gitlab_runner.pipeline(gitlab, repository, settings, SECRETS, only=only)
     executor = gitlab_runner.shell_executor(folder / "runner")
-    with gitlab_runner.running(gitlab) as coordinator:
+    with gitlab_runner.serve(gitlab) as coordinator:
         return gitlab_runner.run(coordinator, jobs, folder / "runner", executor)
 
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     """The good one among the known-bad devices."""
-    repository = copied(KNOWN_BAD / "control", tmp_path_factory.mktemp("good"), name="t-runner-good")
+    repository = copy_device(KNOWN_BAD / "control", tmp_path_factory.mktemp("good"), name="t-runner-good")
     yield repository
     repository.remove()
 
@@ -96,7 +98,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
 @pytest.fixture(scope="module")
 def passed(
     gitlab: GitLab, good: Repository, image: str, helper: str, tmp_path_factory: pytest.TempPathFactory
-) -> Ran:
+) -> PipelineResult:
     """Its pipeline in containers."""
     ran = in_containers(gitlab, good, image, helper, tmp_path_factory.mktemp("docker"))
     assert ran.states == dict.fromkeys(STEPS, "success"), "".join(map(ran.log, STEPS))
@@ -106,21 +108,21 @@ def passed(
 @pytest.fixture(scope="module")
 def closed(
     gitlab: GitLab, image: str, helper: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Ran, Repository]]:
+) -> Iterator[tuple[PipelineResult, Repository]]:
     """The pipeline of a device with a vulnerable package."""
     folder = tmp_path_factory.mktemp("closed")
-    repository = copied(KNOWN_BAD / "vulnerable-package", folder, name="t-runner-bad")
+    repository = copy_device(KNOWN_BAD / "vulnerable-package", folder, name="t-runner-bad")
     yield in_containers(gitlab, repository, image, helper, folder), repository
     repository.remove()
 
 
-def digest(ran: Ran) -> str:
+def digest(ran: PipelineResult) -> str:
     """Return what the build job handed on."""
     return ran.job("build").dotenv["AUTOCLAVE_DIGEST"]
 
 
 def test_a_device_walks_from_source_to_staging_in_jobs_of_the_docker_executor(
-    gitlab: GitLab, passed: Ran, good: Repository
+    gitlab: GitLab, passed: PipelineResult, good: Repository
 ) -> None:
     assert passed.coordinator.violations == []
     assert {job.exit_code for job in passed.jobs.values()} == {0}
@@ -131,9 +133,9 @@ def test_a_device_walks_from_source_to_staging_in_jobs_of_the_docker_executor(
     report(f"GitLab Runner, docker executor: {len(passed.jobs)} jobs passed; {digest(passed)}")
 
 
-def test_the_digest_is_handed_on_as_a_variable(passed: Ran) -> None:
+def test_the_digest_is_handed_on_as_a_variable(passed: PipelineResult) -> None:
     assert digest(passed).startswith("app=sha256:")
-    assert passed.job("build").left("dotenv").name == ".env.gz"
+    assert passed.job("build").artifact("dotenv").name == ".env.gz"
     for step in STEPS[1:]:
         (sent,) = [each for each in passed.job(step).sent["variables"] if each["key"] == "AUTOCLAVE_DIGEST"]
         assert sent["value"] == digest(passed)
@@ -141,13 +143,15 @@ def test_the_digest_is_handed_on_as_a_variable(passed: Ran) -> None:
         assert TOLD % ("success", digest(passed)) in passed.log(step)
 
 
-def test_after_script_knows_how_the_job_ended(passed: Ran, closed: tuple[Ran, Repository]) -> None:
+def test_after_script_knows_how_the_job_ended(
+    passed: PipelineResult, closed: tuple[PipelineResult, Repository]
+) -> None:
     assert "status=success" in passed.log("build")
     assert TOLD % ("failed", digest(closed[0])) in closed[0].log("scan")
 
 
 def test_a_masked_secret_and_the_token_of_a_job_reach_no_log_and_no_artifact(
-    passed: Ran, closed: tuple[Ran, Repository]
+    passed: PipelineResult, closed: tuple[PipelineResult, Repository]
 ) -> None:
     for ran in (passed, closed[0]):
         assert SECRET not in ran.runner
@@ -160,7 +164,7 @@ def test_a_masked_secret_and_the_token_of_a_job_reach_no_log_and_no_artifact(
     assert (TOLD % ("success", "")) in passed.log("build")
 
 
-def test_private_keys_stay_in_the_job_that_made_them(passed: Ran) -> None:
+def test_private_keys_stay_in_the_job_that_made_them(passed: PipelineResult) -> None:
     for step in STEPS:
         with passed.archive(step) as archive:
             # Not the image's layers: libraries in them hold those words.
@@ -169,7 +173,7 @@ def test_private_keys_stay_in_the_job_that_made_them(passed: Ran) -> None:
             assert [each.filename for each in small if each.filename.endswith(".pub")]
 
 
-def test_the_log_has_the_sections_that_gitlab_folds(passed: Ran) -> None:
+def test_the_log_has_the_sections_that_gitlab_folds(passed: PipelineResult) -> None:
     trace = passed.job("build").trace
     (name,) = re.findall(rb"section_start:\d+:(autoclave_build_\d+)", trace)
     folded = trace[trace.index(name) : trace.rindex(name)]
@@ -177,16 +181,18 @@ def test_the_log_has_the_sections_that_gitlab_folds(passed: Ran) -> None:
     assert "✔ passed app".encode() in trace[trace.rindex(name) :]
 
 
-def test_reports_arrive_in_the_types_that_gitlab_shows(passed: Ran) -> None:
-    junit = ET.fromstring(gzip.decompress(passed.job("unit-test").left("junit").content))
+def test_reports_arrive_in_the_types_that_gitlab_shows(passed: PipelineResult) -> None:
+    junit = ET.fromstring(gzip.decompress(passed.job("unit-test").artifact("junit").content))
     assert [case.attrib["name"] for case in junit.iter("testcase")]
-    sbom = json.loads(gzip.decompress(passed.job("scan").left("cyclonedx").content))
+    sbom = json.loads(gzip.decompress(passed.job("scan").artifact("cyclonedx").content))
     assert sbom["bomFormat"] == "CycloneDX"
-    findings = json.loads(passed.job("scan").left("container_scanning").content)
+    findings = json.loads(passed.job("scan").artifact("container_scanning").content)
     assert findings["scan"]["type"] == "container_scanning"
 
 
-def test_what_a_job_leaves_is_taken_in_by_the_jobs_that_need_it(passed: Ran, tmp_path: Path) -> None:
+def test_what_a_job_leaves_is_taken_in_by_the_jobs_that_need_it(
+    passed: PipelineResult, tmp_path: Path
+) -> None:
     for step in STEPS[1:]:
         names = [each["name"] for each in passed.job(step).sent["dependencies"]]
         assert names == list(passed.job(step).needs)
@@ -198,7 +204,7 @@ def test_what_a_job_leaves_is_taken_in_by_the_jobs_that_need_it(passed: Ran, tmp
 
 
 def test_a_closed_gate_is_a_failed_job_with_the_exit_code_of_the_gate(
-    closed: tuple[Ran, Repository],
+    closed: tuple[PipelineResult, Repository],
 ) -> None:
     ran, repository = closed
     ended = dict.fromkeys(STEPS, "success") | {
@@ -215,16 +221,16 @@ def test_a_closed_gate_is_a_failed_job_with_the_exit_code_of_the_gate(
     assert ran.coordinator.violations == []
 
 
-def test_a_closed_gate_is_not_tried_again(closed: tuple[Ran, Repository]) -> None:
+def test_a_closed_gate_is_not_tried_again(closed: tuple[PipelineResult, Repository]) -> None:
     scan = closed[0].job("scan")
     assert (scan.retries, scan.attempts) == (2, 1)
     assert scan.failure_reason not in scan.retried_when
 
 
 def test_a_failed_job_leaves_its_evidence_all_the_same(
-    closed: tuple[Ran, Repository], tmp_path: Path
+    closed: tuple[PipelineResult, Repository], tmp_path: Path
 ) -> None:
-    found = json.loads(closed[0].job("scan").left("container_scanning").content)["vulnerabilities"]
+    found = json.loads(closed[0].job("scan").artifact("container_scanning").content)["vulnerabilities"]
     assert "CVE-2019-10906" in {each["identifiers"][0]["value"] for each in found}
     closed[0].archive("scan").extractall(tmp_path)
     made = records(tmp_path / ".autoclave/handover/scan/store")
@@ -238,7 +244,7 @@ def test_what_the_runner_lacks_is_no_failure_of_the_script(
     jobs = gitlab_runner.pipeline(gitlab, good, {}, only=("build",))
     jobs[0].retries = 0  # once is enough: the runner itself tries three times
     executor = gitlab_runner.docker_executor(image, "127.0.0.1:9/no-such-helper:1", pull_policy="never")
-    with gitlab_runner.running(gitlab) as coordinator:
+    with gitlab_runner.serve(gitlab) as coordinator:
         ran = gitlab_runner.run(coordinator, jobs, tmp_path, executor)
     build = ran.job("build")
     assert (build.state, build.failure_reason) == ("failed", "runner_system_failure")
@@ -246,25 +252,25 @@ def test_what_the_runner_lacks_is_no_failure_of_the_script(
 
 
 def test_the_same_device_passes_with_the_shell_executor(
-    gitlab: GitLab, passed: Ran, good: Repository, image: str, tmp_path: Path
+    gitlab: GitLab, passed: PipelineResult, good: Repository, image: str, tmp_path: Path
 ) -> None:
     good.remove()  # what the docker executor deployed
     ran = in_shell(gitlab, good, image, tmp_path)
     assert ran.states == dict.fromkeys(STEPS, "success"), ran.log("build")
     assert ran.coordinator.violations == []
-    assert ran.job("unit-test").left("junit").content
+    assert ran.job("unit-test").artifact("junit").content
     assert TOLD % ("success", digest(ran)) in ran.log("sign")
     assert [each.status for each in good.containers()] == ["running"]
 
 
 def test_reports_of_several_images_arrive_as_one(gitlab: GitLab, image: str, tmp_path: Path) -> None:
     """The runner takes one file as a raw report, and fails the job for a second one."""
-    repository = copied(ROOT / "tests/fixtures/two-images", tmp_path / "two", name="t-runner-two")
+    repository = copy_device(ROOT / "tests/fixtures/two-images", tmp_path / "two", name="t-runner-two")
     try:
         ran = in_shell(gitlab, repository, image, tmp_path, "build", "scan")
         assert ran.states == {"build": "success", "scan": "success"}, ran.log("scan")
         assert ran.coordinator.violations == []
-        json.loads(ran.job("scan").left("container_scanning").content)
+        json.loads(ran.job("scan").artifact("container_scanning").content)
     finally:
         repository.remove()
 
@@ -273,7 +279,7 @@ def test_an_engine_behind_tls_as_a_service_builds_and_tests(
     gitlab: GitLab, image: str, helper: str, tmp_path: Path
 ) -> None:
     """`engine: dind`, as far as it can be had without a container in a container: see dind_image."""
-    repository = copied(KNOWN_BAD / "control", tmp_path, name="t-runner-dind")
+    repository = copy_device(KNOWN_BAD / "control", tmp_path, name="t-runner-dind")
     gitlab.device(repository, ci(image, engine="dind"))
     jobs = gitlab_runner.pipeline(gitlab, repository, {}, only=("build", "unit-test"))
     try:
@@ -285,7 +291,7 @@ def test_an_engine_behind_tls_as_a_service_builds_and_tests(
             # The jobs have no socket where they would look for one: what they reach is the service.
             volumes = ["/certs/client", f"{gitlab_runner.SOCKET}:/engine.sock"]
             executor = gitlab_runner.docker_executor(image, helper, network_mode=name, volumes=volumes)
-            with gitlab_runner.running(gitlab, address) as coordinator:
+            with gitlab_runner.serve(gitlab, address) as coordinator:
                 ran = gitlab_runner.run(coordinator, jobs, tmp_path / "runner", executor)
         assert ran.states == {"build": "success", "unit-test": "success"}, ran.log("build")
         assert ran.coordinator.violations == []

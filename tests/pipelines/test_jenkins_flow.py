@@ -11,7 +11,7 @@ import pytest
 
 from gathering import report
 from integration.devices import ROOT, Repository, free_port
-from integration.flow import organisation
+from integration.flow import make_keys
 from pipelines import jenkins_unit
 from pipelines.gitlab_local import records
 from pipelines.jenkins_unit import IMPORT, PULL_REQUEST, Build, Scenario
@@ -67,11 +67,11 @@ def test_jenkins_shows_tests_and_findings_and_keeps_the_evidence(passed: Build) 
     for name in ("junit.xml", "trivy.sarif", "sbom.cdx.json"):
         assert f".autoclave/reports/app/{name}" in passed.archived
     for step in ("unit-test", "scan", "sign", "deploy-staging"):
-        assert records(passed.kept(f".autoclave/handover/{step}/store")), step
+        assert records(passed.artifact(f".autoclave/handover/{step}/store")), step
     assert all(each["fingerprint"] for each in passed.said["archived"])
     # The image itself lies in the stash alone, and no private key anywhere.
-    assert sum(passed.kept(each).stat().st_size for each in passed.archived) < 5 << 20
-    assert [each for each in passed.archived if b"PRIVATE KEY" in passed.kept(each).read_bytes()] == []
+    assert sum(passed.artifact(each).stat().st_size for each in passed.archived) < 5 << 20
+    assert [each for each in passed.archived if b"PRIVATE KEY" in passed.artifact(each).read_bytes()] == []
 
 
 def test_single_steps_in_a_declarative_and_in_a_scripted_pipeline(sample: Repository, tmp_path: Path) -> None:
@@ -101,9 +101,9 @@ def test_a_bad_device_stops_the_build_with_the_code_of_its_gate(
         # Both steps beside each other have finished, and nothing came after them.
         assert sorted(build.commands) == sorted(COMMANDS[:3])
         assert build.codes[f"autoclave {step}"] == code
-        assert records(build.kept(f".autoclave/handover/{step}/store"))[step]["passed"] is False
+        assert records(build.artifact(f".autoclave/handover/{step}/store"))[step]["passed"] is False
         other = ({"unit-test", "scan"} - {step}).pop()
-        assert records(build.kept(f".autoclave/handover/{other}/store"))[other]["passed"] is True
+        assert records(build.artifact(f".autoclave/handover/{other}/store"))[other]["passed"] is True
         assert repository.containers() == []
 
 
@@ -111,7 +111,7 @@ def test_a_bad_device_stops_the_build_with_the_code_of_its_gate(
 def secrets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
     """What the controller keeps: the organisation's keys, trust and policy."""
     folder = tmp_path_factory.mktemp("organisation")
-    organisation(folder / "keys")
+    make_keys(folder / "keys")
     public = folder / "trust"
     public.mkdir()
     for name in ("trust.toml", "steps.pub", "release.pub"):
@@ -152,7 +152,7 @@ def test_a_person_lets_the_release_go_on_and_is_recorded(
     (question,) = asked.steps("input")
     assert question["submitter"] == "release-managers"
     assert asked.said["description"] == "test: approved by ann"
-    approval = json.loads(asked.kept(".autoclave/reports/device/approval.json").read_text("utf-8"))
+    approval = json.loads(asked.artifact(".autoclave/reports/device/approval.json").read_text("utf-8"))
     made = records(asked.folder / "stashes/autoclave-deploy-test/deploy-test/store")
     assert approval["submitter"] == "ann"
     assert approval["environment"] == "test"
@@ -170,7 +170,7 @@ def test_a_person_lets_the_release_go_on_and_is_recorded(
         assert build.said["result"] == "FAILURE"
         assert says in build.error
         assert build.commands.count("autoclave deploy") == 1
-        assert not build.kept(".autoclave/reports/device/approval.json").exists()
+        assert not build.artifact(".autoclave/reports/device/approval.json").exists()
 
 
 @pytest.mark.xdist_group("two-places")

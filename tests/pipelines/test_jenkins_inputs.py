@@ -12,7 +12,7 @@ from integration import registries
 from integration.devices import Repository, git
 from pipelines import jenkins_unit
 from pipelines.gitlab_local import records
-from pipelines.jenkins_unit import IMPORT, LIBRARY, PULL_REQUEST, Scenario, quoted
+from pipelines.jenkins_unit import IMPORT, LIBRARY, PULL_REQUEST, Scenario, quote
 
 HOSTILE = [
     "$(touch pwned)",
@@ -79,7 +79,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
 
 @pytest.mark.parametrize("mode", ["cps", "plain"])
 def test_hostile_values_reach_the_command_as_they_are(sample: Repository, tmp_path: Path, mode: str) -> None:
-    calls = [on_node(f"autoclaveBuild(policy: {quoted(value)})") for value in HOSTILE]
+    calls = [on_node(f"autoclaveBuild(policy: {quote(value)})") for value in HOSTILE]
     builds = jenkins_unit.run(tmp_path / "jenkins", *(Scenario(sample, call, mode=mode) for call in calls))
     for value, build in zip(HOSTILE, builds, strict=True):
         # The policy file of that very name does not exist: the message quotes what arrived.
@@ -177,7 +177,7 @@ def test_one_gate_left_out_leaves_the_release_closed(sample: Repository, tmp_pat
 def test_over_a_registry_and_a_pull_request_writes_beside_it(
     sample: Repository, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    with registries.with_password(tmp_path_factory.mktemp("registry")) as address:
+    with registries.serve_with_password(tmp_path_factory.mktemp("registry")) as address:
         login = {"registry": {"user": registries.USER, "password": registries.PASSWORD}}
         store = f"oci+http://{address}/devices/control"
         calls = ["Build", "UnitTest", "Scan", "Sign"]

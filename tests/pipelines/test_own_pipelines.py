@@ -15,7 +15,7 @@ import pytest
 
 from gathering import report
 from integration import registries
-from integration.devices import ROOT, SAMPLE, Repository, copied, git
+from integration.devices import ROOT, SAMPLE, Repository, copy_device, git
 from pipelines import jenkins_unit, own
 from pipelines.gitlab_local import GitLab, Pipeline, records
 from pipelines.jenkins_unit import Build, Scenario
@@ -42,7 +42,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The registry that the image is published in."""
-    with registries.with_referrers(tmp_path_factory.mktemp("registry")) as address:
+    with registries.serve_with_referrers(tmp_path_factory.mktemp("registry")) as address:
         yield address
 
 
@@ -82,7 +82,9 @@ def image(on_gitlab: Pipeline, registry: str) -> str:
 
 def digest_on(pipeline: Pipeline) -> str:
     """Return the digest that the release gate handed on."""
-    line = pipeline.left("autoclave-sign", ".autoclave/handover/sign/digests.env").read_text("utf-8").strip()
+    line = (
+        pipeline.artifact("autoclave-sign", ".autoclave/handover/sign/digests.env").read_text("utf-8").strip()
+    )
     assert line.startswith("AUTOCLAVE_DIGEST=steps=sha256:"), line
     return line.rpartition("=")[2]
 
@@ -91,7 +93,7 @@ def test_gitlab_builds_tests_scans_signs_and_publishes_the_step_image(on_gitlab:
     jobs = ["step-tools", *(f"autoclave-{step}" for step in STEPS), "autoclave-deploy-test"]
     assert on_gitlab.jobs == dict.fromkeys(jobs, "PASS")
     published = f"{digest_on(on_gitlab)} is 127.0.0.1"
-    assert published in on_gitlab.of("autoclave-deploy-test")
+    assert published in on_gitlab.log_of("autoclave-deploy-test")
 
 
 def test_jenkins_makes_the_same_image_with_the_same_verdicts(
@@ -131,11 +133,11 @@ def test_the_image_is_small_enough_starts_fast_and_is_not_root(image: str) -> No
 
 def test_the_scan_of_the_step_image_is_told(on_gitlab: Pipeline) -> None:
     trivy = json.loads(
-        on_gitlab.left("autoclave-scan", ".autoclave/reports/steps/trivy.json").read_text("utf-8")
+        on_gitlab.artifact("autoclave-scan", ".autoclave/reports/steps/trivy.json").read_text("utf-8")
     )
     found = [each for part in trivy["Results"] for each in part.get("Vulnerabilities") or []]
     packages = sum(len(part.get("Packages") or []) for part in trivy["Results"])
-    line = next(line for line in on_gitlab.of("autoclave-scan").splitlines() if "✔ passed" in line)
+    line = next(line for line in on_gitlab.log_of("autoclave-scan").splitlines() if "✔ passed" in line)
     report(
         f"step image's scan (the tests' partial database): {packages} packages, {len(found)} findings: {line}"
     )
@@ -143,7 +145,7 @@ def test_the_scan_of_the_step_image_is_told(on_gitlab: Pipeline) -> None:
 
 
 def test_the_sample_walks_the_flow_inside_of_the_step_image(image: str, tmp_path: Path) -> None:
-    repository = copied(SAMPLE, tmp_path, name="t-in-step-image")
+    repository = copy_device(SAMPLE, tmp_path, name="t-in-step-image")
     subprocess.run(["chmod", "-R", "g+rwX", str(tmp_path)], check=True)
     socket = Path("/var/run/docker.sock")
     database = os.path.realpath(os.environ["AUTOCLAVE_TRIVY_CACHE"])

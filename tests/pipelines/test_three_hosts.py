@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gathering import report
-from integration.devices import SAMPLE, Repository, copied, git
+from integration.devices import SAMPLE, Repository, copy_device, git
 from pipelines import jenkins_unit
 from pipelines.gitlab_local import WHOLE_FLOW, GitLab, records
 from pipelines.jenkins_unit import IMPORT, Scenario
@@ -33,7 +33,7 @@ class Walked:
 def walked(gitlab: GitLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Walked]]:
     """One commit of the pulse oximeter, brought from source to staging by every host for itself."""
     folder = tmp_path_factory.mktemp("three")
-    repository = copied(SAMPLE, folder, name="t-three-hosts")
+    repository = copy_device(SAMPLE, folder, name="t-three-hosts")
     gitlab.device(repository, WHOLE_FLOW + PLAN)
     try:
         yield {
@@ -48,8 +48,8 @@ def walked(gitlab: GitLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def _gitlab(gitlab: GitLab, repository: Repository) -> Walked:
     pipeline = gitlab.run(repository)
     assert pipeline.code == 0, pipeline.log
-    store = pipeline.handed_on("autoclave-deploy-staging", "deploy-staging") / "store"
-    done = Walked(_plan(pipeline.of("plan")), records(store))
+    store = pipeline.handover_folder("autoclave-deploy-staging", "deploy-staging") / "store"
+    done = Walked(_plan(pipeline.log_of("plan")), records(store))
     repository.remove()  # the next host finds nothing running
     return done
 

@@ -21,7 +21,7 @@ from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
 from autoclave.release import decisions
-from autoclave.release.verification import Verified, evidence_of
+from autoclave.release.verification import Release, read_release
 from autoclave.signers import Signer
 from autoclave.store.oci import Descriptor
 
@@ -33,14 +33,14 @@ class Subject(msgspec.Struct, frozen=True):
 
     image: Image
     descriptor: Descriptor
-    verified: Verified
+    verified: Release
     summary: Record
 
 
-def subject(image: Image, digest: str, ctx: Context) -> Subject:
+def read_subject(image: Image, digest: str, ctx: Context) -> Subject:
     """Return an image that can be approved. Raises DecisionError when no release gate judged it."""
     descriptor = ctx.subject(image, digest)
-    verified = evidence_of(descriptor, image, ctx)
+    verified = read_release(descriptor, image, ctx)
     summary = records.latest(verified.records, VERIFICATION)
     if summary is None:
         raise DecisionError(
@@ -51,7 +51,7 @@ def subject(image: Image, digest: str, ctx: Context) -> Subject:
     return Subject(image, descriptor, verified, summary)
 
 
-def shown(subjects: Sequence[Subject], environment: str, ctx: Context) -> str:
+def describe(subjects: Sequence[Subject], environment: str, ctx: Context) -> str:
     """Return the text that the signer reads: the same for the same release, policy and environment."""
     device = ctx.device.device
     lines = [
@@ -59,14 +59,14 @@ def shown(subjects: Sequence[Subject], environment: str, ctx: Context) -> str:
     ]
     runs = {each.image.name: each.verified.evidence.unit_test for each in subjects}
     for each in subjects:
-        lines += ["", *_about(each, ctx)]
+        lines += ["", *_describe_image(each, ctx)]
     matrix = traceability.matrix(subjects[0].verified.evidence.declared, runs)
     states = Counter(str(row.state) for row in matrix.requirements)
-    lines += ["", f"requirements: {_counted(states) or 'none declared'}"]
+    lines += ["", f"requirements: {_join_counts(states) or 'none declared'}"]
     return "\n".join(lines) + "\n"
 
 
-def made(
+def make_approval(
     person: Person, role: str, meaning: Meaning, reason: str, *, environment: str, text: str, now: datetime
 ) -> Approval:
     """Return the approval of a person. Raises DecisionError for a role that the person does not have."""
@@ -105,7 +105,7 @@ def attach(approval: Approval, text: str, subjects: Sequence[Subject], signer: S
         ctx.attach(each.descriptor, APPROVAL, body, signer=signer, attachments=[(SHOWN, kept)])
 
 
-def _about(each: Subject, ctx: Context) -> list[str]:
+def _describe_image(each: Subject, ctx: Context) -> list[str]:
     evidence = each.verified.evidence
     result = predicates.result_of(each.summary.statement)
     policy = policy_of(each.summary, ctx)
@@ -124,22 +124,22 @@ def _about(each: Subject, ctx: Context) -> list[str]:
         )
     if evidence.scan:
         severities = Counter(str(finding.severity) for finding in evidence.scan.findings)
-        lines.append(f"findings: {_counted(severities) or 'none'}")
-    lines += _waivers(each, policy)
+        lines.append(f"findings: {_join_counts(severities) or 'none'}")
+    lines += _describe_waivers(each, policy)
     register = evidence.declared.register
-    known = [one for one in soup.matched(evidence.components, register or ()) if one.entry]
+    known = [one for one in soup.match_components(evidence.components, register or ()) if one.entry]
     lines.append(f"components: {len(evidence.components)}, {len(known)} of them in the SOUP register")
     return lines
 
 
-def _waivers(each: Subject, policy: Policy) -> list[str]:
+def _describe_waivers(each: Subject, policy: Policy) -> list[str]:
     # As of the verification: the text must be the same tomorrow.
-    found = release.standings(each.verified.evidence, policy, each.summary.finished)
+    found = release.judge_waivers(each.verified.evidence, policy, each.summary.finished)
     return [
         f"waiver {one.signed.waiver.id}: {one.signed.waiver.finding} is {one.state} until "
         f"{one.signed.waiver.expires:%Y-%m-%d}: {one.signed.waiver.rationale}"
         for one in found
-        if one.state is not waivers.State.UNUSED
+        if one.state is not waivers.WaiverState.UNUSED
     ]
 
 
@@ -154,5 +154,5 @@ def policy_of(summary: Record, ctx: Context) -> Policy:
     return ctx.policy
 
 
-def _counted(counts: Counter[str]) -> str:
+def _join_counts(counts: Counter[str]) -> str:
     return ", ".join(f"{count} {name}" for name, count in sorted(counts.items()))

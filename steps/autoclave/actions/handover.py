@@ -15,8 +15,8 @@ from pathlib import Path
 from autoclave.context import Context
 from autoclave.errors import StoreError
 from autoclave.evidence import transfer
-from autoclave.model.digest import checked
-from autoclave.runtime.options import OnImages
+from autoclave.model.digest import check_digest
+from autoclave.runtime.options import StepOptions
 from autoclave.signers import development
 from autoclave.store.base import is_address
 from autoclave.store.layout import LayoutStore
@@ -26,7 +26,7 @@ _STORE, _DIGESTS, _KEYS = "store", "digests.env", "keys"
 _LONGEST = 64 * 1024
 
 
-def take_in(opts: OnImages, ctx: Context) -> None:
+def take_in(opts: StepOptions, ctx: Context) -> None:
     """Take in what earlier jobs handed on. A folder that is not there is told; the gates miss its records."""
     for name in opts.take_from:
         folder = ctx.folder / name
@@ -38,13 +38,13 @@ def take_in(opts: OnImages, ctx: Context) -> None:
             _take(folder, ctx)
 
 
-def hand_on(step: str, opts: OnImages, ctx: Context) -> None:
+def hand_on(step: str, opts: StepOptions, ctx: Context) -> None:
     """Leave records, digests and public development keys for the next job; after a build, the image too."""
     if not opts.hand_on:
         return
     # A build hands on what it built, and nothing that an earlier one left under the same name.
     names = [image.name for image in ctx.images(opts.image) if step != "build" or image.name in ctx.built]
-    digests = {name: ctx.subject(ctx.device.named(name), opts.digest_of(name)).digest for name in names}
+    digests = {name: ctx.subject(ctx.device.find_image(name), opts.digest_of(name)).digest for name in names}
     folder = ctx.folder / opts.hand_on
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -52,8 +52,8 @@ def hand_on(step: str, opts: OnImages, ctx: Context) -> None:
         target = LayoutStore(folder / _STORE)
         for name, digest in digests.items():
             if step == "build":
-                transfer.image(ctx.store, target, digest, name=name)
-            transfer.attached(ctx.store, target, digest)
+                transfer.copy_image(ctx.store, target, digest, name=name)
+            transfer.copy_attached(ctx.store, target, digest)
     _hand_keys(folder / _KEYS)
     line = ",".join(f"{name}={digest}" for name, digest in digests.items())
     (folder / _DIGESTS).write_text(f"{VARIABLE}={line}\n" if line else "", "utf-8")
@@ -62,9 +62,9 @@ def hand_on(step: str, opts: OnImages, ctx: Context) -> None:
 def _take(folder: Path, ctx: Context) -> None:
     source = LayoutStore(folder / _STORE, create=False)
     for name, digest in _digests(folder / _DIGESTS, ctx).items():
-        if source.named(name) is not None:
-            transfer.image(source, ctx.store, digest, name=name)
-        transfer.attached(source, ctx.store, digest)
+        if source.find(name) is not None:
+            transfer.copy_image(source, ctx.store, digest, name=name)
+        transfer.copy_attached(source, ctx.store, digest)
 
 
 def _digests(path: Path, ctx: Context) -> dict[str, str]:
@@ -80,7 +80,7 @@ def _digests(path: Path, ctx: Context) -> dict[str, str]:
                 f"{path} names the image {name[:100]!r}, which this device does not have",
                 next="hand on and take in with the same autoclave.toml",
             )
-        found[name] = checked(digest)
+        found[name] = check_digest(digest)
     return found
 
 

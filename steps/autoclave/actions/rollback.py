@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from autoclave import deploy
 from autoclave.context import Context
-from autoclave.deploy import Release
+from autoclave.deploy import Subject
 from autoclave.device.schema import Environment, Image
 from autoclave.errors import NothingToRollBack, StoreError, UsageError
 from autoclave.model.facts import Deployment, Running
@@ -28,7 +28,7 @@ class Options(Signing, frozen=True, kw_only=True):
     ] = ""
 
 
-class Step(Struct, frozen=True):
+class Change(Struct, frozen=True):
     """One image of the device, what it runs and what it ran before."""
 
     image: Image
@@ -48,27 +48,31 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
             why="it changes what runs, and whoever reads the record must understand why",
             next="say it: --reason 'alarms come late since 1.4.0, incident 4711'",
         )
-    environment = ctx.device.place(opts.environment)
-    target = deploy.target_of(environment, ctx)
-    steps = chosen(opts.to, target.running(ctx.device.device.name, environment.name), environment, ctx)
+    environment = ctx.device.find_environment(opts.environment)
+    target = deploy.open_target(environment, ctx)
+    steps = select_changes(
+        opts.to, target.running(ctx.device.device.name, environment.name), environment, ctx
+    )
     told = ", ".join(
         f"{each.image.name} {each.here[:19] or 'nothing'}… → {each.before[:19]}…" for each in steps
     )
-    ctx.screen.started("deploy", f"rollback of {environment.name}: {told}")
+    ctx.screen.begin("deploy", f"rollback of {environment.name}: {told}")
     if opts.dry_run:
         return None
-    releases = [Release(each.image, ctx.store.image(each.before)) for each in steps]
+    releases = [Subject(each.image, ctx.store.find_image(each.before)) for each in steps]
     ctx.require(deploy.judge(releases, environment, ctx), repeat=f"autoclave show {steps[0].before}")
     return deploy.roll_out(releases, environment, target, ctx, reason=opts.reason.strip())
 
 
-def chosen(to: str, running: list[Running], environment: Environment, ctx: Context) -> list[Step]:
+def select_changes(to: str, running: list[Running], environment: Environment, ctx: Context) -> list[Change]:
     """Return where each image of the device goes back to. Raises NothingToRollBack, UsageError."""
     here = {each.image: each.digest for each in running}
     images = [each for each in ctx.device.image if each.service or environment.kubernetes]
-    former = _named(to, images, environment, ctx) if to else _before(images, here, environment, ctx)
+    former = (
+        _parse_digests(to, images, environment, ctx) if to else _find_previous(images, here, environment, ctx)
+    )
     steps = [
-        Step(each, here.get(each.name, ""), former.get(each.name) or here.get(each.name, ""))
+        Change(each, here.get(each.name, ""), former.get(each.name) or here.get(each.name, ""))
         for each in images
     ]
     if all(each.before == each.here for each in steps) or not all(each.before for each in steps):
@@ -82,7 +86,7 @@ def chosen(to: str, running: list[Running], environment: Environment, ctx: Conte
     return steps
 
 
-def _before(
+def _find_previous(
     images: list[Image], here: dict[str, str], environment: Environment, ctx: Context
 ) -> dict[str, str]:
     """Return what ran before what runs now, by the newest record of its deployment.
@@ -92,14 +96,14 @@ def _before(
     told = [
         each
         for image in images
-        for each in _deployments(image, here.get(image.name, ""), environment, ctx)
+        for each in _read_deployments(image, here.get(image.name, ""), environment, ctx)
         if not each.reason and any(each.replaced.get(name, "") != digest for name, digest in here.items())
     ]
     newest = max(told, key=lambda each: each.finished, default=None)
     return newest.replaced if newest else {}
 
 
-def _named(to: str, images: list[Image], environment: Environment, ctx: Context) -> dict[str, str]:
+def _parse_digests(to: str, images: list[Image], environment: Environment, ctx: Context) -> dict[str, str]:
     """Return the digests that were asked for; each must have run in this environment before."""
     named = dict(pair.partition("=")[::2] for pair in to.split(",")) if "=" in to else {images[0].name: to}
     if unknown := sorted(named.keys() - {each.name for each in images}):
@@ -108,7 +112,7 @@ def _named(to: str, images: list[Image], environment: Environment, ctx: Context)
         raise UsageError("--to needs NAME=DIGEST for each image", why=f"the device has {len(images)} of them")
     for image in images:
         digest = named.get(image.name, "")
-        if digest and not _deployments(image, digest, environment, ctx):
+        if digest and not _read_deployments(image, digest, environment, ctx):
             raise NothingToRollBack(
                 f"{digest[:19]}… never ran in {environment.name}",
                 why="no trusted record tells of its deployment there",
@@ -117,12 +121,12 @@ def _named(to: str, images: list[Image], environment: Environment, ctx: Context)
     return named
 
 
-def _deployments(image: Image, digest: str, environment: Environment, ctx: Context) -> list[Deployment]:
+def _read_deployments(image: Image, digest: str, environment: Environment, ctx: Context) -> list[Deployment]:
     """Return the deployments of a digest to an environment that went well, oldest first."""
     if not digest.startswith("sha256:"):
         return []
     try:
-        descriptor = ctx.store.image(digest)
+        descriptor = ctx.store.find_image(digest)
     except StoreError:
         return []
     found = deployments_of(descriptor, image, ctx, environment.name)

@@ -14,12 +14,12 @@ from autoclave.evidence import cosign, predicates, records
 from autoclave.evidence.records import TITLE, Record
 from autoclave.evidence.statement import VERIFICATION
 from autoclave.evidence.timestamps import seals
-from autoclave.evidence.timestamps.seals import Stamped
+from autoclave.evidence.timestamps.seals import SealStamp
 from autoclave.gates import release as gate
 from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
 from autoclave.release import decisions
-from autoclave.release.verification import Verified, evidence_of, runs_of
+from autoclave.release.verification import Release, read_release, runs_of
 from autoclave.store.oci import Descriptor
 
 _NEXT = {
@@ -40,28 +40,28 @@ class Audit(Struct, frozen=True, kw_only=True):
     problems: tuple[AutoclaveError, ...]
     day: Verdict | None
     today: Verdict
-    stamps: tuple[Stamped, ...]
+    stamps: tuple[SealStamp, ...]
     warnings: tuple[str, ...]
 
 
 def audit(image: Image, descriptor: Descriptor, ctx: Context, *, warn_days: int) -> Audit:
     """Verify an image with everything attached to it. Raises StoreError when the store is damaged."""
-    ctx.store.location(descriptor.digest)
-    verified = evidence_of(descriptor, image, ctx)
+    ctx.store.locate(descriptor.digest)
+    verified = read_release(descriptor, image, ctx)
     evidence = structs.replace(verified.evidence, runs=runs_of(verified.evidence, image, ctx, ""))
     verified = structs.replace(verified, evidence=evidence)
     summary = records.latest(verified.records, VERIFICATION)
-    stamped = seals.of_seals(ctx.store, ctx.shell, verified.records, ctx.trust.authorities, ctx.now())
+    stamped = seals.verify_stamps(ctx.store, ctx.shell, verified.records, ctx.trust.authorities, ctx.now())
     policy = policy_of_day(summary, ctx)
     at = summary.finished if summary else ctx.now()
     day = gate.judge(evidence, policy, at) if policy else None
     today = gate.judge(evidence, ctx.policy, at)
     result = predicates.result_of(summary.statement) if summary else ""
     problems = [
-        *_records(verified),
-        *_signature(descriptor.digest, result, ctx),
-        *_stamps(verified, stamped, summary, ctx),
-        *_gates(result, day, today),
+        *_record_problems(verified),
+        *_signature_problems(descriptor.digest, result, ctx),
+        *_stamp_problems(verified, stamped, summary, ctx),
+        *_gate_problems(result, day, today),
     ]
     return Audit(
         digest=descriptor.digest,
@@ -71,7 +71,7 @@ def audit(image: Image, descriptor: Descriptor, ctx: Context, *, warn_days: int)
         day=day,
         today=today,
         stamps=tuple(stamped),
-        warnings=tuple(_ending(stamped, ctx, warn_days)),
+        warnings=tuple(_warn_before_end(stamped, ctx, warn_days)),
     )
 
 
@@ -86,7 +86,7 @@ def policy_of_day(summary: Record | None, ctx: Context) -> Policy | None:
     return None
 
 
-def _records(verified: Verified) -> list[AutoclaveError]:
+def _record_problems(verified: Release) -> list[AutoclaveError]:
     return [
         RecordError(
             f"the {name} record does not verify" if name != "seal" else "what was sealed is not all there",
@@ -97,18 +97,18 @@ def _records(verified: Verified) -> list[AutoclaveError]:
     ]
 
 
-def _signature(digest: str, result: str, ctx: Context) -> list[AutoclaveError]:
+def _signature_problems(digest: str, result: str, ctx: Context) -> list[AutoclaveError]:
     if result != "PASSED":
         return []
     try:
-        cosign.signed_by(ctx.store, digest, ctx.trust.for_role("release"))
+        cosign.verify_signature(ctx.store, digest, ctx.trust.for_role("release"))
     except RecordError as error:
         return [error]
     return []
 
 
-def _stamps(
-    verified: Verified, stamped: list[Stamped], summary: Record | None, ctx: Context
+def _stamp_problems(
+    verified: Release, stamped: list[SealStamp], summary: Record | None, ctx: Context
 ) -> list[AutoclaveError]:
     known = bool(ctx.trust.authorities)
     found: list[AutoclaveError] = [
@@ -123,14 +123,14 @@ def _stamps(
     if (
         summary
         and ctx.policy.release.timestamp
-        and (why := seals.missing(verified.records, stamped, summary))
+        and (why := seals.explain_missing(verified.records, stamped, summary))
     ):
         again = "autoclave seal --tsa URL"
         found.append(TimestampError("the release is not time-stamped", why=why, next=f"stamp it: {again}"))
     return found
 
 
-def _gates(result: str, day: Verdict | None, today: Verdict) -> list[AutoclaveError]:
+def _gate_problems(result: str, day: Verdict | None, today: Verdict) -> list[AutoclaveError]:
     judged = day or today
     if not judged.passed or result != "PASSED":
         told = "the policy of the day" if day else "today's policy"
@@ -151,7 +151,7 @@ def _gates(result: str, day: Verdict | None, today: Verdict) -> list[AutoclaveEr
     return []
 
 
-def _ending(stamped: list[Stamped], ctx: Context, days: int) -> list[str]:
+def _warn_before_end(stamped: list[SealStamp], ctx: Context, days: int) -> list[str]:
     """Warn when the newest good stamp's certificates end soon: then it must be stamped again."""
     newest = next((each.stamp for each in reversed(stamped) if each.stamp), None)
     if newest is None or newest.ends - ctx.now() > timedelta(days=days):

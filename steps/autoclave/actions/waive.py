@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from autoclave.context import Context
-from autoclave.device.schema import WAIVER, inside
+from autoclave.device.schema import WAIVER, resolve_inside
 from autoclave.errors import DecisionError, SignerError, UsageError
 from autoclave.evidence import waivers
 from autoclave.gates import waivers as waiving
@@ -25,7 +25,7 @@ from autoclave.signers import Signer
 E = TypeVar("E", VexStatus, Justification)
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class WaiverRequest(Struct, frozen=True, kw_only=True):
     """What a person asks for; empty fields are taken from the finding. `expires` is a date, `YYYY-MM-DD`."""
 
     finding: str
@@ -52,7 +52,7 @@ def person_of(signer: Signer, role: str, ctx: Context) -> Person:
     )
 
 
-def made(wanted: Wanted, found: Sequence[Finding], author: Person, ctx: Context) -> Waiver:
+def make_waiver(wanted: WaiverRequest, found: Sequence[Finding], author: Person, ctx: Context) -> Waiver:
     """Return the waiver that is asked for. Raises UsageError, DecisionError when it could never count."""
     named = [each for each in found if wanted.finding in {each.id, *each.aliases}]
     now = ctx.now().replace(microsecond=0)
@@ -77,7 +77,7 @@ def made(wanted: Wanted, found: Sequence[Finding], author: Person, ctx: Context)
 
 def write(name: str, raw: bytes, ctx: Context, *, new: bool) -> Path:
     """Write a decision file whole or not at all; a new one replaces nothing. Raises DecisionError."""
-    folder = inside(ctx.folder, ctx.device.device.decisions)
+    folder = resolve_inside(ctx.folder, ctx.device.device.decisions)
     folder.mkdir(parents=True, exist_ok=True)
     path, part = folder / name, folder / f".{name}.{os.getpid()}"
     part.write_bytes(raw)
@@ -98,12 +98,12 @@ def write(name: str, raw: bytes, ctx: Context, *, new: bool) -> Path:
     return path
 
 
-def approved(name: str, signer: Signer, approver: Person, ctx: Context) -> tuple[SignedWaiver, Path]:
+def approve(name: str, signer: Signer, approver: Person, ctx: Context) -> tuple[SignedWaiver, Path]:
     """Add a second person's signature to a waiver of the checkout. Raises DecisionError."""
-    for file, raw in decisions.files(ctx):
+    for file, raw in decisions.read_files(ctx):
         if not file.endswith(WAIVER) or waivers.read(raw).id != name:
             continue
-        before = waivers.verified(raw, ctx.trust)
+        before = waivers.verify(raw, ctx.trust)
         if before.defect:
             raise DecisionError(f"waiver {name} does not verify", why=before.defect)
         if approver.id in {each.id for each in before.persons}:
@@ -112,12 +112,12 @@ def approved(name: str, signer: Signer, approver: Person, ctx: Context) -> tuple
                 why="author and approver must be two persons",
                 next="let somebody else approve it",
             )
-        signed = waivers.countersigned(raw, signer)
-        return waivers.verified(signed, ctx.trust), write(file, signed, ctx, new=False)
+        signed = waivers.countersign(raw, signer)
+        return waivers.verify(signed, ctx.trust), write(file, signed, ctx, new=False)
     raise UsageError(f"there is no waiver '{name}' here", next="'autoclave waive' lists them")
 
 
-def _scope(wanted: Wanted, named: Sequence[Finding]) -> Scope:
+def _scope(wanted: WaiverRequest, named: Sequence[Finding]) -> Scope:
     """Return the scope: as asked for, else the package and version in which it was found."""
     if wanted.digest:
         return Scope(digest=wanted.digest, package=wanted.package, versions=wanted.versions)

@@ -10,69 +10,71 @@ from tempfile import TemporaryDirectory
 from msgspec import Struct
 
 from autoclave.bundles import collect, contents, keys
-from autoclave.bundles.contents import refused
-from autoclave.bundles.unpack import Staged
+from autoclave.bundles.contents import refusal
+from autoclave.bundles.unpack import StagedBundle
 from autoclave.errors import RecordError, TimestampError
 from autoclave.evidence import predicates, records, seal, trust, trust_export
 from autoclave.evidence.records import TITLE, Record
 from autoclave.evidence.seal import Chain
 from autoclave.evidence.statement import VERIFICATION, info
 from autoclave.evidence.timestamps import seals
-from autoclave.evidence.timestamps.seals import Stamped
+from autoclave.evidence.timestamps.seals import SealStamp
 from autoclave.evidence.trust import Trust
 from autoclave.runtime.shell import Shell
 from autoclave.store.base import Store
-from autoclave.store.image import identity
+from autoclave.store.image import read_identity
 from autoclave.store.layout.folder import INDEX_FILE
 
 DEVICE_TITLE = "autoclave.toml"
 POLICY_TITLE = "policy.json"
 
 
-class Image(Struct, frozen=True, kw_only=True):
+class VerifiedImage(Struct, frozen=True, kw_only=True):
     """One image whose records verify: these, the seals, time stamps, and the result of the release gate."""
 
     name: str
     digest: str
     records: tuple[Record, ...]
     chain: Chain
-    stamps: tuple[Stamped, ...]
+    stamps: tuple[SealStamp, ...]
     result: str
 
 
-def read(store: Store, shell: Shell, images: Mapping[str, str], trusted: Trust, now: datetime) -> list[Image]:
+def read(
+    store: Store, shell: Shell, images: Mapping[str, str], trusted: Trust, now: datetime
+) -> list[VerifiedImage]:
     """Verify everything attached to images. Raises RecordError or TimestampError for what does not verify."""
-    return [_image(store, shell, each, trusted, now) for each in sorted(images.items())]
+    return [_read_image(store, shell, each, trusted, now) for each in sorted(images.items())]
 
 
-def own_trust(staged: Staged) -> Trust:
+def read_own_trust(staged: StagedBundle) -> Trust:
     """Return the trust that the bundle brings itself. Raises BundleError when it leans on other files."""
     with TemporaryDirectory(prefix="autoclave-") as folder:
         path = Path(folder) / "trust.toml"
         path.write_bytes(staged.files[contents.TRUST])
         found = trust.load(path)
     if trust_export.text(found).encode() != staged.files[contents.TRUST]:
-        raise refused(f"its {contents.TRUST} is not as Autoclave writes it")
+        raise refusal(f"its {contents.TRUST} is not as Autoclave writes it")
     if keys.files(found) != {
         name: raw for name, raw in staged.files.items() if name.startswith(contents.KEYS)
     }:
-        raise refused(f"the files in {contents.KEYS} are not the keys of {contents.TRUST}")
+        raise refusal(f"the files in {contents.KEYS} are not the keys of {contents.TRUST}")
     return found
 
 
-def layout(staged: Staged) -> None:
+def check_layout(staged: StagedBundle) -> None:
     """Check that index, head and blobs tell of the same images, whole. Raises BundleError, StoreError."""
-    found = collect.reachable(staged.store, staged.files[INDEX_FILE], INDEX_FILE)
+    found = collect.find_reachable(staged.store, staged.files[INDEX_FILE], INDEX_FILE)
     if found != staged.bundle.blobs:
         odd = sorted(found.items() ^ staged.bundle.blobs.items())[0][0]
-        raise refused(f"{odd} is not both in the index and in the head, with one size")
+        raise refusal(f"{odd} is not both in the index and in the head, with one size")
     for name, digest in staged.bundle.images.items():
-        if getattr(staged.store.named(name), "digest", "") != digest:
-            raise refused(f"the index does not name {digest} as '{name}'")
-        identity(staged.store, digest)
+        if getattr(staged.store.find(name), "digest", "") != digest:
+            raise refusal(f"the index does not name {digest} as '{name}'")
+        read_identity(staged.store, digest)
 
 
-def head(staged: Staged, images: Sequence[Image]) -> None:
+def check_head(staged: StagedBundle, images: Sequence[VerifiedImage]) -> None:
     """Check what the head says of the records, and that nothing signed contradicts the device file."""
     bundle = staged.bundle
     for image in images:
@@ -83,20 +85,20 @@ def head(staged: Staged, images: Sequence[Image]) -> None:
             bundle.version,
             image.name,
         ):
-            raise refused(
+            raise refusal(
                 f"the records do not call {image.digest} the image '{image.name}' of {bundle.device} "
                 f"{bundle.version}"
             )
         if bundle.seals.get(image.name) != image.chain.newest:
-            raise refused(
+            raise refusal(
                 f"{image.chain.newest or 'none'} is the newest seal of '{image.name}', not what it says"
             )
-        held = attachment(staged.store, image.records, DEVICE_TITLE)
+        held = read_attachment(staged.store, image.records, DEVICE_TITLE)
         if held is not None and held != staged.files[contents.DEVICE]:
-            raise refused(f"{contents.DEVICE} is not the autoclave.toml of the release")
+            raise refusal(f"{contents.DEVICE} is not the autoclave.toml of the release")
 
 
-def attachment(store: Store, good: Sequence[Record], title: str) -> bytes | None:
+def read_attachment(store: Store, good: Sequence[Record], title: str) -> bytes | None:
     """Return a file that the newest verification record holds, or None."""
     newest = records.latest(good, VERIFICATION)
     for each in newest.attachments if newest else ():
@@ -105,7 +107,9 @@ def attachment(store: Store, good: Sequence[Record], title: str) -> bytes | None
     return None
 
 
-def _image(store: Store, shell: Shell, named: tuple[str, str], trusted: Trust, now: datetime) -> Image:
+def _read_image(
+    store: Store, shell: Shell, named: tuple[str, str], trusted: Trust, now: datetime
+) -> VerifiedImage:
     name, digest = named
     good, bad = records.read_all(store, digest, trusted)
     if bad:
@@ -114,10 +118,10 @@ def _image(store: Store, shell: Shell, named: tuple[str, str], trusted: Trust, n
             why="\n".join(f"{each.name} {each.digest}: {each.why}" for each in bad),
             next="'autoclave verify' explains each",
         )
-    chain = seal.check(good, bad, seal.signatures(store, digest))
+    chain = seal.check(good, bad, seal.read_signatures(store, digest))
     if chain.problems:
         raise RecordError(f"what was sealed of {name} is not all there", why="\n".join(chain.problems))
-    stamped = seals.of_seals(store, shell, good, trusted.authorities, now)
+    stamped = seals.verify_stamps(store, shell, good, trusted.authorities, now)
     wrong = [each for each in stamped if each.why and not each.lapsed]
     if wrong:
         raise TimestampError(
@@ -126,6 +130,6 @@ def _image(store: Store, shell: Shell, named: tuple[str, str], trusted: Trust, n
         )
     summary = records.latest(good, VERIFICATION)
     result = predicates.result_of(summary.statement) if summary else ""
-    return Image(
+    return VerifiedImage(
         name=name, digest=digest, records=tuple(good), chain=chain, stamps=tuple(stamped), result=result
     )

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec import Struct, structs
 
-from autoclave.bundles.contents import refused
+from autoclave.bundles.contents import refusal
 from autoclave.errors import StoreError
 from autoclave.evidence import cosign
-from autoclave.model.digest import checked
+from autoclave.model.digest import check_digest
 from autoclave.store import artifacts
 from autoclave.store.base import SMALL, Store
 from autoclave.store.layout import index as indexes
@@ -20,7 +20,7 @@ from autoclave.store.oci import INDEX, MANIFEST, Descriptor, Manifest, parse_man
 _IMAGES = {MANIFEST, "application/vnd.docker.distribution.manifest.v2+json"}
 
 
-class Collected(Struct, frozen=True):
+class Collection(Struct, frozen=True):
     """The entries of a bundle's index, and the sizes of all blobs by digest."""
 
     entries: tuple[Descriptor, ...]
@@ -33,12 +33,12 @@ class Collected(Struct, frozen=True):
         )
 
 
-def collect(store: Store, images: Mapping[str, str]) -> Collected:
+def collect(store: Store, images: Mapping[str, str]) -> Collection:
     """Return what belongs to images (name: digest). Raises StoreError when something is missing or amiss."""
     entries: list[Descriptor] = []
     blobs: dict[str, int] = {}
     for name, digest in sorted(images.items()):
-        image = _single(store.image(digest))
+        image = _single(store.find_image(digest))
         entries.append(structs.replace(image, annotations={REF_NAME: name}))
         _add(store, image, blobs)
         for artifact in sorted(store.referrers(digest), key=lambda each: each.digest):
@@ -46,15 +46,15 @@ def collect(store: Store, images: Mapping[str, str]) -> Collected:
             _add(store, artifact, blobs)
         for suffix in cosign.SUFFIXES:
             tag = cosign.tag(digest, suffix)
-            if listed := store.named(tag):
+            if listed := store.find(tag):
                 found = Descriptor(media_type=MANIFEST, digest=listed.digest, size=listed.size)
                 entries.append(structs.replace(found, annotations={REF_NAME: tag}))
                 _add(store, found, blobs)
     unique = {(each.digest, each.annotations.get(REF_NAME, "")): each for each in entries}
-    return Collected(tuple(unique.values()), blobs)
+    return Collection(tuple(unique.values()), blobs)
 
 
-def reachable(store: Store, raw: bytes, where: str) -> dict[str, int]:
+def find_reachable(store: Store, raw: bytes, where: str) -> dict[str, int]:
     """Return the sizes of all blobs that a bundle's index leads to, each of them there and of that size."""
     blobs: dict[str, int] = {}
     for entry in indexes.parse(raw, where).entries:
@@ -65,12 +65,12 @@ def reachable(store: Store, raw: bytes, where: str) -> dict[str, int]:
 def _add(store: Store, descriptor: Descriptor, blobs: dict[str, int]) -> None:
     raw = store.read(descriptor.digest, limit=SMALL)
     artifacts.refuse_size(descriptor, len(raw))
-    for blob in (descriptor, *_named(parse_manifest(raw, descriptor.digest))):
-        if blobs.setdefault(checked(blob.digest), blob.size) != blob.size:
-            raise refused(f"{blob.digest} has two sizes, {blobs[blob.digest]} and {blob.size}")
+    for blob in (descriptor, *_list_blobs(parse_manifest(raw, descriptor.digest))):
+        if blobs.setdefault(check_digest(blob.digest), blob.size) != blob.size:
+            raise refusal(f"{blob.digest} has two sizes, {blobs[blob.digest]} and {blob.size}")
 
 
-def _named(manifest: Manifest) -> Iterator[Descriptor]:
+def _list_blobs(manifest: Manifest) -> Iterator[Descriptor]:
     yield manifest.config
     yield from manifest.layers
 

@@ -59,22 +59,22 @@ def parse(raw: bytes) -> Bundle:
     try:
         bundle = msgspec.json.decode(raw, type=Bundle)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise refused(f"{FIRST}: {error}") from error
+        raise refusal(f"{FIRST}: {error}") from error
     if bundle.format != FORMAT:
-        raise refused(f"it is of the format {bundle.format[:100]!r}, and this Autoclave reads {FORMAT}")
+        raise refusal(f"it is of the format {bundle.format[:100]!r}, and this Autoclave reads {FORMAT}")
     strange = [name for name in bundle.files if name not in _KNOWN and not _FILE.fullmatch(name)]
     if strange:
-        raise refused(f"{strange[0][:200]!r} is no file of a bundle")
+        raise refusal(f"{strange[0][:200]!r} is no file of a bundle")
     if lacking := sorted(_KNOWN - bundle.files.keys()):
-        raise refused(f"it has no {lacking[0]}")
+        raise refusal(f"it has no {lacking[0]}")
     if not bundle.images:
-        raise refused("it holds no image")
+        raise refusal("it holds no image")
     if len(bundle.blobs) + len(bundle.files) >= MOST_MEMBERS or sum(bundle.blobs.values()) > _MOST_BYTES:
-        raise refused("it announces more than a bundle can hold")
+        raise refusal("it announces more than a bundle can hold")
     return bundle
 
 
-def refused(why: str) -> BundleError:
+def refusal(why: str) -> BundleError:
     """Return the error of a bundle that is not taken in."""
     return BundleError(
         "the bundle is refused",

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from autoclave.bundles.unpack import Staged
+from autoclave.bundles.unpack import StagedBundle
 from autoclave.errors import StoreError
 from autoclave.evidence import cosign, transfer
 from autoclave.store.base import Store
 from autoclave.store.layout import LayoutStore
-from autoclave.store.layout.lock import exclusive
+from autoclave.store.layout.lock import hold_lock
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def staging_folder(beside: Path) -> Iterator[Path]:
     except OSError as error:
         raise StoreError(f"{folder} cannot be made", why=str(error), next="name another store") from error
     place = folder / "layout"
-    with exclusive(folder / "lock", timeout=1, what=f"the import into {beside}"):
+    with hold_lock(folder / "lock", timeout=1, what=f"the import into {beside}"):
         shutil.rmtree(place, ignore_errors=True)
         try:
             yield place
@@ -32,25 +32,25 @@ def staging_folder(beside: Path) -> Iterator[Path]:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def take_in(staged: Staged, target: Store) -> None:
+def merge(staged: StagedBundle, target: Store) -> None:
     """Take images, records and signatures over; a store on disk gets the blobs moved, not copied."""
     for name, digest in sorted(staged.bundle.images.items()):
         if not isinstance(target, LayoutStore):
-            transfer.image(staged.store, target, digest, name=name)
-            transfer.attached(staged.store, target, digest)
+            transfer.copy_image(staged.store, target, digest, name=name)
+            transfer.copy_attached(staged.store, target, digest)
     if isinstance(target, LayoutStore):
         _move(staged, target)
 
 
-def _move(staged: Staged, target: LayoutStore) -> None:
+def _move(staged: StagedBundle, target: LayoutStore) -> None:
     images = sorted(staged.bundle.images.items())
-    entries = [staged.store.image(digest) for _, digest in images]
+    entries = [staged.store.find_image(digest) for _, digest in images]
     plain = [
         each.__class__(media_type=each.media_type, digest=each.digest, size=each.size) for each in entries
     ]
     attached = [each for _, digest in images for each in staged.store.referrers(digest)]
     signed = {
-        (digest, suffix): cosign.listed(staged.store, digest, suffix)
+        (digest, suffix): cosign.list_layers(staged.store, digest, suffix)
         for _, digest in images
         for suffix in cosign.SUFFIXES
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from autoclave.bundles import contents
-from autoclave.bundles.contents import BLOBS, FIRST, Bundle, refused
+from autoclave.bundles.contents import BLOBS, FIRST, Bundle, refusal
 from autoclave.errors import BundleError, StoreError
 from autoclave.model.digest import digest_of
 from autoclave.store.archive.tar_stream import Kind, Member, members
@@ -22,7 +22,7 @@ from autoclave.store.layout.folder import INDEX_FILE, MARKER, MARKER_FILE
 _CHUNK = 1024 * 1024
 
 
-class Staged(Struct, frozen=True):
+class StagedBundle(Struct, frozen=True):
     """An unpacked bundle: its head, its other files, and a store with its layout."""
 
     bundle: Bundle
@@ -30,7 +30,7 @@ class Staged(Struct, frozen=True):
     store: LayoutStore
 
 
-def unpack(path: Path, folder: Path) -> Staged:
+def unpack(path: Path, folder: Path) -> StagedBundle:
     """Unpack a bundle into a new store in `folder`. Raises BundleError; then the folder holds junk."""
     archive = members(_chunks(path), most=contents.MOST_MEMBERS)
     try:
@@ -45,14 +45,14 @@ def unpack(path: Path, folder: Path) -> Staged:
             else:
                 seen.add(_blob(member, content, bundle, store))
     except StoreError as error:
-        raise refused(f"{error.what}: {error.why}" if error.why else error.what) from error
+        raise refusal(f"{error.what}: {error.why}" if error.why else error.what) from error
     lacking = [*(bundle.files.keys() - files.keys()), *(bundle.blobs.keys() - seen)]
     if lacking:
-        raise refused(f"{sorted(lacking)[0]}, which it announces, is not in it")
+        raise refusal(f"{sorted(lacking)[0]}, which it announces, is not in it")
     if files[MARKER_FILE] != MARKER:
-        raise refused("it is not an OCI layout of version 1.0.0")
+        raise refusal("it is not an OCI layout of version 1.0.0")
     (folder / INDEX_FILE).write_bytes(files[INDEX_FILE])
-    return Staged(bundle, files, store)
+    return StagedBundle(bundle, files, store)
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
@@ -69,7 +69,7 @@ def _head(archive: Iterator[tuple[Member, Iterator[bytes]]]) -> Bundle:
         if member.name != FIRST:
             break
         return contents.parse(_small(member, content))
-    raise refused(f"it does not begin with {FIRST}: it is no bundle of Autoclave's")
+    raise refusal(f"it does not begin with {FIRST}: it is no bundle of Autoclave's")
 
 
 def _refuse_too_large(bundle: Bundle, folder: Path) -> None:
@@ -85,7 +85,7 @@ def _refuse_too_large(bundle: Bundle, folder: Path) -> None:
 def _file(member: Member, content: Iterable[bytes], digest: str) -> bytes:
     raw = _small(member, content)
     if digest_of(raw) != digest:
-        raise refused(f"{member.name} is not what {FIRST} announces: it has the digest {digest_of(raw)}")
+        raise refusal(f"{member.name} is not what {FIRST} announces: it has the digest {digest_of(raw)}")
     return raw
 
 
@@ -93,14 +93,14 @@ def _blob(member: Member, content: Iterable[bytes], bundle: Bundle, store: Layou
     digest = f"sha256:{member.name.removeprefix(BLOBS)}"
     size = bundle.blobs.get(digest) if member.name.startswith(BLOBS) else None
     if size is None or member.kind is not Kind.FILE:
-        raise refused(f"{member.name[:200]!r} does not belong to it ({member.kind.value})")
+        raise refusal(f"{member.name[:200]!r} does not belong to it ({member.kind.value})")
     if member.size != size:
-        raise refused(f"{digest} has {member.size} bytes, and {size} are announced")
+        raise refusal(f"{digest} has {member.size} bytes, and {size} are announced")
     store.write(content, media_type="", expect=digest)
     return digest
 
 
 def _small(member: Member, content: Iterable[bytes]) -> bytes:
     if member.kind is not Kind.FILE or member.size > contents.LARGEST_FILE:
-        raise refused(f"{member.name} is no file of at most {contents.LARGEST_FILE} bytes")
+        raise refusal(f"{member.name} is no file of at most {contents.LARGEST_FILE} bytes")
     return b"".join(content)

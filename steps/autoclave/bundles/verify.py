@@ -47,7 +47,7 @@ class Key:  # what it may sign, and whose it is, stands before its PEM text
         self.print, self.roles = hashlib.sha256(der).hexdigest(), fields["may"].split(", ")
         self.path, self.put = put(self.print, raw), put
 
-    def signed(self, message, signature):  # whether this key made the signature
+    def is_signer(self, message, signature):  # whether this key made the signature
         file = self.put("signature", base64.b64decode(signature))
         return openssl("dgst", "-sha256", "-verify", self.path, "-signature", file, data=message)[0]
 
@@ -57,7 +57,7 @@ class Record:  # whole, and signed by a key that may; else ValueError says why n
         kind = manifest["annotations"][KIND]
         self.digest, self.files, (self.name, roles) = digest, manifest["layers"][1:], KINDS[kind]
         self.envelope = manifest["layers"][0]["digest"]
-        statement, self.by = bundle.opened(self.envelope, roles)
+        statement, self.by = bundle.verify(self.envelope, roles)
         about = [each["digest"].get("sha256") for each in statement["subject"]]
         if statement["predicateType"] != kind or image[7:] not in about:
             raise ValueError("it is about another image, or of another kind than it is listed as")
@@ -105,7 +105,7 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
                 raise ValueError(f"its {what or part['mediaType']}, {part['digest']}, is damaged or missing")
         return manifest
 
-    def opened(self, digest, roles):  # the statement in a DSSE envelope, and who signed it of those that may
+    def verify(self, digest, roles):  # the statement in a DSSE envelope, and who signed it of those that may
         envelope = json.loads(self.blob(digest))
         payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
         message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
@@ -115,7 +115,7 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
             raise ValueError(f"no trusted key that may sign it ({roles}) has signed what it holds")
         return json.loads(payload), "signed by " + (", ".join(good) or "NOBODY WHO MAY")
 
-    def attached(self, image, index):  # records (oldest first), release signatures, and who made those
+    def read_attached(self, image, index):  # records (oldest first), release signatures, and who made those
         records, signatures, signers = [], [], []
         for entry in index:
             marks, digest = entry.get("annotations", {}), entry["digest"]
@@ -132,7 +132,7 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
                 self.wrong.append(f"{KINDS.get(marks.get(KIND), [marks.get(REF, '?')])[0]} {digest}: {error}")
         return sorted(records, key=lambda each: each.at), signatures, signers
 
-    def sealed(self, records, signatures):  # nothing is gone; a time stamp holds as of the one after it
+    def check_seals(self, records, signatures):  # nothing is gone; a time stamp holds as of the one after it
         here, at = {each.digest: each.envelope for each in records}, datetime.now().astimezone()
         for seal in [each for each in reversed(records) if each.name == "seal"]:
             lost = [each for each in seal.facts["records"] if here.get(each["manifest"]) != each["envelope"]]
@@ -155,17 +155,17 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
     def account(self, name, image, head, index):  # prints what an image and its records say
         say("image", name, image, gap="\n")
         self.manifest(image)
-        records, signatures, signers = self.attached(image, index)
+        records, signatures, signers = self.read_attached(image, index)
         for each in records:
             say(f"  {each.name:14} {each.at[:19]:19}  {each.digest}")
             say("     ", each.by)
             if each.name == "approval":
                 say("      {printed_name} ({role}): {meaning} for {environment}".format(**each.facts))
-        self.sealed(records, signatures)
+        self.check_seals(records, signatures)
         newest = {each.name: each for each in records}
         release, seal = newest["verification"], newest.get("seal")
         for file in [each for each in release.files if each["annotations"][TITLE].endswith(".waiver.json")]:
-            said, by = self.opened(file["digest"], "waive")
+            said, by = self.verify(file["digest"], "waive")
             say("  waiver         {id}: {finding} {status} until {expires}".format(**said["predicate"]), by)
         result, made = release.said["verificationResult"], release.said["autoclave"]
         say(f"  release gate   {result}; signed for release by {', '.join(signers) or 'nobody'}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from autoclave.bundles import contents, keys, tar
-from autoclave.bundles.collect import Collected
+from autoclave.bundles.collect import Collection
 from autoclave.bundles.contents import BLOBS, Bundle
 from autoclave.errors import BundleError
 from autoclave.evidence import trust_export
@@ -19,7 +19,7 @@ from autoclave.store.base import Store
 from autoclave.store.layout.folder import INDEX_FILE, MARKER, MARKER_FILE
 
 
-class Release(Struct, frozen=True, kw_only=True):
+class BundleInputs(Struct, frozen=True, kw_only=True):
     """What a bundle tells beside the layout: device, images and seals by name, and its three documents."""
 
     device: str
@@ -31,7 +31,7 @@ class Release(Struct, frozen=True, kw_only=True):
     device_file: bytes
 
 
-def write(path: Path, store: Store, collected: Collected, release: Release) -> Bundle:
+def write(path: Path, store: Store, collected: Collection, release: BundleInputs) -> Bundle:
     """Write the bundle, whole or not at all. Raises BundleError, or StoreError for damage in the store."""
     files = _files(collected, release)
     bundle = Bundle(
@@ -70,7 +70,7 @@ def verifier() -> bytes:
     return resources.files("autoclave.bundles").joinpath("verify.py").read_bytes()
 
 
-def _files(collected: Collected, release: Release) -> dict[str, bytes]:
+def _files(collected: Collection, release: BundleInputs) -> dict[str, bytes]:
     return {
         MARKER_FILE: MARKER,
         INDEX_FILE: collected.index(),

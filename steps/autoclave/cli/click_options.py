@@ -38,12 +38,14 @@ def parameters(kind: type[Struct]) -> list[click.Parameter]:
     return [Argument(field) if field.argument else _option(field) for field in fields(kind)]
 
 
-def around(name: str, text: str, kind: type[O], call: Callable[[O, Context], int | None]) -> click.Command:
+def make_command(
+    name: str, text: str, kind: type[O], call: Callable[[O, Context], int | None]
+) -> click.Command:
     """Return a command that opens a context, calls, and stops everything it started when interrupted."""
 
     def run(**given: Any) -> int:
         options = kind(**given)
-        view = screen.chosen(as_json=options.json)
+        view = screen.choose(as_json=options.json)
         context: Context | None = None
         try:
             context = Context(options, view)

@@ -6,12 +6,12 @@ from autoclave.actions import handover
 from autoclave.context import Context
 from autoclave.device.schema import Image
 from autoclave.errors import UsageError
-from autoclave.release.status import Standing, standing
-from autoclave.runtime.options import Common, Digest, ImageNames, OnImages, TakeFrom
+from autoclave.release.status import ImageStatus, read_status
+from autoclave.runtime.options import Common, Digest, ImageNames, StepOptions, TakeFrom
 from autoclave.store.oci import Descriptor
 
 
-class Imaged(Common, frozen=True):
+class ImageOptions(Common, frozen=True):
     """Options of those commands."""
 
     image: ImageNames = ()
@@ -19,7 +19,7 @@ class Imaged(Common, frozen=True):
     take_from: TakeFrom = ()
 
 
-def check_digest(opts: Imaged | OnImages, ctx: Context) -> None:
+def check_digest(opts: ImageOptions | StepOptions, ctx: Context) -> None:
     """Raise UsageError for one bare digest where it could stand for several images."""
     if opts.digest and "=" not in opts.digest and len(ctx.images(opts.image)) != 1:
         raise UsageError(
@@ -27,15 +27,15 @@ def check_digest(opts: Imaged | OnImages, ctx: Context) -> None:
         )
 
 
-def standings(opts: Imaged, ctx: Context) -> list[Standing]:
+def read_standings(opts: ImageOptions, ctx: Context) -> list[ImageStatus]:
     """Return how the images stand that the options name. Raises UsageError for one digest of several."""
     check_digest(opts, ctx)
-    named = OnImages(store=opts.store, image=opts.image, digest=opts.digest, take_from=opts.take_from)
+    named = StepOptions(store=opts.store, image=opts.image, digest=opts.digest, take_from=opts.take_from)
     handover.take_in(named, ctx)
-    return [standing(image, named.digest_of(image.name), ctx) for image in ctx.images(opts.image)]
+    return [read_status(image, named.digest_of(image.name), ctx) for image in ctx.images(opts.image)]
 
 
-def chosen(digest: str, ctx: Context) -> list[tuple[Image, Descriptor]]:
+def find_images(digest: str, ctx: Context) -> list[tuple[Image, Descriptor]]:
     """Return the device's images by digest, or those built last.
 
     Raises UsageError for one bare digest where the device has several images.
@@ -45,5 +45,5 @@ def chosen(digest: str, ctx: Context) -> list[tuple[Image, Descriptor]]:
             "one digest stands for one image, and the device has several",
             next="give all of them as the build step printed them: NAME=DIGEST,NAME=DIGEST",
         )
-    named = OnImages(digest=digest)
+    named = StepOptions(digest=digest)
     return [(image, ctx.subject(image, named.digest_of(image.name))) for image in ctx.device.image]

@@ -64,7 +64,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
 COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
 
-class _Lazy(click.Group):
+class _LazyGroup(click.Group):
     """A group that imports a subcommand only when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -98,7 +98,7 @@ class _Lazy(click.Group):
 
 
 @click.command(
-    cls=_Lazy,
+    cls=_LazyGroup,
     help="Gated pipeline steps for medical-device software, all hung on one image digest.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -119,11 +119,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except (Exception, KeyboardInterrupt) as error:
-        return _told(_as_ours(error), words, error)
+        return _print_error(_translate(error), words, error)
     return done if isinstance(done, int) else 0
 
 
-def _as_ours(error: BaseException) -> AutoclaveError:
+def _translate(error: BaseException) -> AutoclaveError:
     """Return the error that a user is told: never a traceback."""
     match error:
         case AutoclaveError():
@@ -144,7 +144,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _told(error: AutoclaveError, words: Sequence[str], cause: BaseException) -> int:
+def _print_error(error: AutoclaveError, words: Sequence[str], cause: BaseException) -> int:
     """Print what happened, why, and what to do next; return the error's exit code."""
     if "--debug" in words:
         import traceback

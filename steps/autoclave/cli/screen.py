@@ -10,7 +10,7 @@ from autoclave.console.json import JsonScreen
 from autoclave.console.plain import PlainScreen
 
 
-def chosen(*, as_json: bool) -> Screen:
+def choose(*, as_json: bool) -> Screen:
     """Return the screen that fits: JSON when asked for, GitLab's log, a live terminal, else plain lines."""
     if as_json:
         return JsonScreen()

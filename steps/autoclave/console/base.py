@@ -11,7 +11,7 @@ from autoclave.model.verdict import Verdict
 class Screen(Protocol):
     """Where a run tells what it does. Methods may be called from several threads."""
 
-    def started(self, step: str, what: str) -> None:
+    def begin(self, step: str, what: str) -> None:
         """A step begins."""
 
     def line(self, step: str, text: str) -> None:
@@ -29,7 +29,7 @@ class Screen(Protocol):
     def verdict(self, verdict: Verdict, seconds: float, what: str) -> None:
         """A gate has spoken."""
 
-    def skipped(self, step: str, why: str) -> None:
+    def skip(self, step: str, why: str) -> None:
         """A step is not run, because its record already holds."""
 
     def result(self, text: str, data: Mapping[str, Any]) -> None:

@@ -20,7 +20,7 @@ class JsonScreen:
         self._out = out or sys.stdout
         self._lock = threading.Lock()
 
-    def started(self, step: str, what: str) -> None:
+    def begin(self, step: str, what: str) -> None:
         """A step begins."""
         self._emit("started", step=step, text=what)
 
@@ -51,7 +51,7 @@ class JsonScreen:
             text=what,
         )
 
-    def skipped(self, step: str, why: str) -> None:
+    def skip(self, step: str, why: str) -> None:
         """A step is not run, because its record already holds."""
         self._emit("skipped", step=step, text=why)
 

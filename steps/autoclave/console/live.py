@@ -40,7 +40,7 @@ class LiveScreen:
         self._results: list[str] = []
         self.warnings: list[str] = []
 
-    def started(self, step: str, what: str) -> None:
+    def begin(self, step: str, what: str) -> None:
         """A step begins."""
         self._rows[step] = _Row("running", what, time.monotonic())
         self._live.start()
@@ -71,7 +71,7 @@ class LiveScreen:
             self._console.print(Text(f"{verdict.gate:<9} ✘ ", "bold red") + Text(reason, "red"))
         self._live.refresh()
 
-    def skipped(self, step: str, why: str) -> None:
+    def skip(self, step: str, why: str) -> None:
         """A step is not run, because its record already holds."""
         self._rows[step] = _Row("skipped", why, 0.0)
         self._live.start()

@@ -22,36 +22,36 @@ class PlainScreen:
         self._out, self._err = out or sys.stdout, err or sys.stderr
         self._lock = threading.Lock()
 
-    def started(self, step: str, what: str) -> None:
+    def begin(self, step: str, what: str) -> None:
         """A step begins."""
-        self._say(step, f"▶ {what}")
+        self._print(step, f"▶ {what}")
 
     def line(self, step: str, text: str) -> None:
         """A step's tool printed a line."""
-        self._say(step, f"│ {text}")
+        self._print(step, f"│ {text}")
 
     def note(self, step: str, text: str) -> None:
         """Something worth knowing."""
-        self._say(step, text)
+        self._print(step, text)
 
     def warn(self, step: str, text: str) -> None:
         """Something that must not be overlooked."""
-        self._say(step, f"WARNING: {text}")
+        self._print(step, f"WARNING: {text}")
 
     def command(self, text: str) -> None:
         """An external command, as a line to paste."""
-        self._say("", f"+ {text}")
+        self._print("", f"+ {text}")
 
     def verdict(self, verdict: Verdict, seconds: float, what: str) -> None:
         """A gate has spoken."""
         mark = "✔ passed" if verdict.passed else "✘ CLOSED"
-        self._say(verdict.gate, f"{mark} {what} ({seconds:.1f} s)")
+        self._print(verdict.gate, f"{mark} {what} ({seconds:.1f} s)")
         for reason in verdict.reasons:
-            self._say(verdict.gate, f"  - {reason}")
+            self._print(verdict.gate, f"  - {reason}")
 
-    def skipped(self, step: str, why: str) -> None:
+    def skip(self, step: str, why: str) -> None:
         """A step is not run, because its record already holds."""
-        self._say(step, f"↷ skipped: {why}")
+        self._print(step, f"↷ skipped: {why}")
 
     def result(self, text: str, data: Mapping[str, Any]) -> None:
         """What the command was asked for."""
@@ -61,7 +61,7 @@ class PlainScreen:
     def close(self) -> None:
         """Nothing more comes."""
 
-    def _say(self, step: str, text: str) -> None:
+    def _print(self, step: str, text: str) -> None:
         stamp = datetime.now(UTC).strftime("%H:%M:%S")
         with self._lock:
             print(f"{stamp} {step:<9} {text}", file=self._err, flush=True)

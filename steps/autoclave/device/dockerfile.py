@@ -25,14 +25,14 @@ def bases(text: str, args: Mapping[str, str]) -> list[str]:
                 known[name] = args.get(name, default.strip("\"'"))
         start = _FROM.fullmatch(line)
         if start:
-            base = _substituted(start["base"], known)
+            base = _substitute(start["base"], known)
             if base.lower() not in stages and base.lower() != "scratch" and base not in found:
                 found.append(base)
             stages.add((start["stage"] or f"stage {len(stages)}").lower())
     return found
 
 
-def on_top_of(text: str, stage: str, image: str) -> str | None:
+def replace_stage(text: str, stage: str, image: str) -> str | None:
     """Return the Dockerfile in which a stage is the given image, as it is; None when there is no such stage.
 
     Nothing of that stage is built again: stages based on it stand on exactly these layers, whatever a
@@ -73,7 +73,7 @@ def _instructions(text: str) -> Iterator[tuple[str, str]]:
         yield raw, line
 
 
-def _substituted(text: str, known: Mapping[str, str]) -> str:
+def _substitute(text: str, known: Mapping[str, str]) -> str:
     def value(match: re.Match[str]) -> str:
         here = known.get(match["bare"] or match["name"], "")
         if match["sign"] == "-":

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from autoclave.device.schema import inside
+from autoclave.device.schema import resolve_inside
 from autoclave.errors import SourceError, ToolError
 from autoclave.runtime.shell import Shell
 
@@ -23,7 +23,7 @@ class Commit(Struct, frozen=True):
     dirty: bool
 
 
-def commit_of(shell: Shell, folder: Path) -> Commit:
+def read_commit(shell: Shell, folder: Path) -> Commit:
     """Read the commit that a folder stands at; only changes below the folder make it dirty.
 
     Raises SourceError when git is missing or refuses.
@@ -66,7 +66,7 @@ def digest_of_files(folder: Path, files: Iterable[Path]) -> str:
 
 def files_below(folder: Path, name: str) -> list[Path]:
     """Return a file, or all files below a folder, relative to the device folder. Raises SourceError."""
-    start = inside(folder, name)
+    start = resolve_inside(folder, name)
     if not start.exists():
         raise SourceError(f"'{name}' does not exist", next="mend the path in autoclave.toml")
     found = sorted(start.rglob("*")) if start.is_dir() else [start]

@@ -196,7 +196,7 @@ class Device(_Table, frozen=True):
         """Return the tests of an image: its own, else the device's."""
         return image.unit_test or self.unit_test
 
-    def named(self, name: str) -> Image:
+    def find_image(self, name: str) -> Image:
         """Return an image by name. Raises ConfigError naming the nearest one."""
         for image in self.image:
             if image.name == name:
@@ -205,7 +205,7 @@ class Device(_Table, frozen=True):
             f"the device has no image '{name}'", next=nearest(name, [image.name for image in self.image])
         )
 
-    def place(self, name: str) -> Environment:
+    def find_environment(self, name: str) -> Environment:
         """Return an environment by name. Raises ConfigError naming the nearest one."""
         for environment in self.environment:
             if environment.name == name:
@@ -222,37 +222,37 @@ def load(folder: Path) -> Device:
     path = folder / FILE
     device = convert(read_toml(path), Device, source=str(path))
     _check_names(device, str(path))
-    inside(folder, device.device.decisions)
+    resolve_inside(folder, device.device.decisions)
     # A folder made from a bundle has no sources: what they declared is in the records.
     imported = (folder / IMPORTED).exists()
     for key in ("requirements", "soup"):
         name = getattr(device.device, key)
-        if name and not inside(folder, name).exists() and not imported:
+        if name and not resolve_inside(folder, name).exists() and not imported:
             raise SourceError(f"'{name}' does not exist", next=f"mend device.{key} in {FILE}")
     links = device.traceability.links
-    if links and not inside(folder, links).is_file() and not imported:
+    if links and not resolve_inside(folder, links).is_file() and not imported:
         raise SourceError(f"'{links}' is not a file", next=f"mend traceability.links in {FILE}")
     for image in device.image:
-        inside(folder, image.context)
-        inside(folder, str(PurePosixPath(image.context) / image.dockerfile))
+        resolve_inside(folder, image.context)
+        resolve_inside(folder, str(PurePosixPath(image.context) / image.dockerfile))
         tests = device.tests_of(image)
         for item in tests.copy if tests else []:
-            inside(folder, item)
+            resolve_inside(folder, item)
     return device
 
 
-def schema() -> dict[str, Any]:
+def json_schema() -> dict[str, Any]:
     """Return the JSON schema of the device file."""
     return msgspec.json.schema(Device)
 
 
-def in_bytes(size: str) -> int:
+def parse_size(size: str) -> int:
     """Turn a size such as `512m` into bytes."""
     number = size.rstrip("kmg")
     return int(number) * _BYTES[size.removeprefix(number)]
 
 
-def inside(folder: Path, relative: str) -> Path:
+def resolve_inside(folder: Path, relative: str) -> Path:
     """Resolve a path of the device file; raise SourceError when it leaves the device folder."""
     resolved = (folder / relative).resolve()
     if PurePosixPath(relative).is_absolute() or not resolved.is_relative_to(folder.resolve()):
@@ -278,7 +278,7 @@ def _check_names(device: Device, source: str) -> None:
                     f"{source}: environment '{environment.name}' publishes the unknown image '{name}'",
                     next=nearest(name, images),
                 )
-            service = device.named(name).service
+            service = device.find_image(name).service
             if service is None or service.port is None:
                 raise ConfigError(
                     f"{source}: environment '{environment.name}' publishes '{name}', which has no port",

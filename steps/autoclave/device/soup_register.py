@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, structs
 
-from autoclave.device.schema import inside
+from autoclave.device.schema import resolve_inside
 from autoclave.model.declared import SoupEntry
 from autoclave.runtime.toml import convert, read_toml
 
@@ -34,6 +34,6 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def read(folder: Path, name: str) -> tuple[SoupEntry, ...]:
     """Read the register. Raises ConfigError, SourceError for a path that leaves the repository."""
-    path = inside(folder, name)
+    path = resolve_inside(folder, name)
     listed = convert(read_toml(path), _File, source=name).soup
     return tuple(SoupEntry(**structs.asdict(each)) for each in listed)

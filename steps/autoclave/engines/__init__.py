@@ -6,7 +6,7 @@ from autoclave.engines.base import Engine
 from autoclave.runtime.shell import Shell
 
 
-def opened(shell: Shell, client: str = "") -> Engine:
+def connect(shell: Shell, client: str = "") -> Engine:
     """Connect to the engine that DOCKER_HOST or Docker's context names. Raises EngineError.
 
     `client` is the docker command for building; empty: the best one on PATH.

@@ -171,7 +171,7 @@ class Engine(Protocol):
     def state(self, container: str) -> ContainerState | None:
         """Return a container's state by id or name, or None."""
 
-    def ended(self, container: str) -> ContainerState:
+    def wait(self, container: str) -> ContainerState:
         """Wait until a container has ended and return its state."""
 
     def containers(self, labels: Mapping[str, str]) -> list[ContainerState]:

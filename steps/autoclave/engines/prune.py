@@ -6,7 +6,7 @@ from autoclave.engines.base import OWNER_LABEL, RUN_LABEL, Engine
 from autoclave.runtime.owner import is_gone
 
 
-def sweep(engine: Engine) -> list[str]:
+def remove_leftovers(engine: Engine) -> list[str]:
     """Remove containers and networks whose run ended without removing them; return their names."""
     left = [each for each in engine.containers({RUN_LABEL: ""}) if is_gone(each.labels.get(OWNER_LABEL, ""))]
     for container in left:

@@ -48,7 +48,7 @@ def sign(payload: bytes, payload_type: str, signer: Signer) -> bytes:
 
 def countersign(raw: bytes, signer: Signer) -> bytes:
     """Return an envelope with one more signature over the same payload. Raises RecordError."""
-    payload, kind, _ = opened(raw)
+    payload, kind, _ = decode(raw)
     envelope = msgspec.json.decode(raw, type=Envelope)
     envelope.signatures.append(_signature(payload, kind, signer))
     return msgspec.json.encode(envelope)
@@ -59,7 +59,7 @@ def _signature(payload: bytes, payload_type: str, signer: Signer) -> _Signature:
     return _Signature(sig=base64.b64encode(bytes.fromhex(made.signature)).decode(), keyid=made.keyid)
 
 
-def opened(raw: bytes) -> tuple[bytes, str, list[tuple[str, bytes]]]:
+def decode(raw: bytes) -> tuple[bytes, str, list[tuple[str, bytes]]]:
     """Decode an envelope *without verifying it*: payload, its type, (key id, signature) pairs.
 
     Raises RecordError when it is no envelope or has no signature.
@@ -75,13 +75,13 @@ def opened(raw: bytes) -> tuple[bytes, str, list[tuple[str, bytes]]]:
     return payload, envelope.payload_type, signatures
 
 
-def verified_by(raw: bytes, keys: Sequence[Key]) -> tuple[bytes, str, list[Key]]:
+def verify(raw: bytes, keys: Sequence[Key]) -> tuple[bytes, str, list[Key]]:
     """Return payload, payload type, and every one of `keys` whose signature over it is good.
 
     The key id in an envelope is only a hint and is not authenticated, so each key is tried on
     each signature.
     """
-    payload, kind, signatures = opened(raw)
+    payload, kind, signatures = decode(raw)
     message = pae(kind, payload)
     good = [key for key in keys if any(is_good(key, signature, message) for _, signature in signatures)]
     return payload, kind, good

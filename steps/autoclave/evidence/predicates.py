@@ -125,21 +125,21 @@ def approval(info: StepInfo, facts: Approval, verification: str) -> dict[str, An
     return {"verification": verification, **_ours(info, facts)}
 
 
-def approved(statement: Statement) -> tuple[Approval, str]:
+def decode_approval(statement: Statement) -> tuple[Approval, str]:
     """Return an approval and the digest of the verification record that it is about. Raises RecordError."""
-    carrier = _decoded(statement, _Approved)
+    carrier = _decode(statement, _Approved)
     return carrier.facts, carrier.verification
 
 
 def facts_of(statement: Statement, kind: type[F]) -> F:
     """Return the facts of a record. Raises RecordError when they do not fit."""
-    carrier: Any = _decoded(statement, msgspec.defstruct("Carrier", [("facts", kind)]))
+    carrier: Any = _decode(statement, msgspec.defstruct("Carrier", [("facts", kind)]))
     return cast(F, carrier.facts)
 
 
 def result_of(statement: Statement) -> str:
     """Return the result of a verification summary: PASSED or FAILED. Raises RecordError."""
-    return _decoded(statement, _Summary).verification_result
+    return _decode(statement, _Summary).verification_result
 
 
 class _Approved(Struct):
@@ -151,7 +151,7 @@ class _Summary(Struct, rename="camel"):
     verification_result: str
 
 
-def _decoded(statement: Statement, kind: type[F]) -> F:
+def _decode(statement: Statement, kind: type[F]) -> F:
     try:
         return msgspec.json.decode(statement.predicate, type=kind)
     except (msgspec.DecodeError, RecursionError) as error:

@@ -22,7 +22,7 @@ from autoclave.evidence.statement import (
     SBOM,
     SEAL,
     Statement,
-    finished,
+    finish_time,
     info,
     is_about,
     parse,
@@ -82,8 +82,8 @@ def attach(
     raw = dsse.sign(payload, PAYLOAD_TYPE, signer)
     attachments = [*attachments, *stamped(raw)]
     envelope = store.write([raw], media_type=dsse.MEDIA_TYPE)
-    layers = [_annotated(envelope, {PREDICATE_TYPE: predicate_type})]
-    layers += [_annotated(descriptor, {TITLE: title}) for title, descriptor in attachments]
+    layers = [_annotate(envelope, {PREDICATE_TYPE: predicate_type})]
+    layers += [_annotate(descriptor, {TITLE: title}) for title, descriptor in attachments]
     now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return store.attach(
         image,
@@ -93,7 +93,7 @@ def attach(
     )
 
 
-def naming(predicate: dict[str, Any], attachments: Sequence[tuple[str, Descriptor]]) -> dict[str, Any]:
+def name_files(predicate: dict[str, Any], attachments: Sequence[tuple[str, Descriptor]]) -> dict[str, Any]:
     """Return a predicate that names the files attached with it, so that none can be exchanged."""
     files = {title: descriptor.digest for title, descriptor in attachments}
     return predicate | {"autoclave": structs.replace(predicate["autoclave"], files=files)}
@@ -113,9 +113,9 @@ def read_all(
         try:
             record = _read(store, descriptor, image_digest, trust)
             is_seal = record.statement.predicate_type == SEAL
-            place = "" if is_seal else about(record) or environment
+            place = "" if is_seal else environment_of(record) or environment
             here = production and place == environment
-            good.append(_permitted(record, trust, place, production=here))
+            good.append(_restrict_keys(record, trust, place, production=here))
         except (RecordError, StoreError) as error:
             name = NAME_OF.get(descriptor.annotations.get(PREDICATE_TYPE, ""), "unknown")
             why = f"{error.what}: {error.why}" if error.why else error.what
@@ -132,7 +132,7 @@ def _read(store: Store, descriptor: Descriptor, image_digest: str, trust: Trust)
     manifest: Manifest = parse_manifest(store.read(descriptor.digest), descriptor.digest)
     if not manifest.layers or manifest.layers[0].media_type != dsse.MEDIA_TYPE:
         raise RecordError("the record's first layer is not a DSSE envelope")
-    payload, kind, keys = _signed(store.read(manifest.layers[0].digest, limit=_LARGEST), trust)
+    payload, kind, keys = _verify_signature(store.read(manifest.layers[0].digest, limit=_LARGEST), trust)
     if kind != PAYLOAD_TYPE:
         raise RecordError("the record's payload is not an in-toto statement", why=kind[:100])
     statement = parse(payload)
@@ -149,7 +149,7 @@ def _read(store: Store, descriptor: Descriptor, image_digest: str, trust: Trust)
         envelope=manifest.layers[0],
         statement=statement,
         keys=keys,
-        finished=finished(statement),
+        finished=finish_time(statement),
         attachments=tuple(manifest.layers[1:]),
     )
 
@@ -169,19 +169,19 @@ def _refuse_unsigned(statement: Statement, files: Sequence[Descriptor]) -> None:
         )
 
 
-def _signed(raw: bytes, trust: Trust) -> tuple[bytes, str, tuple[TrustedKey, ...]]:
+def _verify_signature(raw: bytes, trust: Trust) -> tuple[bytes, str, tuple[TrustedKey, ...]]:
     """Return payload, its type and the trusted keys that signed; explain when there is none."""
-    payload, kind, good = dsse.verified_by(raw, [each.key for each in trust.keys])
+    payload, kind, good = dsse.verify(raw, [each.key for each in trust.keys])
     if good:
         return payload, kind, tuple(each for each in trust.keys if each.key in good)
-    hints = [keyid for keyid, _ in dsse.opened(raw)[2]]
+    hints = [keyid for keyid, _ in dsse.decode(raw)[2]]
     shown = ", ".join(hint[:12] or "without id" for hint in hints)
     if any(each.key.keyid in hints for each in trust.keys):
         raise RecordError("the record's signature does not fit its content", why=f"key {shown}")
     raise RecordError("the record is signed by an unknown key", why=f"key {shown} is not in {trust.source}")
 
 
-def _permitted(record: Record, trust: Trust, environment: str, *, production: bool) -> Record:
+def _restrict_keys(record: Record, trust: Trust, environment: str, *, production: bool) -> Record:
     """Return the record with those of its keys that may sign its type here; explain when there is none."""
     roles = ROLES_OF[record.statement.predicate_type]
     role = " or ".join(roles)
@@ -198,7 +198,7 @@ def _permitted(record: Record, trust: Trust, environment: str, *, production: bo
     raise RecordError(f"the record is signed by a key that may not sign {role}{where}", why=labels)
 
 
-def about(record: Record) -> str:
+def environment_of(record: Record) -> str:
     """Return the environment that a record is about, or an empty string."""
     if record.statement.predicate_type not in _OF_AN_ENVIRONMENT:
         return ""
@@ -225,13 +225,13 @@ def latest(records: Sequence[Record], predicate_type: str) -> Record | None:
     return found[-1] if found else None
 
 
-def made_with(records: Sequence[Record], predicate_type: str, inputs: str) -> Record | None:
+def find_by_inputs(records: Sequence[Record], predicate_type: str, inputs: str) -> Record | None:
     """Return the newest verified record of a type that was made from exactly these inputs, or None."""
     record = latest(records, predicate_type)
     return record if record and info(record.statement).inputs == inputs else None
 
 
-def _annotated(descriptor: Descriptor, annotations: dict[str, str]) -> Descriptor:
+def _annotate(descriptor: Descriptor, annotations: dict[str, str]) -> Descriptor:
     return Descriptor(
         media_type=descriptor.media_type,
         digest=descriptor.digest,

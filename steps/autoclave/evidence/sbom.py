@@ -41,7 +41,7 @@ class _Bom(Struct, rename="camel"):
 
 def components(statement: Statement) -> tuple[Component, ...]:
     """Return the software in an SBOM: what has a package URL, and the system. Raises RecordError."""
-    bom = _decoded(statement)
+    bom = _decode(statement)
     edges = {each.ref: tuple(each.depends_on) for each in bom.dependencies}
     return tuple(
         _component(each, edges) for each in bom.components if each.purl or each.type == "operating-system"
@@ -50,10 +50,10 @@ def components(statement: Statement) -> tuple[Component, ...]:
 
 def serial(statement: Statement) -> str:
     """Return the serial number of an SBOM, `urn:uuid:…`. Raises RecordError."""
-    return _decoded(statement).serial_number
+    return _decode(statement).serial_number
 
 
-def _decoded(statement: Statement) -> _Bom:
+def _decode(statement: Statement) -> _Bom:
     try:
         return msgspec.json.decode(statement.predicate, type=_Bom)
     except (msgspec.DecodeError, RecursionError) as error:

@@ -17,7 +17,7 @@ from autoclave.evidence.statement import SEAL, StepInfo
 from autoclave.store.base import Store
 
 
-class Sealed(Struct, frozen=True):
+class SealedRecord(Struct, frozen=True):
     """A record that a seal names: its short name, the digest of its manifest, and of its envelope."""
 
     name: str
@@ -38,7 +38,7 @@ class Seal(Struct, frozen=True, kw_only=True):
     `previous` is the digest of the seal before it, empty for the first.
     """
 
-    records: tuple[Sealed, ...]
+    records: tuple[SealedRecord, ...]
     signatures: tuple[Signature, ...]
     previous: str
     policy: str
@@ -50,7 +50,7 @@ class Chain(Struct, frozen=True, kw_only=True):
 
     seals: dict[str, Seal]
     problems: tuple[str, ...]
-    unsealed: tuple[Sealed, ...]
+    unsealed: tuple[SealedRecord, ...]
 
     @property
     def newest(self) -> str:
@@ -72,11 +72,11 @@ def seals_of(good: Sequence[Record]) -> dict[str, Seal]:
     }
 
 
-def signatures(store: Store, image_digest: str) -> tuple[Signature, ...]:
+def read_signatures(store: Store, image_digest: str) -> tuple[Signature, ...]:
     """Return the release signatures listed for an image in cosign's older format, unverified."""
     return tuple(
         Signature(each.digest, each.annotations.get(cosign.SIGNATURE, ""))
-        for each in cosign.listed(store, image_digest, "sig")
+        for each in cosign.list_layers(store, image_digest, "sig")
     )
 
 
@@ -86,12 +86,12 @@ def check(good: Sequence[Record], bad: Sequence[Rejected], signatures: Collectio
     `good` are the verified records, oldest first; `bad` is what is attached as a record and does not verify.
     """
     seals = seals_of(good)
-    here = {each.digest: Sealed(each.name, each.digest, "") for each in bad}
-    here |= {each.digest: Sealed(each.name, each.digest, each.envelope.digest) for each in good}
+    here = {each.digest: SealedRecord(each.name, each.digest, "") for each in bad}
+    here |= {each.digest: SealedRecord(each.name, each.digest, each.envelope.digest) for each in good}
     problems: list[str] = []
     named: set[str] = set()
     for digest, seal in seals.items():
-        problems += [why for each in seal.records if (why := _amiss(each, here))]
+        problems += [why for each in seal.records if (why := _find_difference(each, here))]
         problems += [
             f"a release signature that seal {digest[:19]}… names is gone"
             for each in seal.signatures
@@ -106,7 +106,7 @@ def check(good: Sequence[Record], bad: Sequence[Rejected], signatures: Collectio
     return Chain(seals=seals, problems=tuple(dict.fromkeys(problems)), unsealed=unsealed)
 
 
-def covering(seals: Mapping[str, Seal], manifest: str) -> list[str]:
+def find_covering(seals: Mapping[str, Seal], manifest: str) -> list[str]:
     """Return the seals that bind a record, oldest first: those that name it, and those after them."""
     bound = {manifest: None}
     for digest, seal in seals.items():
@@ -115,7 +115,7 @@ def covering(seals: Mapping[str, Seal], manifest: str) -> list[str]:
     return list(bound)[1:]
 
 
-def _amiss(sealed: Sealed, here: Mapping[str, Sealed]) -> str:
+def _find_difference(sealed: SealedRecord, here: Mapping[str, SealedRecord]) -> str:
     found = here.get(sealed.manifest)
     if found is None:
         return f"the sealed {sealed.name} record {sealed.manifest} is gone"

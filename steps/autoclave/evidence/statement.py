@@ -146,7 +146,7 @@ def info(statement: Statement) -> StepInfo:
         ) from error
 
 
-def finished(statement: Statement) -> datetime:
+def finish_time(statement: Statement) -> datetime:
     """Return when the step that made the record ended (UTC). Raises RecordError when it is not told."""
     if statement.predicate_type != SBOM:
         return info(statement).finished_on

@@ -113,7 +113,7 @@ def load(path: Path) -> Trust:
         tuple(
             TrustedKey(
                 name=entry.name,
-                key=_listed(entry.public, path),
+                key=_read_key(entry.public, path),
                 may=tuple(entry.may),
                 environments=tuple(entry.environments),
                 development=entry.development,
@@ -171,18 +171,18 @@ def _certificate(text: str, path: Path) -> str:
 def public_key(path: Path) -> Key:
     """Read a public key in PEM form. Raises SignerError."""
     try:
-        return _parsed(path.read_bytes(), str(path))
+        return _parse_key(path.read_bytes(), str(path))
     except OSError as error:
         raise SignerError(f"the public key {path} cannot be read", why=str(error)) from error
 
 
-def _listed(public: str, path: Path) -> Key:
+def _read_key(public: str, path: Path) -> Key:
     if public.lstrip().startswith("-----BEGIN "):
-        return _parsed(public.strip().encode(), f"a key in {path}")
+        return _parse_key(public.strip().encode(), f"a key in {path}")
     return public_key(path.parent / public)
 
 
-def _parsed(pem: bytes, what: str) -> Key:
+def _parse_key(pem: bytes, what: str) -> Key:
     try:
         return SSlibKey.from_crypto(load_pem_public_key(pem))
     except (ValueError, UnsupportedAlgorithm) as error:

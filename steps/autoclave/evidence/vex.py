@@ -26,20 +26,20 @@ _CONTEXTS = "https://openvex.dev/ns"
 _BELIEVED = timedelta(days=365)  # a document has no end of its own
 
 
-class _Named(Struct):
+class _Vulnerability(Struct):
     name: str
 
 
-class _Thing(Struct, rename={"id": "@id"}):
+class _Product(Struct, rename={"id": "@id"}):
     id: str = ""
-    subcomponents: list[_Thing] = []
+    subcomponents: list[_Product] = []
     identifiers: dict[str, str] = {}
 
 
-class _Said(Struct):
-    vulnerability: _Named | str
+class _VexStatement(Struct):
+    vulnerability: _Vulnerability | str
     status: VexStatus
-    products: list[_Thing] = []
+    products: list[_Product] = []
     justification: Justification | None = None
     impact_statement: str = ""
     action_statement: str = ""
@@ -51,16 +51,16 @@ class _Document(Struct):
     context: str = field(name="@context")
     author: str
     timestamp: Moment
-    statements: list[_Said]
+    statements: list[_VexStatement]
 
 
-def verified(raw: bytes, trust: Trust, *, name: str, device: str) -> tuple[SignedWaiver, ...]:
+def verify(raw: bytes, trust: Trust, *, name: str, device: str) -> tuple[SignedWaiver, ...]:
     """Return what a supplier's signed OpenVEX document says, one waiver for each package that it names.
 
     `defect` says why one does not count: nobody signed it who may speak of that package. Raises RecordError
     when the file holds no document.
     """
-    payload, kind, _ = dsse.opened(raw)
+    payload, kind, _ = dsse.decode(raw)
     statement = parse(payload)
     if kind != PAYLOAD_TYPE or not statement.predicate_type.startswith(_CONTEXTS):
         raise RecordError(f"{name} holds no OpenVEX document", why=statement.predicate_type[:200])
@@ -68,7 +68,7 @@ def verified(raw: bytes, trust: Trust, *, name: str, device: str) -> tuple[Signe
         document = msgspec.json.decode(statement.predicate, type=_Document)
     except (msgspec.DecodeError, RecursionError) as error:
         raise RecordError(f"{name} is not a usable OpenVEX document", why=str(error)) from error
-    _, _, good = dsse.verified_by(raw, [each.key for each in trust.keys])
+    _, _, good = dsse.verify(raw, [each.key for each in trust.keys])
     suppliers = [each for each in trust.keys if each.key in good and "vex" in each.may]
     return tuple(
         SignedWaiver(

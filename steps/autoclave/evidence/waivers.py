@@ -19,7 +19,7 @@ from autoclave.model.digest import digest_of
 PREDICATE = "urn:autoclave:predicate:waiver:v1"
 
 
-def signed(waiver: Waiver, signer: Signer) -> bytes:
+def sign(waiver: Waiver, signer: Signer) -> bytes:
     """Return a waiver as an envelope with its author's signature."""
     scope = waiver.scope
     # A statement must name a digest; a waiver for versions of a package is about its name.
@@ -33,16 +33,16 @@ def signed(waiver: Waiver, signer: Signer) -> bytes:
 
 def read(raw: bytes) -> Waiver:
     """Return what an envelope says, *without verifying it*. Raises RecordError when it is no waiver."""
-    payload, kind, _ = dsse.opened(raw)
+    payload, kind, _ = dsse.decode(raw)
     if kind != PAYLOAD_TYPE:
         raise RecordError("the file holds no waiver", why=f"its payload is {kind[:100]}")
     return _waiver(parse(payload))
 
 
-def verified(raw: bytes, trust: Trust) -> SignedWaiver:
+def verify(raw: bytes, trust: Trust) -> SignedWaiver:
     """Return a waiver and the persons who signed it; `defect` says why their signatures do not count."""
     waiver = read(raw)
-    _, _, good = dsse.verified_by(raw, [each.key for each in trust.keys])
+    _, _, good = dsse.verify(raw, [each.key for each in trust.keys])
     keys = [each for each in trust.keys if each.key in good]
     persons = [each.person for each in keys if each.person and "waive" in each.may]
     ordered = sorted(persons, key=lambda person: person.id != waiver.author)
@@ -50,11 +50,11 @@ def verified(raw: bytes, trust: Trust) -> SignedWaiver:
         waiver=waiver,
         digest=digest_of(raw),
         persons=tuple(ordered),
-        defect="" if persons else _nobody(raw, keys, trust),
+        defect="" if persons else _explain_unsigned(raw, keys, trust),
     )
 
 
-def countersigned(raw: bytes, signer: Signer) -> bytes:
+def countersign(raw: bytes, signer: Signer) -> bytes:
     """Return a waiver's envelope with one more signature over the same words."""
     return dsse.countersign(raw, signer)
 
@@ -68,10 +68,10 @@ def _waiver(statement: Statement) -> Waiver:
         raise RecordError("the waiver is not of the expected form", why=str(error)) from error
 
 
-def _nobody(raw: bytes, keys: list[TrustedKey], trust: Trust) -> str:
+def _explain_unsigned(raw: bytes, keys: list[TrustedKey], trust: Trust) -> str:
     if keys:
         return f"it is signed with {keys[0].label}, which is no person's key for waivers"
-    hints = {keyid for keyid, _ in dsse.opened(raw)[2]}
+    hints = {keyid for keyid, _ in dsse.decode(raw)[2]}
     if any(each.key.keyid in hints for each in trust.keys):
         return "its signature does not fit its content"
     return f"no key signed it that {trust.source} names"

@@ -9,7 +9,7 @@ from autoclave.model.declared import Meaning, SignedApproval
 
 def judge(approvals: Sequence[SignedApproval], demanded: Mapping[str, int]) -> tuple[str, ...]:
     """Judge the approvals for one environment, oldest first; nobody counts twice, in whatever role."""
-    counted = counting(approvals)
+    counted = find_counting(approvals)
     reasons = []
     for role, wanted in sorted(demanded.items()):
         names = [each.approval.printed_name for each in counted if each.approval.role == role]
@@ -19,12 +19,12 @@ def judge(approvals: Sequence[SignedApproval], demanded: Mapping[str, int]) -> t
     if not reasons:
         return ()
     refused = [
-        f"the approval by {_who(each)} does not count: {each.defect}" for each in approvals if each.defect
+        f"the approval by {_name_of(each)} does not count: {each.defect}" for each in approvals if each.defect
     ]
     return (*reasons, *refused)
 
 
-def counting(approvals: Sequence[SignedApproval]) -> list[SignedApproval]:
+def find_counting(approvals: Sequence[SignedApproval]) -> list[SignedApproval]:
     """Return the approvals that count: good ones whose meaning is approval, the first of each person."""
     first: dict[str, SignedApproval] = {}
     for each in approvals:
@@ -33,5 +33,5 @@ def counting(approvals: Sequence[SignedApproval]) -> list[SignedApproval]:
     return list(first.values())
 
 
-def _who(signed: SignedApproval) -> str:
+def _name_of(signed: SignedApproval) -> str:
     return signed.person.name if signed.person else signed.approval.user

@@ -13,7 +13,7 @@ from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
 
 
-class Released(Struct, frozen=True, kw_only=True):
+class Candidate(Struct, frozen=True, kw_only=True):
     """What deploy verified itself, for one image and one environment.
 
     `summary` is the result of the newest verification summary (empty: there is none) and `verified` its
@@ -36,7 +36,7 @@ def is_production(environment: str, policy: Policy) -> bool:
     return environment not in policy.production.exempt
 
 
-def judge(released: Released, policy: Policy, now: datetime) -> Verdict:
+def judge(released: Candidate, policy: Policy, now: datetime) -> Verdict:
     """Judge a release for one environment, trusting nothing that `sign` concluded.
 
     The ages of records are judged as of the verification, so that an older release can be put back.
@@ -61,7 +61,7 @@ def judge(released: Released, policy: Policy, now: datetime) -> Verdict:
     return Verdict("deploy", tuple(reasons))
 
 
-def _newer(released: Released) -> list[str]:
+def _newer(released: Candidate) -> list[str]:
     """Return which records were made after the verification, so that it does not speak of them."""
     if released.verified is None:
         return []
@@ -73,7 +73,7 @@ def _newer(released: Released) -> list[str]:
     ]
 
 
-def _any_user(released: Released) -> list[str]:
+def _any_user(released: Candidate) -> list[str]:
     """Demand a trial under an arbitrary user: OpenShift gives every namespace user ids of its own."""
     run = released.evidence.unit_test
     if run is None or run.arbitrary_user is None:
@@ -85,7 +85,7 @@ def _any_user(released: Released) -> list[str]:
     return [f"under the arbitrary user {ran.user} the image {ran.failure}"] if ran.failure else []
 
 
-def _production(released: Released, policy: Policy) -> list[str]:
+def _production(released: Candidate, policy: Policy) -> list[str]:
     scan = released.evidence.scan
     least = policy.production.min_database_bytes
     if scan and scan.database.size < least:

@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from autoclave.gates.waivers import Standing, counting, not_waived, refused
+from autoclave.gates.waivers import JudgedWaiver, explain_refusal, find_refused, find_waived
 from autoclave.gates.waivers import key as key_of
 from autoclave.model.facts import Finding, Kind, Severity
 from autoclave.model.verdict import Verdict
@@ -45,36 +45,38 @@ class Check(Struct, frozen=True):
 
 def findings(pods: Sequence[Pod], unread: Sequence[str] = ()) -> tuple[Finding, ...]:
     """Check every pod and container; `unread` names objects that seem to hold pods but cannot be read."""
-    found = [_finding(UNREAD, title, "it holds containers in a way that is not known") for title in unread]
+    found = [
+        _make_finding(UNREAD, title, "it holds containers in a way that is not known") for title in unread
+    ]
     for pod in pods:
         for check in CHECKS:
             try:
-                found += _judged(check, pod)
+                found += _apply(check, pod)
             except (AttributeError, KeyError, TypeError):
                 # A list where a mapping belongs, and the like: what cannot be read is not confined.
-                found.append(_finding(check, pod.title, "the field that decides it has another shape"))
+                found.append(_make_finding(check, pod.title, "the field that decides it has another shape"))
     return tuple(found)
 
 
-def _judged(check: Check, pod: Pod) -> Iterator[Finding]:
+def _apply(check: Check, pod: Pod) -> Iterator[Finding]:
     if why := check.of(pod, None):
-        yield _finding(check, pod.title, why)
+        yield _make_finding(check, pod.title, why)
     for container, passing in _containers(pod.spec):
         if passing and check.id in _LONG_RUNNING:
             continue
         if why := check.of(pod, container):
-            yield _finding(check, f"{pod.title} {container.get('name', '?')}", why)
+            yield _make_finding(check, f"{pod.title} {container.get('name', '?')}", why)
 
 
-def judge(found: Sequence[Finding], policy: Policy, waivers: Sequence[Standing] = ()) -> Verdict:
+def judge(found: Sequence[Finding], policy: Policy, waivers: Sequence[JudgedWaiver] = ()) -> Verdict:
     """Judge findings about pods: those of a blocking severity close the gate, unless they are waived."""
-    waived, speaking = counting(waivers), refused(waivers)
+    waived, speaking = find_waived(waivers), find_refused(waivers)
     blocking = [
         each for each in found if each.severity in policy.hardening.block and key_of(each) not in waived
     ]
     worst = sorted(blocking, key=lambda each: (-_RANK[each.severity], each.id, each.target))
     reasons = [
-        f"{each.severity} {each.id} in {each.target}: {each.title}{not_waived(each, speaking)}"
+        f"{each.severity} {each.id} in {each.target}: {each.title}{explain_refusal(each, speaking)}"
         for each in worst[:_SHOWN]
     ]
     if len(worst) > _SHOWN:
@@ -82,7 +84,7 @@ def judge(found: Sequence[Finding], policy: Policy, waivers: Sequence[Standing] 
     return Verdict("deploy", tuple(reasons))
 
 
-def _finding(check: Check, target: str, why: str) -> Finding:
+def _make_finding(check: Check, target: str, why: str) -> Finding:
     return Finding(
         id=check.id,
         kind=Kind.MISCONFIGURATION,

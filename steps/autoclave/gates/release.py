@@ -60,7 +60,9 @@ def judge(evidence: Evidence, policy: Policy, now: datetime, *, waived: datetime
     if evidence.unit_test:
         reasons += unit_test.judge(evidence.unit_test, policy).reasons
     if evidence.scan:
-        reasons += scan.judge(evidence.scan, policy, now, standings(evidence, policy, waived or now)).reasons
+        reasons += scan.judge(
+            evidence.scan, policy, now, judge_waivers(evidence, policy, waived or now)
+        ).reasons
     if evidence.unjudged:
         return Verdict("sign", (*reasons, UNJUDGED))
     runs = evidence.runs or {"": evidence.unit_test}
@@ -69,9 +71,9 @@ def judge(evidence: Evidence, policy: Policy, now: datetime, *, waived: datetime
     return Verdict("sign", tuple(reasons))
 
 
-def standings(evidence: Evidence, policy: Policy, now: datetime) -> tuple[waiving.Standing, ...]:
+def judge_waivers(evidence: Evidence, policy: Policy, now: datetime) -> tuple[waiving.JudgedWaiver, ...]:
     """Return how the waivers stand for what was found in the image."""
-    return waiving.standings(
+    return waiving.judge(
         evidence.waivers,
         evidence.scan.findings if evidence.scan else (),
         device=evidence.device,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from autoclave.gates.waivers import Standing, counting, key, not_waived, refused
+from autoclave.gates.waivers import JudgedWaiver, explain_refusal, find_refused, find_waived, key
 from autoclave.model.facts import Finding, Kind, ScanFacts, Severity
 from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy, ScanPolicy
@@ -14,14 +14,17 @@ _SHOWN = 10
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
-def judge(facts: ScanFacts, policy: Policy, now: datetime, waivers: Sequence[Standing] = ()) -> Verdict:
+def judge(facts: ScanFacts, policy: Policy, now: datetime, waivers: Sequence[JudgedWaiver] = ()) -> Verdict:
     """Judge one scan at a moment (NIST SP 800-190 4.1.1, 4.1.2, 4.1.4); waived findings do not block."""
-    waived = counting(waivers)
-    blocking = [each for each in facts.findings if blocks(each, policy.scan) and key(each) not in waived]
-    return Verdict("scan", (*_credible(facts, policy.scan, now), *_found(blocking, refused(waivers))))
+    waived = find_waived(waivers)
+    blocking = [each for each in facts.findings if is_blocking(each, policy.scan) and key(each) not in waived]
+    return Verdict(
+        "scan",
+        (*_check_credibility(facts, policy.scan, now), *_list_blocking(blocking, find_refused(waivers))),
+    )
 
 
-def blocks(finding: Finding, policy: ScanPolicy) -> bool:
+def is_blocking(finding: Finding, policy: ScanPolicy) -> bool:
     """Tell whether one finding closes the gate. A secret always does."""
     if finding.kind is Kind.SECRET:
         return True
@@ -34,7 +37,7 @@ def blocks(finding: Finding, policy: ScanPolicy) -> bool:
     return finding.severity in policy.block
 
 
-def stale(facts: ScanFacts, policy: ScanPolicy, at: datetime) -> str:
+def check_database_age(facts: ScanFacts, policy: ScanPolicy, at: datetime) -> str:
     """Return why the database is too old (or dated in the future) at a moment, or an empty string."""
     age = at - facts.database.updated
     allowed = timedelta(hours=policy.max_database_age_hours)
@@ -48,9 +51,9 @@ def stale(facts: ScanFacts, policy: ScanPolicy, at: datetime) -> str:
     return ""
 
 
-def _credible(facts: ScanFacts, policy: ScanPolicy, now: datetime) -> list[str]:
+def _check_credibility(facts: ScanFacts, policy: ScanPolicy, now: datetime) -> list[str]:
     reasons = []
-    old = stale(facts, policy, min(now, facts.finished))
+    old = check_database_age(facts, policy, min(now, facts.finished))
     if old:
         reasons.append(old)
     if facts.packages == 0:
@@ -60,15 +63,15 @@ def _credible(facts: ScanFacts, policy: ScanPolicy, now: datetime) -> list[str]:
     return reasons
 
 
-def _found(blocking: list[Finding], refused: dict[str, Standing]) -> list[str]:
+def _list_blocking(blocking: list[Finding], refused: dict[str, JudgedWaiver]) -> list[str]:
     worst = sorted(blocking, key=lambda each: (-_RANK[each.severity], each.kind, each.id, each.target))
-    reasons = [_told(finding) + not_waived(finding, refused) for finding in worst[:_SHOWN]]
+    reasons = [_describe(finding) + explain_refusal(finding, refused) for finding in worst[:_SHOWN]]
     if len(worst) > _SHOWN:
         reasons.append(f"and {len(worst) - _SHOWN} more blocking findings")
     return reasons
 
 
-def _told(finding: Finding) -> str:
+def _describe(finding: Finding) -> str:
     if finding.kind is Kind.VULNERABILITY:
         mend = f"fixed in {finding.fixed}" if finding.fixed else "no fixed version yet"
         return f"{finding.severity} {finding.id} in {finding.package} {finding.version} ({mend})"

@@ -24,7 +24,7 @@ class Match(Struct, frozen=True):
     changed: SoupEntry | None = None
 
 
-def matched(components: Sequence[Component], register: Sequence[SoupEntry]) -> tuple[Match, ...]:
+def match_components(components: Sequence[Component], register: Sequence[SoupEntry]) -> tuple[Match, ...]:
     """Return each component with the first entry of the register that speaks of it."""
     exact: dict[str, list[SoupEntry]] = {}
     for entry in register:
@@ -47,9 +47,9 @@ def judge(
         )
     if not components:
         return ("the SBOM names no component, so the SOUP register cannot be judged",)
-    found = matched(components, register)
+    found = match_components(components, register)
     used = {id(each.entry): each.entry for each in found if each.entry}
-    reasons = [_missing(found)] if policy.demanded else []
+    reasons = [_missing_reason(found)] if policy.demanded else []
     reasons += [
         f"SOUP register: {entry.title}: {why}"
         for entry in used.values()
@@ -67,10 +67,10 @@ def defect(entry: SoupEntry, policy: SoupPolicy, today: date) -> str:
         return "it is for any version, the policy demands that a version is named"
     if entry.support_end and entry.support_end < today and not policy.allow_unsupported:
         return f"its support ended on {entry.support_end}"
-    return _unreviewed(entry, policy, today) if policy.demanded else ""
+    return _review_defect(entry, policy, today) if policy.demanded else ""
 
 
-def _unreviewed(entry: SoupEntry, policy: SoupPolicy, today: date) -> str:
+def _review_defect(entry: SoupEntry, policy: SoupPolicy, today: date) -> str:
     if not entry.reviewed_by or entry.reviewed_on is None or not entry.anomalies:
         return "nobody has reviewed its published anomalies (anomalies, reviewed-by, reviewed-on)"
     if entry.reviewed_on > today:
@@ -98,11 +98,11 @@ def _match(component: Component, exact: dict[str, list[SoupEntry]], patterns: Se
     return Match(component, None, speaking[0] if speaking else None)
 
 
-def _missing(found: Sequence[Match]) -> str:
+def _missing_reason(found: Sequence[Match]) -> str:
     lacking = [each for each in found if each.entry is None]
     if not lacking:
         return ""
-    named = ", ".join(_told(each) for each in lacking[:_SHOWN])
+    named = ", ".join(_describe(each) for each in lacking[:_SHOWN])
     more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
     return (
         f"{len(lacking)} of {len(found)} components have no entry in the SOUP register: {named}{more} "
@@ -110,6 +110,6 @@ def _missing(found: Sequence[Match]) -> str:
     )
 
 
-def _told(match: Match) -> str:
+def _describe(match: Match) -> str:
     told = f"{identity(match.component)} {match.component.version}"
     return f"{told} (changed: the register has {match.changed.version})" if match.changed else told

@@ -16,7 +16,7 @@ _LONGEST = 160  # characters of a test's name in a reason
 _HARMLESS = frozenset({"passed", "flaky", "skipped"})
 
 
-class State(StrEnum):
+class RequirementState(StrEnum):
     """How a requirement stands. `NO_EVIDENCE` is one of another method that names no document."""
 
     VERIFIED = "verified"
@@ -46,7 +46,7 @@ class RequirementRow(Struct, frozen=True, kw_only=True):
 
     requirement: Requirement
     tests: tuple[TestRow, ...]
-    state: State
+    state: RequirementState
 
 
 class Matrix(Struct, frozen=True, kw_only=True):
@@ -64,7 +64,7 @@ def matrix(declared: Declared, runs: Mapping[str, TestRun | None]) -> Matrix:
     A run that says nothing about its image (cut short, another image, no usable report) adds no tests.
     """
     known = {each.id for each in declared.requirements or ()}
-    counting = {image: run for image, run in sorted(runs.items()) if run and _counts(run)}
+    counting = {image: run for image, run in sorted(runs.items()) if run and _is_usable(run)}
     tests = tuple(_row(image, test, known) for image, run in counting.items() for test in run.report.traced)
     by_id: dict[str, list[TestRow]] = {}
     for row in tests:
@@ -92,7 +92,7 @@ def judge(declared: Declared, runs: Mapping[str, TestRun | None], policy: Policy
     """
     rules = policy.requirements
     seen = matrix(declared, runs)
-    reasons = _unlinked(seen, rules)
+    reasons = _link_reasons(seen, rules)
     if declared.requirements is None:
         if rules.demanded:
             reasons.append("the device names no requirements file, which the policy demands")
@@ -102,7 +102,12 @@ def judge(declared: Declared, runs: Mapping[str, TestRun | None], policy: Policy
         reasons.append(
             f"none of the {total} requirements is in scope" if total else "the requirements file is empty"
         )
-    return (*_uncovered(seen, rules), *_undocumented(seen, rules), *_unknown(seen, rules), *reasons)
+    return (
+        *_coverage_reasons(seen, rules),
+        *_evidence_reasons(seen, rules),
+        *_unknown_id_reasons(seen, rules),
+        *reasons,
+    )
 
 
 def needs_test(requirement: Requirement, rules: RequirementsPolicy) -> bool:
@@ -114,7 +119,7 @@ def needs_test(requirement: Requirement, rules: RequirementsPolicy) -> bool:
     return requirement.method is Method.TEST and requirement.kind in rules.cover
 
 
-def _counts(run: TestRun) -> bool:
+def _is_usable(run: TestRun) -> bool:
     return run.released_layers and not (run.timed_out or run.oom_killed or run.report.defect)
 
 
@@ -128,62 +133,70 @@ def _row(image: str, test: TracedTest, known: set[str]) -> TestRow:
     )
 
 
-def _tested(tests: Iterable[TestRow]) -> State:
+def _test_state(tests: Iterable[TestRow]) -> RequirementState:
     """Return what tests alone say. One failure outweighs all that passed."""
     outcomes = {test.outcome for test in tests}
     if not outcomes <= _HARMLESS:
-        return State.FAILED
-    for outcome, state in (("passed", State.VERIFIED), ("flaky", State.FLAKY), ("skipped", State.SKIPPED)):
+        return RequirementState.FAILED
+    for outcome, state in (
+        ("passed", RequirementState.VERIFIED),
+        ("flaky", RequirementState.FLAKY),
+        ("skipped", RequirementState.SKIPPED),
+    ):
         if outcome in outcomes:
             return state
-    return State.UNTESTED
+    return RequirementState.UNTESTED
 
 
-def _state(requirement: Requirement, tests: list[TestRow]) -> State:
+def _state(requirement: Requirement, tests: list[TestRow]) -> RequirementState:
     if not requirement.in_scope:
-        return State.OUT_OF_SCOPE
-    found = _tested(tests)
+        return RequirementState.OUT_OF_SCOPE
+    found = _test_state(tests)
     other = requirement.method is not Method.TEST
     control = requirement.kind is RequirementKind.RISK_CONTROL
-    if found is State.FAILED or not other or (control and found is not State.VERIFIED):
+    if found is RequirementState.FAILED or not other or (control and found is not RequirementState.VERIFIED):
         return found
     if not requirement.evidence.strip():
-        return State.NO_EVIDENCE
-    return found if control else State.BY_OTHER_METHOD
+        return RequirementState.NO_EVIDENCE
+    return found if control else RequirementState.BY_OTHER_METHOD
 
 
 _WITHOUT_TEST = {
-    State.UNTESTED: "without a test that passed on this image",
-    State.FAILED: "whose test failed",
-    State.SKIPPED: "whose tests were only skipped",
-    State.FLAKY: "whose tests passed only on a repetition",
+    RequirementState.UNTESTED: "without a test that passed on this image",
+    RequirementState.FAILED: "whose test failed",
+    RequirementState.SKIPPED: "whose tests were only skipped",
+    RequirementState.FLAKY: "whose tests passed only on a repetition",
 }
 
 
-def _uncovered(seen: Matrix, rules: RequirementsPolicy) -> list[str]:
+def _coverage_reasons(seen: Matrix, rules: RequirementsPolicy) -> list[str]:
     """Return a reason for each way of lacking a passing test, risk controls apart."""
-    lacking: dict[tuple[str, State], list[str]] = {}
+    lacking: dict[tuple[str, RequirementState], list[str]] = {}
     for row in seen.requirements:
-        found = _tested(row.tests)
-        verified = found is State.VERIFIED or (found is State.FLAKY and rules.allow_flaky)
+        found = _test_state(row.tests)
+        verified = found is RequirementState.VERIFIED or (
+            found is RequirementState.FLAKY and rules.allow_flaky
+        )
         if needs_test(row.requirement, rules) and not verified:
             kind = "risk control" if row.requirement.kind is RequirementKind.RISK_CONTROL else "requirement"
-            lacking.setdefault((kind, found), []).append(_named(row, found))
+            lacking.setdefault((kind, found), []).append(_describe(row, found))
     return [
-        f"{_count(len(names), kind)} {_WITHOUT_TEST[found]}: {_listed(names)}"
+        f"{_count(len(names), kind)} {_WITHOUT_TEST[found]}: {_join(names)}"
         for kind in ("risk control", "requirement")
         for found in _WITHOUT_TEST
         if (names := lacking.get((kind, found)))
     ]
 
 
-def _named(row: RequirementRow, found: State) -> str:
+def _describe(row: RequirementRow, found: RequirementState) -> str:
     hazard = f" (hazard {row.requirement.hazard})" if row.requirement.hazard else ""
-    blamed = [test for test in row.tests if found is not State.FAILED or test.outcome not in _HARMLESS]
+    blamed = [
+        test for test in row.tests if found is not RequirementState.FAILED or test.outcome not in _HARMLESS
+    ]
     return f"{row.requirement.id}{hazard}{f' by {blamed[0].name}' if blamed else ''}"
 
 
-def _undocumented(seen: Matrix, rules: RequirementsPolicy) -> list[str]:
+def _evidence_reasons(seen: Matrix, rules: RequirementsPolicy) -> list[str]:
     """Demand a reference to the evidence of every other method than a test."""
     names = [
         f"{each.id} ({each.method})"
@@ -194,11 +207,11 @@ def _undocumented(seen: Matrix, rules: RequirementsPolicy) -> list[str]:
     if not names:
         return []
     return [
-        f"{_count(len(names), 'requirement')} verified by another method without evidence: {_listed(names)}"
+        f"{_count(len(names), 'requirement')} verified by another method without evidence: {_join(names)}"
     ]
 
 
-def _unknown(seen: Matrix, rules: RequirementsPolicy) -> list[str]:
+def _unknown_id_reasons(seen: Matrix, rules: RequirementsPolicy) -> list[str]:
     """Refuse ids that nothing declares: a slip of the pen there would leave a requirement untested."""
     if not rules.known_ids:
         return []
@@ -209,13 +222,13 @@ def _unknown(seen: Matrix, rules: RequirementsPolicy) -> list[str]:
     if not first:
         return []
     names = [f"{one} by {test}" for one, test in first.items()]
-    return [f"tests name {_count(len(names), 'unknown requirement')}: {_listed(names)}"]
+    return [f"tests name {_count(len(names), 'unknown requirement')}: {_join(names)}"]
 
 
-def _unlinked(seen: Matrix, rules: RequirementsPolicy) -> list[str]:
+def _link_reasons(seen: Matrix, rules: RequirementsPolicy) -> list[str]:
     if not rules.linked_tests or not seen.unlinked:
         return []
-    listed = _listed(list(seen.unlinked_names), seen.unlinked)
+    listed = _join(list(seen.unlinked_names), seen.unlinked)
     return [f"{_count(seen.unlinked, 'test')} without a requirement, which the policy demands: {listed}"]
 
 
@@ -223,7 +236,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _listed(names: list[str], total: int = 0) -> str:
+def _join(names: list[str], total: int = 0) -> str:
     shown = [_cut(name) for name in names[:_SHOWN]]
     more = max(total, len(names)) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")

@@ -21,7 +21,7 @@ def _services(run: TestRun) -> list[str]:
 
 
 def _tests(run: TestRun, policy: Policy) -> list[str]:
-    return _cut_short(run) or _results(run, policy)
+    return _end_reasons(run) or _results(run, policy)
 
 
 def _arbitrary_user(run: TestRun, policy: Policy) -> list[str]:
@@ -43,7 +43,7 @@ def _image(run: TestRun) -> list[str]:
     ]
 
 
-def _cut_short(run: TestRun) -> list[str]:
+def _end_reasons(run: TestRun) -> list[str]:
     """Return why the run did not come to its own end; its report then counts for nothing."""
     if run.oom_killed:
         return [f"the tests were killed for memory (limit {run.limits.memory // (1 << 20)} MiB)"]

@@ -31,7 +31,7 @@ def in_range(version: str, wanted: str, purl: str) -> bool:
     bounds = [(sign, bound) for sign, bound in split if sign != "="]
     if version in exact:
         return True
-    return bool(bounds) and all(_holds(version, sign, bound, _kind(purl)) for sign, bound in bounds)
+    return bool(bounds) and all(_is_within(version, sign, bound, _kind(purl)) for sign, bound in bounds)
 
 
 def is_range(wanted: str) -> bool:
@@ -43,7 +43,7 @@ def _kind(purl: str) -> str:
     return purl.removeprefix("pkg:").partition("/")[0] if purl.startswith("pkg:") else ""
 
 
-def _holds(version: str, sign: str, bound: str, kind: str) -> bool:
+def _is_within(version: str, sign: str, bound: str, kind: str) -> bool:
     parsed = _class(kind)
     if parsed is None:
         return False

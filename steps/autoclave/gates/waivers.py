@@ -21,7 +21,7 @@ _COUNTING = frozenset({VexStatus.NOT_AFFECTED, VexStatus.AFFECTED, VexStatus.FIX
 """A person may let stand what affects the device, for a reason. Of a supplier that word is a warning."""
 
 
-class State(StrEnum):
+class WaiverState(StrEnum):
     """How a waiver stands for one image."""
 
     USED = "used"
@@ -31,11 +31,11 @@ class State(StrEnum):
     REFUSED = "refused"
 
 
-_WORDS = frozenset({State.USED, State.REFUSED})
+_WORDS = frozenset({WaiverState.USED, WaiverState.REFUSED})
 """A supplier's word in one of these states is about what was found, and not too old to be one."""
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class JudgedWaiver(Struct, frozen=True, kw_only=True):
     """How one waiver stands for one image at a moment.
 
     `why` says why it does not count (expired, stale, refused). `covers` are the keys of the findings that it
@@ -43,7 +43,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     """
 
     signed: SignedWaiver
-    state: State
+    state: WaiverState
     why: str = ""
     covers: tuple[str, ...] = ()
     expiring: bool = False
@@ -51,7 +51,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     @property
     def counts(self) -> bool:
         """Whether its findings are waived."""
-        return self.state is State.USED
+        return self.state is WaiverState.USED
 
 
 def key(finding: Finding) -> str:
@@ -59,7 +59,7 @@ def key(finding: Finding) -> str:
     return f"{finding.id} {finding.purl or finding.package} {finding.version} {finding.target}"
 
 
-class Image(Struct, frozen=True, kw_only=True):
+class WaiverContext(Struct, frozen=True, kw_only=True):
     """What waivers are judged for: an image, the policy and the moment."""
 
     device: str
@@ -68,7 +68,7 @@ class Image(Struct, frozen=True, kw_only=True):
     now: datetime
 
 
-def standings(
+def judge(
     waivers: Sequence[SignedWaiver],
     findings: Sequence[Finding],
     *,
@@ -76,25 +76,25 @@ def standings(
     digest: str,
     policy: WaiversPolicy,
     now: datetime,
-) -> tuple[Standing, ...]:
+) -> tuple[JudgedWaiver, ...]:
     """Return how each waiver stands for an image: its digest, and everything that was found in it."""
     named = {each.waiver.finding for each in waivers}
     by_id: dict[str, list[Finding]] = {}
     for finding in findings if named else ():
         for name in named.intersection((finding.id, *finding.aliases)):
             by_id.setdefault(name, []).append(finding)
-    image = Image(device=device, digest=digest, policy=policy, now=now)
-    return _last_words([_standing(each, by_id.get(each.waiver.finding, ()), image) for each in waivers])
+    image = WaiverContext(device=device, digest=digest, policy=policy, now=now)
+    return _apply_newest([_judge_one(each, by_id.get(each.waiver.finding, ()), image) for each in waivers])
 
 
-def counting(standing: Sequence[Standing]) -> dict[str, Standing]:
+def find_waived(standing: Sequence[JudgedWaiver]) -> dict[str, JudgedWaiver]:
     """Return the waived findings by key, with the waiver that covers each."""
     return {name: each for each in standing if each.counts for name in each.covers}
 
 
-def refused(standing: Sequence[Standing]) -> dict[str, Standing]:
+def find_refused(standing: Sequence[JudgedWaiver]) -> dict[str, JudgedWaiver]:
     """Return the findings that only a waiver speaks of that does not count, by key."""
-    good = counting(standing)
+    good = find_waived(standing)
     return {
         name: each
         for each in standing
@@ -104,13 +104,13 @@ def refused(standing: Sequence[Standing]) -> dict[str, Standing]:
     }
 
 
-def not_waived(finding: Finding, refused: dict[str, Standing]) -> str:
+def explain_refusal(finding: Finding, refused: dict[str, JudgedWaiver]) -> str:
     """Return which waiver speaks of a finding and why it does not count, or an empty string."""
     standing = refused.get(key(finding))
     return f"; waiver {standing.signed.waiver.id} does not count: {standing.why}" if standing else ""
 
 
-def expiry(standing: Sequence[Standing]) -> list[str]:
+def list_expiring(standing: Sequence[JudgedWaiver]) -> list[str]:
     """Return a line about each waiver that counts and will soon expire."""
     return [
         f"waiver {each.signed.waiver.id} ({each.signed.waiver.finding}) expires on "
@@ -120,58 +120,60 @@ def expiry(standing: Sequence[Standing]) -> list[str]:
     ]
 
 
-def _standing(signed: SignedWaiver, found: Sequence[Finding], image: Image) -> Standing:
+def _judge_one(signed: SignedWaiver, found: Sequence[Finding], image: WaiverContext) -> JudgedWaiver:
     waiver = signed.waiver
     named = [each for each in found if each.kind is not Kind.SECRET]
-    covers = tuple(key(each) for each in named if _in_scope(waiver, each, image.digest))
+    covers = tuple(key(each) for each in named if _is_in_scope(waiver, each, image.digest))
     # What does not count is told of at every finding that it names.
     speaks = covers or tuple(key(each) for each in named)
     why = defect(signed, image.device, image.policy, image.now)
     # What a supplier says of other versions is no word about this one, good or bad.
     elsewhere = bool(signed.supplier and not signed.defect and named and not covers)
     if why and not elsewhere:
-        return Standing(signed=signed, state=State.REFUSED, why=why, covers=speaks)
+        return JudgedWaiver(signed=signed, state=WaiverState.REFUSED, why=why, covers=speaks)
     if image.now >= waiver.expires:
         told = f"it expired on {waiver.expires:%Y-%m-%d %H:%M} UTC"
-        return Standing(signed=signed, state=State.EXPIRED, why=told, covers=speaks)
+        return JudgedWaiver(signed=signed, state=WaiverState.EXPIRED, why=told, covers=speaks)
     if not covers and (named or waiver.scope.digest not in {"", image.digest}):
-        told = _stale(waiver, named, image.digest)
-        return Standing(signed=signed, state=State.STALE, why=told, covers=speaks)
-    state = State.USED if covers else State.UNUSED
-    return Standing(signed=signed, state=state, covers=covers, expiring=waiver.expires - image.now <= _SOON)
+        told = _explain_stale(waiver, named, image.digest)
+        return JudgedWaiver(signed=signed, state=WaiverState.STALE, why=told, covers=speaks)
+    state = WaiverState.USED if covers else WaiverState.UNUSED
+    return JudgedWaiver(
+        signed=signed, state=state, covers=covers, expiring=waiver.expires - image.now <= _SOON
+    )
 
 
-def _last_words(found: Sequence[Standing]) -> tuple[Standing, ...]:
+def _apply_newest(found: Sequence[JudgedWaiver]) -> tuple[JudgedWaiver, ...]:
     """Let the suppliers' newest word about a finding stand, and none of the older ones that say otherwise.
 
     Whoever signed it may speak of the package: a new key of the same supplier overrules the old one.
     """
-    newest: dict[str, Standing] = {}
+    newest: dict[str, JudgedWaiver] = {}
     for each in found:
         speaks = each.signed.supplier and not each.signed.defect and each.state in _WORDS
         for name in each.covers if speaks else ():
             newest[name] = max(newest.get(name, each), each, key=_weight)
     return tuple(
-        _overruled(each, {name: newest[name] for name in each.covers})
+        _overrule(each, {name: newest[name] for name in each.covers})
         if each.signed.supplier and each.counts
         else each
         for each in found
     )
 
 
-def _weight(standing: Standing) -> tuple[datetime, bool]:
+def _weight(standing: JudgedWaiver) -> tuple[datetime, bool]:
     """Return what makes one word of a supplier weigh more: that it is newer, else that it is a warning."""
     return standing.signed.waiver.created, not standing.counts
 
 
-def _overruled(standing: Standing, newest: dict[str, Standing]) -> Standing:
+def _overrule(standing: JudgedWaiver, newest: dict[str, JudgedWaiver]) -> JudgedWaiver:
     """Take out of what a supplier's word covers the findings about which a newer one does not count."""
     covers = tuple(name for name, last in newest.items() if last.counts)
     if covers:
         return structs.replace(standing, covers=covers)
     last = next(iter(newest.values())).signed.waiver
     why = f"a supplier said {last.status} later, on {last.created:%Y-%m-%d}"
-    return structs.replace(standing, state=State.STALE, why=why, expiring=False)
+    return structs.replace(standing, state=WaiverState.STALE, why=why, expiring=False)
 
 
 def defect(signed: SignedWaiver, device: str, policy: WaiversPolicy, now: datetime) -> str:
@@ -184,21 +186,21 @@ def defect(signed: SignedWaiver, device: str, policy: WaiversPolicy, now: dateti
     if waiver.status not in _COUNTING:
         return f"its status is {waiver.status}: nothing is decided yet"
     if signed.supplier:
-        return _supplied(waiver, policy, now)
-    return _persons(signed, policy) or _dates(waiver, policy, now) or _form(waiver, policy)
+        return _supplier_defect(waiver, policy, now)
+    return _person_defect(signed, policy) or _date_defect(waiver, policy, now) or _form_defect(waiver, policy)
 
 
-def _supplied(waiver: Waiver, policy: WaiversPolicy, now: datetime) -> str:
+def _supplier_defect(waiver: Waiver, policy: WaiversPolicy, now: datetime) -> str:
     if waiver.status is VexStatus.AFFECTED:
         return "its supplier says that the package is affected"
     if not policy.supplier_vex:
         return "a supplier's word alone does not count under this policy"
     if not waiver.scope.versions:
         return "its scope names a package, but no versions"
-    return _not_yet(waiver, now)
+    return _future_defect(waiver, now)
 
 
-def _persons(signed: SignedWaiver, policy: WaiversPolicy) -> str:
+def _person_defect(signed: SignedWaiver, policy: WaiversPolicy) -> str:
     ids = [person.id for person in signed.persons]
     author = signed.waiver.author
     if author not in ids:
@@ -211,20 +213,20 @@ def _persons(signed: SignedWaiver, policy: WaiversPolicy) -> str:
     return ""
 
 
-def _dates(waiver: Waiver, policy: WaiversPolicy, now: datetime) -> str:
+def _date_defect(waiver: Waiver, policy: WaiversPolicy, now: datetime) -> str:
     life = waiver.expires - waiver.created
     if life > timedelta(days=policy.max_days):
         return f"it would hold for {life.days} days, the policy allows {policy.max_days}"
-    return _not_yet(waiver, now)
+    return _future_defect(waiver, now)
 
 
-def _not_yet(waiver: Waiver, now: datetime) -> str:
+def _future_defect(waiver: Waiver, now: datetime) -> str:
     if waiver.created - now > timedelta(minutes=5):
         return f"it is dated in the future ({waiver.created:%Y-%m-%d %H:%M} UTC)"
     return ""
 
 
-def _form(waiver: Waiver, policy: WaiversPolicy) -> str:
+def _form_defect(waiver: Waiver, policy: WaiversPolicy) -> str:
     if policy.risk_reference and not waiver.risk_reference.strip():
         return "it does not point into the risk file"
     if not waiver.rationale.strip():
@@ -237,7 +239,7 @@ def _form(waiver: Waiver, policy: WaiversPolicy) -> str:
     return ""
 
 
-def _in_scope(waiver: Waiver, finding: Finding, digest: str) -> bool:
+def _is_in_scope(waiver: Waiver, finding: Finding, digest: str) -> bool:
     scope = waiver.scope
     if scope.digest and scope.digest != digest:
         return False
@@ -255,7 +257,7 @@ def places(finding: Finding) -> Collection[str]:
     return (finding.package, finding.target, finding.target.partition(" ")[0])
 
 
-def _stale(waiver: Waiver, named: Sequence[Finding], digest: str) -> str:
+def _explain_stale(waiver: Waiver, named: Sequence[Finding], digest: str) -> str:
     if waiver.scope.digest not in {"", digest}:
         return f"it is about another image, {waiver.scope.digest[:19]}…"
     found = ", ".join(sorted({f"{each.package or each.target} {each.version}".strip() for each in named})[:5])

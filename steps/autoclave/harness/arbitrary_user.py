@@ -10,11 +10,11 @@ import http.client
 import time
 
 from autoclave.context import Context
-from autoclave.device.schema import Image, Service, UnitTest, in_bytes
+from autoclave.device.schema import Image, Service, UnitTest, parse_size
 from autoclave.engines.base import ContainerSpec, ImageState
 from autoclave.errors import EngineError
 from autoclave.harness import lifecycle
-from autoclave.harness.lifecycle import Waited
+from autoclave.harness.lifecycle import WaitResult
 from autoclave.model.facts import ArbitraryUserRun
 
 USER = "1000660000:0"
@@ -34,9 +34,7 @@ _DENIED = (
 )
 
 
-def tried(
-    image: Image, tests: UnitTest, released: ImageState, network: str, ctx: Context
-) -> ArbitraryUserRun:
+def run(image: Image, tests: UnitTest, released: ImageState, network: str, ctx: Context) -> ArbitraryUserRun:
     """Run the image under the arbitrary user and tell what came of it; the container is always removed."""
     by_port = not released.health and image.service is not None and image.service.health != ""
     spec = _spec(image, tests, released, _BRIDGE if by_port else network or "none", ctx)
@@ -44,7 +42,7 @@ def tried(
     try:
         if by_port and network:
             ctx.engine.connect(network, container)
-        waited = _started(container, image.service, released, ctx)
+        waited = _start(container, image.service, released, ctx)
         if waited.failure:
             for line in list(ctx.engine.logs(container))[-_TAIL:]:
                 ctx.screen.line(STEP, line)
@@ -55,29 +53,31 @@ def tried(
     return ArbitraryUserRun(user=USER, image_id=released.id, seconds=waited.seconds, failure=waited.failure)
 
 
-def _started(container: str, service: Service | None, released: ImageState, ctx: Context) -> Waited:
+def _start(container: str, service: Service | None, released: ImageState, ctx: Context) -> WaitResult:
     began = time.monotonic()
     try:
         lifecycle.start(container, ctx)
     except EngineError as error:
-        return Waited(round(time.monotonic() - began, 1), f"cannot be started: {error.why or error.what}")
+        return WaitResult(round(time.monotonic() - began, 1), f"cannot be started: {error.why or error.what}")
     if service is None:
-        return _settled(container, ctx)
+        return _wait_briefly(container, ctx)
     if released.health:
-        probe = lifecycle.by_command(container, released.health, ctx.engine)
+        probe = lifecycle.probe_by_command(container, released.health, ctx.engine)
     elif service.health:
         host = ctx.engine.info().probe_host
         state = ctx.engine.state(container)
         port = state.host_port if state else None
         if not host:
-            return Waited(0.0, "cannot be looked at: the engine is remote, and the image has no HEALTHCHECK")
+            return WaitResult(
+                0.0, "cannot be looked at: the engine is remote, and the image has no HEALTHCHECK"
+            )
         probe = lambda seconds: port is not None and _answers(host, port, service.health, seconds)  # noqa: E731
     else:
-        return Waited(0.0, "has nothing that tells whether it is healthy: give it a HEALTHCHECK")
-    return lifecycle.until_healthy(container, probe, timeout=service.start_timeout, ctx=ctx)
+        return WaitResult(0.0, "has nothing that tells whether it is healthy: give it a HEALTHCHECK")
+    return lifecycle.wait_until_healthy(container, probe, timeout=service.start_timeout, ctx=ctx)
 
 
-def _settled(container: str, ctx: Context) -> Waited:
+def _wait_briefly(container: str, ctx: Context) -> WaitResult:
     """Give an image without a service its second: it may end within it, but not for lack of a permission."""
     began = time.monotonic()
     state = ctx.engine.state(container)
@@ -88,7 +88,7 @@ def _settled(container: str, ctx: Context) -> Waited:
     if state and failed and state.exit_code != _NOT_EXECUTABLE:
         said = "\n".join(ctx.engine.logs(container)).lower()
         failed = any(word in said for word in _DENIED)  # else its own user would have met it as well
-    return Waited(round(time.monotonic() - began, 1), lifecycle.ended(state) if failed else "")
+    return WaitResult(round(time.monotonic() - began, 1), lifecycle.describe_end(state) if failed else "")
 
 
 def _answers(host: str, port: int, path: str, seconds: float) -> bool:
@@ -112,7 +112,7 @@ def _spec(image: Image, tests: UnitTest, released: ImageState, network: str, ctx
         environment={**deployed, **tests.environment},
         network=network,
         dns=() if network in {_BRIDGE, "none"} else lifecycle.NO_DNS,
-        memory=in_bytes(service.memory if service else tests.memory),
+        memory=parse_size(service.memory if service else tests.memory),
         cpus=service.cpus if service else tests.cpus,
         pids=service.pids if service else tests.pids,
         scratch=tuple(service.volumes.values()) if service else (),

@@ -7,7 +7,7 @@ import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from autoclave.device.schema import inside
+from autoclave.device.schema import resolve_inside
 from autoclave.errors import SourceError
 
 _SKIPPED = {"__pycache__", ".git", ".autoclave", ".pytest_cache"}
@@ -18,7 +18,7 @@ class TooLarge(SourceError):
     """A file from a container exceeds its limit."""
 
 
-def packed(
+def pack(
     folder: Path,
     items: Iterable[str],
     *,
@@ -36,7 +36,7 @@ def packed(
         for name in empty_folders:
             tar.addfile(_member(name, tarfile.DIRTYPE, 0o777))
         for item in items:
-            start = inside(folder, item)
+            start = resolve_inside(folder, item)
             if not start.exists():
                 raise SourceError(f"'{item}', which unit-test.copy names, does not exist", why=str(start))
             for path in [start, *sorted(start.rglob("*"))] if start.is_dir() else [start]:
@@ -67,7 +67,7 @@ def single_file(archive: Iterable[bytes], *, limit: int) -> Iterator[bytes]:
 
 
 def _add(tar: tarfile.TarFile, folder: Path, path: Path, name: str) -> None:
-    resolved = inside(folder, str(path.relative_to(folder)))
+    resolved = resolve_inside(folder, str(path.relative_to(folder)))
     if resolved.is_dir():
         tar.addfile(_member(name, tarfile.DIRTYPE, 0o755))
     elif resolved.is_file():

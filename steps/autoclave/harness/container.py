@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from autoclave.context import Context
-from autoclave.device.schema import UnitTest, in_bytes
+from autoclave.device.schema import UnitTest, parse_size
 from autoclave.engines.base import ContainerSpec, ContainerState, ImageState
 from autoclave.errors import Interrupted, SourceError
 from autoclave.gates.build import is_root
 from autoclave.harness import archive as copying
 from autoclave.harness import lifecycle, traceability
-from autoclave.harness.services import STEP, Beside
+from autoclave.harness.services import STEP, RunningServices
 from autoclave.junit import reader
 from autoclave.model.facts import Limits, TestFacts
 from autoclave.store.oci import Descriptor
@@ -40,13 +40,15 @@ class Outcome(Struct, frozen=True, kw_only=True):
     coverage: Descriptor | None = None
 
 
-def tested(spec: ContainerSpec, tests: UnitTest, beside: Beside, ctx: Context, *, keep: bool) -> Outcome:
+def run_tests(
+    spec: ContainerSpec, tests: UnitTest, beside: RunningServices, ctx: Context, *, keep: bool
+) -> Outcome:
     """Run the tests in their container and take out what they left."""
     links = traceability.links_of(ctx)
-    with opened(spec, tests, ctx, keep=keep) as container:
-        with beside.watched(ctx, lambda: ctx.engine.kill(container)):
-            state, timed_out = _watched(container, tests, ctx)
-        beside.look(ctx)
+    with open_container(spec, tests, ctx, keep=keep) as container:
+        with beside.watch(ctx, lambda: ctx.engine.kill(container)):
+            state, timed_out = _wait_for_end(container, tests, ctx)
+        beside.check(ctx)
         raw, report = _report(container, tests, links, ctx)
         return Outcome(
             image_id=state.image,
@@ -99,7 +101,7 @@ def limits_of(tests: UnitTest) -> Limits:
     """Return what the test container may use."""
     return Limits(
         timeout=tests.timeout,
-        memory=in_bytes(tests.memory),
+        memory=parse_size(tests.memory),
         cpus=tests.cpus,
         pids=tests.pids,
         network=tests.network,
@@ -107,7 +109,7 @@ def limits_of(tests: UnitTest) -> Limits:
 
 
 @contextmanager
-def opened(spec: ContainerSpec, tests: UnitTest, ctx: Context, *, keep: bool) -> Iterator[str]:
+def open_container(spec: ContainerSpec, tests: UnitTest, ctx: Context, *, keep: bool) -> Iterator[str]:
     """Create the test container with its files in place; remove it whatever happens, unless it is kept."""
     container = ctx.engine.create(spec)
     try:
@@ -128,10 +130,10 @@ def opened(spec: ContainerSpec, tests: UnitTest, ctx: Context, *, keep: bool) ->
 
 
 def _files(tests: UnitTest, ctx: Context) -> bytes:
-    return copying.packed(ctx.folder, tests.copy, empty_folders=["results"], added=traceability.plugin(ctx))
+    return copying.pack(ctx.folder, tests.copy, empty_folders=["results"], added=traceability.plugin(ctx))
 
 
-def _watched(container: str, tests: UnitTest, ctx: Context) -> tuple[ContainerState, bool]:
+def _wait_for_end(container: str, tests: UnitTest, ctx: Context) -> tuple[ContainerState, bool]:
     """Run the container to its end, or kill it at the time limit; show its output meanwhile."""
     timed_out = threading.Event()
 
@@ -146,7 +148,7 @@ def _watched(container: str, tests: UnitTest, ctx: Context) -> tuple[ContainerSt
     try:
         for line in ctx.engine.logs(container, follow=True):
             ctx.screen.line(STEP, line)
-        state = ctx.engine.ended(container)
+        state = ctx.engine.wait(container)
     finally:
         timer.cancel()
     if ctx.cancelled.is_set():

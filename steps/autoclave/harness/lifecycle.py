@@ -21,7 +21,7 @@ _PAUSE = 0.2  # seconds between two looks
 _PROBE = 10.0  # seconds that a health command may take
 
 
-class Waited(Struct, frozen=True):
+class WaitResult(Struct, frozen=True):
     """How long a container was waited for, in seconds, and why it is of no use (empty: it is healthy)."""
 
     seconds: float
@@ -35,7 +35,9 @@ def start(container: str, ctx: Context) -> None:
     ctx.engine.start(container)
 
 
-def until_healthy(container: str, healthy: Callable[[float], bool], *, timeout: int, ctx: Context) -> Waited:
+def wait_until_healthy(
+    container: str, healthy: Callable[[float], bool], *, timeout: int, ctx: Context
+) -> WaitResult:
     """Wait until a started container is healthy, has ended, or is out of time.
 
     `healthy` is given the seconds that it may take. Raises Interrupted when the run is stopped meanwhile.
@@ -47,20 +49,20 @@ def until_healthy(container: str, healthy: Callable[[float], bool], *, timeout: 
             raise Interrupted("the tests were stopped")
         passed = time.monotonic() - began
         if state is None or not state.running:
-            return Waited(round(passed, 1), ended(state))
+            return WaitResult(round(passed, 1), describe_end(state))
         if passed >= timeout:
-            return Waited(round(passed, 1), f"did not become healthy within {timeout} s")
+            return WaitResult(round(passed, 1), f"did not become healthy within {timeout} s")
         if healthy(min(_PROBE, timeout - passed)):
-            return Waited(round(time.monotonic() - began, 1), "")
+            return WaitResult(round(time.monotonic() - began, 1), "")
         ctx.cancelled.wait(_PAUSE)
 
 
-def by_command(container: str, command: tuple[str, ...], engine: Engine) -> Callable[[float], bool]:
+def probe_by_command(container: str, command: tuple[str, ...], engine: Engine) -> Callable[[float], bool]:
     """Return the probe that runs a command in the container."""
     return lambda seconds: engine.execute(container, command, seconds) == 0
 
 
-def ended(state: ContainerState | None) -> str:
+def describe_end(state: ContainerState | None) -> str:
     """Say how a container ended."""
     if state is None:
         return "was removed by somebody else"

@@ -9,8 +9,8 @@ from itertools import islice
 
 from msgspec import Struct, structs
 
-from autoclave.context import Context, loaded, write_report
-from autoclave.device.schema import Image, TestService, UnitTest, in_bytes
+from autoclave.context import Context, load_image, write_report
+from autoclave.device.schema import Image, TestService, UnitTest, parse_size
 from autoclave.engines.base import ContainerSpec, ImageState
 from autoclave.errors import ConfigError, EngineError, StoreError
 from autoclave.gates.build import is_root
@@ -25,7 +25,7 @@ _TAIL = 20  # lines of a log that are shown
 _LARGEST_LOG = 1_000_000  # lines of a log that are kept
 
 
-class Chosen(Struct, frozen=True):
+class PinnedService(Struct, frozen=True):
     """A declared service and the exact image that it runs."""
 
     declared: TestService
@@ -35,7 +35,7 @@ class Chosen(Struct, frozen=True):
     environment: dict[str, str] = {}
 
 
-class Beside:
+class RunningServices:
     """The services of one run: their network, what came of each, and the last lines of each log."""
 
     def __init__(self, network: str = "") -> None:
@@ -54,24 +54,24 @@ class Beside:
         self._containers[run.name] = container
         self.runs[run.name] = run
 
-    def look(self, ctx: Context) -> bool:
+    def check(self, ctx: Context) -> bool:
         """Note which services have ended; tell whether all of them still run."""
         for name, container in self._containers.items():
             state = ctx.engine.state(container)
             if not (state and state.running) and not self.runs[name].failure and not ctx.cancelled.is_set():
-                failure = f"{lifecycle.ended(state)} while the tests ran"
+                failure = f"{lifecycle.describe_end(state)} while the tests ran"
                 self.runs[name] = structs.replace(self.runs[name], failure=failure)
         return not self.failed
 
     @contextmanager
-    def watched(self, ctx: Context, when_failed: Callable[[], None]) -> Iterator[None]:
+    def watch(self, ctx: Context, when_failed: Callable[[], None]) -> Iterator[None]:
         """Look at the services all the while, so that tests do not wait for a dead one until their limit."""
         done = threading.Event()
 
         def watch() -> None:
             with suppress(EngineError):  # the step itself meets it too, and tells
                 while not done.wait(_LOOK):
-                    if not self.look(ctx):
+                    if not self.check(ctx):
                         when_failed()
                         return
 
@@ -86,38 +86,38 @@ class Beside:
                 thread.join()
 
 
-def chosen(tests: UnitTest, ctx: Context, digest_of: Callable[[str], str]) -> list[Chosen]:
+def pin(tests: UnitTest, ctx: Context, digest_of: Callable[[str], str]) -> list[PinnedService]:
     """Return each service's exact image; `digest_of` returns the digest that was asked for, if any."""
     found = []
     for service in tests.service:
         if "@" in service.image:
             digest = service.image.rpartition("@")[2]
-            found.append(Chosen(service, digest, None, tuple(service.scratch), service.environment))
+            found.append(PinnedService(service, digest, None, tuple(service.scratch), service.environment))
             continue
-        image = ctx.device.named(service.image)
+        image = ctx.device.find_image(service.image)
         descriptor = ctx.subject(image, digest_of(image.name))
         deployed = image.service
         scratch = (*(deployed.volumes.values() if deployed else ()), *service.scratch)
         environment = {**(deployed.environment if deployed else {}), **service.environment}
-        found.append(Chosen(service, descriptor.digest, descriptor, scratch, environment))
+        found.append(PinnedService(service, descriptor.digest, descriptor, scratch, environment))
     return found
 
 
 @contextmanager
-def beside(image: Image, services: list[Chosen], ctx: Context) -> Iterator[Beside]:
+def start_services(image: Image, services: list[PinnedService], ctx: Context) -> Iterator[RunningServices]:
     """Start the services one after another, each when the one before is healthy.
 
     After the first that fails no other is started. Containers, their volumes and the network are removed
     whatever happens; each log is kept as `service-NAME.log` in the image's reports.
     """
     if not services:
-        yield Beside()
+        yield RunningServices()
         return
     name = f"autoclave-{ctx.device.device.name}-{ctx.run_id[:12]}-{image.name}"
-    there = Beside(name)
+    there = RunningServices(name)
     ctx.engine.create_closed_network(name, ctx.labels())
     try:
-        with _all_removed(there, image, ctx) as made:
+        with _remove_all(there, image, ctx) as made:
             for each in services:
                 if not there.failed:
                     _start(each, there, made, ctx)
@@ -126,9 +126,9 @@ def beside(image: Image, services: list[Chosen], ctx: Context) -> Iterator[Besid
         _remove_network(name, ctx)
 
 
-def _start(each: Chosen, there: Beside, made: list[tuple[str, str]], ctx: Context) -> None:
+def _start(each: PinnedService, there: RunningServices, made: list[tuple[str, str]], ctx: Context) -> None:
     declared = each.declared
-    state = loaded(each.descriptor, ctx) if each.descriptor else _pinned(declared, ctx)
+    state = load_image(each.descriptor, ctx) if each.descriptor else _find_or_pull(declared, ctx)
     command = tuple(declared.health) or state.health
     if not command:
         raise ConfigError(
@@ -140,8 +140,8 @@ def _start(each: Chosen, there: Beside, made: list[tuple[str, str]], ctx: Contex
     made.append((declared.name, container))
     ctx.screen.note(STEP, f"service {declared.name}: {declared.image.partition('@')[0]} {each.digest[:19]}…")
     lifecycle.start(container, ctx)
-    probe = lifecycle.by_command(container, command, ctx.engine)
-    waited = lifecycle.until_healthy(container, probe, timeout=declared.start_timeout, ctx=ctx)
+    probe = lifecycle.probe_by_command(container, command, ctx.engine)
+    waited = lifecycle.wait_until_healthy(container, probe, timeout=declared.start_timeout, ctx=ctx)
     failure = f"{waited.failure}: the tests did not run" if waited.failure else ""
     run = ServiceRun(
         name=declared.name,
@@ -156,7 +156,7 @@ def _start(each: Chosen, there: Beside, made: list[tuple[str, str]], ctx: Contex
         ctx.screen.note(STEP, f"service {declared.name}: healthy after {waited.seconds:.1f} s")
 
 
-def _spec(each: Chosen, image: ImageState, network: str, ctx: Context) -> ContainerSpec:
+def _spec(each: PinnedService, image: ImageState, network: str, ctx: Context) -> ContainerSpec:
     declared = each.declared
     return ContainerSpec(
         image=image.id,
@@ -165,7 +165,7 @@ def _spec(each: Chosen, image: ImageState, network: str, ctx: Context) -> Contai
         network=network,
         aliases=(declared.name,),
         dns=lifecycle.NO_DNS,
-        memory=in_bytes(declared.memory),
+        memory=parse_size(declared.memory),
         cpus=declared.cpus,
         pids=declared.pids,
         scratch=each.scratch,
@@ -173,7 +173,7 @@ def _spec(each: Chosen, image: ImageState, network: str, ctx: Context) -> Contai
     )
 
 
-def _pinned(service: TestService, ctx: Context) -> ImageState:
+def _find_or_pull(service: TestService, ctx: Context) -> ImageState:
     """Return the engine's image for a reference pinned by digest, fetched when the engine lacks it."""
     found = ctx.engine.image(service.image)
     if found is None:
@@ -185,20 +185,20 @@ def _pinned(service: TestService, ctx: Context) -> ImageState:
 
 
 @contextmanager
-def _all_removed(there: Beside, image: Image, ctx: Context) -> Iterator[list[tuple[str, str]]]:
+def _remove_all(there: RunningServices, image: Image, ctx: Context) -> Iterator[list[tuple[str, str]]]:
     made: list[tuple[str, str]] = []
     try:
         yield made
     finally:
         try:
             for name, container in made:
-                there.tails[name] = _kept_log(name, container, image, ctx)
+                there.tails[name] = _keep_log(name, container, image, ctx)
         finally:
             for _, container in reversed(made):
                 lifecycle.remove(ctx.engine, container)
 
 
-def _kept_log(name: str, container: str, image: Image, ctx: Context) -> list[str]:
+def _keep_log(name: str, container: str, image: Image, ctx: Context) -> list[str]:
     """Write a service's log into the reports and return its last lines."""
     if ctx.cancelled.is_set():
         return []

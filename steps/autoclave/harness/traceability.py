@@ -10,7 +10,7 @@ import msgspec
 from autoclave.context import Context
 from autoclave.device import requirements
 from autoclave.device.requirements import links
-from autoclave.device.schema import Image, Traceability, inside
+from autoclave.device.schema import Image, Traceability, resolve_inside
 from autoclave.errors import AutoclaveError
 from autoclave.gates import traceability
 from autoclave.model.declared import Declared, Requirement
@@ -51,11 +51,11 @@ def inputs(ctx: Context) -> dict[str, str]:
     links_of(ctx)  # a file that cannot be read is told before anything runs
     parts = [table.property.encode(), *plugin(ctx).values()]
     if table.links:
-        parts.append(inside(ctx.folder, table.links).read_bytes())
+        parts.append(resolve_inside(ctx.folder, table.links).read_bytes())
     return {"traceability": digest_of(msgspec.json.encode([digest_of(part) for part in parts]))}
 
 
-def notice(image: Image, run: TestRun, step: str, ctx: Context) -> None:
+def warn_of_gaps(image: Image, run: TestRun, step: str, ctx: Context) -> None:
     """Say in one line when this run does not show all requirements of a device of one image; no gate."""
     if not ctx.device.device.requirements or len(ctx.device.image) > 1:
         return

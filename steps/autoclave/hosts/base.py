@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 
-def ran_by(variables: Mapping[str, str]) -> str:
+def identify_runner(variables: Mapping[str, str]) -> str:
     """Return who or what runs the steps: the page of the host's job and who started it, or `user@machine`.
 
     Of the variables only these two hosts' own are read, and of an address nothing that could hold a secret.

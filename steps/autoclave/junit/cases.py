@@ -54,7 +54,7 @@ class _Suite:
             if len(self._passed) > _MOST_REMEMBERED:
                 self._passed.popitem(last=False)
 
-    def earlier(self, case: Case) -> list[Case]:
+    def take_earlier(self, case: Case) -> list[Case]:
         """Return and drop the earlier attempts at a test that this attempt replaces."""
         passed = self._passed.pop(case.name, None)
         failed = [] if case.outcome else self._failed.pop(case.name, [])
@@ -131,7 +131,7 @@ class Collector(ContentHandler):
 
     def _close_suite(self) -> None:
         suite = self._suites.pop()
-        _agree(suite, lenient=self._by_pytest)
+        _check_totals(suite, lenient=self._by_pytest)
         if self._suites:
             self._suites[-1].tests += suite.tests
             self._suites[-1].bad += suite.bad
@@ -187,7 +187,7 @@ class Collector(ContentHandler):
         bad = case.outcome in ("error", "failed")
         suite.bad += bad
         if known_by_name:
-            attempts = suite.earlier(case) if not bad or self._by_pytest else []
+            attempts = suite.take_earlier(case) if not bad or self._by_pytest else []
             for attempt in attempts:
                 self._sums.forget(attempt)
                 case.requirements |= attempt.requirements
@@ -196,7 +196,7 @@ class Collector(ContentHandler):
         self._sums.add(case, is_test=case is self._case)
 
 
-def _agree(suite: _Suite, *, lenient: bool) -> None:
+def _check_totals(suite: _Suite, *, lenient: bool) -> None:
     """Raise Defect when a suite's own totals contradict what it holds.
 
     pytest's `tests` counts reports, not elements: subtests and a failing teardown make it differ from

@@ -33,7 +33,7 @@ class Case:
         elif outcome == self.outcome:
             self.message = self.message or message
 
-    def not_passed(self) -> TestCase:
+    def to_test_case(self) -> TestCase:
         """Return what is kept of a test that did not pass."""
         return TestCase(
             name=self.name,
@@ -42,7 +42,7 @@ class Case:
             requirements=tuple(self.requirements),
         )
 
-    def traced(self) -> TracedTest:
+    def to_traced_test(self) -> TracedTest:
         """Return the test with its requirements."""
         outcome = self.outcome or ("flaky" if self.flaky else "passed")
         return TracedTest(name=self.name, outcome=outcome, requirements=tuple(self.requirements))
@@ -101,9 +101,9 @@ class Sums:
             failed=outcomes.count("failed"),
             errors=outcomes.count("error"),
             skipped=outcomes.count("skipped"),
-            cases=tuple(case.not_passed() for case in listed if case.outcome),
+            cases=tuple(case.to_test_case() for case in listed if case.outcome),
             requirements={key: RequirementCount(*sums) for key, sums in self._requirements.items()},
-            traced=tuple(case.traced() for case in listed if case.requirements),
+            traced=tuple(case.to_traced_test() for case in listed if case.requirements),
             traced_more=self._more,
             unlinked=self._unlinked,
             unlinked_names=tuple(self._unlinked_names),

@@ -15,7 +15,7 @@ def digest_of(raw: bytes) -> str:
     return "sha256:" + hashlib.sha256(raw).hexdigest()
 
 
-def checked(digest: str) -> str:
+def check_digest(digest: str) -> str:
     """Return the digest when it is a well-formed `sha256:<64 hex>`; raise StoreError otherwise."""
     if not _DIGEST.fullmatch(digest):
         raise StoreError(

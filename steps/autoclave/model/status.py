@@ -7,7 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 
-class State(StrEnum):
+class GateStatus(StrEnum):
     """How a gate of an image stands."""
 
     PASSED = "passed"
@@ -20,7 +20,7 @@ class Gate(Struct, frozen=True, kw_only=True):
     """The newest verdict of one step on one image."""
 
     step: str
-    state: State
+    state: GateStatus
     reasons: tuple[str, ...] = ()
 
 
@@ -34,4 +34,4 @@ class Row(Struct, frozen=True, kw_only=True):
     def gate(self, step: str) -> Gate:
         """Return the gate of a step."""
         found = [gate for gate in self.gates if gate.step == step]
-        return found[0] if found else Gate(step=step, state=State.NONE)
+        return found[0] if found else Gate(step=step, state=GateStatus.NONE)

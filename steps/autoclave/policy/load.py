@@ -16,7 +16,7 @@ from autoclave.policy.schema import Policy, tighten
 from autoclave.runtime.toml import convert, read_toml
 
 
-def in_force(device: Device, organisation: str = "") -> Policy:
+def effective_policy(device: Device, organisation: str = "") -> Policy:
     """Return what the gates demand of this device.
 
     `organisation` is the path of the organisation's policy file, or empty. Raises ConfigError for
@@ -24,7 +24,7 @@ def in_force(device: Device, organisation: str = "") -> Policy:
     demands less than the one above it.
     """
     safety_class = device.device.safety_class
-    policy, above = profile(safety_class), f"the class {safety_class} profile"
+    policy, above = read_profile(safety_class), f"the class {safety_class} profile"
     if organisation:
         layer = read_toml(Path(organisation))
         if not layer:
@@ -33,12 +33,12 @@ def in_force(device: Device, organisation: str = "") -> Policy:
                 why="an empty policy demands nothing, which nobody means",
                 next="write a demand into it, or do not name it",
             )
-        policy = tighten(policy, _checked(layer, organisation), source=organisation, above=above)
+        policy = tighten(policy, _check_layer(layer, organisation), source=organisation, above=above)
         above = organisation
-    return tighten(policy, _checked(device.policy, FILE), source=FILE, above=above)
+    return tighten(policy, _check_layer(device.policy, FILE), source=FILE, above=above)
 
 
-def profile(safety_class: SafetyClass) -> Policy:
+def read_profile(safety_class: SafetyClass) -> Policy:
     """Return the built-in profile of a safety class."""
     name = f"{safety_class}.toml"
     text = resources.files("autoclave.policy.profiles").joinpath(name).read_text("utf-8")
@@ -52,18 +52,18 @@ def digest(policy: Policy) -> str:
     return digest_of(msgspec.json.encode(policy, order="sorted"))
 
 
-def _partial(kind: type[Struct]) -> type[Struct]:
+def _make_partial(kind: type[Struct]) -> type[Struct]:
     """Return the struct type with every field optional, for checking one layer's keys and types."""
     fields: list[tuple[str, Any, Any]] = []
     for field in msgspec.structs.fields(kind):
         inner = field.type
         if isinstance(inner, type) and issubclass(inner, Struct):
-            inner = _partial(inner)
+            inner = _make_partial(inner)
         fields.append((field.name, inner | msgspec.UnsetType, UNSET))
     return msgspec.defstruct(kind.__name__, fields, forbid_unknown_fields=True, rename="kebab", kw_only=True)
 
 
-def _checked(layer: dict[str, Any], source: str) -> dict[str, Any]:
+def _check_layer(layer: dict[str, Any], source: str) -> dict[str, Any]:
     """Return the layer as it is, after checking its keys and types."""
-    convert(layer, _partial(Policy), source=f"{source} [policy]" if source == FILE else source)
+    convert(layer, _make_partial(Policy), source=f"{source} [policy]" if source == FILE else source)
     return layer

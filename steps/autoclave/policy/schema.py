@@ -159,11 +159,12 @@ def tighten(base: P, layer: dict[str, Any], *, source: str, above: str, path: st
             continue
         wanted = msgspec.convert(value, type=hints[name])
         direction = _direction(hints[name])
-        if not _at_least(direction, wanted, now):
+        if not _is_at_least(direction, wanted, now):
             raise PolicyLoosened(
-                f"{source} loosens the policy: {where} = {_shown(wanted)}, but {above} demands {_shown(now)}",
+                f"{source} loosens the policy: {where} = {_format(wanted)}, "
+                f"but {above} demands {_format(now)}",
                 why=f"a lower layer may only demand more: stricter is {_WORDS[direction]}",
-                next=f"remove {where} there, or set it at least as strict as {_shown(now)}",
+                next=f"remove {where} there, or set it at least as strict as {_format(now)}",
             )
         changed[name] = wanted
     return msgspec.structs.replace(base, **changed)
@@ -188,7 +189,7 @@ def _direction(annotated: Any) -> str:
     raise TypeError(f"policy field without a direction: {annotated}")
 
 
-def _at_least(direction: str, wanted: Any, now: Any) -> bool:
+def _is_at_least(direction: str, wanted: Any, now: Any) -> bool:
     return bool(_STRICTER[direction](wanted, now))
 
 
@@ -203,7 +204,7 @@ _STRICTER: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _shown(value: Any) -> str:
+def _format(value: Any) -> str:
     if isinstance(value, frozenset):
         return "[" + ", ".join(sorted(map(str, value))) + "]"
     if isinstance(value, dict):

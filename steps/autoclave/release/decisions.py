@@ -13,7 +13,7 @@ import msgspec
 
 from autoclave.context import Context
 from autoclave.device import requirements, soup_register
-from autoclave.device.schema import FILE, VEX, WAIVER, Image, inside
+from autoclave.device.schema import FILE, VEX, WAIVER, Image, resolve_inside
 from autoclave.errors import RecordError, SourceError
 from autoclave.evidence import predicates, vex, waivers
 from autoclave.evidence.records import TITLE, Record
@@ -26,13 +26,13 @@ _LARGEST = 1 << 20  # bytes of one decision
 _MOST = 2000
 
 
-def declared_here(image: Image, together: dict[str, str], ctx: Context) -> Declared:
+def read_declared(image: Image, together: dict[str, str], ctx: Context) -> Declared:
     """Return what the checkout declares, and which release of the image was the last one.
 
     `together` are the digests of all images of the device that are judged now.
     """
     names = ctx.device.device
-    former = ctx.store.named(released_name(image))
+    former = ctx.store.find(release_name(image))
     return Declared(
         requirements=requirements.read(ctx.folder, names.requirements) if names.requirements else None,
         register=soup_register.read(ctx.folder, names.soup) if names.soup else None,
@@ -41,19 +41,19 @@ def declared_here(image: Image, together: dict[str, str], ctx: Context) -> Decla
     )
 
 
-def released_name(image: Image) -> str:
+def release_name(image: Image) -> str:
     """Return the name that the store gives to the image released last."""
     return f"{image.name}.released"
 
 
-def decisions_here(ctx: Context) -> tuple[SignedWaiver, ...]:
+def read_decisions(ctx: Context) -> tuple[SignedWaiver, ...]:
     """Return the waivers in the checkout and what its suppliers say, their signatures verified."""
-    return tuple(each for name, raw in files(ctx) for each in _decided(name, raw, ctx))
+    return tuple(each for name, raw in read_files(ctx) for each in _verify_decision(name, raw, ctx))
 
 
-def files(ctx: Context) -> list[tuple[str, bytes]]:
+def read_files(ctx: Context) -> list[tuple[str, bytes]]:
     """Return the decision files of the checkout by name. Raises SourceError for what cannot be one."""
-    folder = inside(ctx.folder, ctx.device.device.decisions)
+    folder = resolve_inside(ctx.folder, ctx.device.device.decisions)
     if not folder.is_dir():
         return []
     found = sorted(each for each in folder.iterdir() if each.name.endswith((WAIVER, VEX)))
@@ -62,15 +62,15 @@ def files(ctx: Context) -> list[tuple[str, bytes]]:
     return [(each.name, _read(each, ctx)) for each in found]
 
 
-def attachments(ctx: Context) -> list[tuple[str, Descriptor]]:
+def write_attachments(ctx: Context) -> list[tuple[str, Descriptor]]:
     """Keep what a release depends on in the store; return titles and descriptors."""
     kept = [
         (POLICY, msgspec.json.format(msgspec.json.encode(ctx.policy, order="sorted"), indent=2)),
         (FILE, (ctx.folder / FILE).read_bytes()),
     ]
     if register := ctx.device.device.soup:
-        kept.append((REGISTER, inside(ctx.folder, register).read_bytes()))
-    kept += [(DECISIONS + name, raw) for name, raw in files(ctx)]
+        kept.append((REGISTER, resolve_inside(ctx.folder, register).read_bytes()))
+    kept += [(DECISIONS + name, raw) for name, raw in read_files(ctx)]
     return [(title, ctx.store.write([raw], media_type=_media_type(title))) for title, raw in kept]
 
 
@@ -88,22 +88,22 @@ def decisions_of(summary: Record, ctx: Context) -> tuple[SignedWaiver, ...]:
         each
         for descriptor in summary.attachments
         if (title := descriptor.annotations.get(TITLE, "")).startswith(DECISIONS)
-        for each in _decided(title, ctx.store.read(descriptor.digest, limit=_LARGEST), ctx)
+        for each in _verify_decision(title, ctx.store.read(descriptor.digest, limit=_LARGEST), ctx)
     )
 
 
-def _decided(name: str, raw: bytes, ctx: Context) -> Iterator[SignedWaiver]:
+def _verify_decision(name: str, raw: bytes, ctx: Context) -> Iterator[SignedWaiver]:
     try:
         if name.endswith(VEX):
-            yield from vex.verified(raw, ctx.trust, name=Path(name).name, device=ctx.device.device.name)
+            yield from vex.verify(raw, ctx.trust, name=Path(name).name, device=ctx.device.device.name)
         else:
-            yield waivers.verified(raw, ctx.trust)
+            yield waivers.verify(raw, ctx.trust)
     except RecordError as error:
         raise RecordError(f"{name}: {error.what}", why=error.why, next="mend or remove the file") from error
 
 
 def _read(path: Path, ctx: Context) -> bytes:
-    inside(ctx.folder, str(path.relative_to(ctx.folder)))  # no link out of the repository
+    resolve_inside(ctx.folder, str(path.relative_to(ctx.folder)))  # no link out of the repository
     with path.open("rb") as file:
         raw = file.read(_LARGEST + 1)
     if len(raw) > _LARGEST:

@@ -9,7 +9,7 @@ from autoclave.device.schema import Image
 from autoclave.errors import RecordError, TimestampError
 from autoclave.evidence import records, seal, trust_export
 from autoclave.evidence.records import Record
-from autoclave.evidence.seal import Chain, Seal, Sealed
+from autoclave.evidence.seal import Chain, Seal, SealedRecord
 from autoclave.evidence.statement import SEAL
 from autoclave.evidence.timestamps import http as timestamp_http
 from autoclave.evidence.timestamps import rfc3161, seals
@@ -34,11 +34,11 @@ def apply(
     something is gone that was sealed before: a new seal must not cover that up.
     """
     good, bad = records.read_all(ctx.store, descriptor.digest, ctx.trust)
-    signatures = seal.signatures(ctx.store, descriptor.digest)
+    signatures = seal.read_signatures(ctx.store, descriptor.digest)
     chain = seal.check(good, bad, signatures)
     refuse_broken(chain)
     facts = Seal(
-        records=tuple(_whole(each, ctx.store) for each in chain.unsealed),
+        records=tuple(_complete(each, ctx.store) for each in chain.unsealed),
         signatures=signatures,
         previous=chain.newest,
         policy=ctx.policy_digest,
@@ -54,16 +54,16 @@ def apply(
         SEAL,
         seal.predicate(info, facts),
         signer=signer,
-        stamped=lambda envelope: _stamped(envelope, ctx, must=stamp),
+        stamped=lambda envelope: _stamp(envelope, ctx, must=stamp),
     )
 
 
-def holds(good: Sequence[Record], record: Record, ctx: Context) -> bool:
+def is_sealed(good: Sequence[Record], record: Record, ctx: Context) -> bool:
     """Tell whether a seal among verified records binds a record, time-stamped where the policy demands it."""
     if not ctx.policy.release.timestamp:
-        return bool(seal.covering(seal.seals_of(good), record.digest))
-    stamped = seals.of_seals(ctx.store, ctx.shell, good, ctx.trust.authorities, ctx.now())
-    return not seals.missing(good, stamped, record)
+        return bool(seal.find_covering(seal.seals_of(good), record.digest))
+    stamped = seals.verify_stamps(ctx.store, ctx.shell, good, ctx.trust.authorities, ctx.now())
+    return not seals.explain_missing(good, stamped, record)
 
 
 def refuse_broken(chain: Chain) -> None:
@@ -76,7 +76,7 @@ def refuse_broken(chain: Chain) -> None:
         )
 
 
-def _stamped(envelope: bytes, ctx: Context, *, must: bool) -> list[tuple[str, Descriptor]]:
+def _stamp(envelope: bytes, ctx: Context, *, must: bool) -> list[tuple[str, Descriptor]]:
     """Return the time stamp over the seal's envelope, to be attached with it."""
     url = ctx.options.tsa if isinstance(ctx.options, Signing) else ""
     if not url and must and ctx.policy.release.timestamp:
@@ -93,7 +93,7 @@ def _stamped(envelope: bytes, ctx: Context, *, must: bool) -> list[tuple[str, De
             envelope,
             ctx.trust.authorities,
             ctx.now(),
-            lambda query: timestamp_http.ask(url, query),
+            lambda query: timestamp_http.post(url, query),
         )
     except TimestampError as error:
         if must:
@@ -103,9 +103,9 @@ def _stamped(envelope: bytes, ctx: Context, *, must: bool) -> list[tuple[str, De
     return [(rfc3161.TITLE, ctx.store.write([token], media_type=rfc3161.MEDIA_TYPE))]
 
 
-def _whole(sealed: Sealed, store: Store) -> Sealed:
+def _complete(sealed: SealedRecord, store: Store) -> SealedRecord:
     """Return the entry with its envelope's digest, also for what does not verify."""
     if sealed.envelope:
         return sealed
     layers = parse_manifest(store.read(sealed.manifest), sealed.manifest).layers
-    return Sealed(sealed.name, sealed.manifest, layers[0].digest if layers else "")
+    return SealedRecord(sealed.name, sealed.manifest, layers[0].digest if layers else "")

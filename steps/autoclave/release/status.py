@@ -19,8 +19,8 @@ from autoclave.evidence.statement import (
     info,
 )
 from autoclave.model.facts import BuildFacts
-from autoclave.model.status import Gate, Row, State
-from autoclave.release.verification import evidence_of
+from autoclave.model.status import Gate, GateStatus, Row
+from autoclave.release.verification import read_release
 
 _RECORD_OF = {
     "build": PROVENANCE,
@@ -32,7 +32,7 @@ _RECORD_OF = {
 _STEP_OF = {NAME_OF[kind]: step for step, kind in _RECORD_OF.items()} | {NAME_OF[SBOM]: "scan"}
 
 
-class Standing(Row, frozen=True, kw_only=True):
+class ImageStatus(Row, frozen=True, kw_only=True):
     """One image, its gates, and the good records that they were read from, oldest first."""
 
     records: tuple[Record, ...] = ()
@@ -44,13 +44,13 @@ class Standing(Row, frozen=True, kw_only=True):
         return predicates.facts_of(record.statement, BuildFacts).commit if record else ""
 
 
-def standing(image: Image, digest: str, ctx: Context) -> Standing:
+def read_status(image: Image, digest: str, ctx: Context) -> ImageStatus:
     """Return how an image stands: by digest, else the one built last; without gates while none is built."""
-    if not digest and ctx.store.named(image.name) is None:
-        return Standing(image=image.name, digest="", gates=())
+    if not digest and ctx.store.find(image.name) is None:
+        return ImageStatus(image=image.name, digest="", gates=())
     subject = ctx.subject(image, digest)
-    verified = evidence_of(subject, image, ctx)
-    return Standing(
+    verified = read_release(subject, image, ctx)
+    return ImageStatus(
         image=image.name,
         digest=subject.digest,
         gates=gates(verified.records, verified.evidence.rejected),
@@ -69,11 +69,11 @@ def gates(good: Sequence[Record], rejected: Sequence[tuple[str, str]]) -> tuple[
         refused = [f"{name} record: {why}" for name, why in rejected if _STEP_OF.get(name, "sign") == step]
         record = records.latest(good, kind)
         if refused:
-            found.append(Gate(step=step, state=State.REJECTED, reasons=tuple(refused)))
+            found.append(Gate(step=step, state=GateStatus.REJECTED, reasons=tuple(refused)))
         elif record:
             made = info(record.statement)
-            state = State.PASSED if made.passed else State.CLOSED
+            state = GateStatus.PASSED if made.passed else GateStatus.CLOSED
             found.append(Gate(step=step, state=state, reasons=made.reasons))
         else:
-            found.append(Gate(step=step, state=State.NONE))
+            found.append(Gate(step=step, state=GateStatus.NONE))
     return tuple(found)

@@ -23,26 +23,26 @@ from autoclave.evidence.statement import (
     info,
 )
 from autoclave.evidence.timestamps import seals
-from autoclave.gates.deploy import Released, is_production
+from autoclave.gates.deploy import Candidate, is_production
 from autoclave.gates.release import Evidence
 from autoclave.model.declared import Approval, Component, Declared, Person, SignedApproval
 from autoclave.model.facts import BuildFacts, Deployment, ScanFacts, TestRun
 from autoclave.release import decisions
 from autoclave.store.base import Store
-from autoclave.store.image import identity
+from autoclave.store.image import read_identity
 from autoclave.store.oci import Descriptor
 
 F = TypeVar("F", bound=Struct)
 
 
-class Verified(Struct, frozen=True, kw_only=True):
+class Release(Struct, frozen=True, kw_only=True):
     """The evidence of one image, and the good records it was read from, oldest first."""
 
     evidence: Evidence
     records: tuple[Record, ...]
 
 
-def evidence_of(descriptor: Descriptor, image: Image, ctx: Context, *, environment: str = "") -> Verified:
+def read_release(descriptor: Descriptor, image: Image, ctx: Context, *, environment: str = "") -> Release:
     """Verify every record attached to an image digest and return what they say of this image of this device.
 
     Records that call the digest another image, or of another device, count for nothing here.
@@ -54,7 +54,7 @@ def evidence_of(descriptor: Descriptor, image: Image, ctx: Context, *, environme
     good, bad = records.read_all(
         ctx.store, descriptor.digest, ctx.trust, environment=environment, production=production
     )
-    bad += _seals(good, bad, descriptor.digest, ctx.store)
+    bad += _seal_problems(good, bad, descriptor.digest, ctx.store)
     good = [each for each in good if _is_of(each, image, ctx)]
     build = _facts(good, bad, PROVENANCE, BuildFacts)
     unit_test = _facts(good, bad, TEST_RESULT, TestRun)
@@ -67,7 +67,7 @@ def evidence_of(descriptor: Descriptor, image: Image, ctx: Context, *, environme
         build=build,
         unit_test=unit_test,
         scan=scan,
-        config=identity(ctx.store, descriptor.digest).config,
+        config=read_identity(ctx.store, descriptor.digest).config,
         device=ctx.device.device.name,
         digest=descriptor.digest,
         components=components,
@@ -75,16 +75,16 @@ def evidence_of(descriptor: Descriptor, image: Image, ctx: Context, *, environme
         waivers=decisions.decisions_of(summary, ctx) if summary else (),
         unjudged=summary is None,
     )
-    return Verified(evidence=evidence, records=tuple(good))
+    return Release(evidence=evidence, records=tuple(good))
 
 
-def released(descriptor: Descriptor, image: Image, ctx: Context, environment: str) -> Released:
+def read_candidate(descriptor: Descriptor, image: Image, ctx: Context, environment: str) -> Candidate:
     """Return what deploy must judge for one image and one environment."""
-    verified = evidence_of(descriptor, image, ctx, environment=environment)
+    verified = read_release(descriptor, image, ctx, environment=environment)
     summary = records.latest(verified.records, VERIFICATION)
     production = is_production(environment, ctx.policy)
     try:
-        cosign.signed_by(
+        cosign.verify_signature(
             ctx.store,
             descriptor.digest,
             ctx.trust.for_role("release", environment=environment, production=production),
@@ -92,24 +92,24 @@ def released(descriptor: Descriptor, image: Image, ctx: Context, environment: st
         signature = ""
     except RecordError as error:
         signature = f"{error.what}: {error.why}"
-    return Released(
+    return Candidate(
         evidence=structs.replace(verified.evidence, runs=runs_of(verified.evidence, image, ctx, environment)),
         summary=predicates.result_of(summary.statement) if summary else "",
         verified=summary.finished if summary else None,
         signature=signature,
         environment=environment,
-        target=ctx.device.place(environment).target,
+        target=ctx.device.find_environment(environment).target,
         timestamp=timestamp_of(verified, summary, ctx),
         approvals=approvals_of(verified.records, summary, environment),
     )
 
 
-def timestamp_of(verified: Verified, summary: Record | None, ctx: Context) -> str:
+def timestamp_of(verified: Release, summary: Record | None, ctx: Context) -> str:
     """Return why no time stamp holds that the policy demands; empty when one does, or none is demanded."""
     if summary is None or not ctx.policy.release.timestamp:
         return ""
-    stamped = seals.of_seals(ctx.store, ctx.shell, verified.records, ctx.trust.authorities, ctx.now())
-    return seals.missing(verified.records, stamped, summary)
+    stamped = seals.verify_stamps(ctx.store, ctx.shell, verified.records, ctx.trust.authorities, ctx.now())
+    return seals.explain_missing(verified.records, stamped, summary)
 
 
 def runs_of(evidence: Evidence, image: Image, ctx: Context, environment: str) -> dict[str, TestRun | None]:
@@ -117,7 +117,9 @@ def runs_of(evidence: Evidence, image: Image, ctx: Context, environment: str) ->
     runs = {image.name: evidence.unit_test}
     for name, digest in evidence.declared.together.items():
         if name not in runs and any(each.name == name for each in ctx.device.image):
-            other = evidence_of(ctx.store.image(digest), ctx.device.named(name), ctx, environment=environment)
+            other = read_release(
+                ctx.store.find_image(digest), ctx.device.find_image(name), ctx, environment=environment
+            )
             runs[name] = other.evidence.unit_test
     return runs
 
@@ -132,9 +134,9 @@ def approvals_of(
     """
     found = []
     for record in good:
-        if record.statement.predicate_type != APPROVAL or records.about(record) != environment:
+        if record.statement.predicate_type != APPROVAL or records.environment_of(record) != environment:
             continue
-        said, about = predicates.approved(record.statement)
+        said, about = predicates.decode_approval(record.statement)
         person = next((each.person for each in record.keys if each.person), None)
         defect = _approval_defect(said, person, about, summary)
         found.append(SignedApproval(approval=said, record=record.digest, person=person, defect=defect))
@@ -173,9 +175,9 @@ def foreign_release(digest: str, ctx: Context, environment: str) -> str:
     """
     production = is_production(environment, ctx.policy)
     try:
-        ctx.store.image(digest)
+        ctx.store.find_image(digest)
         keys = ctx.trust.for_role("release", environment=environment, production=production)
-        cosign.signed_by(ctx.store, digest, keys)
+        cosign.verify_signature(ctx.store, digest, keys)
         good, _ = records.read_all(
             ctx.store, digest, ctx.trust, environment=environment, production=production
         )
@@ -186,10 +188,10 @@ def foreign_release(digest: str, ctx: Context, environment: str) -> str:
     return "" if result == "PASSED" else f"its verification record is {result}"
 
 
-def _seals(good: list[Record], bad: list[Rejected], digest: str, store: Store) -> list[Rejected]:
+def _seal_problems(good: list[Record], bad: list[Rejected], digest: str, store: Store) -> list[Rejected]:
     """Return what the seals miss, as rejected records: a record was removed or exchanged."""
     try:
-        problems = seal.check(good, bad, seal.signatures(store, digest)).problems
+        problems = seal.check(good, bad, seal.read_signatures(store, digest)).problems
     except RecordError as error:
         problems = (f"{error.what}: {error.why}",)
     return [Rejected(digest=digest, name="seal", why=why) for why in problems]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from autoclave import __version__
 from autoclave.gates import release
-from autoclave.gates.waivers import Standing, State
+from autoclave.gates.waivers import JudgedWaiver, WaiverState
 from autoclave.report.clauses import Clause, Cover, Source, counts
-from autoclave.report.inputs import Known
+from autoclave.report.inputs import Inputs
 from autoclave.report.rows import AnomalyRow, ClauseRow, SourceRows
 from autoclave.report.schema import SCHEMA_VERSION, Findings, Report, Requirements, Soup, TestRecord
 from autoclave.report.sections import components, decisions, gates, provenance
@@ -17,10 +17,10 @@ from autoclave.report.sections import tests as tested
 from autoclave.report.sections.changes import differences
 
 
-def assembled(known: Known, production: Sequence[str] = ()) -> Report:
+def assemble(known: Inputs, production: Sequence[str] = ()) -> Report:
     """Return the report. `production` names the environments whose approvals are counted."""
-    standings = release.standings(known.evidence, known.policy, known.now)
-    matches = components.matched(known.evidence.components, known)
+    standings = release.judge_waivers(known.evidence, known.policy, known.now)
+    matches = components.match(known.evidence.components, known)
     tests, requirements = tested.record(known), tested.requirements(known)
     findings, register = found.findings(known, standings), components.soup(known, matches)
     identity, verdict = provenance.identity(known), gates.verdict(known)
@@ -43,7 +43,7 @@ def assembled(known: Known, production: Sequence[str] = ()) -> Report:
         anomalies=anomalies(findings, standings, tests, requirements, register),
         deployments=provenance.deployments(known),
         records=provenance.records(known),
-        rejected=provenance.rejected(known),
+        rejected=provenance.rejections(known),
         seals=provenance.seals(known),
         differences=differences(known),
         clauses=clauses(known.sources, identity.safety_class, {each.name for each in known.records}),
@@ -52,7 +52,7 @@ def assembled(known: Known, production: Sequence[str] = ()) -> Report:
 
 def anomalies(
     findings: Findings | None,
-    standings: Sequence[Standing],
+    standings: Sequence[JudgedWaiver],
     tests: TestRecord | None,
     requirements: Requirements,
     register: Soup,
@@ -69,7 +69,7 @@ def anomalies(
                     AnomalyRow(kind="finding", what=f"{each.severity} findings", count=count, why=why)
                 )
     for one in standings:
-        if one.state is State.USED:
+        if one.state is WaiverState.USED:
             waiver = one.signed.waiver
             why = f"{waiver.rationale} (risk file: {waiver.risk_reference or 'no reference'})"
             what = f"{waiver.finding}, waived by {waiver.id}"

@@ -81,7 +81,7 @@ def timeline(steps: Sequence[Step]) -> Timeline:
         starts.append(x)
         x += (end - start).total_seconds() * scale
         if number + 1 < len(busy):
-            breaks.append(Break(round(x, 1), round(pause, 1), lasting(busy[number + 1][0] - end)))
+            breaks.append(Break(round(x, 1), round(pause, 1), duration(busy[number + 1][0] - end)))
             x += pause
     bars = []
     for row, step in enumerate(shown):
@@ -95,7 +95,7 @@ def timeline(steps: Sequence[Step]) -> Timeline:
                 width=round(width, 1),
                 y=row * ROW,
                 passed=step.passed,
-                took=lasting(step.finished - step.started),
+                took=duration(step.finished - step.started),
             )
         )
     return Timeline(
@@ -109,7 +109,7 @@ def severities(rows: Sequence[SeverityRow]) -> tuple[SeverityBar, ...]:
     return tuple(_severity(row, number, most) for number, row in enumerate(rows))
 
 
-def lasting(span: timedelta) -> str:
+def duration(span: timedelta) -> str:
     """Return a stretch of time as people say it: two units at most."""
     seconds = max(span.total_seconds(), 0.0)
     if seconds < 10:

@@ -18,18 +18,18 @@ from autoclave.gates.deploy import is_production
 from autoclave.model.declared import SignedApproval
 from autoclave.model.facts import Deployment
 from autoclave.release import decisions
-from autoclave.release.verification import Verified, approvals_of, evidence_of, runs_of, timestamp_of
+from autoclave.release.verification import Release, approvals_of, read_release, runs_of, timestamp_of
 from autoclave.report import clauses
-from autoclave.report.inputs import Deployed, Known, Snapshot
+from autoclave.report.inputs import Inputs, RecordedDeployment, Snapshot
 from autoclave.store.oci import Descriptor
 
 
-def known(descriptor: Descriptor, image: Image, ctx: Context) -> Known:
+def read_inputs(descriptor: Descriptor, image: Image, ctx: Context) -> Inputs:
     """Return everything that is known of an image digest of this device."""
-    verified = evidence_of(descriptor, image, ctx)
+    verified = read_release(descriptor, image, ctx)
     summary = records.latest(verified.records, VERIFICATION)
     previous, note = _previous(verified, image, ctx)
-    return Known(
+    return Inputs(
         device=ctx.device.device.name,
         version=ctx.device.device.version,
         safety_class=ctx.device.device.safety_class,
@@ -46,44 +46,44 @@ def known(descriptor: Descriptor, image: Image, ctx: Context) -> Known:
         sources=clauses.load(),
         approvals=_approvals(verified, summary),
         deployments=tuple(
-            Deployed(each, predicates.facts_of(each.statement, Deployment))
+            RecordedDeployment(each, predicates.facts_of(each.statement, Deployment))
             for each in verified.records
             if each.statement.predicate_type == DEPLOYMENT
         ),
         timestamp=timestamp_of(verified, summary, ctx),
         stamps=tuple(
-            seals.of_seals(ctx.store, ctx.shell, verified.records, ctx.trust.authorities, ctx.now())
+            seals.verify_stamps(ctx.store, ctx.shell, verified.records, ctx.trust.authorities, ctx.now())
         ),
         previous=previous,
         previous_note=note,
     )
 
 
-def production(ctx: Context) -> list[str]:
+def production_environments(ctx: Context) -> list[str]:
     """Return the device's environments that are production."""
     return [each.name for each in ctx.device.environment if is_production(each.name, ctx.policy)]
 
 
 def _signature(descriptor: Descriptor, ctx: Context) -> str:
     try:
-        cosign.signed_by(ctx.store, descriptor.digest, ctx.trust.for_role("release"))
+        cosign.verify_signature(ctx.store, descriptor.digest, ctx.trust.for_role("release"))
     except RecordError as error:
         return f"{error.what}: {error.why}"
     return ""
 
 
-def _approvals(verified: Verified, summary: Record | None) -> tuple[SignedApproval, ...]:
-    places = sorted({place for each in verified.records if (place := records.about(each))})
+def _approvals(verified: Release, summary: Record | None) -> tuple[SignedApproval, ...]:
+    places = sorted({place for each in verified.records if (place := records.environment_of(each))})
     return tuple(one for place in places for one in approvals_of(verified.records, summary, place))
 
 
-def _previous(verified: Verified, image: Image, ctx: Context) -> tuple[Snapshot | None, str]:
+def _previous(verified: Release, image: Image, ctx: Context) -> tuple[Snapshot | None, str]:
     """Return the last release when the store has it, else why not."""
     digest = verified.evidence.declared.previous
     if not digest:
         return None, ""
     try:
-        former = evidence_of(ctx.store.image(digest), image, ctx)
+        former = read_release(ctx.store.find_image(digest), image, ctx)
     except AutoclaveError as error:
         return None, f"the last release cannot be read here: {error.what}"
     summary = records.latest(former.records, VERIFICATION)

@@ -32,7 +32,7 @@ def page(report: Report) -> Iterator[bytes]:
         yield piece.encode("utf-8", "replace")
 
 
-def shown(value: Any) -> Any:
+def replace_invisible(value: Any) -> Any:
     """Return text without characters that cannot be seen or turn the direction of others."""
     if type(value) is not str or value.isprintable():
         return value
@@ -51,7 +51,7 @@ def cases(tests: Sequence[TestRow]) -> Iterator[tuple[TestRow, int]]:
     yield from counts.items()
 
 
-def together(tests: Sequence[TestLink]) -> list[str]:
+def group_cases(tests: Sequence[TestLink]) -> list[str]:
     """Return a line for each test, the cases of one counted together; the image where there are several."""
     several = len({each.image for each in tests}) > 1
     counts: dict[tuple[str, str, str], int] = {}
@@ -64,11 +64,11 @@ def together(tests: Sequence[TestLink]) -> list[str]:
     ]
 
 
-def _when(moment: datetime | None) -> str:
+def _utc(moment: datetime | None) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if moment else ""
 
 
-def _zoned(moment: datetime) -> str:
+def _local_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S %z}"
 
 
@@ -82,9 +82,9 @@ def _environment() -> Environment:
         loader=PackageLoader("autoclave.report"),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=shown,
+        finalize=replace_invisible,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"when": _when, "zoned": _zoned, "day": _day, "together": together, "cases": cases}
+    made.filters |= {"when": _utc, "zoned": _local_time, "day": _day, "together": group_cases, "cases": cases}
     return made

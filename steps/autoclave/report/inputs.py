@@ -12,7 +12,7 @@ from autoclave.errors import RecordError
 from autoclave.evidence import records
 from autoclave.evidence.records import Record
 from autoclave.evidence.statement import NAME_OF, SBOM, StepInfo, info
-from autoclave.evidence.timestamps.seals import Stamped
+from autoclave.evidence.timestamps.seals import SealStamp
 from autoclave.gates.release import Evidence
 from autoclave.model.declared import SignedApproval
 from autoclave.model.facts import Deployment
@@ -29,14 +29,14 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     policy: dict[str, Any] | None = None
 
 
-class Deployed(Struct, frozen=True):
+class RecordedDeployment(Struct, frozen=True):
     """A deployment and the record that tells it."""
 
     record: Record
     facts: Deployment
 
 
-class Known(Struct, frozen=True, kw_only=True):
+class Inputs(Struct, frozen=True, kw_only=True):
     """What is known of one image. `signature` says why no release key signed it, if none did.
 
     `summary` is the result of the newest verification. `policy` is today's, `policy_then` that of the
@@ -60,9 +60,9 @@ class Known(Struct, frozen=True, kw_only=True):
     now: datetime
     sources: tuple[Source, ...]
     approvals: tuple[SignedApproval, ...] = ()
-    deployments: tuple[Deployed, ...] = ()
+    deployments: tuple[RecordedDeployment, ...] = ()
     timestamp: str = ""
-    stamps: tuple[Stamped, ...] = ()
+    stamps: tuple[SealStamp, ...] = ()
     previous: Snapshot | None = None
     previous_note: str = ""
 
@@ -71,14 +71,14 @@ class Known(Struct, frozen=True, kw_only=True):
         return records.latest(self.records, TYPE_OF[name])
 
 
-def made(record: Record | None) -> StepInfo | None:
+def info_of(record: Record | None) -> StepInfo | None:
     """Return how a record was made; None for an SBOM, which does not tell."""
     if record is None or record.statement.predicate_type == SBOM:
         return None
     return info(record.statement)
 
 
-def signers(record: Record | None) -> tuple[str, ...]:
+def signers_of(record: Record | None) -> tuple[str, ...]:
     """Return who signed a record: the person, or the name of the key."""
     if record is None:
         return ()
@@ -88,7 +88,7 @@ def signers(record: Record | None) -> tuple[str, ...]:
     )
 
 
-def decoded(record: Record, kind: type[Any]) -> Any:
+def decode(record: Record, kind: type[Any]) -> Any:
     """Return the predicate of a record as a type. Raises RecordError."""
     try:
         return msgspec.json.decode(record.statement.predicate, type=kind)

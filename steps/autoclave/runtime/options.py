@@ -54,7 +54,7 @@ TakeFrom = Annotated[
 ]
 
 
-class OnImages(Signing, frozen=True):
+class StepOptions(Signing, frozen=True):
     """Options of the steps that work on images."""
 
     image: ImageNames = ()

@@ -23,7 +23,7 @@ class Mask:
         for secret in secrets:
             for line in secret.splitlines():
                 if len(line.strip()) >= _SHORTEST:
-                    forms |= _forms_of(line.strip())
+                    forms |= _encodings(line.strip())
         # The longest first, so that a secret that contains another one disappears whole.
         self._forms = sorted(forms, key=len, reverse=True)
 
@@ -34,7 +34,7 @@ class Mask:
         return text
 
 
-def _forms_of(secret: str) -> set[str]:
+def _encodings(secret: str) -> set[str]:
     raw = secret.encode()
     forms = {secret, quote(secret, safe="")}
     for shift in range(3):

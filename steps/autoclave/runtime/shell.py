@@ -43,10 +43,10 @@ class Shell:
 
     def which(self, program: str) -> str | None:
         """Return the path of a program, or None."""
-        found = self.all_named(program)
+        found = self.find_all(program)
         return found[0] if found else None
 
-    def all_named(self, program: str) -> list[str]:
+    def find_all(self, program: str) -> list[str]:
         """Return every program of that name on PATH, first one first; a path stands for itself."""
         if os.sep in program:
             return [program] if os.access(program, os.X_OK) and Path(program).is_file() else []
@@ -83,7 +83,7 @@ class Shell:
         when the program is missing, its exit code is not in `ok`, or `timeout` (seconds) passes.
         """
         self.show(shown or argv, env=env, cwd=None if shown else cwd)
-        with _sink(out) as sink:
+        with _Sink(out) as sink:
             process = self._start(argv, cwd=cwd, env=env, stdin=stdin is not None, stdout=sink)
             try:
                 printed, errors = process.communicate(stdin, timeout=timeout)
@@ -103,7 +103,7 @@ class Shell:
         self._stop_if_cancelled(argv)
         completed = Completed(process.returncode, printed or b"", errors or b"")
         if completed.code not in ok:
-            raise self._failed(argv, completed)
+            raise self._make_error(argv, completed)
         return completed
 
     def stream(
@@ -201,7 +201,7 @@ class Shell:
         except (ProcessLookupError, PermissionError):
             process.kill()
 
-    def _failed(self, argv: Sequence[str], completed: Completed) -> ToolError:
+    def _make_error(self, argv: Sequence[str], completed: Completed) -> ToolError:
         said = (completed.err or completed.out).decode("utf-8", "replace").strip().splitlines()[-_TAIL:]
         return ToolError(
             f"{Path(argv[0]).name} ended with exit code {completed.code}",
@@ -210,7 +210,7 @@ class Shell:
         )
 
 
-class _sink:  # noqa: N801 -- reads as a function where it is used
+class _Sink:
     """Standard output of a command: a pipe, or a file that is closed afterwards."""
 
     def __init__(self, path: Path | None) -> None:

@@ -42,7 +42,7 @@ def convert(data: object, kind: type[T], *, source: str) -> T:
     try:
         return msgspec.convert(data, type=kind)
     except msgspec.ValidationError as error:
-        raise _explained(str(error), kind, source) from error
+        raise _explain(str(error), kind, source) from error
 
 
 def nearest(word: str, valid: typing.Iterable[str]) -> str:
@@ -52,7 +52,7 @@ def nearest(word: str, valid: typing.Iterable[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else f"valid here: {', '.join(choices)}"
 
 
-def _explained(message: str, kind: type, source: str) -> ConfigError:
+def _explain(message: str, kind: type, source: str) -> ConfigError:
     at = _AT.search(message)
     path = (at["path"] if at else "$").removeprefix("$").lstrip(".")
     body = message[: at.start()] if at else message

@@ -12,7 +12,7 @@ from autoclave.scanners.base import Scanner
 _SCANNERS = {"trivy": "autoclave.scanners.trivy:Trivy"}
 
 
-def named(name: str, *, program: str, cache: Path) -> Scanner:
+def create(name: str, *, program: str, cache: Path) -> Scanner:
     """Return the scanner of that name; raise UsageError when there is none.
 
     `program` is its command (a name or a path), `cache` the folder that holds its database.

@@ -14,7 +14,7 @@ _SINGLE = ("CVE-", "GHSA-", "PYSEC-", "OSV-", "GO-", "RUSTSEC-", "MAL-")
 _ORDER = {severity: rank for rank, severity in enumerate(Severity)}
 
 
-def merged(findings: Iterable[Finding]) -> Iterator[Finding]:
+def merge_aliases(findings: Iterable[Finding]) -> Iterator[Finding]:
     """Yield findings with names of the same vulnerability in the same place merged.
 
     Same place: equal target, package and version. Two different CVEs are never merged. The merged
@@ -23,22 +23,22 @@ def merged(findings: Iterable[Finding]) -> Iterator[Finding]:
     """
     found: list[Finding] = []
     index: dict[tuple[str, str, str, str], int] = {}
-    for finding in map(_named, findings):
+    for finding in map(_prefer_cve, findings):
         names = (finding.id, *finding.aliases)
         keys = [(finding.target, finding.package, finding.version, name) for name in names]
         at = next(
-            (index[key] for key in keys if key in index and _same(found[index[key]], finding)), len(found)
+            (index[key] for key in keys if key in index and _is_same(found[index[key]], finding)), len(found)
         )
         if at == len(found):
             found.append(finding)
         else:
-            found[at] = _merge(found[at], finding)
+            found[at] = _merge_pair(found[at], finding)
         for key in keys:
             index.setdefault(key, at)
     yield from found
 
 
-def _named(finding: Finding) -> Finding:
+def _prefer_cve(finding: Finding) -> Finding:
     """Give a finding its CVE as id when it has one, and leave vendors' bulletins out of the aliases."""
     names = dict.fromkeys((finding.id, *(name for name in finding.aliases if name.startswith(_SINGLE))))
     first = next((name for name in names if name.startswith("CVE-")), finding.id)
@@ -48,11 +48,11 @@ def _named(finding: Finding) -> Finding:
     return replace(finding, id=first, aliases=aliases)
 
 
-def _same(one: Finding, other: Finding) -> bool:
+def _is_same(one: Finding, other: Finding) -> bool:
     return one.id == other.id or not (one.id.startswith("CVE-") and other.id.startswith("CVE-"))
 
 
-def _merge(one: Finding, other: Finding) -> Finding:
+def _merge_pair(one: Finding, other: Finding) -> Finding:
     lead, rest = (
         (other, one) if other.id.startswith("CVE-") and not one.id.startswith("CVE-") else (one, other)
     )

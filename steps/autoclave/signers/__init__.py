@@ -13,7 +13,7 @@ from autoclave.errors import SignerError
 __all__ = ["Signer", "opened"]
 
 
-def opened(uri: str, public: Key | None) -> Signer:
+def open_signer(uri: str, public: Key | None) -> Signer:
     """Open a signer by URI. Raises SignerError.
 
     `file:PATH` is a PEM (PKCS#8) private key, which tells its public key itself. Every other scheme is
@@ -22,7 +22,7 @@ def opened(uri: str, public: Key | None) -> Signer:
     """
     scheme, _, rest = uri.partition(":")
     if scheme == "file":
-        return _from_file(Path(rest))
+        return _read_file(Path(rest))
     if public is None:
         raise SignerError(
             f"the key {uri} needs its public half",
@@ -41,7 +41,7 @@ def opened(uri: str, public: Key | None) -> Signer:
         raise SignerError(f"the key {scheme}:… cannot be opened", why=str(error)) from error
 
 
-def _from_file(path: Path) -> Signer:
+def _read_file(path: Path) -> Signer:
     try:
         private = load_pem_private_key(path.read_bytes(), None)
         return CryptoSigner(private, SSlibKey.from_crypto(private.public_key()))

@@ -9,7 +9,7 @@ from pathlib import Path
 from securesystemslib.signer import CryptoSigner
 
 from autoclave.errors import SignerError
-from autoclave.signers import opened
+from autoclave.signers import open_signer
 
 STEPS = "development-steps"
 RELEASE = "development-release"
@@ -41,7 +41,7 @@ def ensure(name: str) -> tuple[Path, Path]:
             next=f"chmod 600 {private}",
         )
     if not public.exists():
-        key = opened(f"file:{private}", None).public_key
+        key = open_signer(f"file:{private}", None).public_key
         _write_once(public, _NOTE + key.keyval["public"].encode(), 0o644)
     return private, public
 

@@ -29,7 +29,7 @@ class _Kind(Struct, rename="camel"):
     layers: Raw | UnsetType = UNSET
 
 
-def artifact(
+def encode_artifact(
     subject: Descriptor, *, artifact_type: str, layers: Sequence[Descriptor], annotations: dict[str, str]
 ) -> bytes:
     """Return the bytes of a manifest that refers to `subject`; its configuration is the empty one."""
@@ -46,28 +46,28 @@ def artifact(
     )
 
 
-def opened(raw: bytes) -> tuple[Descriptor, Manifest, Descriptor]:
+def parse_artifact(raw: bytes) -> tuple[Descriptor, Manifest, Descriptor]:
     """Return an artifact's descriptor, manifest and subject; raise StoreError when it has no subject."""
     digest = digest_of(raw)
     manifest = parse_manifest(raw, digest)
     if manifest.subject is None:
         raise StoreError(f"{digest} is not attached to anything", why="its manifest has no subject")
     listed = Descriptor(media_type=MANIFEST, digest=digest, size=len(raw))
-    return _described(listed, manifest), manifest, manifest.subject
+    return _describe(listed, manifest), manifest, manifest.subject
 
 
-def referrer(listed: Descriptor, raw: bytes, subject: str) -> Descriptor | None:
+def parse_referrer(listed: Descriptor, raw: bytes, subject: str) -> Descriptor | None:
     """Return what a listed manifest says of itself when it refers to `subject`, else None."""
     manifest = parse_manifest(raw, listed.digest)
     if manifest.subject is None or manifest.subject.digest != subject:
         return None
-    return _described(listed, manifest)
+    return _describe(listed, manifest)
 
 
-def oldest_first(found: Iterable[Descriptor | None], artifact_type: str) -> list[Descriptor]:
+def sort_by_age(found: Iterable[Descriptor | None], artifact_type: str) -> list[Descriptor]:
     """Return the artifacts of a type (of every type when it is empty) by their own date."""
     return sorted(
-        (each for each in found if each and artifact_type in {"", each.artifact_type}), key=_created
+        (each for each in found if each and artifact_type in {"", each.artifact_type}), key=_creation_time
     )
 
 
@@ -113,7 +113,7 @@ def refuse_size(descriptor: Descriptor, size: int) -> None:
         )
 
 
-def _described(listed: Descriptor, manifest: Manifest) -> Descriptor:
+def _describe(listed: Descriptor, manifest: Manifest) -> Descriptor:
     # Without an artifactType, the config's media type stands for it (OCI distribution spec, referrers).
     return msgspec.structs.replace(
         listed,
@@ -122,7 +122,7 @@ def _described(listed: Descriptor, manifest: Manifest) -> Descriptor:
     )
 
 
-def _created(artifact: Descriptor) -> datetime:
+def _creation_time(artifact: Descriptor) -> datetime:
     # Undated or unreadable dates come first: what claims nothing cannot pass for the newest.
     try:
         when = datetime.fromisoformat(artifact.annotations.get(CREATED, ""))

@@ -34,7 +34,7 @@ class Store(Protocol):
     def tag(self, name: str, descriptor: Descriptor) -> None:
         """Give a manifest a name, replacing what had it. The descriptor's annotations are kept with it."""
 
-    def named(self, name: str) -> Descriptor | None:
+    def find(self, name: str) -> Descriptor | None:
         """Return the manifest that has a name, or None."""
 
     def attach(
@@ -53,8 +53,8 @@ class Store(Protocol):
     def referrers(self, digest: str, *, artifact_type: str = "") -> list[Descriptor]:
         """List the artifacts attached to an image, oldest first, each manifest verified."""
 
-    def image(self, digest: str) -> Descriptor:
+    def find_image(self, digest: str) -> Descriptor:
         """Return the descriptor of a listed image manifest. Raise StoreError when it is not there."""
 
-    def location(self, digest: str) -> str:
+    def locate(self, digest: str) -> str:
         """Return where a scanner finds the image on this machine, all of it verified: `DIR@sha256:…`."""

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from autoclave.errors import StoreError
-from autoclave.model.digest import checked
+from autoclave.model.digest import check_digest
 from autoclave.store.base import Store
 from autoclave.store.oci import Manifest, parse_manifest
 
@@ -68,11 +68,11 @@ def parse_config(raw: bytes, digest: str) -> ImageConfig:
     try:
         config = msgspec.json.decode(raw, type=ImageConfig)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _refused(digest, str(error)) from error
+        raise _make_error(digest, str(error)) from error
     for diff_id in config.rootfs.diff_ids:
-        checked(diff_id)
+        check_digest(diff_id)
     if config.rootfs.type != "layers":
-        raise _refused(digest, "its rootfs is not made of layers")
+        raise _make_error(digest, "its rootfs is not made of layers")
     return config
 
 
@@ -80,25 +80,25 @@ def check_layers(manifest: Manifest, diff_ids: list[str], digest: str) -> None:
     """Raise StoreError unless the layers can be those that the configuration names, one for one, in order."""
     layers = manifest.layers
     for descriptor in (manifest.config, *layers):
-        checked(descriptor.digest)
+        check_digest(descriptor.digest)
         if not 0 <= descriptor.size < 1 << 62:
-            raise _refused(digest, f"{descriptor.digest} has the size {descriptor.size}")
+            raise _make_error(digest, f"{descriptor.digest} has the size {descriptor.size}")
     if len(layers) != len(diff_ids):
-        raise _refused(digest, f"the manifest has {len(layers)} layers, its configuration {len(diff_ids)}")
+        raise _make_error(digest, f"the manifest has {len(layers)} layers, its configuration {len(diff_ids)}")
     for layer, diff_id in zip(layers, diff_ids, strict=True):
         uncompressed = layer.media_type.endswith(".tar")
         if uncompressed and layer.digest != diff_id:
-            raise _refused(digest, f"layer {layer.digest} is not {diff_id}, which its configuration names")
+            raise _make_error(digest, f"layer {layer.digest} is not {diff_id}, which its configuration names")
 
 
-def identity(store: Store, digest: str) -> ImageIdentity:
+def read_identity(store: Store, digest: str) -> ImageIdentity:
     """Read what the image is from the store, verified.
 
     Raises StoreError when the manifest or configuration is missing, damaged, or does not fit the other.
     """
     manifest = parse_manifest(store.read(digest, limit=CONFIG_LIMIT), digest)
     if manifest.subject is not None:
-        raise _refused(digest, "it is a record about another image")
+        raise _make_error(digest, "it is a record about another image")
     config = parse_config(store.read(manifest.config.digest, limit=CONFIG_LIMIT), manifest.config.digest)
     check_layers(manifest, config.rootfs.diff_ids, digest)
     run = config.config or _Run()
@@ -124,5 +124,5 @@ def is_built_on(upper: ImageIdentity, lower: ImageIdentity) -> bool:
     return count > 0 and upper.diff_ids[:count] == lower.diff_ids
 
 
-def _refused(digest: str, why: str) -> StoreError:
+def _make_error(digest: str, why: str) -> StoreError:
     return StoreError(f"{digest} is not a usable image", why=why, next="build the image again")

@@ -16,7 +16,7 @@ KNOWN = ("docker", "kubernetes", "openshift", "registry")
 _CLUSTERS = ("kubernetes", "openshift")
 
 
-def opened(
+def create(
     environment: Environment,
     *,
     device: Device,
@@ -32,9 +32,9 @@ def opened(
     Raises ConfigError.
     """
     if environment.target == "docker":
-        from autoclave.targets.engine import DockerTarget
+        from autoclave.targets.engine import EngineTarget
 
-        return DockerTarget(engine())
+        return EngineTarget(engine())
     if environment.target in _CLUSTERS:
         if environment.kubernetes is None:
             raise ConfigError(

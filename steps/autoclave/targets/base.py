@@ -66,7 +66,7 @@ class Tell(Struct, frozen=True):
     warn: Callable[[str], None]
 
 
-class Returned(Struct, frozen=True):
+class Restoration(Struct, frozen=True):
     """What putting back brought: what answers again, and why something does not (empty: all does)."""
 
     answering: tuple[Running, ...]
@@ -80,7 +80,7 @@ class Unhealthy(Exception):
 class Target(Protocol):
     """A place where releases run. Raises EngineError or ClusterError when it does not answer."""
 
-    def locked(self, rollout: Rollout) -> AbstractContextManager[None]:
+    def lock(self, rollout: Rollout) -> AbstractContextManager[None]:
         """Hold the environment's lock. Raises Busy when another deployment does."""
 
     def recover(self, rollout: Rollout, tell: Tell) -> None:
@@ -92,20 +92,20 @@ class Target(Protocol):
     def rehearse(self, rollout: Rollout, tell: Tell) -> None:
         """Try the new version without touching what runs. Raises Unhealthy, or DeployGateClosed."""
 
-    def switch(self, rollout: Rollout, tell: Tell) -> list[Running]:
+    def apply(self, rollout: Rollout, tell: Tell) -> list[Running]:
         """Replace what runs, keep its data, wait until all is healthy, read back. Raises Unhealthy.
 
         The replaced version can be brought back until `settle`.
         """
 
-    def put_back(self, rollout: Rollout, tell: Tell) -> Returned:
+    def restore(self, rollout: Rollout, tell: Tell) -> Restoration:
         """Bring back what `switch` replaced and wait until it answers."""
 
-    def settle(self, rollout: Rollout) -> None:
+    def finish(self, rollout: Rollout) -> None:
         """Let go of the version that was replaced."""
 
     def running(self, device: str, environment: str) -> list[Running]:
         """Read back what runs, by image."""
 
-    def look(self, device: str, environment: str) -> str:
+    def inspect_command(self, device: str, environment: str) -> str:
         """Return the command by which a person sees what runs there."""

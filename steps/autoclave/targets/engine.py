@@ -25,7 +25,7 @@ from autoclave.engines.base import (
 from autoclave.errors import Busy, EngineError
 from autoclave.model.facts import Running
 from autoclave.runtime.owner import is_gone
-from autoclave.targets.base import Returned, Rollout, Service, Tell, Unhealthy
+from autoclave.targets.base import Restoration, Rollout, Service, Tell, Unhealthy
 
 _PAUSE = 0.1  # seconds between two looks
 _PROBE = 2.0  # seconds until a probe must have answered
@@ -37,7 +37,7 @@ _PROBE_LABEL = "dev.autoclave.probe"
 _TIMEOUT_LABEL = "dev.autoclave.start-timeout"
 
 
-class DockerTarget:
+class EngineTarget:
     """The engine itself as the place where releases run."""
 
     def __init__(self, engine: Engine) -> None:
@@ -46,7 +46,7 @@ class DockerTarget:
         self._switched: list[str] = []
 
     @contextmanager
-    def locked(self, rollout: Rollout) -> Iterator[None]:
+    def lock(self, rollout: Rollout) -> Iterator[None]:
         """Hold the environment's lock: a container that is never started, whose name only one can have.
 
         So it holds between machines that share the engine. A lock whose owner died on this machine is
@@ -97,38 +97,38 @@ class DockerTarget:
         """Run each new version beside what is there, with volumes of its own. Raises Unhealthy."""
         for service in rollout.services:
             tell.note(f"{service.image}: rehearsing {service.digest[:19]}… beside what runs")
-            with _named(service):
+            with _name_service(service):
                 self._rehearse(service, rollout, tell.line)
 
-    def switch(self, rollout: Rollout, tell: Tell) -> list[Running]:
+    def apply(self, rollout: Rollout, tell: Tell) -> list[Running]:
         """Replace each running version, keep named volumes, wait until healthy. Raises Unhealthy."""
         running: list[Running] = []
         for service in rollout.services:
             self._switched.append(service.image)
-            with _named(service):
+            with _name_service(service):
                 running.append(self._switch(service, rollout, tell.line))
             tell.note(f"{service.image}: {service.digest} runs and is healthy {running[-1].address}")
         return running
 
-    def put_back(self, rollout: Rollout, tell: Tell) -> Returned:
+    def restore(self, rollout: Rollout, tell: Tell) -> Restoration:
         """Bring back what was replaced, last first; tell what answers again, and what does not."""
         answering: list[Running] = []
         silent: list[str] = []
         for image in reversed(self._switched):
             try:
-                back = self._put_back(_name(rollout.device, rollout.environment.name, image))
+                back = self._restore(_name(rollout.device, rollout.environment.name, image))
             except (Unhealthy, EngineError) as error:
                 silent.append(f"{image}: the previous version: {error}")
                 continue
             if back:
                 answering.append(back)
                 tell.note(f"{image}: put back {back.digest}, it answers")
-        return Returned(tuple(answering), "\n".join(silent))
+        return Restoration(tuple(answering), "\n".join(silent))
 
-    def settle(self, rollout: Rollout) -> None:
+    def finish(self, rollout: Rollout) -> None:
         """Remove the versions that were replaced."""
         for service in rollout.services:
-            self._settle(_name(rollout.device, rollout.environment.name, service.image))
+            self._finish(_name(rollout.device, rollout.environment.name, service.image))
 
     def running(self, device: str, environment: str) -> list[Running]:
         """Read back what runs, by image."""
@@ -138,11 +138,11 @@ class DockerTarget:
         for state in sorted(self._engine.containers(labels), key=lambda each: each.name):
             by_image.setdefault(state.labels.get(IMAGE_LABEL, ""), state)
         return [
-            _running(state, self._address(state), healthy=not self._complaint(state))
+            _make_running(state, self._address(state), healthy=not self._complaint(state))
             for state in by_image.values()
         ]
 
-    def look(self, device: str, environment: str) -> str:
+    def inspect_command(self, device: str, environment: str) -> str:
         """Return the command by which a person sees what runs there."""
         return "docker ps -a --filter label=dev.autoclave.role=service"
 
@@ -151,9 +151,9 @@ class DockerTarget:
             return None
         here = self._engine.state(name)
         if here and not self._complaint(here):
-            self._settle(name)
+            self._finish(name)
             return None
-        return self._put_back(name)
+        return self._restore(name)
 
     def _rehearse(self, service: Service, rollout: Rollout, line: Callable[[str], None]) -> None:
         device, environment = rollout.device, rollout.environment.name
@@ -196,9 +196,9 @@ class DockerTarget:
         state = self._wait_healthy(container, line)
         if state.image != image_id:
             raise Unhealthy(f"the engine runs {state.image}, not {image_id}")
-        return _running(state, self._address(state), healthy=True)
+        return _make_running(state, self._address(state), healthy=True)
 
-    def _put_back(self, name: str) -> Running | None:
+    def _restore(self, name: str) -> Running | None:
         """Bring the replaced version back and wait until it answers; None when there was none."""
         previous = self._engine.state(f"{name}-previous")
         if self._engine.state(name):
@@ -208,9 +208,9 @@ class DockerTarget:
         self._engine.rename(previous.id, name)
         self._engine.start(previous.id)
         state = self._wait_healthy(previous.id, lambda _: None)
-        return _running(state, self._address(state), healthy=True)
+        return _make_running(state, self._address(state), healthy=True)
 
-    def _settle(self, name: str) -> None:
+    def _finish(self, name: str) -> None:
         self._engine.remove(f"{name}-previous")
 
     def _wait_healthy(self, container: str, line: Callable[[str], None]) -> ContainerState:
@@ -237,7 +237,7 @@ class DockerTarget:
             return f"it ended with exit code {state.exit_code}{killed}"
         probe = state.labels.get(_PROBE_LABEL, "")
         if probe and state.host_port and self._probe_host:
-            return _http_complaint(self._probe_host, state.host_port, probe)
+            return _probe(self._probe_host, state.host_port, probe)
         if state.health:
             return "" if state.health == "healthy" else f"its HEALTHCHECK says {state.health}"
         return "nothing tells whether it is healthy: give [image.service] health, or the image a HEALTHCHECK"
@@ -246,7 +246,7 @@ class DockerTarget:
         return f"http://{self._probe_host}:{state.host_port}" if self._probe_host and state.host_port else ""
 
 
-def _http_complaint(host: str, port: int, path: str) -> str:
+def _probe(host: str, port: int, path: str) -> str:
     connection = http.client.HTTPConnection(host, port, timeout=_PROBE)
     try:
         connection.request("GET", path)
@@ -259,7 +259,7 @@ def _http_complaint(host: str, port: int, path: str) -> str:
 
 
 @contextmanager
-def _named(service: Service) -> Iterator[None]:
+def _name_service(service: Service) -> Iterator[None]:
     try:
         yield
     except Unhealthy as error:
@@ -295,7 +295,7 @@ def _spec(service: Service, image_id: str, device: str, environment: str, *, nam
     )
 
 
-def _running(state: ContainerState, address: str, *, healthy: bool) -> Running:
+def _make_running(state: ContainerState, address: str, *, healthy: bool) -> Running:
     return Running(
         image=state.labels.get(IMAGE_LABEL, ""),
         digest=state.labels.get(DIGEST_LABEL, ""),

@@ -10,7 +10,7 @@ from autoclave.errors import ConfigError
 from autoclave.model.facts import Running
 from autoclave.model.verdict import Verdict
 from autoclave.store.base import Store, is_address
-from autoclave.targets.base import Returned, Rollout, Tell, Unhealthy
+from autoclave.targets.base import Restoration, Rollout, Tell, Unhealthy
 
 
 class RegistryTarget:
@@ -31,7 +31,7 @@ class RegistryTarget:
         self._repository = address.partition("://")[2]
         self._store = store
 
-    def locked(self, rollout: Rollout) -> AbstractContextManager[None]:
+    def lock(self, rollout: Rollout) -> AbstractContextManager[None]:
         """Hold nothing: a tag is given in one request, and another digest's is never replaced."""
         return nullcontext()
 
@@ -43,7 +43,7 @@ class RegistryTarget:
         reasons = []
         for service in rollout.services:
             tag = self.tag(service.image)
-            there = self._store().named(tag)
+            there = self._store().find(tag)
             if there and there.digest != service.digest:
                 reasons.append(
                     f"{self._repository}:{tag} is {there.digest} already, and a published version never "
@@ -51,10 +51,10 @@ class RegistryTarget:
                 )
         rollout.require(Verdict("deploy", tuple(reasons)))
 
-    def switch(self, rollout: Rollout, tell: Tell) -> list[Running]:
+    def apply(self, rollout: Rollout, tell: Tell) -> list[Running]:
         """Give the tags, and read back what they stand for. Raises Unhealthy."""
         for service in rollout.services:
-            self._store().tag(self.tag(service.image), self._store().image(service.digest))
+            self._store().tag(self.tag(service.image), self._store().find_image(service.digest))
             tell.note(f"{service.image}: {service.digest} is {self._repository}:{self.tag(service.image)}")
         running = self.running(rollout.device, rollout.environment.name)
         digests = {each.image: each.digest for each in running}
@@ -65,11 +65,11 @@ class RegistryTarget:
                 )
         return running
 
-    def put_back(self, rollout: Rollout, tell: Tell) -> Returned:
+    def restore(self, rollout: Rollout, tell: Tell) -> Restoration:
         """Do nothing: no version's tag was moved."""
-        return Returned(())
+        return Restoration(())
 
-    def settle(self, rollout: Rollout) -> None:
+    def finish(self, rollout: Rollout) -> None:
         """Do nothing: nothing was replaced."""
 
     def running(self, device: str, environment: str) -> list[Running]:
@@ -77,7 +77,7 @@ class RegistryTarget:
         found = []
         for image in self._device.image:
             tag = self.tag(image.name)
-            if there := self._store().named(tag):
+            if there := self._store().find(tag):
                 found.append(
                     Running(
                         image=image.name,
@@ -90,7 +90,7 @@ class RegistryTarget:
                 )
         return found
 
-    def look(self, device: str, environment: str) -> str:
+    def inspect_command(self, device: str, environment: str) -> str:
         """Return the command by which a person sees what is published."""
         return f"skopeo list-tags docker://{self._repository}"
 

@@ -11,7 +11,7 @@ from autoclave.console.json import JsonScreen
 from autoclave.context import Context
 from autoclave.errors import StoreError, UsageError
 from autoclave.evidence import cosign, transfer
-from autoclave.runtime.options import OnImages
+from autoclave.runtime.options import StepOptions
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
 
@@ -44,33 +44,33 @@ def test_an_image_and_its_records_arrive_byte_for_byte(tmp_path: Path) -> None:
     image = add_image(source, "app")
     record = attach(source, image, b"envelope")
     sign(source, image, b"signature")
-    transfer.image(source, target, image.digest, name="app")
-    assert transfer.attached(source, target, image.digest) == 1
-    assert target.named("app") == source.named("app")
+    transfer.copy_image(source, target, image.digest, name="app")
+    assert transfer.copy_attached(source, target, image.digest) == 1
+    assert target.find("app") == source.find("app")
     assert target.read(image.digest) == source.read(image.digest)
     assert [each.digest for each in target.referrers(image.digest)] == [record.digest]
-    assert cosign.listed(target, image.digest, "sig") == cosign.listed(source, image.digest, "sig")
+    assert cosign.list_layers(target, image.digest, "sig") == cosign.list_layers(source, image.digest, "sig")
 
 
 def test_records_of_jobs_beside_each_other_all_arrive(tmp_path: Path) -> None:
     first, second, target = (LayoutStore(tmp_path / name) for name in "abc")
     image = add_image(first, "app")
-    transfer.image(first, target, image.digest, name="app")
-    transfer.image(first, second, image.digest, name="app")
+    transfer.copy_image(first, target, image.digest, name="app")
+    transfer.copy_image(first, second, image.digest, name="app")
     records = {attach(first, image, b"tested").digest, attach(second, image, b"scanned").digest}
     sign(first, image, b"one")
     sign(second, image, b"two")
     for source in (first, second, first):
-        transfer.attached(source, target, image.digest)
+        transfer.copy_attached(source, target, image.digest)
     assert {each.digest for each in target.referrers(image.digest)} == records
-    assert len(cosign.listed(target, image.digest, "sig")) == 2
+    assert len(cosign.list_layers(target, image.digest, "sig")) == 2
 
 
 def test_records_travel_without_their_image(tmp_path: Path) -> None:
     source, between = LayoutStore(tmp_path / "a"), LayoutStore(tmp_path / "b")
     image = add_image(source, "app")
     attach(source, image, b"envelope")
-    transfer.attached(source, between, image.digest)
+    transfer.copy_attached(source, between, image.digest)
     assert len(between.referrers(image.digest)) == 1
     assert not between.has(image.digest)
 
@@ -83,7 +83,7 @@ def test_a_damaged_record_does_not_arrive(tmp_path: Path) -> None:
         if path.read_bytes() == b"envelope":
             path.write_bytes(b"Envelope")
     with pytest.raises(StoreError, match="damaged"):
-        transfer.attached(source, target, image.digest)
+        transfer.copy_attached(source, target, image.digest)
     assert target.referrers(image.digest) == []
 
 
@@ -95,18 +95,18 @@ def test_what_refers_to_nothing_is_not_adopted(tmp_path: Path) -> None:
 
 
 def test_digests_are_given_by_name() -> None:
-    opts = OnImages(digest=f"app={A},exporter={B}")
+    opts = StepOptions(digest=f"app={A},exporter={B}")
     assert (opts.digest_of("app"), opts.digest_of("exporter")) == (A, B)
 
 
 def test_a_digest_that_is_not_given_is_never_guessed() -> None:
     with pytest.raises(UsageError, match="names no digest of image 'other'"):
-        OnImages(digest=f"app={A}").digest_of("other")
+        StepOptions(digest=f"app={A}").digest_of("other")
 
 
 def test_one_bare_digest_stands_for_the_chosen_image() -> None:
-    assert OnImages(digest=A).digest_of("app") == A
-    assert OnImages(digest=A, image=("app",)).digest_of("other") == ""
+    assert StepOptions(digest=A).digest_of("app") == A
+    assert StepOptions(digest=A, image=("app",)).digest_of("other") == ""
 
 
 DEVICE = """\
@@ -123,14 +123,14 @@ name = "other"
 
 def test_what_a_run_built_stays_its_own_when_another_run_takes_the_name(tmp_path: Path) -> None:
     (tmp_path / "autoclave.toml").write_text(DEVICE)
-    opts = OnImages(folder=str(tmp_path), hand_on="left")
+    opts = StepOptions(folder=str(tmp_path), hand_on="left")
     ctx = Context(opts, JsonScreen())
     assert isinstance(ctx.store, LayoutStore)
     ours = add_image(ctx.store, "app")
     ctx.built["app"] = ours
     theirs = ctx.store.write([ctx.store.read(ours.digest) + b"\n"], media_type=MANIFEST)
     ctx.store.tag("app", theirs)
-    assert ctx.subject(ctx.device.named("app")).digest == ours.digest
+    assert ctx.subject(ctx.device.find_image("app")).digest == ours.digest
     add_image(ctx.store, "other")  # from an earlier build: not this one's to hand on
     handover.hand_on("build", opts, ctx)
     assert (tmp_path / "left" / "digests.env").read_text() == f"AUTOCLAVE_DIGEST=app={ours.digest}\n"

@@ -28,7 +28,7 @@ def taken(path: Path, folder: Path, *, trust: bool = True) -> LayoutStore:
     (folder / "trust.toml").write_text(trust_export.text(TRUST), "utf-8")
     named = str(folder / "trust.toml") if trust else ""
     options = Options(file=str(path), into=str(folder / "site"), trust=named)
-    run_import(options, screen.chosen(as_json=True))
+    run_import(options, screen.choose(as_json=True))
     return LayoutStore(folder / "site" / ".autoclave" / "store", create=False)
 
 
@@ -42,11 +42,11 @@ def refused(path: Path, folder: Path, says: str, kind: type[AutoclaveError] = Bu
 
 
 def test_what_comes_out_is_what_went_in(tmp_path: Path) -> None:
-    store, subject = bundled.released(tmp_path)
+    store, subject = bundled.make_release(tmp_path)
     bundle = bundled.write(tmp_path / "b.tar", store, subject)
     site = taken(bundle, tmp_path)
     assert records.read_all(site, subject.digest, TRUST) == records.read_all(store, subject.digest, TRUST)
-    assert site.named("app") is not None
+    assert site.find("app") is not None
     again = bundled.write(tmp_path / "again.tar", site, subject)
     assert again.read_bytes() == bundle.read_bytes()
     # Once more into the same place changes nothing.
@@ -113,7 +113,7 @@ SPOILT: list[tuple[Callable[[Members], object], str]] = [
 
 @pytest.mark.parametrize(("spoil", "says"), SPOILT, ids=[says for _, says in SPOILT])
 def test_a_spoilt_bundle_is_refused(tmp_path: Path, spoil: Callable[[Members], object], says: str) -> None:
-    refused(bundled.spoilt(bundled.bundle(tmp_path), spoil), tmp_path, says)
+    refused(bundled.rewrite(bundled.bundle(tmp_path), spoil), tmp_path, says)
 
 
 def test_content_of_another_digest_is_refused(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_content_of_another_digest_is_refused(tmp_path: Path) -> None:
         name = first_blob(found)
         found[name] = bytes([found[name][0] ^ 1]) + found[name][1:]
 
-    refused(bundled.spoilt(bundled.bundle(tmp_path), flip), tmp_path, "not what was announced")
+    refused(bundled.rewrite(bundled.bundle(tmp_path), flip), tmp_path, "not what was announced")
 
 
 ANNOUNCED: list[tuple[Callable[[Members], object], str, type[AutoclaveError]]] = [
@@ -153,7 +153,7 @@ ANNOUNCED: list[tuple[Callable[[Members], object], str, type[AutoclaveError]]] =
 def test_a_head_that_tells_the_truth_about_spoilt_content_does_not_help(
     tmp_path: Path, spoil: Callable[[Members], object], says: str, kind: type[AutoclaveError]
 ) -> None:
-    refused(bundled.spoilt(bundled.bundle(tmp_path), spoil, announce=True), tmp_path, says, kind)
+    refused(bundled.rewrite(bundled.bundle(tmp_path), spoil, announce=True), tmp_path, says, kind)
 
 
 def without(kind: str) -> Callable[[Members], object]:
@@ -176,17 +176,17 @@ def without(kind: str) -> Callable[[Members], object]:
 
 
 def test_a_sealed_record_that_was_taken_out_is_missed(tmp_path: Path) -> None:
-    bundle = bundled.spoilt(bundled.bundle(tmp_path), without("provenance/v1"), announce=True)
+    bundle = bundled.rewrite(bundled.bundle(tmp_path), without("provenance/v1"), announce=True)
     refused(bundle, tmp_path, "the sealed provenance record sha256:", RecordError)
 
 
 def test_a_bundle_that_strangers_signed_is_refused(tmp_path: Path) -> None:
-    store, subject = bundled.released(tmp_path)
+    store, subject = bundled.make_release(tmp_path)
     bundle = bundled.write(tmp_path / "b.tar", store, subject)
     (tmp_path / "trust.toml").write_text(trust_export.text(TRUST).replace('"release"]', '"build"]'), "utf-8")
     options = Options(file=str(bundle), into=str(tmp_path / "site"), trust=str(tmp_path / "trust.toml"))
     with pytest.raises(RecordError, match="do not verify"):
-        run_import(options, screen.chosen(as_json=True))
+        run_import(options, screen.choose(as_json=True))
 
 
 def hand_made(fill: Callable[[tarfile.TarFile], object], path: Path) -> Path:
@@ -250,7 +250,7 @@ def test_a_bundle_announcing_more_than_the_disk_holds_is_refused_before_a_byte_i
         head["blobs"]["sha256:" + "0" * 64] = 1 << 49
         found[HEAD] = json.dumps(head).encode()
 
-    refused(bundled.spoilt(bundled.bundle(tmp_path), announce), tmp_path, "no room for the bundle")
+    refused(bundled.rewrite(bundled.bundle(tmp_path), announce), tmp_path, "no room for the bundle")
 
 
 def test_another_device_file_is_not_replaced(tmp_path: Path) -> None:

@@ -14,14 +14,14 @@ CLOSED = Verdict("scan", ("high CVE-2026-1", "nothing was scanned"))
 
 
 def played(screen: Screen) -> None:
-    screen.started("scan", "app")
+    screen.begin("scan", "app")
     screen.line("scan", "downloading")
     screen.note("scan", "cached")
     screen.warn("scan", "partial database")
     screen.command("trivy image")
     screen.verdict(CLOSED, 1.25, "app")
     screen.verdict(Verdict("build"), 0.5, "app")
-    screen.skipped("sign", "its record holds")
+    screen.skip("sign", "its record holds")
     screen.result("sha256:1", {"digest": "sha256:1"})
     screen.close()
 

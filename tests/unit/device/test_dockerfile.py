@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autoclave.device.dockerfile import bases, on_top_of
+from autoclave.device.dockerfile import bases, replace_stage
 
 TEXT = """\
 # syntax=docker/dockerfile:1
@@ -33,7 +33,7 @@ def test_bases_are_found_and_here_documents_are_not() -> None:
 
 
 def test_a_stage_is_replaced_by_an_image_as_it_is() -> None:
-    assert on_top_of(TEXT, "Release", "made:1") == (
+    assert replace_stage(TEXT, "Release", "made:1") == (
         "# syntax=docker/dockerfile:1\n"
         "ARG BASE=python:3.11\n"
         "FROM made:1 AS Release\n"
@@ -48,8 +48,8 @@ def test_a_stage_is_replaced_by_an_image_as_it_is() -> None:
 
 
 def test_without_the_stage_there_is_nothing_to_replace() -> None:
-    assert on_top_of(TEXT, "released", "made:1") is None
-    assert on_top_of("FROM alpine\n", "", "made:1") is None
+    assert replace_stage(TEXT, "released", "made:1") is None
+    assert replace_stage("FROM alpine\n", "", "made:1") is None
 
 
 def test_text_that_ends_in_the_middle_is_read_to_its_end() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from autoclave.device.schema import Device, in_bytes, inside, load, schema
+from autoclave.device.schema import Device, json_schema, load, parse_size, resolve_inside
 from autoclave.errors import ConfigError, SourceError
 from autoclave.runtime.toml import convert
 
@@ -35,7 +35,7 @@ def test_a_good_file_is_loaded(tmp_path: Path) -> None:
     device = load(written(tmp_path, GOOD))
     assert device.device.name == "pump"
     assert device.image[0].dockerfile == "Dockerfile"
-    assert device.place("staging").publish == {"app": 8080}
+    assert device.find_environment("staging").publish == {"app": 8080}
 
 
 BAD = [
@@ -73,7 +73,7 @@ def test_paths_may_not_leave_the_folder(tmp_path: Path, path: str) -> None:
     folder.mkdir()
     (folder / "link").symlink_to(tmp_path)
     with pytest.raises(SourceError, match="leaves the device folder"):
-        inside(folder, path)
+        resolve_inside(folder, path)
 
 
 @pytest.mark.parametrize(
@@ -105,17 +105,17 @@ def test_names_are_found_or_the_nearest_is_told() -> None:
     }
     device = convert(data, Device, source="x")
     with pytest.raises(ConfigError) as caught:
-        device.named("gatewy")
+        device.find_image("gatewy")
     assert "gateway" in caught.value.next
     with pytest.raises(ConfigError):
-        device.place("staging")
+        device.find_environment("staging")
 
 
 def test_sizes() -> None:
-    assert [in_bytes(text) for text in ("7", "1k", "2m", "1g")] == [7, 1024, 2 << 20, 1 << 30]
+    assert [parse_size(text) for text in ("7", "1k", "2m", "1g")] == [7, 1024, 2 << 20, 1 << 30]
 
 
 def test_the_schema_is_one() -> None:
     import jsonschema
 
-    jsonschema.Draft202012Validator.check_schema(schema())
+    jsonschema.Draft202012Validator.check_schema(json_schema())

@@ -23,7 +23,7 @@ def envelope(body: bytes = b"{}", kind: str = "t", signer: CryptoSigner = ONE) -
 
 
 def good(data: dict[str, Any]) -> list[Any]:
-    return dsse.verified_by(json.dumps(data).encode(), BOTH)[2]
+    return dsse.verify(json.dumps(data).encode(), BOTH)[2]
 
 
 def test_a_signature_is_good_for_its_key_alone() -> None:
@@ -70,4 +70,4 @@ def test_the_payload_type_is_signed() -> None:
 )
 def test_what_is_no_envelope_is_refused(raw: bytes) -> None:
     with pytest.raises(RecordError):
-        dsse.verified_by(raw, BOTH)
+        dsse.verify(raw, BOTH)

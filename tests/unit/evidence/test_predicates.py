@@ -26,9 +26,9 @@ from autoclave.model.facts import (
     TestFacts,
     TestRun,
 )
-from builders.judged import BUILD, DIGEST, MADE, SCAN, TESTS, THEN, vulnerability
+from builders.judged import BUILD, DIGEST, SCAN, STEP_INFO, TESTS, THEN, vulnerability
 
-INFO = replace(MADE, step="scan", safety_class="C", passed=False, reasons=("no",))
+INFO = replace(STEP_INFO, step="scan", safety_class="C", passed=False, reasons=("no",))
 SECRET = Finding(id="key", kind=Kind.SECRET, severity=Severity.LOW, title="a key", target="/k")
 FOUND = replace(SCAN, findings=(replace(vulnerability(Severity.HIGH), cvss=9.1, aliases=("G",)), SECRET))
 RAN = replace(
@@ -63,7 +63,7 @@ def test_facts_and_making_come_back_as_they_were(
     parsed = statement.parse(statement.make(DIGEST, kind, make()))
     assert predicates.facts_of(parsed, type(facts)) == facts
     assert statement.info(parsed) == INFO
-    assert statement.finished(parsed) == THEN
+    assert statement.finish_time(parsed) == THEN
 
 
 def test_the_standard_fields_say_the_same() -> None:
@@ -95,7 +95,7 @@ def test_a_time_without_a_zone_is_refused_and_never_compared() -> None:
         predicates.facts_of(parsed, ScanFacts)
     at = '"finishedOn":' + stamp
     with pytest.raises(RecordError, match="how it was made"):
-        statement.finished(spoilt(VULNS, body, at, at.replace("Z", "")))
+        statement.finish_time(spoilt(VULNS, body, at, at.replace("Z", "")))
 
 
 def test_a_statement_of_another_version_is_refused() -> None:

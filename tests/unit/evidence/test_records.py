@@ -17,11 +17,11 @@ from autoclave.evidence.statement import PROVENANCE, SBOM, VERIFICATION, VULNS
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.model.declared import Declared
 from autoclave.model.facts import BuildFacts, ScanFacts
-from autoclave.signers import development, opened
+from autoclave.signers import development, open_signer
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import EMPTY_CONFIG, Descriptor
-from builders.judged import BUILD, MADE, SCAN, THEN
-from builders.stored import image
+from builders.judged import BUILD, SCAN, STEP_INFO, THEN
+from builders.stored import write_image
 
 STEPS, RELEASE, STRANGER = (CryptoSigner.generate_ecdsa() for _ in range(3))
 
@@ -41,7 +41,7 @@ def store(tmp_path: Path) -> LayoutStore:
 
 
 def payload(digest: str) -> bytes:
-    return statement.make(digest, PROVENANCE, predicates.provenance(MADE, BUILD, {}))
+    return statement.make(digest, PROVENANCE, predicates.provenance(STEP_INFO, BUILD, {}))
 
 
 def attach(store: LayoutStore, subject: Descriptor, body: bytes, signer: CryptoSigner) -> Descriptor:
@@ -56,7 +56,7 @@ def rejected(store: LayoutStore, subject: Descriptor, trusted: Trust = TRUST, **
 
 
 def test_a_good_record_is_read_back_with_its_facts(store: LayoutStore) -> None:
-    subject = image(store)
+    subject = write_image(store)
     attach(store, subject, payload(subject.digest), STEPS)
     (record,), bad = records.read_all(store, subject.digest, TRUST)
     assert bad == []
@@ -64,28 +64,28 @@ def test_a_good_record_is_read_back_with_its_facts(store: LayoutStore) -> None:
     assert [each.name for each in record.keys] == ["steps"]
     assert record.finished == THEN
     assert predicates.facts_of(record.statement, BuildFacts) == BUILD
-    assert records.made_with([record], PROVENANCE, MADE.inputs) == record
-    assert records.made_with([record], PROVENANCE, "sha256:other") is None
+    assert records.find_by_inputs([record], PROVENANCE, STEP_INFO.inputs) == record
+    assert records.find_by_inputs([record], PROVENANCE, "sha256:other") is None
 
 
 def test_the_findings_of_a_scan_come_back_whole(store: LayoutStore) -> None:
-    subject = image(store)
-    body = statement.make(subject.digest, VULNS, predicates.vulns(MADE, SCAN))
+    subject = write_image(store)
+    body = statement.make(subject.digest, VULNS, predicates.vulns(STEP_INFO, SCAN))
     assert predicates.facts_of(statement.parse(body), ScanFacts) == SCAN
 
 
 def with_files(store: LayoutStore, subject: Descriptor, signed: list[str], attached: list[str]) -> None:
     """Attach a record that was signed with files of these titles, and lies there with those."""
     kept = {title: store.write([title.encode()], media_type="text/plain") for title in {*signed, *attached}}
-    body = predicates.provenance(MADE, BUILD, {})
-    named = records.naming(body, [(title.rstrip("*"), kept[title]) for title in signed])
+    body = predicates.provenance(STEP_INFO, BUILD, {})
+    named = records.name_files(body, [(title.rstrip("*"), kept[title]) for title in signed])
     raw = statement.make(subject.digest, PROVENANCE, named)
     files = [(title.rstrip("*"), kept[title]) for title in attached]
     records.attach(store, subject, raw, PROVENANCE, STEPS, attachments=files)
 
 
 def test_files_are_read_back_with_the_record_that_names_them(store: LayoutStore) -> None:
-    subject = image(store)
+    subject = write_image(store)
     with_files(store, subject, ["a.json", "b.json"], ["b.json", "a.json"])
     good, bad = records.read_all(store, subject.digest, TRUST)
     assert bad == []
@@ -107,7 +107,7 @@ def test_files_that_were_not_signed_with_a_record_reject_it(
     store: LayoutStore, attached: list[str], says: str
 ) -> None:
     """Else whoever writes to the store could hand a release other decisions or another policy."""
-    subject = image(store)
+    subject = write_image(store)
     with_files(store, subject, ["a.json", "b.json"], attached)
     why = rejected(store, subject)
     assert why.startswith("the files of the provenance record are not those that were signed")
@@ -115,26 +115,26 @@ def test_files_that_were_not_signed_with_a_record_reject_it(
 
 
 def test_an_unknown_key_is_told_as_such(store: LayoutStore) -> None:
-    subject = image(store)
+    subject = write_image(store)
     attach(store, subject, payload(subject.digest), STRANGER)
     assert "signed by an unknown key" in rejected(store, subject)
 
 
 def test_a_key_may_sign_only_its_roles(store: LayoutStore) -> None:
-    subject = image(store)
+    subject = write_image(store)
     attach(store, subject, payload(subject.digest), RELEASE)
     assert "may not sign build" in rejected(store, subject)
 
 
 def test_a_record_about_another_image_is_told_as_such(store: LayoutStore) -> None:
-    subject, other = image(store), image(store, b"other")
+    subject, other = write_image(store), write_image(store, b"other")
     attach(store, subject, payload(other.digest), STEPS)
     assert "about another image" in rejected(store, subject)
 
 
 @pytest.mark.parametrize("production", [True, False])
 def test_development_keys_count_for_nothing_in_production(store: LayoutStore, production: bool) -> None:
-    subject = image(store)
+    subject = write_image(store)
     attach(store, subject, payload(subject.digest), STEPS)
     marked = Trust((key("dev", STEPS, "build", development=True),), "here")
     good, bad = records.read_all(store, subject.digest, marked, environment="p", production=production)
@@ -145,7 +145,7 @@ def test_development_keys_count_for_nothing_in_production(store: LayoutStore, pr
 
 
 def test_a_key_counts_in_its_environments_only(store: LayoutStore) -> None:
-    subject = image(store)
+    subject = write_image(store)
     attach(store, subject, payload(subject.digest), STEPS)
     bound = Trust((key("steps", STEPS, "build", environments=("staging",)),), "here")
     assert "may not sign build in production" in rejected(store, subject, bound, environment="production")
@@ -166,14 +166,14 @@ def envelope(subject: Descriptor, signer: CryptoSigner = STEPS) -> dict[str, Any
 
 
 def test_one_changed_byte_anywhere_breaks_the_signature(store: LayoutStore) -> None:
-    subject = image(store)
+    subject = write_image(store)
     body = payload(subject.digest)
     for at in range(0, len(body), 37):
         data = envelope(subject)
         changed = bytearray(body)
         changed[at] ^= 1
         data["payload"] = base64.b64encode(bytes(changed)).decode()
-        _, _, good = dsse.verified_by(json.dumps(data).encode(), [STEPS.public_key])
+        _, _, good = dsse.verify(json.dumps(data).encode(), [STEPS.public_key])
         assert good == []
 
 
@@ -187,7 +187,7 @@ def test_one_changed_byte_anywhere_breaks_the_signature(store: LayoutStore) -> N
     ],
 )
 def test_a_spoilt_envelope_is_rejected(store: LayoutStore, spoil: Any, says: str) -> None:
-    subject = image(store)
+    subject = write_image(store)
     replaced(store, subject, json.dumps(spoil(envelope(subject))).encode())
     assert says in rejected(store, subject)
 
@@ -197,7 +197,7 @@ def test_url_safe_base64_and_foreign_key_hints_are_accepted() -> None:
     data = json.loads(dsse.sign(body, "t", STEPS))
     data["payload"] = base64.urlsafe_b64encode(body).decode()
     data["signatures"][0]["keyid"] = "somebody's own name"
-    assert dsse.verified_by(json.dumps(data).encode(), [STEPS.public_key])[2] == [STEPS.public_key]
+    assert dsse.verify(json.dumps(data).encode(), [STEPS.public_key])[2] == [STEPS.public_key]
 
 
 def test_the_encoding_that_is_signed_is_the_protocol_s() -> None:
@@ -206,22 +206,22 @@ def test_the_encoding_that_is_signed_is_the_protocol_s() -> None:
 
 
 def test_an_sbom_needs_a_time_with_a_zone(store: LayoutStore) -> None:
-    subject = image(store)
+    subject = write_image(store)
     for stamp, fine in (("2026-11-24T10:00:00+00:00", True), ("2026-11-24T10:00:00", False), (None, False)):
         bom = {"metadata": {"timestamp": stamp} if stamp else {}}
         parsed = statement.parse(statement.make(subject.digest, SBOM, bom))
         if fine:
-            assert statement.finished(parsed) == datetime(2026, 11, 24, 10, tzinfo=UTC)
+            assert statement.finish_time(parsed) == datetime(2026, 11, 24, 10, tzinfo=UTC)
         else:
             with pytest.raises(RecordError):
-                statement.finished(parsed)
+                statement.finish_time(parsed)
 
 
 def test_a_summary_that_failed_says_so() -> None:
     for passed, result in ((True, "PASSED"), (False, "FAILED")):
         from msgspec.structs import replace
 
-        info = replace(MADE, passed=passed)
+        info = replace(STEP_INFO, passed=passed)
         body = predicates.verification(
             info, resource="urn:x", policy_digest=info.policy, inputs=[], declared=Declared()
         )
@@ -231,26 +231,26 @@ def test_a_summary_that_failed_says_so() -> None:
 
 
 def test_the_image_s_signature_is_about_this_digest_and_by_this_key(store: LayoutStore) -> None:
-    subject, other = image(store), image(store, b"other")
+    subject, other = write_image(store), write_image(store, b"other")
     release, stranger = key("release", RELEASE, "release"), key("stranger", STRANGER, "release")
     with pytest.raises(RecordError, match="no release signature"):
-        cosign.signed_by(store, subject.digest, [release])
+        cosign.verify_signature(store, subject.digest, [release])
     cosign.sign_image(store, subject.digest, "pump/app", RELEASE)
-    assert cosign.signed_by(store, subject.digest, [stranger, release]) == [release]
+    assert cosign.verify_signature(store, subject.digest, [stranger, release]) == [release]
     with pytest.raises(RecordError, match="no trusted release key"):
-        cosign.signed_by(store, subject.digest, [stranger])
+        cosign.verify_signature(store, subject.digest, [stranger])
     # The signature of one image, moved to where another one's would be.
     store.tag(cosign.tag(other.digest, "sig"), store.tags()[cosign.tag(subject.digest, "sig")])
     with pytest.raises(RecordError, match="no trusted release key"):
-        cosign.signed_by(store, other.digest, [release])
+        cosign.verify_signature(store, other.digest, [release])
 
 
 def test_signatures_of_two_keys_stand_beside_each_other(store: LayoutStore) -> None:
-    subject = image(store)
+    subject = write_image(store)
     for signer in (RELEASE, STEPS, RELEASE):
         cosign.sign_image(store, subject.digest, "pump/app", signer)
     both = [key("a", RELEASE, "release"), key("b", STEPS, "release")]
-    assert cosign.signed_by(store, subject.digest, both) == both
+    assert cosign.verify_signature(store, subject.digest, both) == both
 
 
 def test_a_trust_file_names_keys_roles_and_places(tmp_path: Path) -> None:
@@ -289,7 +289,7 @@ def test_development_keys_are_made_once_private_and_marked(
     before = private.read_bytes()
     assert development.ensure(development.STEPS) == (private, public)
     assert private.read_bytes() == before
-    signer = opened(f"file:{private}", None)
+    signer = open_signer(f"file:{private}", None)
     assert signer.public_key == trust.public_key(public)
     for mode in (0o644, 0o640, 0o602):
         private.chmod(mode)
@@ -303,14 +303,14 @@ def test_development_keys_are_made_once_private_and_marked(
 )
 def test_keys_that_cannot_be_used_say_why(uri: str, says: str) -> None:
     with pytest.raises(SignerError, match=says):
-        opened(uri, None)
+        open_signer(uri, None)
 
 
 @pytest.mark.parametrize("signed", [False, True])
 def test_content_nested_without_end_is_a_rejected_record_and_no_crash(
     store: LayoutStore, signed: bool
 ) -> None:
-    subject = image(store)
+    subject = write_image(store)
     deep = b'{"payloadType": "x", "signatures": [], "payload": ' + b"[" * 100_000
     if signed:
         deep = dsse.sign(b'{"_type": ' + b"[" * 100_000, statement.PAYLOAD_TYPE, STEPS)

@@ -14,7 +14,7 @@ from autoclave.evidence.statement import PROVENANCE, VULNS
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
-from builders.judged import BUILD, MADE, SCAN, THEN
+from builders.judged import BUILD, SCAN, STEP_INFO, THEN
 
 SIGNER = CryptoSigner.generate_ecdsa()
 TRUST = Trust((TrustedKey(name="k", key=SIGNER.public_key, may=("build", "scan")),), "trust.toml")
@@ -34,7 +34,7 @@ def image(store: LayoutStore) -> Descriptor:
 
 
 def built(store: LayoutStore, image: Descriptor, hours: int, inputs: str) -> None:
-    info = replace(MADE, finished_on=THEN + timedelta(hours=hours), inputs=inputs)
+    info = replace(STEP_INFO, finished_on=THEN + timedelta(hours=hours), inputs=inputs)
     body = statement.make(image.digest, PROVENANCE, predicates.provenance(info, BUILD, {}))
     records.attach(store, image, body, PROVENANCE, SIGNER)
 
@@ -48,8 +48,8 @@ def test_the_newest_record_counts_in_whatever_order_they_came(store: LayoutStore
     assert records.latest(good, PROVENANCE) == good[-1]
     assert records.latest(good, VULNS) is None
     # An older record that fits the inputs does not count when a newer one says something else.
-    assert records.made_with(good, PROVENANCE, "newest") == good[-1]
-    assert records.made_with(good, PROVENANCE, "middle") is None
+    assert records.find_by_inputs(good, PROVENANCE, "newest") == good[-1]
+    assert records.find_by_inputs(good, PROVENANCE, "middle") is None
 
 
 def rejected(store: LayoutStore, image: Descriptor) -> str:
@@ -61,7 +61,7 @@ def rejected(store: LayoutStore, image: Descriptor) -> str:
 def test_a_record_of_an_unknown_type_is_rejected_though_well_signed(
     store: LayoutStore, image: Descriptor
 ) -> None:
-    body = statement.make(image.digest, "https://example.com/other/v1", {"autoclave": MADE})
+    body = statement.make(image.digest, "https://example.com/other/v1", {"autoclave": STEP_INFO})
     records.attach(store, image, body, PROVENANCE, SIGNER)
     assert "of an unknown type: https://example.com/other/v1" in rejected(store, image)
 
@@ -69,7 +69,7 @@ def test_a_record_of_an_unknown_type_is_rejected_though_well_signed(
 def test_what_a_record_is_called_from_outside_does_not_make_it_one(
     store: LayoutStore, image: Descriptor
 ) -> None:
-    body = statement.make(image.digest, VULNS, predicates.vulns(MADE, SCAN))
+    body = statement.make(image.digest, VULNS, predicates.vulns(STEP_INFO, SCAN))
     records.attach(store, image, body, PROVENANCE, SIGNER)
     (record,), _ = records.read_all(store, image.digest, TRUST)
     assert record.name == "vulns"

@@ -12,13 +12,13 @@ from securesystemslib.signer import CryptoSigner
 
 from autoclave.errors import RecordError
 from autoclave.evidence import predicates, records, seal, statement
-from autoclave.evidence.seal import Seal, Sealed, Signature
+from autoclave.evidence.seal import Seal, SealedRecord, Signature
 from autoclave.evidence.statement import PROVENANCE, SEAL
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
-from builders.judged import BUILD, MADE, THEN
-from builders.stored import image
+from builders.judged import BUILD, STEP_INFO, THEN
+from builders.stored import write_image
 
 SIGNER = CryptoSigner.generate_ecdsa()
 TRUST = Trust((TrustedKey(name="k", key=SIGNER.public_key, may=("build", "release")),), "trust.toml")
@@ -29,30 +29,30 @@ def store(tmp_path: Path) -> LayoutStore:
     return LayoutStore(tmp_path / "store")
 
 
-def record(store: LayoutStore, subject: Descriptor) -> Sealed:
-    body = statement.make(subject.digest, PROVENANCE, predicates.provenance(MADE, BUILD, {}))
+def record(store: LayoutStore, subject: Descriptor) -> SealedRecord:
+    body = statement.make(subject.digest, PROVENANCE, predicates.provenance(STEP_INFO, BUILD, {}))
     made = records.attach(store, subject, body, PROVENANCE, SIGNER)
     found = {each.digest: each for each in records.read_all(store, subject.digest, TRUST)[0]}
-    return Sealed("provenance", made.digest, found[made.digest].envelope.digest)
+    return SealedRecord("provenance", made.digest, found[made.digest].envelope.digest)
 
 
 def sealed(
     store: LayoutStore,
     subject: Descriptor,
-    *named: Sealed,
+    *named: SealedRecord,
     previous: str = "",
     turn: int = 1,
     signatures: tuple[Signature, ...] = (),
 ) -> str:
     facts = Seal(records=named, signatures=signatures, previous=previous, policy="sha256:p", trust="sha256:t")
-    info = msgspec.structs.replace(MADE, finished_on=THEN + timedelta(hours=turn))
+    info = msgspec.structs.replace(STEP_INFO, finished_on=THEN + timedelta(hours=turn))
     body = statement.make(subject.digest, SEAL, seal.predicate(info, facts))
     return records.attach(store, subject, body, SEAL, SIGNER).digest
 
 
 def chain(store: LayoutStore, subject: Descriptor) -> seal.Chain:
     good, bad = records.read_all(store, subject.digest, TRUST)
-    return seal.check(good, bad, seal.signatures(store, subject.digest))
+    return seal.check(good, bad, seal.read_signatures(store, subject.digest))
 
 
 def remove(store: LayoutStore, digest: str) -> None:
@@ -63,7 +63,7 @@ def remove(store: LayoutStore, digest: str) -> None:
 
 
 def test_what_is_sealed_and_there_is_no_problem_and_what_is_newer_is_told(store: LayoutStore) -> None:
-    subject = image(store)
+    subject = write_image(store)
     first = record(store, subject)
     one = sealed(store, subject, first)
     second = record(store, subject)
@@ -72,13 +72,13 @@ def test_what_is_sealed_and_there_is_no_problem_and_what_is_newer_is_told(store:
     two = sealed(store, subject, second, previous=one, turn=2)
     found = chain(store, subject)
     assert (found.problems, found.newest, found.unsealed) == ((), two, ())
-    assert seal.covering(found.seals, first.manifest) == [one, two]
-    assert seal.covering(found.seals, second.manifest) == [two]
-    assert seal.covering(found.seals, two) == []
+    assert seal.find_covering(found.seals, first.manifest) == [one, two]
+    assert seal.find_covering(found.seals, second.manifest) == [two]
+    assert seal.find_covering(found.seals, two) == []
 
 
 def test_a_sealed_record_that_is_gone_is_found(store: LayoutStore) -> None:
-    subject = image(store)
+    subject = write_image(store)
     first = record(store, subject)
     sealed(store, subject, first)
     remove(store, first.manifest)
@@ -86,7 +86,7 @@ def test_a_sealed_record_that_is_gone_is_found(store: LayoutStore) -> None:
 
 
 def test_a_seal_whose_predecessor_is_gone_is_found(store: LayoutStore) -> None:
-    subject = image(store)
+    subject = write_image(store)
     one = sealed(store, subject, record(store, subject))
     two = sealed(store, subject, previous=one, turn=2)
     remove(store, one)
@@ -94,7 +94,7 @@ def test_a_seal_whose_predecessor_is_gone_is_found(store: LayoutStore) -> None:
 
 
 def test_a_seal_by_a_key_that_no_longer_counts_breaks_the_chain(store: LayoutStore) -> None:
-    subject = image(store)
+    subject = write_image(store)
     one = sealed(store, subject, record(store, subject))
     good, bad = records.read_all(store, subject.digest, TRUST)
     refused = records.Rejected(digest=one, name="seal", why="unknown key")
@@ -105,13 +105,13 @@ def test_a_seal_by_a_key_that_no_longer_counts_breaks_the_chain(store: LayoutSto
 
 
 def test_a_sealed_signature_that_is_gone_or_another_is_found(store: LayoutStore) -> None:
-    subject = image(store)
+    subject = write_image(store)
     one = sealed(store, subject, signatures=(Signature("sha256:payload", "MEUC"),))
     assert chain(store, subject).problems == (f"a release signature that seal {one[:19]}… names is gone",)
 
 
 def test_two_seals_at_once_are_joined_by_the_next_one(store: LayoutStore) -> None:
-    subject = image(store)
+    subject = write_image(store)
     one = sealed(store, subject, record(store, subject))
     left = sealed(store, subject, previous=one, turn=2)
     right = sealed(store, subject, previous=one, turn=3)
@@ -123,8 +123,8 @@ def test_two_seals_at_once_are_joined_by_the_next_one(store: LayoutStore) -> Non
 
 
 def test_a_signed_seal_of_another_form_is_an_error(store: LayoutStore) -> None:
-    subject = image(store)
-    body = statement.make(subject.digest, SEAL, {"autoclave": MADE, "facts": {"records": 1}})
+    subject = write_image(store)
+    body = statement.make(subject.digest, SEAL, {"autoclave": STEP_INFO, "facts": {"records": 1}})
     records.attach(store, subject, body, SEAL, SIGNER)
     with pytest.raises(RecordError, match="seal record is not of the expected form"):
         chain(store, subject)

@@ -19,7 +19,7 @@ from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.gates import approvals
 from autoclave.model.declared import Justification, Meaning, Person, Scope, VexStatus, Waiver
 from builders.judged import ADA, BEN, DIGEST, NOW, approval
-from builders.waived import FOUND, SIGNED, WAIVER
+from builders.waived import FINDING, SIGNED, WAIVER
 
 QUORUM = {"engineering": 1, "quality": 1}
 
@@ -44,8 +44,8 @@ TRUST = Trust(tuple(each.trusted for each in (ADAS, BENS, PIPELINE, SUPPLIER)), 
 
 
 def test_author_and_approver_are_known_by_their_keys() -> None:
-    raw = waivers.countersigned(waivers.signed(WAIVER, BENS.signer), ADAS.signer)
-    signed = waivers.verified(raw, TRUST)
+    raw = waivers.countersign(waivers.sign(WAIVER, BENS.signer), ADAS.signer)
+    signed = waivers.verify(raw, TRUST)
     assert (signed.waiver, signed.defect) == (WAIVER, "")
     assert [each.id for each in signed.persons] == ["ada", "ben"], "the author comes first"
 
@@ -59,16 +59,16 @@ def test_author_and_approver_are_known_by_their_keys() -> None:
     ],
 )
 def test_only_a_persons_signature_counts(hand: Hand, says: str) -> None:
-    signed = waivers.verified(waivers.signed(WAIVER, hand.signer), TRUST)
+    signed = waivers.verify(waivers.sign(WAIVER, hand.signer), TRUST)
     assert signed.persons == ()
     assert says in signed.defect
 
 
 def test_one_changed_word_and_no_signature_fits() -> None:
-    envelope = json.loads(waivers.signed(WAIVER, ADAS.signer))
+    envelope = json.loads(waivers.sign(WAIVER, ADAS.signer))
     payload = base64.b64decode(envelope["payload"]).replace(b"CVE-2026-1", b"CVE-2026-9")
     envelope["payload"] = base64.b64encode(payload).decode()
-    signed = waivers.verified(json.dumps(envelope).encode(), TRUST)
+    signed = waivers.verify(json.dumps(envelope).encode(), TRUST)
     assert signed.defect == "its signature does not fit its content"
 
 
@@ -77,7 +77,7 @@ def test_one_changed_word_and_no_signature_fits() -> None:
 )
 def test_what_is_no_waiver_is_an_error(raw: bytes) -> None:
     with pytest.raises(RecordError):
-        waivers.verified(raw, TRUST)
+        waivers.verify(raw, TRUST)
 
 
 def document(**changed: Any) -> bytes:
@@ -103,7 +103,7 @@ def document(**changed: Any) -> bytes:
 def supplied(hand: Hand, body: bytes) -> tuple[Any, ...]:
     payload = make(DIGEST, vex.CONTEXT, msgspec.Raw(body))
     raw = dsse.sign(payload, PAYLOAD_TYPE, hand.signer)
-    return vex.verified(raw, TRUST, name="pallets.vex.json", device="pump")
+    return vex.verify(raw, TRUST, name="pallets.vex.json", device="pump")
 
 
 def test_a_suppliers_document_becomes_a_waiver_for_the_package_it_names() -> None:
@@ -145,7 +145,7 @@ def test_a_malformed_document_is_an_error() -> None:
 
 
 def test_openvex_says_what_was_decided() -> None:
-    made = vex.openvex([(SIGNED, [FOUND])], image="pkg:oci/app", author="pump", now=NOW)
+    made = vex.openvex([(SIGNED, [FINDING])], image="pkg:oci/app", author="pump", now=NOW)
     (said,) = made["statements"]
     assert made["@context"] == "https://openvex.dev/ns/v0.2.0" and made["version"] == 1
     assert said["products"] == [{"@id": "pkg:oci/app", "subcomponents": [{"@id": "pkg:pypi/jinja2@2.10"}]}]
@@ -159,18 +159,18 @@ def test_openvex_says_what_was_decided() -> None:
 )
 def test_openvex_has_the_field_that_each_status_needs(status: VexStatus, key: str) -> None:
     signed = replace(SIGNED, waiver=replace(WAIVER, status=status))
-    made = vex.openvex([(signed, [FOUND])], image="pkg:oci/app", author="pump", now=NOW)
+    made = vex.openvex([(signed, [FINDING])], image="pkg:oci/app", author="pump", now=NOW)
     assert made["statements"][0][key] == WAIVER.rationale
 
 
 def test_what_we_write_as_openvex_we_read_as_a_suppliers() -> None:
-    made = vex.openvex([(SIGNED, [FOUND])], image="pkg:oci/app", author="pump", now=NOW)
+    made = vex.openvex([(SIGNED, [FINDING])], image="pkg:oci/app", author="pump", now=NOW)
     (signed,) = supplied(SUPPLIER, msgspec.json.encode(made))
     assert signed.waiver.scope == Scope(package="pkg:pypi/jinja2", versions="2.10")
 
 
 def test_cyclonedx_points_into_the_sbom() -> None:
-    made = vex.cyclonedx([(SIGNED, [FOUND])], serial="urn:uuid:1234", refs={FOUND.purl: "ref-7"})
+    made = vex.cyclonedx([(SIGNED, [FINDING])], serial="urn:uuid:1234", refs={FINDING.purl: "ref-7"})
     (said,) = made["vulnerabilities"]
     assert said["analysis"]["state"] == "not_affected"
     assert said["affects"] == [{"ref": "urn:cdx:1234/1#ref-7"}]

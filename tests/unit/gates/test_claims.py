@@ -7,12 +7,12 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from autoclave.gates import deploy, release
-from autoclave.gates.deploy import Released
+from autoclave.gates.deploy import Candidate
 from autoclave.model.facts import TestFacts
 from builders.judged import APPROVALS, EVIDENCE, NOW, POLICY, TESTS, THEN
 from builders.waived import FACTS, SIGNED, WAIVER
 
-RELEASED = Released(
+RELEASED = Candidate(
     evidence=replace(EVIDENCE, scan=FACTS, waivers=(SIGNED,)),
     summary="PASSED",
     verified=THEN,

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from autoclave.gates import build, deploy, release, scan, unit_test
-from autoclave.gates.deploy import Released
+from autoclave.gates.deploy import Candidate
 from autoclave.model.facts import Finding, Kind, Severity, TestCase, TestFacts
 from builders.judged import APPROVALS, BUILD, EVIDENCE, NOW, POLICY, SCAN, TESTS, THEN, vulnerability
 
@@ -140,7 +140,7 @@ def test_class_a_releases_from_a_dirty_tree_and_b_does_not() -> None:
     assert not release.judge(dirty, POLICY["B"], NOW).passed
 
 
-RELEASED = Released(
+RELEASED = Candidate(
     evidence=EVIDENCE,
     summary="PASSED",
     verified=THEN,

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from autoclave.gates import build, deploy, release, scan, unit_test
-from autoclave.gates.deploy import Released
+from autoclave.gates.deploy import Candidate
 from autoclave.model.declared import Declared
 from autoclave.model.facts import Finding, Kind, Material, Severity, TestCase, TestFacts
 from builders.judged import APPROVALS, BUILD, CONFIG, EVIDENCE, NOW, POLICY, SCAN, TESTS, THEN, vulnerability
@@ -143,7 +143,7 @@ def test_the_release_gate_judges_everything_anew(changed: dict[str, Any], says: 
     assert any(says in reason for reason in reasons), reasons
 
 
-RELEASED = Released(
+RELEASED = Candidate(
     evidence=EVIDENCE,
     summary="PASSED",
     verified=THEN,

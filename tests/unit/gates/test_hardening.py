@@ -13,7 +13,7 @@ from autoclave.gates import hardening
 from autoclave.gates.hardening import CHECKS, UNREAD, Pod
 from autoclave.model.facts import Finding, Severity
 from autoclave.targets.kubernetes.manifests import read
-from autoclave.targets.kubernetes.workloads import pods
+from autoclave.targets.kubernetes.workloads import find_pods
 from builders.judged import POLICY
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "manifests"
@@ -22,7 +22,7 @@ ALSO = {"AK-PRIVILEGED": {"AK-PRIVILEGE-ESCALATION"}}  # the API takes no privil
 
 
 def found_in(path: Path) -> tuple[Finding, ...]:
-    return hardening.findings(*pods(read(path.read_text(), path.name)))
+    return hardening.findings(*find_pods(read(path.read_text(), path.name)))
 
 
 def test_nothing_is_found_in_the_good_manifest() -> None:
@@ -57,7 +57,7 @@ def test_many_findings_are_counted_and_the_worst_told_first() -> None:
     assert reasons[-1] == "and 10 more blocking findings about pods"
 
 
-GOOD: dict[str, Any] = dict(pods(read((FOLDER / "good.yaml").read_text(), "good"))[0][0].spec)
+GOOD: dict[str, Any] = dict(find_pods(read((FOLDER / "good.yaml").read_text(), "good"))[0][0].spec)
 
 
 def ids(spec: Any, kind: str = "Deployment", **more: Any) -> set[str]:
@@ -155,7 +155,7 @@ UNREADABLE = [
 
 @pytest.mark.parametrize("text", UNREADABLE)
 def test_containers_that_cannot_be_read_close_the_gate_in_every_class(text: str) -> None:
-    found = hardening.findings(*pods(read(text, "here")))
+    found = hardening.findings(*find_pods(read(text, "here")))
     assert [each.id for each in found] == [UNREAD.id]
     assert not hardening.judge(found, POLICY["A"]).passed
 

@@ -13,7 +13,7 @@ from autoclave.cli.commands import soup
 from autoclave.device import soup_register
 from autoclave.errors import ConfigError, SourceError
 from autoclave.gates import release
-from autoclave.gates.soup import judge, matched
+from autoclave.gates.soup import judge, match_components
 from autoclave.model.declared import Component
 from builders.judged import COMPONENT, ENTRY, EVIDENCE, NOW, POLICY
 
@@ -80,7 +80,7 @@ def test_a_distribution_is_known_by_its_own_version() -> None:
 def test_fifty_thousand_components_are_matched_one_by_one() -> None:
     many = [Component(name=f"p{n}", version="1", purl=f"pkg:npm/p{n}@1") for n in range(50_000)]
     register = [replace(ENTRY, component=f"pkg:npm/p{n}", version="1") for n in range(0, 50_000, 2)]
-    assert sum(each.entry is None for each in matched(many, register)) == 25_000
+    assert sum(each.entry is None for each in match_components(many, register)) == 25_000
 
 
 GOOD = """[[soup]]
@@ -125,7 +125,7 @@ def test_a_register_outside_of_the_repository_is_refused(tmp_path: Path) -> None
 
 def test_what_lacks_is_begun_so_that_it_can_be_read_and_still_closes(tmp_path: Path) -> None:
     hostile = replace(NEW, name='a"b\n[[soup]]', purl="", version='1"\x00')
-    text = soup.beginning(matched([NEW, CURL, hostile], ()))
+    text = soup.draft(match_components([NEW, CURL, hostile], ()))
     (tmp_path / "soup.toml").write_text(text)
     entries = soup_register.read(tmp_path, "soup.toml")
     assert [each.component for each in entries][:2] == ["pkg:pypi/flask", "pkg:deb/debian/*"]

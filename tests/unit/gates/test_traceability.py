@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from autoclave.gates import traceability
-from autoclave.gates.traceability import State
+from autoclave.gates.traceability import RequirementState
 from autoclave.model.declared import Declared, Method, Requirement, RequirementKind
 from autoclave.model.facts import TestFacts, TestRun, TracedTest
 from autoclave.policy.schema import Policy
@@ -161,10 +161,10 @@ def test_the_matrix_reads_both_ways() -> None:
         declared(PLAIN, CONTROL, inspected, later), {"app": replace(TESTS, report=report)}
     )
     assert [(row.requirement.id, row.state) for row in seen.requirements] == [
-        ("R-1", State.VERIFIED),
-        ("R-2", State.SKIPPED),
-        ("R-3", State.BY_OTHER_METHOD),
-        ("R-4", State.OUT_OF_SCOPE),
+        ("R-1", RequirementState.VERIFIED),
+        ("R-2", RequirementState.SKIPPED),
+        ("R-3", RequirementState.BY_OTHER_METHOD),
+        ("R-4", RequirementState.OUT_OF_SCOPE),
     ]
     assert seen.requirements[0].tests == (seen.tests[0],)
     assert [(row.image, row.name, row.requirements, row.unknown) for row in seen.tests] == [

@@ -13,17 +13,17 @@ from msgspec.structs import replace
 from autoclave.gates import hardening, scan
 from autoclave.gates import waivers as waiving
 from autoclave.gates.version_ranges import in_range
-from autoclave.gates.waivers import State
+from autoclave.gates.waivers import WaiverState
 from autoclave.model.declared import Scope, SignedWaiver, VexStatus
 from autoclave.model.facts import Finding, Kind, Severity
 from builders.judged import ADA, BEN, DIGEST, NOW, POLICY, SCAN, vulnerability
-from builders.waived import FACTS, FOUND, SIGNED, WAIVER
+from builders.waived import FACTS, FINDING, SIGNED, WAIVER
 
 
-def standing(signed: SignedWaiver, *found: Finding, policy: str = "C") -> waiving.Standing:
-    (one,) = waiving.standings(
+def standing(signed: SignedWaiver, *found: Finding, policy: str = "C") -> waiving.JudgedWaiver:
+    (one,) = waiving.judge(
         [signed],
-        found or (FOUND,),
+        found or (FINDING,),
         device="pump",
         digest=DIGEST,
         policy=POLICY[policy].waivers,
@@ -38,51 +38,55 @@ def changed(**fields: Any) -> SignedWaiver:
 
 def test_a_good_waiver_opens_the_gate_and_only_for_its_finding() -> None:
     other = vulnerability(Severity.CRITICAL, name="CVE-2026-2")
-    facts = replace(SCAN, findings=(FOUND, other))
+    facts = replace(SCAN, findings=(FINDING, other))
     good = standing(SIGNED, *facts.findings)
-    assert good.state is State.USED and good.counts
+    assert good.state is WaiverState.USED and good.counts
     assert scan.judge(FACTS, POLICY["C"], NOW, (good,)).passed
     (reason,) = scan.judge(facts, POLICY["C"], NOW, (good,)).reasons
     assert reason.startswith("critical CVE-2026-2")
     assert not scan.judge(FACTS, POLICY["C"], NOW).passed
 
 
-REFUSED: list[tuple[SignedWaiver, State, str]] = [
-    (changed(expires=NOW), State.EXPIRED, "it expired on 2026-11-24"),
-    (replace(SIGNED, persons=(ADA, ADA)), State.REFUSED, "author and approver are the same person (ada)"),
-    (replace(SIGNED, persons=(ADA,)), State.REFUSED, "nobody but its author signed it (ada)"),
-    (replace(SIGNED, persons=(BEN,)), State.REFUSED, "its author ada did not sign it"),
-    (replace(SIGNED, persons=(), defect="no key"), State.REFUSED, "no key"),
-    (changed(device="other"), State.REFUSED, "it is about the device 'other'"),
+REFUSED: list[tuple[SignedWaiver, WaiverState, str]] = [
+    (changed(expires=NOW), WaiverState.EXPIRED, "it expired on 2026-11-24"),
+    (
+        replace(SIGNED, persons=(ADA, ADA)),
+        WaiverState.REFUSED,
+        "author and approver are the same person (ada)",
+    ),
+    (replace(SIGNED, persons=(ADA,)), WaiverState.REFUSED, "nobody but its author signed it (ada)"),
+    (replace(SIGNED, persons=(BEN,)), WaiverState.REFUSED, "its author ada did not sign it"),
+    (replace(SIGNED, persons=(), defect="no key"), WaiverState.REFUSED, "no key"),
+    (changed(device="other"), WaiverState.REFUSED, "it is about the device 'other'"),
     (
         changed(expires=NOW + timedelta(days=90)),
-        State.REFUSED,
+        WaiverState.REFUSED,
         "it would hold for 91 days, the policy allows",
     ),
-    (changed(created=NOW + timedelta(hours=1)), State.REFUSED, "dated in the future"),
-    (changed(risk_reference=" "), State.REFUSED, "does not point into the risk file"),
-    (changed(rationale=" "), State.REFUSED, "no rationale"),
-    (changed(status=VexStatus.UNDER_INVESTIGATION), State.REFUSED, "nothing is decided yet"),
-    (changed(scope=Scope()), State.REFUSED, "neither a digest nor a package"),
-    (changed(scope=Scope(package="pkg:pypi/jinja2")), State.REFUSED, "no versions"),
-    (replace(SIGNED, supplier="Pallets"), State.REFUSED, "a supplier's word alone"),
+    (changed(created=NOW + timedelta(hours=1)), WaiverState.REFUSED, "dated in the future"),
+    (changed(risk_reference=" "), WaiverState.REFUSED, "does not point into the risk file"),
+    (changed(rationale=" "), WaiverState.REFUSED, "no rationale"),
+    (changed(status=VexStatus.UNDER_INVESTIGATION), WaiverState.REFUSED, "nothing is decided yet"),
+    (changed(scope=Scope()), WaiverState.REFUSED, "neither a digest nor a package"),
+    (changed(scope=Scope(package="pkg:pypi/jinja2")), WaiverState.REFUSED, "no versions"),
+    (replace(SIGNED, supplier="Pallets"), WaiverState.REFUSED, "a supplier's word alone"),
     (
         changed(scope=Scope(digest="sha256:" + "9" * 64)),
-        State.STALE,
+        WaiverState.STALE,
         "it is about another image, sha256:999999999999…",
     ),
     (
         changed(scope=Scope(package="pkg:pypi/jinja2", versions="<2.10")),
-        State.STALE,
+        WaiverState.STALE,
         "it is about pkg:pypi/jinja2 <2.10, found is jinja2 2.10",
     ),
-    (changed(scope=Scope(package="pkg:pypi/flask", versions="2.10")), State.STALE, "found is jinja2"),
+    (changed(scope=Scope(package="pkg:pypi/flask", versions="2.10")), WaiverState.STALE, "found is jinja2"),
 ]
 
 
 @pytest.mark.parametrize(("signed", "state", "says"), REFUSED)
 def test_every_fault_of_a_waiver_has_its_words_and_the_gate_tells_them(
-    signed: SignedWaiver, state: State, says: str
+    signed: SignedWaiver, state: WaiverState, says: str
 ) -> None:
     one = standing(signed)
     assert one.state is state
@@ -94,7 +98,7 @@ def test_every_fault_of_a_waiver_has_its_words_and_the_gate_tells_them(
 
 def test_a_waiver_for_nothing_is_listed_as_unused() -> None:
     one = standing(changed(finding="CVE-1999-1"))
-    assert (one.state, one.covers) == (State.UNUSED, ())
+    assert (one.state, one.covers) == (WaiverState.UNUSED, ())
 
 
 def test_an_alias_is_the_same_finding() -> None:
@@ -104,8 +108,8 @@ def test_an_alias_is_the_same_finding() -> None:
 def test_what_soon_expires_is_told_while_it_counts() -> None:
     soon = standing(changed(expires=NOW + timedelta(days=29)))
     assert soon.counts
-    assert waiving.expiry([soon]) == ["waiver W-1 (CVE-2026-1) expires on 2026-12-23"]
-    assert waiving.expiry([standing(SIGNED)]) == []
+    assert waiving.list_expiring([soon]) == ["waiver W-1 (CVE-2026-1) expires on 2026-12-23"]
+    assert waiving.list_expiring([standing(SIGNED)]) == []
 
 
 def test_a_supplier_counts_where_the_policy_lets_it() -> None:
@@ -125,7 +129,7 @@ def test_a_supplier_counts_where_the_policy_lets_it() -> None:
 )
 def test_a_suppliers_warning_opens_no_gate(fields: dict[str, Any], says: str) -> None:
     one = standing(replace(changed(**fields), persons=(), supplier="Pallets"), policy="B")
-    assert one.state is State.REFUSED
+    assert one.state is WaiverState.REFUSED
     assert says in one.why
     assert not scan.judge(FACTS, POLICY["B"], NOW, (one,)).passed
 
@@ -150,9 +154,9 @@ def words(*statuses: VexStatus, supplier: str = "Pallets") -> list[SignedWaiver]
 )
 def test_a_suppliers_last_word_counts(said: list[VexStatus], passes: bool, turned: bool) -> None:
     signed = words(*said)
-    found = waiving.standings(
+    found = waiving.judge(
         signed[::-1] if turned else signed,
-        [FOUND],
+        [FINDING],
         device="pump",
         digest=DIGEST,
         policy=POLICY["B"].waivers,
@@ -160,15 +164,15 @@ def test_a_suppliers_last_word_counts(said: list[VexStatus], passes: bool, turne
     )
     assert scan.judge(FACTS, POLICY["B"], NOW, found).passed is passes
     if not passes:
-        (old,) = [each for each in found if each.state is State.STALE]
+        (old,) = [each for each in found if each.state is WaiverState.STALE]
         assert old.why == f"a supplier said {said[-1]} later, on 2026-10-26"
 
 
 def test_of_two_words_of_one_moment_the_warning_counts() -> None:
     said = [replace(each, waiver=replace(each.waiver, created=NOW)) for each in words(*VexStatus)]
     for signed in (said, said[::-1]):
-        found = waiving.standings(
-            signed, [FOUND], device="pump", digest=DIGEST, policy=POLICY["B"].waivers, now=NOW
+        found = waiving.judge(
+            signed, [FINDING], device="pump", digest=DIGEST, policy=POLICY["B"].waivers, now=NOW
         )
         assert not scan.judge(FACTS, POLICY["B"], NOW, found).passed
 
@@ -196,8 +200,8 @@ OTHER_VERSION = Scope(package="pkg:pypi/jinja2", versions="2.9")
     ids=["a person's decision", "a warning by the next key", "a warning about another version"],
 )
 def test_whose_word_counts(waivers: list[SignedWaiver], passes: bool) -> None:
-    found = waiving.standings(
-        waivers, [FOUND], device="pump", digest=DIGEST, policy=POLICY["B"].waivers, now=NOW
+    found = waiving.judge(
+        waivers, [FINDING], device="pump", digest=DIGEST, policy=POLICY["B"].waivers, now=NOW
     )
     assert scan.judge(FACTS, POLICY["B"], NOW, found).passed is passes
 

@@ -27,8 +27,8 @@ def folder_with_tests(tmp_path: Path) -> Path:
 
 def test_files_are_packed_readable_and_the_same_every_time(tmp_path: Path) -> None:
     folder = folder_with_tests(tmp_path)
-    raw = copying.packed(folder, ["tests"], empty_folders=["results"])
-    assert raw == copying.packed(folder, ["tests"], empty_folders=["results"])
+    raw = copying.pack(folder, ["tests"], empty_folders=["results"])
+    assert raw == copying.pack(folder, ["tests"], empty_folders=["results"])
     with tarfile.open(fileobj=io.BytesIO(raw)) as tar:
         assert {each.name: oct(each.mode) for each in tar} == {
             "results": "0o777",
@@ -42,16 +42,16 @@ def test_nothing_outside_the_device_is_packed(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("s")
     (folder / "tests" / "link").symlink_to(tmp_path / "secret")
     with pytest.raises(SourceError, match="leaves the device folder"):
-        copying.packed(folder, ["tests"], empty_folders=[])
+        copying.pack(folder, ["tests"], empty_folders=[])
     with pytest.raises(SourceError, match="does not exist"):
-        copying.packed(folder, ["no"], empty_folders=[])
+        copying.pack(folder, ["no"], empty_folders=[])
 
 
 def test_a_pipe_is_not_packed(tmp_path: Path) -> None:
     folder = folder_with_tests(tmp_path)
     os.mkfifo(folder / "tests" / "pipe")
     with pytest.raises(SourceError, match="neither a file nor a folder"):
-        copying.packed(folder, ["tests"], empty_folders=[])
+        copying.pack(folder, ["tests"], empty_folders=[])
 
 
 def archive(member: tarfile.TarInfo, body: bytes = b"") -> Iterator[bytes]:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from autoclave.device.schema import load
 from autoclave.errors import ConfigError
 from autoclave.gates import deploy, release, unit_test
-from autoclave.gates.deploy import Released
+from autoclave.gates.deploy import Candidate
 from autoclave.model.facts import ArbitraryUserRun, ServiceRun, TestFacts
 from autoclave.policy.schema import Policy
 from builders.judged import DIGEST, EVIDENCE, NOW, POLICY, TESTS, THEN
@@ -140,7 +140,7 @@ def test_openshift_takes_no_image_that_was_not_tried_under_any_user(
     tried: ArbitraryUserRun | None, says: str
 ) -> None:
     evidence = replace(EVIDENCE, unit_test=replace(TESTS, arbitrary_user=tried))
-    released = Released(
+    released = Candidate(
         evidence=evidence,
         summary="PASSED",
         verified=THEN,

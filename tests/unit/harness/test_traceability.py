@@ -68,7 +68,7 @@ def test_the_plugin_lands_in_the_container_whatever_the_device_has_there(tmp_pat
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins/autoclave_requirements.py").write_text("not ours")
     ctx = context(tmp_path, "[traceability]\npytest-plugin = true\n")
-    raw = archive.packed(tmp_path, ["plugins"], empty_folders=["results"], added=traceability.plugin(ctx))
+    raw = archive.pack(tmp_path, ["plugins"], empty_folders=["results"], added=traceability.plugin(ctx))
     with tarfile.open(fileobj=io.BytesIO(raw)) as tar:
         last = tar.extractfile("plugins/autoclave_requirements.py")  # of two members the last one stays
         assert last is not None
@@ -100,18 +100,18 @@ def traced(*ids: str) -> TestRun:
 def test_a_warning_tells_early_what_the_release_gate_will_say(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("id,text\nR-1,a\nR-2,b\n")
     ctx = context(tmp_path, head=HEAD + 'requirements = "r.csv"\n')
-    traceability.notice(ctx.device.image[0], traced("R-1", "R-2"), "unit-test", ctx)
+    traceability.warn_of_gaps(ctx.device.image[0], traced("R-1", "R-2"), "unit-test", ctx)
     assert ctx.screen.warnings == []
-    traceability.notice(ctx.device.image[0], traced("R-1"), "unit-test", ctx)
+    traceability.warn_of_gaps(ctx.device.image[0], traced("R-1"), "unit-test", ctx)
     (warning,) = ctx.screen.warnings
     assert "1 requirement without a test that passed on this image: R-2" in warning
     (tmp_path / "r.csv").write_text("id\n")
-    traceability.notice(ctx.device.image[0], traced("R-1"), "unit-test", ctx)
+    traceability.warn_of_gaps(ctx.device.image[0], traced("R-1"), "unit-test", ctx)
     assert "the requirements cannot be read: r.csv:1" in ctx.screen.warnings[1]
 
 
 def test_of_several_images_no_single_run_covers_all(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("id,text\nR-1,a\n")
     ctx = context(tmp_path, '[[image]]\nname = "other"\n', head=HEAD + 'requirements = "r.csv"\n')
-    traceability.notice(ctx.device.image[0], traced(), "unit-test", ctx)
+    traceability.warn_of_gaps(ctx.device.image[0], traced(), "unit-test", ctx)
     assert ctx.screen.warnings == []

@@ -11,7 +11,7 @@ import pytest
 from autoclave.device.schema import Device, SafetyClass
 from autoclave.errors import ConfigError, PolicyLoosened
 from autoclave.model.facts import Severity
-from autoclave.policy.load import digest, in_force, profile
+from autoclave.policy.load import digest, effective_policy, read_profile
 from autoclave.policy.schema import Policy, tighten
 from autoclave.runtime.toml import convert
 
@@ -27,17 +27,17 @@ def device(safety_class: str = "B", policy: dict[str, Any] | None = None) -> Dev
 
 @pytest.mark.parametrize("safety_class", list(SafetyClass))
 def test_every_class_has_a_whole_profile(safety_class: SafetyClass) -> None:
-    assert isinstance(profile(safety_class), Policy)
+    assert isinstance(read_profile(safety_class), Policy)
 
 
 def test_a_higher_class_never_demands_less() -> None:
     for lower, higher in (("A", "B"), ("B", "C")):
-        demands = msgspec.to_builtins(profile(SafetyClass(higher)))
+        demands = msgspec.to_builtins(read_profile(SafetyClass(higher)))
         raw = {
             section: {key.replace("_", "-"): value for key, value in values.items()}
             for section, values in demands.items()
         }
-        tighten(profile(SafetyClass(lower)), raw, source=higher, above=lower)
+        tighten(read_profile(SafetyClass(lower)), raw, source=higher, above=lower)
 
 
 TIGHTER = [
@@ -70,7 +70,7 @@ LOOSER = [
 
 @pytest.mark.parametrize(("section", "key", "value"), TIGHTER)
 def test_a_device_may_demand_more(section: str, key: str, value: Any) -> None:
-    policy = in_force(device("A", {section: {key: value}}))
+    policy = effective_policy(device("A", {section: {key: value}}))
     here = getattr(getattr(policy, section.replace("-", "_")), key.replace("-", "_"))
     assert here == (frozenset(value) if isinstance(value, list) else value)
 
@@ -78,7 +78,7 @@ def test_a_device_may_demand_more(section: str, key: str, value: Any) -> None:
 @pytest.mark.parametrize(("section", "key", "value", "demanded"), LOOSER)
 def test_a_device_may_not_demand_less(section: str, key: str, value: Any, demanded: str) -> None:
     with pytest.raises(PolicyLoosened) as caught:
-        in_force(device("C", {section: {key: value}}))
+        effective_policy(device("C", {section: {key: value}}))
     assert f"{section}.{key}" in caught.value.what
     assert demanded in caught.value.what
 
@@ -86,18 +86,18 @@ def test_a_device_may_not_demand_less(section: str, key: str, value: Any, demand
 def test_the_organisation_stands_between_profile_and_device(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     file.write_text('[scan]\nblock = ["critical", "high", "low"]\n')
-    policy = in_force(device("B", {"scan": {"block-unknown": True}}), str(file))
+    policy = effective_policy(device("B", {"scan": {"block-unknown": True}}), str(file))
     assert policy.scan.block == {Severity.CRITICAL, Severity.HIGH, Severity.LOW}
     assert policy.scan.block_unknown
     with pytest.raises(PolicyLoosened, match=r"policy\.toml demands"):
-        in_force(device("B", {"scan": {"block": ["critical", "high"]}}), str(file))
+        effective_policy(device("B", {"scan": {"block": ["critical", "high"]}}), str(file))
 
 
 def test_an_empty_organisation_policy_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     file.write_text("")
     with pytest.raises(ConfigError, match="the policy is empty"):
-        in_force(device(), str(file))
+        effective_policy(device(), str(file))
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_the_organisation_s_policy_is_checked_like_the_device_s(tmp_path: Path, 
     file = tmp_path / "policy.toml"
     file.write_text(text)
     with pytest.raises(ConfigError, match=says) as caught:
-        in_force(device(), str(file))
+        effective_policy(device(), str(file))
     assert str(file) in caught.value.what
 
 
@@ -121,15 +121,15 @@ def test_the_organisation_s_policy_is_checked_like_the_device_s(tmp_path: Path, 
 )
 def test_unknown_keys_are_refused_with_the_nearest(policy: dict[str, Any], hint: str) -> None:
     with pytest.raises(ConfigError, match="unknown key") as caught:
-        in_force(device(policy=policy))
+        effective_policy(device(policy=policy))
     assert hint in caught.value.next
 
 
 def test_wrong_types_are_refused_with_their_path() -> None:
     with pytest.raises(ConfigError, match=r"scan\.block\[0\]: invalid enum value"):
-        in_force(device(policy={"scan": {"block": ["sever"]}}))
+        effective_policy(device(policy={"scan": {"block": ["sever"]}}))
 
 
 def test_the_digest_tells_policies_apart() -> None:
-    assert digest(profile(SafetyClass.A)) != digest(profile(SafetyClass.B))
-    assert digest(in_force(device("B"))) == digest(profile(SafetyClass.B))
+    assert digest(read_profile(SafetyClass.A)) != digest(read_profile(SafetyClass.B))
+    assert digest(effective_policy(device("B"))) == digest(read_profile(SafetyClass.B))

@@ -13,11 +13,11 @@ from msgspec import structs
 
 from autoclave.model.declared import Declared
 from autoclave.model.facts import Severity, TestFacts, TracedTest
-from autoclave.report.html import cases, shown, together
-from autoclave.report.inputs import Known
+from autoclave.report.html import cases, group_cases, replace_invisible
+from autoclave.report.inputs import Inputs
 from autoclave.report.rows import TestLink, TestRow
 from builders.judged import SCAN, vulnerability
-from builders.reported import COMPONENT, ENTRY, GOOD, NOTHING, REQUIREMENT, RUN, html, spoilt, waiver
+from builders.reported import COMPONENT, ENTRY, GOOD, NOTHING, REQUIREMENT, RUN, html, waiver, with_evidence
 
 SECTIONS = (
     "identity", "provenance", "timeline", "gates", "requirements", "tests", "findings", "decisions", "soup",
@@ -57,10 +57,10 @@ class Page(HTMLParser):
         return [attrs for tag, attrs in self.tags if tag in names]
 
 
-def hostile(text: str) -> Known:
+def hostile(text: str) -> Inputs:
     finding = structs.replace(vulnerability(Severity.HIGH), title=text, target=text, package=text, fixed=text)
     traced = (TracedTest(name=text or "t", outcome="passed", requirements=("SRS-1", text)),)
-    known = spoilt(
+    known = with_evidence(
         rejected=((text, text),),
         scan=structs.replace(SCAN, findings=(finding,), os=text),
         unit_test=structs.replace(
@@ -95,8 +95,8 @@ def test_no_text_adds_an_element(text: str) -> None:
     assert Page(f"<p>{html(hostile(text))}").named("script", "img", "iframe", "object", "link") == []
 
 
-@pytest.mark.parametrize("known", [GOOD, NOTHING, spoilt(rejected=(("vulns", "bad"),))])
-def test_every_section_is_there_with_its_heading(known: Known) -> None:
+@pytest.mark.parametrize("known", [GOOD, NOTHING, with_evidence(rejected=(("vulns", "bad"),))])
+def test_every_section_is_there_with_its_heading(known: Inputs) -> None:
     page = Page(html(known))
     assert tuple(attrs["id"] for attrs in page.named("h2")) == ("verdict", *SECTIONS)
     assert len(page.named("h1")) == 1
@@ -110,8 +110,8 @@ def test_every_section_is_there_with_its_heading(known: Known) -> None:
     assert labelled <= set(ids)
 
 
-@pytest.mark.parametrize("known", [NOTHING, spoilt(rejected=(("vulns", "bad"),))])
-def test_a_failed_report_says_so_first(known: Known) -> None:
+@pytest.mark.parametrize("known", [NOTHING, with_evidence(rejected=(("vulns", "bad"),))])
+def test_a_failed_report_says_so_first(known: Inputs) -> None:
     text = html(known)
     assert "<title>FAILED:" in text
     body = text.partition("<body>")[2]
@@ -166,14 +166,14 @@ def luminance(colour: str) -> float:
 
 
 def test_characters_that_cannot_be_seen_are_shown_as_such() -> None:
-    assert shown("a\u202eb\x00c\nd") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c\nd"
-    assert shown("Ünïcode, fine") == "Ünïcode, fine"
+    assert replace_invisible("a\u202eb\x00c\nd") == "a\N{REPLACEMENT CHARACTER}b\N{REPLACEMENT CHARACTER}c\nd"
+    assert replace_invisible("Ünïcode, fine") == "Ünïcode, fine"
 
 
 def test_the_cases_of_one_test_are_counted_together() -> None:
     links = [TestLink(image="app", name=f"t::x[{n}]", outcome="passed") for n in range(3)]
     links.append(TestLink(image="app", name="t::x[3]", outcome="failed"))
-    assert together(links) == ["t::x: 3 passed", "t::x: failed"]
+    assert group_cases(links) == ["t::x: 3 passed", "t::x: failed"]
     rows = [TestRow(name=each.name, image="app", outcome=each.outcome, requirements=("R",)) for each in links]
     assert [(row.name, row.outcome, count) for row, count in cases(rows)] == [
         ("t::x", "passed", 3),

@@ -9,17 +9,17 @@ from typing import Annotated
 import click
 
 from autoclave.actions import approve, waive
-from autoclave.cli.click_options import around
+from autoclave.cli.click_options import make_command
 from autoclave.cli.image_options import check_digest
 from autoclave.context import Context
 from autoclave.errors import DecisionError, UsageError
 from autoclave.evidence import predicates
 from autoclave.model.declared import Meaning
 from autoclave.model.digest import digest_of
-from autoclave.runtime.options import OnImages, option
+from autoclave.runtime.options import StepOptions, option
 
 
-class Options(OnImages, frozen=True, kw_only=True):
+class Options(StepOptions, frozen=True, kw_only=True):
     """Options of `autoclave approve`."""
 
     environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
@@ -33,14 +33,14 @@ class Options(OnImages, frozen=True, kw_only=True):
 
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
-    return around(name, text, Options, _run)
+    return make_command(name, text, Options, _run)
 
 
 def _run(opts: Options, ctx: Context) -> None:
     check_digest(opts, ctx)
-    ctx.device.place(opts.environment)
-    subjects = [approve.subject(image, opts.digest_of(image.name), ctx) for image in ctx.device.image]
-    text = approve.shown(subjects, opts.environment, ctx)
+    ctx.device.find_environment(opts.environment)
+    subjects = [approve.read_subject(image, opts.digest_of(image.name), ctx) for image in ctx.device.image]
+    text = approve.describe(subjects, opts.environment, ctx)
     digest = digest_of(text.encode())
     ctx.screen.result(text, {"shown": text, "digest": digest})
     ctx.screen.result(f"sha256 of this text: {digest}", {})
@@ -54,8 +54,8 @@ def _run(opts: Options, ctx: Context) -> None:
         )
     if not opts.reason.strip():
         raise UsageError("an approval needs --reason", next="say why: --reason 'verified on the bench, R-17'")
-    meaning = _meaning(opts.meaning)
-    signer = ctx.signer_of(opts.key, opts.public_key, "")
+    meaning = _parse_meaning(opts.meaning)
+    signer = ctx.open_signer(opts.key, opts.public_key, "")
     person = waive.person_of(signer, "approve", ctx)
     failed = [each for each in subjects if predicates.result_of(each.summary.statement) != "PASSED"]
     if failed and meaning in {Meaning.APPROVAL, Meaning.RESPONSIBILITY}:
@@ -64,7 +64,7 @@ def _run(opts: Options, ctx: Context) -> None:
             next="a review of it can be signed: --meaning review",
         )
     _confirm(opts.shown, digest, person.id)
-    approval = approve.made(
+    approval = approve.make_approval(
         person,
         opts.role,
         meaning,
@@ -81,7 +81,7 @@ def _run(opts: Options, ctx: Context) -> None:
     )
 
 
-def _meaning(text: str) -> Meaning:
+def _parse_meaning(text: str) -> Meaning:
     try:
         return Meaning(text)
     except ValueError as error:

@@ -9,9 +9,9 @@ import click
 import msgspec
 
 from autoclave.bundles import check, collect, write
-from autoclave.bundles.check import Image
-from autoclave.cli.click_options import around
-from autoclave.cli.image_options import chosen
+from autoclave.bundles.check import VerifiedImage
+from autoclave.cli.click_options import make_command
+from autoclave.cli.image_options import find_images
 from autoclave.context import Context
 from autoclave.device.schema import FILE
 from autoclave.errors import BundleError, UsageError
@@ -32,26 +32,26 @@ class Options(Common, frozen=True):
 
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
-    return around(name, text, Options, _run)
+    return make_command(name, text, Options, _run)
 
 
 def _run(opts: Options, ctx: Context) -> None:
     if not opts.output:
         raise UsageError("there is no file to write to", next="name it: autoclave export -o RELEASE.tar")
-    images = {image.name: descriptor.digest for image, descriptor in chosen(opts.digest, ctx)}
+    images = {image.name: descriptor.digest for image, descriptor in find_images(opts.digest, ctx)}
     verified = check.read(ctx.store, ctx.shell, images, ctx.trust, ctx.now())
     for image in verified:
-        _tell(image, ctx)
+        _print(image, ctx)
     path = Path(opts.output)
     collected = collect.collect(ctx.store, images)
-    bundle = write.write(path, ctx.store, collected, _release(verified, ctx))
+    bundle = write.write(path, ctx.store, collected, _bundle_inputs(verified, ctx))
     size = path.stat().st_size
     ctx.screen.result(
         f"{path} ({size:,} bytes)", {"file": str(path), "size": size, "images": images, "seals": bundle.seals}
     )
 
 
-def _release(images: list[Image], ctx: Context) -> write.Release:
+def _bundle_inputs(images: list[VerifiedImage], ctx: Context) -> write.BundleInputs:
     """Return what the bundle tells; policy and device file are the release's own where it took them along."""
     first = images[0].records
     summary = records.latest(first, VERIFICATION)
@@ -62,9 +62,9 @@ def _release(images: list[Image], ctx: Context) -> write.Release:
             next="run 'autoclave sign' first",
         )
     made = info(summary.statement)
-    held = [check.attachment(ctx.store, first, title) for title in (check.POLICY_TITLE, FILE)]
+    held = [check.read_attachment(ctx.store, first, title) for title in (check.POLICY_TITLE, FILE)]
     today = msgspec.json.format(msgspec.json.encode(ctx.policy, order="sorted"), indent=2)
-    return write.Release(
+    return write.BundleInputs(
         device=made.device,
         version=made.device_version,
         images={each.name: each.digest for each in images},
@@ -75,8 +75,8 @@ def _release(images: list[Image], ctx: Context) -> write.Release:
     )
 
 
-def _tell(image: Image, ctx: Context) -> None:
-    lines = [f"image {image.name} {image.digest}", *told(image)]
+def _print(image: VerifiedImage, ctx: Context) -> None:
+    lines = [f"image {image.name} {image.digest}", *describe(image)]
     ctx.screen.result(
         "\n".join(lines),
         {
@@ -90,7 +90,7 @@ def _tell(image: Image, ctx: Context) -> None:
     )
 
 
-def told(image: Image) -> list[str]:
+def describe(image: VerifiedImage) -> list[str]:
     """Return what is told about a verified image."""
     lines = [f"  {len(image.records)} records verify; release gate: {image.result or 'not asked'}"]
     lines.append(f"  newest seal {image.chain.newest or 'none'}")

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import click
 
 from autoclave.bundles import check, contents, merge, unpack
-from autoclave.bundles.unpack import Staged
+from autoclave.bundles.unpack import StagedBundle
 from autoclave.cli import screen
 from autoclave.cli.click_options import parameters
-from autoclave.cli.commands.export_bundle import told
+from autoclave.cli.commands.export_bundle import describe
 from autoclave.console.base import Screen
 from autoclave.device import schema
 from autoclave.device.schema import FILE, IMPORTED
@@ -40,7 +40,7 @@ def command(name: str, text: str) -> click.Command:
 
     def run(**given: Any) -> int:
         options = Options(**given)
-        view = screen.chosen(as_json=options.json)
+        view = screen.choose(as_json=options.json)
         try:
             run_import(options, view)
         finally:
@@ -50,7 +50,7 @@ def command(name: str, text: str) -> click.Command:
     return click.Command(name, callback=run, params=parameters(Options), help=text, short_help=text)
 
 
-def run_import(opts: Options, view: Screen) -> Staged:
+def run_import(opts: Options, view: Screen) -> StagedBundle:
     """Check the bundle, and take it in when all of it is good; return what it held beside the blobs."""
     folder = Path(opts.into or opts.folder)
     beside = folder / ".autoclave" / "store"
@@ -60,25 +60,25 @@ def run_import(opts: Options, view: Screen) -> Staged:
     with merge.staging_folder(beside) as place:
         staged = unpack.unpack(Path(opts.file), place)
         trusted = _trust(opts, staged, view)
-        check.layout(staged)
+        check.check_layout(staged)
         images = check.read(staged.store, shell, staged.bundle.images, trusted, datetime.now(UTC))
-        check.head(staged, images)
-        _device(staged, folder if opts.into else None)
-        merge.take_in(staged, _target(opts, beside, shell))
+        check.check_head(staged, images)
+        _check_device(staged, folder if opts.into else None)
+        merge.merge(staged, _target(opts, beside, shell))
         if opts.into:
-            _place(staged.files[contents.DEVICE], folder)
+            _write_device(staged.files[contents.DEVICE], folder)
     for image in images:
         view.result(
-            "\n".join([f"image {image.name} {image.digest}", *told(image)]),
+            "\n".join([f"image {image.name} {image.digest}", *describe(image)]),
             {"image": image.name, "digest": image.digest, "result": image.result, "seal": image.chain.newest},
         )
     view.result(f"taken into {opts.store or beside}", {"store": opts.store or str(beside)})
     return staged
 
 
-def _trust(opts: Options, staged: Staged, view: Screen) -> Trust:
+def _trust(opts: Options, staged: StagedBundle, view: Screen) -> Trust:
     """Return the site's trust, else the bundle's own, said loudly."""
-    own = check.own_trust(staged)
+    own = check.read_own_trust(staged)
     if opts.trust:
         return trust.load(Path(opts.trust))
     view.warn(STEP, "no --trust is given: THIS BUNDLE VOUCHES FOR ITSELF")
@@ -88,14 +88,14 @@ def _trust(opts: Options, staged: Staged, view: Screen) -> Trust:
     return own
 
 
-def _device(staged: Staged, into: Path | None) -> None:
+def _check_device(staged: StagedBundle, into: Path | None) -> None:
     """Refuse a device file that is none, or that would replace another one."""
     raw = staged.files[contents.DEVICE]
     with TemporaryDirectory(prefix="autoclave-") as folder:
-        _place(raw, Path(folder))
+        _write_device(raw, Path(folder))
         found = schema.load(Path(folder))
     if found.device.name != staged.bundle.device:
-        raise contents.refused(f"its device file is about {found.device.name}, not {staged.bundle.device}")
+        raise contents.refusal(f"its device file is about {found.device.name}, not {staged.bundle.device}")
     if into and (into / FILE).exists() and (into / FILE).read_bytes() != raw:
         raise BundleError(
             f"{into / FILE} is another device file",
@@ -104,7 +104,7 @@ def _device(staged: Staged, into: Path | None) -> None:
         )
 
 
-def _place(raw: bytes, folder: Path) -> None:
+def _write_device(raw: bytes, folder: Path) -> None:
     """Write the device file into a folder that has no sources."""
     (folder / IMPORTED).parent.mkdir(parents=True, exist_ok=True)
     (folder / IMPORTED).touch()
@@ -114,8 +114,8 @@ def _place(raw: bytes, folder: Path) -> None:
 def _target(opts: Options, beside: Path, shell: Shell) -> Store:
     if not is_address(opts.store):
         return LayoutStore(beside)
-    from autoclave.store.registry.auth import credentials_of
+    from autoclave.store.registry.auth import find_credentials
     from autoclave.store.registry.store import RegistryStore
 
     cache = LayoutStore(beside.parent / "registry")
-    return RegistryStore(opts.store, cache, lambda host: credentials_of(host, shell))
+    return RegistryStore(opts.store, cache, lambda host: find_credentials(host, shell))

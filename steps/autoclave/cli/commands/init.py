@@ -73,12 +73,12 @@ def _write_host(folder: Path, host: str) -> None:
 
 def starter(folder: str, dockerfiles: list[Path], *, tests: str, manifests: list[Path]) -> str:
     """Return the device file for what was found (paths relative to the repository)."""
-    name = _named(folder) or "device"
+    name = _to_name(folder) or "device"
     parts = [_HEAD.format(name=name)]
     if not dockerfiles:
         parts.append("# No Dockerfile was found: write one, then mend the path here.\n")
     for dockerfile in dockerfiles or [Path("Dockerfile")]:
-        image = _named(dockerfile.parent.as_posix()) or name
+        image = _to_name(dockerfile.parent.as_posix()) or name
         parts.append(
             _IMAGE.format(image=image, context=dockerfile.parent.as_posix(), dockerfile=dockerfile.name)
         )
@@ -90,7 +90,7 @@ def starter(folder: str, dockerfiles: list[Path], *, tests: str, manifests: list
     return "\n".join(parts)
 
 
-def _named(text: str) -> str:
+def _to_name(text: str) -> str:
     """Turn a folder's name into a name of the device file."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:50].strip("-")
 

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import click
 
-from autoclave.cli.click_options import around
+from autoclave.cli.click_options import make_command
 from autoclave.context import Context
-from autoclave.deploy import Release, judge, target_of
+from autoclave.deploy import Subject, judge, open_target
 from autoclave.device.schema import Environment, Image
 from autoclave.errors import ConfigError, DeployGateClosed, StoreError
 from autoclave.release.verification import deployments_of
@@ -28,22 +28,24 @@ class Options(Common, frozen=True):
 
 def command(name: str, text: str) -> click.Command:
     """Return the group of commands."""
-    export = around("export", "write what makes a cluster refuse all but verified digests", Options, _run)
+    export = make_command(
+        "export", "write what makes a cluster refuse all but verified digests", Options, _run
+    )
     return click.Group(name, commands=[export], help=text, short_help=text)
 
 
 def _run(opts: Options, ctx: Context) -> None:
-    environment = ctx.device.place(opts.kubernetes)
+    environment = ctx.device.find_environment(opts.kubernetes)
     if environment.kubernetes is None:
         raise ConfigError(
             f"environment '{environment.name}' is no cluster", next="name one with [environment.kubernetes]"
         )
-    running = target_of(environment, ctx).running(ctx.device.device.name, environment.name)
+    running = open_target(environment, ctx).running(ctx.device.device.name, environment.name)
     verified = sorted(
         {
             digest
             for image in ctx.device.image
-            for digest in _verified(
+            for digest in _find_verified(
                 image, [each.digest for each in running if each.image == image.name], environment, ctx
             )
         }
@@ -54,7 +56,7 @@ def _run(opts: Options, ctx: Context) -> None:
             why="a policy that lets nothing in would stop what runs at its next restart",
             next="release an image first: autoclave run --to sign",
         )
-    text = dump(admission.policy(ctx.device.device.name, environment.kubernetes.namespace, verified))
+    text = dump(admission.make_policy(ctx.device.device.name, environment.kubernetes.namespace, verified))
     if opts.output:
         Path(opts.output).write_text(text, "utf-8")
         ctx.screen.note("policy", f"{opts.output}: {len(verified)} verified digest(s) may run")
@@ -62,10 +64,10 @@ def _run(opts: Options, ctx: Context) -> None:
     ctx.screen.result(text.rstrip(), {"policy": text, "digests": verified})
 
 
-def _verified(image: Image, running: list[str], environment: Environment, ctx: Context) -> Iterator[str]:
+def _find_verified(image: Image, running: list[str], environment: Environment, ctx: Context) -> Iterator[str]:
     """Yield the digests of an image that verify today: the one built last, what runs, and what ran before."""
     waiting = list(running)
-    if built := ctx.store.named(image.name):
+    if built := ctx.store.find(image.name):
         waiting.append(built.digest)
     seen: set[str] = set()
     while waiting:
@@ -74,10 +76,10 @@ def _verified(image: Image, running: list[str], environment: Environment, ctx: C
             continue
         seen.add(digest)
         try:
-            descriptor = ctx.store.image(digest)
+            descriptor = ctx.store.find_image(digest)
         except StoreError:
             continue
         for each in deployments_of(descriptor, image, ctx, environment.name):
             waiting.append(each.replaced.get(image.name, ""))
-        if judge([Release(image, descriptor)], environment, ctx).passed:
+        if judge([Subject(image, descriptor)], environment, ctx).passed:
             yield digest

@@ -9,15 +9,15 @@ from typing import Annotated
 import click
 import msgspec
 
-from autoclave.cli.click_options import around
-from autoclave.context import Context, replaced
+from autoclave.cli.click_options import make_command
+from autoclave.context import Context, replace_file
 from autoclave.device.schema import Image
 from autoclave.errors import UsageError
 from autoclave.evidence import records
 from autoclave.evidence.statement import SBOM, info
 from autoclave.report import pdf
-from autoclave.report.assemble import assembled
-from autoclave.report.collect import known, production
+from autoclave.report.assemble import assemble
+from autoclave.report.collect import production_environments, read_inputs
 from autoclave.report.html import page
 from autoclave.report.schema import Verdict
 from autoclave.runtime.options import Common, ImageNames, option
@@ -38,29 +38,29 @@ class Options(Common, frozen=True):
 
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
-    return around(name, text, Options, _run)
+    return make_command(name, text, Options, _run)
 
 
 def _run(opts: Options, ctx: Context) -> None:
     browser = pdf.browser(ctx.shell, opts.chromium) if opts.pdf else ""
-    for image, descriptor in _chosen(opts, ctx):
-        report = assembled(known(descriptor, image, ctx), production(ctx))
+    for image, descriptor in _find_images(opts, ctx):
+        report = assemble(read_inputs(descriptor, image, ctx), production_environments(ctx))
         folder = (Path(opts.output) if opts.output else ctx.state_folder / "reports") / image.name
         made = [
-            replaced(folder, "release.json", [msgspec.json.encode(report)]),
-            replaced(folder, "release.html", page(report)),
+            replace_file(folder, "release.json", [msgspec.json.encode(report)]),
+            replace_file(folder, "release.html", page(report)),
         ]
         if browser:
             made.append(folder / "release.pdf")
             pdf.write(ctx.shell, browser, made[1], made[2])
-        _tell(report.verdict, image.name, descriptor.digest, made, ctx)
+        _print_result(report.verdict, image.name, descriptor.digest, made, ctx)
 
 
-def _chosen(opts: Options, ctx: Context) -> list[tuple[Image, Descriptor]]:
+def _find_images(opts: Options, ctx: Context) -> list[tuple[Image, Descriptor]]:
     """Return the images to report on, each with its digest."""
     if not opts.digest:
         return [(each, ctx.subject(each)) for each in ctx.images(opts.image)]
-    descriptor = ctx.store.image(opts.digest)
+    descriptor = ctx.store.find_image(opts.digest)
     return [(_image_of(descriptor, opts, ctx), descriptor)]
 
 
@@ -73,7 +73,7 @@ def _image_of(descriptor: Descriptor, opts: Options, ctx: Context) -> Image:
         each.name for each in ctx.device.image
     }
     if len(named) == 1:
-        return ctx.device.named(named.pop())
+        return ctx.device.find_image(named.pop())
     raise UsageError(
         f"which image of {ctx.device.device.name} is {descriptor.digest[:19]}…?",
         why="its records do not say it",
@@ -81,7 +81,7 @@ def _image_of(descriptor: Descriptor, opts: Options, ctx: Context) -> Image:
     )
 
 
-def _tell(verdict: Verdict, image: str, digest: str, made: Iterable[Path], ctx: Context) -> None:
+def _print_result(verdict: Verdict, image: str, digest: str, made: Iterable[Path], ctx: Context) -> None:
     outcome, files = str(verdict.outcome), [str(each) for each in made]
     lines = [f"{image} {digest}: {outcome}", *(f"  {each}" for each in (*verdict.remarks, *files))]
     ctx.screen.result(

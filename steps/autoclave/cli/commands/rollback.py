@@ -5,13 +5,13 @@ from __future__ import annotations
 import click
 
 from autoclave.actions import rollback
-from autoclave.cli.click_options import around
+from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 
 
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
-    return around(name, text, rollback.Options, _run)
+    return make_command(name, text, rollback.Options, _run)
 
 
 def _run(opts: rollback.Options, ctx: Context) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from autoclave import pipeline
-from autoclave.cli.click_options import around
+from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 from autoclave.errors import DoctorFailed, UsageError
 from autoclave.model.plan import StepPlan, differences, digest_of_all
@@ -19,7 +19,7 @@ from autoclave.pipeline import Options
 from autoclave.runtime.options import option
 
 
-class Planning(Options, frozen=True):
+class PlanOptions(Options, frozen=True):
     """Options of `autoclave plan`."""
 
     diff: Annotated[
@@ -30,7 +30,11 @@ class Planning(Options, frozen=True):
 
 def command(name: str, text: str) -> click.Command:
     """Return `run` or `plan`."""
-    return around(name, text, Planning, _plan) if name == "plan" else around(name, text, Options, _run)
+    return (
+        make_command(name, text, PlanOptions, _plan)
+        if name == "plan"
+        else make_command(name, text, Options, _run)
+    )
 
 
 def _run(opts: Options, ctx: Context) -> None:
@@ -43,30 +47,30 @@ def _run(opts: Options, ctx: Context) -> None:
 
 
 def _plan(opts: Options, ctx: Context) -> int:
-    if isinstance(opts, Planning) and opts.diff:
-        return _differences(opts, ctx)
-    found = pipeline.plans(opts, ctx)
+    if isinstance(opts, PlanOptions) and opts.diff:
+        return _compare(opts, ctx)
+    found = pipeline.make_plans(opts, ctx)
     for planned in found:
-        ctx.screen.result(told(planned), {"plan": planned, "hash": planned.digest})
+        ctx.screen.result(format_plan(planned), {"plan": planned, "hash": planned.digest})
     whole = digest_of_all(found)
     ctx.screen.result(f"plan {whole}", {"plan_hash": whole})
     return 0
 
 
-def _differences(opts: Planning, ctx: Context) -> int:
+def _compare(opts: PlanOptions, ctx: Context) -> int:
     """Print what differs; return 60 when something does."""
     if len(opts.diff) > 2:
         raise UsageError("--diff compares two plans", next="give it once or twice")
-    plans = [_kept(Path(name)) for name in opts.diff]
+    plans = [_read_plan(Path(name)) for name in opts.diff]
     if len(plans) == 1:
-        plans.append(pipeline.plans(opts, ctx))
+        plans.append(pipeline.make_plans(opts, ctx))
     found = differences(*plans)
     text = "\n".join(found) or f"no difference: plan {digest_of_all(plans[0])}"
     ctx.screen.result(text, {"differences": found})
     return DoctorFailed.code if found else 0
 
 
-def _kept(path: Path) -> list[StepPlan]:
+def _read_plan(path: Path) -> list[StepPlan]:
     """Read a plan that `autoclave plan --json` printed. Raises UsageError."""
     try:
         events = [msgspec.json.decode(line, type=_Event) for line in path.read_bytes().splitlines() if line]
@@ -84,7 +88,7 @@ class _Event(Struct):
     plan: StepPlan | None = None
 
 
-def told(planned: StepPlan) -> str:
+def format_plan(planned: StepPlan) -> str:
     """Return a plan as lines for a person."""
     lines = [f"{planned.step} {planned.image}  {planned.digest}"]
     lines += [f"  run    {shlex.join(argv)}" for argv in planned.commands]

@@ -5,14 +5,14 @@ from __future__ import annotations
 import click
 import msgspec
 
-from autoclave.device.schema import schema
+from autoclave.device.schema import json_schema
 
 
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
 
     def call() -> int:
-        print(msgspec.json.format(msgspec.json.encode(schema()), indent=2).decode())
+        print(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2).decode())
         return 0
 
     return click.Command(name, callback=call, help=text, short_help=text)

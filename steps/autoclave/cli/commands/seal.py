@@ -6,8 +6,8 @@ from typing import Annotated
 
 import click
 
-from autoclave.cli.click_options import around
-from autoclave.cli.image_options import chosen
+from autoclave.cli.click_options import make_command
+from autoclave.cli.image_options import find_images
 from autoclave.context import Context
 from autoclave.release import seal
 from autoclave.runtime.options import Signing, option
@@ -24,11 +24,11 @@ class Options(Signing, frozen=True):
 
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
-    return around(name, text, Options, _run)
+    return make_command(name, text, Options, _run)
 
 
 def _run(opts: Options, ctx: Context) -> None:
-    for image, descriptor in chosen(opts.digest, ctx):
+    for image, descriptor in find_images(opts.digest, ctx):
         made = seal.apply(descriptor, image, ctx)
         ctx.screen.result(
             f"{image.name} {descriptor.digest}\n  sealed by {made.digest}",

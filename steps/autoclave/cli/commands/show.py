@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import click
 import msgspec
 
-from autoclave.cli.click_options import around
+from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 from autoclave.errors import UsageError
 from autoclave.evidence import records
@@ -27,7 +27,7 @@ class Options(Common, frozen=True):
 
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
-    return around(name, text, Options, _run)
+    return make_command(name, text, Options, _run)
 
 
 def _run(opts: Options, ctx: Context) -> None:
@@ -36,23 +36,25 @@ def _run(opts: Options, ctx: Context) -> None:
             f"there is no record '{opts.record}'", next=f"records: {', '.join(NAME_OF.values())}"
         )
     chosen = (
-        [ctx.store.image(opts.digest)] if opts.digest else [ctx.subject(each) for each in ctx.device.image]
+        [ctx.store.find_image(opts.digest)]
+        if opts.digest
+        else [ctx.subject(each) for each in ctx.device.image]
     )
     for image in chosen:
         good, bad = records.read_all(ctx.store, image.digest, ctx.trust)
         if opts.record:
-            _whole([each for each in good if each.name == opts.record], opts.record, ctx)
+            _print_statement([each for each in good if each.name == opts.record], opts.record, ctx)
             continue
         ctx.screen.result(f"image {image.digest}", {"image": image.digest})
         for record in good:
-            _line(record, ctx)
+            _print_record(record, ctx)
         for rejected in bad:
             text = f"  ✘ {rejected.name:<13} {rejected.digest}\n      DOES NOT VERIFY: {rejected.why}"
             ctx.screen.result(text, {"record": rejected.name, "digest": rejected.digest, "why": rejected.why})
-        _foreign(image, [each.envelope.digest for each in good], ctx)
+        _print_attestations(image, [each.envelope.digest for each in good], ctx)
 
 
-def _line(record: Record, ctx: Context) -> None:
+def _print_record(record: Record, ctx: Context) -> None:
     lines = [
         f"  ✔ {record.name:<13} {record.finished:%Y-%m-%d %H:%M:%S} UTC  {record.digest}",
         f"      signed by {', '.join(key.label for key in record.keys)}{_development(record)}",
@@ -68,9 +70,9 @@ def _line(record: Record, ctx: Context) -> None:
     ctx.screen.result("\n".join(lines), {"record": record.name, "digest": record.digest})
 
 
-def _foreign(image: Descriptor, ours: list[str], ctx: Context) -> None:
+def _print_attestations(image: Descriptor, ours: list[str], ctx: Context) -> None:
     """Print what others attested with cosign."""
-    found, others = third_party.attestations(ctx.store, image.digest, ctx.trust, ours=ours)
+    found, others = third_party.read_attestations(ctx.store, image.digest, ctx.trust, ours=ours)
     for each in found:
         text = f"  ✔ attestation in cosign's format: {each.statement.predicate_type}"
         text += f"\n      signed by {', '.join(key.label for key in each.keys)}; no gate judges it"
@@ -82,7 +84,7 @@ def _foreign(image: Descriptor, ours: list[str], ctx: Context) -> None:
         ctx.screen.result(text, {"unverified": others})
 
 
-def _whole(found: list[Record], name: str, ctx: Context) -> None:
+def _print_statement(found: list[Record], name: str, ctx: Context) -> None:
     """Print the newest record of a type as indented JSON."""
     if not found:
         raise UsageError(f"the image has no valid record '{name}'", next="'autoclave show' lists what it has")

@@ -7,39 +7,39 @@ from collections.abc import Sequence
 
 import click
 
-from autoclave.cli.click_options import around
-from autoclave.cli.image_options import Imaged, check_digest
+from autoclave.cli.click_options import make_command
+from autoclave.cli.image_options import ImageOptions, check_digest
 from autoclave.context import Context
 from autoclave.device import soup_register
 from autoclave.errors import ConfigError
 from autoclave.gates import soup as gate
 from autoclave.gates.soup import Match, identity
 from autoclave.model.declared import Component
-from autoclave.release.verification import evidence_of
-from autoclave.runtime.options import OnImages
+from autoclave.release.verification import read_release
+from autoclave.runtime.options import StepOptions
 
 
-class Options(Imaged, frozen=True, kw_only=True):
+class Options(ImageOptions, frozen=True, kw_only=True):
     """Options of `autoclave soup`."""
 
 
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
-    return around(name, text, Options, _run)
+    return make_command(name, text, Options, _run)
 
 
 def _run(opts: Options, ctx: Context) -> None:
     check_digest(opts, ctx)
-    named = OnImages(image=opts.image, digest=opts.digest)
+    named = StepOptions(image=opts.image, digest=opts.digest)
     components: dict[tuple[str, str], Component] = {}
     for image in ctx.images(opts.image):
-        verified = evidence_of(ctx.subject(image, named.digest_of(image.name)), image, ctx)
+        verified = read_release(ctx.subject(image, named.digest_of(image.name)), image, ctx)
         components |= {(gate.identity(each), each.version): each for each in verified.evidence.components}
     if not components:
         raise ConfigError("no SBOM tells of any component", next="run 'autoclave scan' first")
     name = ctx.device.device.soup
     register = soup_register.read(ctx.folder, name) if name else ()
-    found = gate.matched(list(components.values()), register)
+    found = gate.match_components(list(components.values()), register)
     lacking = [each for each in found if each.entry is None]
     ctx.screen.note(
         "soup", f"{len(found)} components, {len(lacking)} without an entry in {name or 'a register'}"
@@ -48,7 +48,7 @@ def _run(opts: Options, ctx: Context) -> None:
         if why := gate.defect(entry, ctx.policy.soup, ctx.now().date()):
             ctx.screen.warn("soup", f"{entry.title}: {why}")
     if lacking:
-        text = beginning(lacking)
+        text = draft(lacking)
         ctx.screen.result(
             text, {"lacking": [gate.identity(each.component) for each in lacking], "toml": text}
         )
@@ -57,7 +57,7 @@ def _run(opts: Options, ctx: Context) -> None:
 _SIMPLE = re.compile(r"[^\x00-\x1f\x7f\"\\]*")
 
 
-def beginning(lacking: Sequence[Match]) -> str:
+def draft(lacking: Sequence[Match]) -> str:
     """Return TOML for the components that lack an entry, for people to complete.
 
     The packages of a distribution become one entry. `why` and the review stay empty: nobody but a person
@@ -87,11 +87,11 @@ def _table(title: str, component: str, version: str, manufacturer: str) -> str:
         "anomalies": "",
         "reviewed-by": "",
     }
-    lines = [f"{key} = {_quoted(value)}" for key, value in fields.items()]
+    lines = [f"{key} = {_quote(value)}" for key, value in fields.items()]
     return "\n".join(["[[soup]]", *lines, "# reviewed-on = 2026-01-31", "# support-end = 2028-06-30", ""])
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     """Return text as a TOML string; names out of an image may hold anything."""
     if _SIMPLE.fullmatch(text):
         return f'"{text}"'

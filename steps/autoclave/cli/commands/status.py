@@ -7,15 +7,15 @@ from typing import Annotated
 import click
 
 from autoclave import deploy
-from autoclave.cli.click_options import around
+from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 from autoclave.device.schema import Environment
 from autoclave.errors import AutoclaveError, DoctorFailed, Interrupted
 from autoclave.gates import deploy as gate
 from autoclave.model.facts import Running
-from autoclave.release.verification import released
+from autoclave.release.verification import read_candidate
 from autoclave.runtime.options import Common, option
-from autoclave.store.image import identity
+from autoclave.store.image import read_identity
 
 
 class Options(Common, frozen=True):
@@ -26,12 +26,12 @@ class Options(Common, frozen=True):
 
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
-    return around(name, text, Options, _run)
+    return make_command(name, text, Options, _run)
 
 
 def _run(opts: Options, ctx: Context) -> None:
-    places = [ctx.device.place(opts.environment)] if opts.environment else ctx.device.environment
-    sound = [_environment(environment, ctx) for environment in places]
+    places = [ctx.device.find_environment(opts.environment)] if opts.environment else ctx.device.environment
+    sound = [_print_environment(environment, ctx) for environment in places]
     if not sound:
         ctx.screen.result("the device declares no environment", {"environments": []})
     if not all(sound):
@@ -41,10 +41,10 @@ def _run(opts: Options, ctx: Context) -> None:
         )
 
 
-def _environment(environment: Environment, ctx: Context) -> bool:
+def _print_environment(environment: Environment, ctx: Context) -> bool:
     """Tell about one environment; return whether everything in it is sound. One out of reach is not."""
     try:
-        target = deploy.target_of(environment, ctx)
+        target = deploy.open_target(environment, ctx)
         running = target.running(ctx.device.device.name, environment.name)
     except Interrupted:
         raise
@@ -59,11 +59,11 @@ def _environment(environment: Environment, ctx: Context) -> bool:
         ctx.screen.result(
             f"{environment.name}: nothing runs", {"environment": environment.name, "running": []}
         )
-    sound = [_told(each, environment, ctx) for each in running]
+    sound = [_print_running(each, environment, ctx) for each in running]
     return all(sound)
 
 
-def _told(running: Running, environment: Environment, ctx: Context) -> bool:
+def _print_running(running: Running, environment: Environment, ctx: Context) -> bool:
     reasons = _reasons(running, environment, ctx)
     health = "healthy" if running.healthy else "NOT HEALTHY"
     verifies = "verifies" if not reasons else "DOES NOT VERIFY"
@@ -80,10 +80,10 @@ def _told(running: Running, environment: Environment, ctx: Context) -> bool:
 def _reasons(running: Running, environment: Environment, ctx: Context) -> list[str]:
     """Return why what runs does not verify as a release of this device, here and now."""
     try:
-        descriptor = ctx.store.image(running.digest)
-        made = identity(ctx.store, running.digest)
+        descriptor = ctx.store.find_image(running.digest)
+        made = read_identity(ctx.store, running.digest)
         verdict = gate.judge(
-            released(descriptor, ctx.device.named(running.image), ctx, environment.name),
+            read_candidate(descriptor, ctx.device.find_image(running.image), ctx, environment.name),
             ctx.policy,
             ctx.now(),
         )

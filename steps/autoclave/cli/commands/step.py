@@ -8,13 +8,13 @@ import click
 
 from autoclave import build, deploy, scan, sign, unit_test
 from autoclave.actions import handover
-from autoclave.cli.click_options import around
+from autoclave.cli.click_options import make_command
 from autoclave.cli.image_options import check_digest
 from autoclave.context import Context
 from autoclave.device.schema import Image
 from autoclave.errors import GateClosed
 from autoclave.model.plan import StepPlan
-from autoclave.runtime.options import OnImages
+from autoclave.runtime.options import StepOptions
 
 _MODULES: dict[str, Any] = {
     "build": build,
@@ -43,27 +43,27 @@ def command(name: str, text: str) -> click.Command:
             handover.hand_on(name, options, ctx)
             raise
         handover.hand_on(name, options, ctx)
-        _tell(options, ctx)
+        _print_digests(options, ctx)
 
-    return around(name, text, module.Options, call)
+    return make_command(name, text, module.Options, call)
 
 
 def _plan(name: str, image: Image, options: Any, ctx: Context) -> StepPlan:
     if name == "scan":
-        return scan.plan(image, ctx, scan.scanner_of(options).version(ctx.shell))
+        return scan.plan(image, ctx, scan.create_scanner(options).version(ctx.shell))
     if name == "deploy":
-        return deploy.plan(image, ctx.device.place(options.environment), ctx)
+        return deploy.plan(image, ctx.device.find_environment(options.environment), ctx)
     planned: StepPlan = _MODULES[name].plan(image, ctx)
     return planned
 
 
 def _print(planned: StepPlan, ctx: Context) -> None:
-    from autoclave.cli.commands.run import told
+    from autoclave.cli.commands.run import format_plan
 
-    ctx.screen.result(told(planned), {"plan": planned, "hash": planned.digest})
+    ctx.screen.result(format_plan(planned), {"plan": planned, "hash": planned.digest})
 
 
-def _tell(options: OnImages, ctx: Context) -> None:
+def _print_digests(options: StepOptions, ctx: Context) -> None:
     """Print the digests that the next step needs."""
     for image in ctx.images(options.image):
         digest = ctx.subject(image, options.digest_of(image.name)).digest

@@ -10,32 +10,36 @@ import click
 import msgspec
 
 from autoclave.actions import handover
-from autoclave.cli.click_options import around
-from autoclave.cli.image_options import Imaged, check_digest
+from autoclave.cli.click_options import make_command
+from autoclave.cli.image_options import ImageOptions, check_digest
 from autoclave.context import Context
 from autoclave.errors import UsageError
 from autoclave.gates import traceability
-from autoclave.gates.traceability import Matrix, RequirementRow, State, TestRow
+from autoclave.gates.traceability import Matrix, RequirementRow, RequirementState, TestRow
 from autoclave.harness import traceability as tracing
 from autoclave.model.declared import Declared
 from autoclave.release import verification
-from autoclave.runtime.options import OnImages, option
+from autoclave.runtime.options import StepOptions, option
 
 _ORDER = (
-    State.UNTESTED,
-    State.FAILED,
-    State.SKIPPED,
-    State.FLAKY,
-    State.NO_EVIDENCE,
-    State.VERIFIED,
-    State.BY_OTHER_METHOD,
-    State.OUT_OF_SCOPE,
+    RequirementState.UNTESTED,
+    RequirementState.FAILED,
+    RequirementState.SKIPPED,
+    RequirementState.FLAKY,
+    RequirementState.NO_EVIDENCE,
+    RequirementState.VERIFIED,
+    RequirementState.BY_OTHER_METHOD,
+    RequirementState.OUT_OF_SCOPE,
 )
-_MARK = {State.VERIFIED: "✔", State.BY_OTHER_METHOD: "✔", State.OUT_OF_SCOPE: "-"}
+_MARK = {
+    RequirementState.VERIFIED: "✔",
+    RequirementState.BY_OTHER_METHOD: "✔",
+    RequirementState.OUT_OF_SCOPE: "-",
+}
 _SHOWN = 10  # tests of one requirement, on the screen
 
 
-class Options(Imaged, frozen=True):
+class Options(ImageOptions, frozen=True):
     """Options of `autoclave trace`."""
 
     csv: Annotated[bool, option("print the matrix as CSV: a row for each requirement and test")] = False
@@ -43,7 +47,7 @@ class Options(Imaged, frozen=True):
 
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
-    return around(name, text, Options, _run)
+    return make_command(name, text, Options, _run)
 
 
 def _run(opts: Options, ctx: Context) -> None:
@@ -58,7 +62,7 @@ def _run(opts: Options, ctx: Context) -> None:
         ctx.screen.result(_table(rows, seen).rstrip("\n"), {"matrix": msgspec.to_builtins(seen)})
         return
     for row in rows:
-        ctx.screen.result(_told(row), msgspec.to_builtins(row))
+        ctx.screen.result(_describe(row), msgspec.to_builtins(row))
     for test in seen.tests:
         if test.unknown:
             ctx.screen.result(
@@ -71,10 +75,10 @@ def _run(opts: Options, ctx: Context) -> None:
 def _matrix(opts: Options, ctx: Context) -> Matrix:
     """Lay the checkout's requirements against the newest verified test record of each image."""
     check_digest(opts, ctx)
-    named = OnImages(store=opts.store, image=opts.image, digest=opts.digest, take_from=opts.take_from)
+    named = StepOptions(store=opts.store, image=opts.image, digest=opts.digest, take_from=opts.take_from)
     handover.take_in(named, ctx)
     runs = {
-        image.name: verification.evidence_of(
+        image.name: verification.read_release(
             ctx.subject(image, named.digest_of(image.name)), image, ctx
         ).evidence.unit_test
         for image in ctx.images(opts.image)
@@ -82,7 +86,7 @@ def _matrix(opts: Options, ctx: Context) -> Matrix:
     return traceability.matrix(Declared(requirements=tracing.requirements_of(ctx)), runs)
 
 
-def _told(row: RequirementRow) -> str:
+def _describe(row: RequirementRow) -> str:
     """Return a requirement and its tests as the screen shows them."""
     each = row.requirement
     about = ", ".join(
@@ -118,14 +122,14 @@ def _table(rows: list[RequirementRow], seen: Matrix) -> str:
         each = row.requirement
         head = (each.id, each.kind, each.hazard, each.method, each.evidence, row.state)
         for test in row.tests or (None,):
-            writer.writerow(map(_cell, (*head, *_of(test), each.text)))
+            writer.writerow(map(_cell, (*head, *_test_cells(test), each.text)))
     for test in seen.tests:
         for one in test.unknown:
-            writer.writerow(map(_cell, (one, "", "", "", "", "unknown", *_of(test), "")))
+            writer.writerow(map(_cell, (one, "", "", "", "", "unknown", *_test_cells(test), "")))
     return text.getvalue()
 
 
-def _of(test: TestRow | None) -> tuple[str, str, str]:
+def _test_cells(test: TestRow | None) -> tuple[str, str, str]:
     return (test.image, test.name, test.outcome) if test else ("", "", "")
 
 

@@ -14,7 +14,7 @@ from autoclave.bundles import contents
 from autoclave.cli import screen
 from autoclave.cli.click_options import parameters
 from autoclave.cli.commands import import_bundle
-from autoclave.cli.image_options import chosen
+from autoclave.cli.image_options import find_images
 from autoclave.console.base import Screen
 from autoclave.context import Context
 from autoclave.errors import AutoclaveError
@@ -38,11 +38,11 @@ def command(name: str, text: str) -> click.Command:
 
     def run(**given: Any) -> int:
         options = Options(**given)
-        view = screen.chosen(as_json=options.json)
+        view = screen.choose(as_json=options.json)
         try:
             if options.bundle:
                 with TemporaryDirectory(prefix="autoclave-") as folder:
-                    _verify(_unpacked(options, Path(folder), view), view)
+                    _verify(_unpack(options, Path(folder), view), view)
             else:
                 _verify(options, view)
         finally:
@@ -52,7 +52,7 @@ def command(name: str, text: str) -> click.Command:
     return click.Command(name, callback=run, params=parameters(Options), help=text, short_help=text)
 
 
-def _unpacked(opts: Options, folder: Path, view: Screen) -> Options:
+def _unpack(opts: Options, folder: Path, view: Screen) -> Options:
     """Take the bundle into a folder of its own, and return the options for it."""
     taken = import_bundle.Options(file=opts.bundle, into=str(folder / "device"), trust=opts.trust)
     staged = import_bundle.run_import(taken, view)
@@ -66,15 +66,15 @@ def _verify(opts: Options, view: Screen) -> None:
     """Tell of every image; raise the gravest problem, so that its exit code tells its kind."""
     ctx = Context(opts, view)
     problems: list[AutoclaveError] = []
-    for image, descriptor in chosen(opts.digest, ctx):
+    for image, descriptor in find_images(opts.digest, ctx):
         found = audit(image, descriptor, ctx, warn_days=opts.warn_days)
-        _tell(image.name, found, ctx)
+        _print(image.name, found, ctx)
         problems += found.problems
     if problems:
         raise max(problems, key=lambda each: (each.code >= 40, -each.code))
 
 
-def _tell(name: str, found: Audit, ctx: Context) -> None:
+def _print(name: str, found: Audit, ctx: Context) -> None:
     lines = [f"image {name} {found.digest}"]
     lines += [f"  ✔ {each.name:<13} {each.digest}" for each in found.records]
     for each in found.stamps:
@@ -82,7 +82,7 @@ def _tell(name: str, found: Audit, ctx: Context) -> None:
             lines.append(
                 f"  ✔ time-stamped  {each.stamp.time:%Y-%m-%d %H:%M:%S} UTC ({each.stamp.authority})"
             )
-    lines += [_judged("the policy of the day", found.day), _judged("today's policy", found.today)]
+    lines += [_verdict_line("the policy of the day", found.day), _verdict_line("today's policy", found.today)]
     for problem in found.problems:
         lines.append(f"  ✘ {problem.what} (exit code {problem.code})")
         lines += [f"      why:  {line}" for line in problem.why.splitlines()]
@@ -106,7 +106,7 @@ def _tell(name: str, found: Audit, ctx: Context) -> None:
         ctx.screen.warn("verify", warning)
 
 
-def _judged(policy: str, verdict: Verdict | None) -> str:
+def _verdict_line(policy: str, verdict: Verdict | None) -> str:
     if verdict is None:
         return f"  - {policy} is not known: the release did not take it along; today's stands for it"
     return f"  {'✔' if verdict.passed else '✘'} by {policy}: {'passes' if verdict.passed else 'CLOSED'}"

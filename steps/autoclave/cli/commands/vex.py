@@ -7,8 +7,8 @@ from typing import Annotated
 import click
 import msgspec
 
-from autoclave.cli.click_options import around
-from autoclave.cli.image_options import Imaged, check_digest
+from autoclave.cli.click_options import make_command
+from autoclave.cli.image_options import ImageOptions, check_digest
 from autoclave.context import Context
 from autoclave.errors import UsageError
 from autoclave.evidence import records, sbom, vex
@@ -16,12 +16,12 @@ from autoclave.evidence.statement import SBOM, VERIFICATION
 from autoclave.gates import waivers
 from autoclave.model.declared import SignedWaiver
 from autoclave.model.facts import Finding
-from autoclave.release.decisions import decisions_here
-from autoclave.release.verification import Verified, evidence_of
-from autoclave.runtime.options import OnImages, option
+from autoclave.release.decisions import read_decisions
+from autoclave.release.verification import Release, read_release
+from autoclave.runtime.options import StepOptions, option
 
 
-class Options(Imaged, frozen=True, kw_only=True):
+class Options(ImageOptions, frozen=True, kw_only=True):
     """Options of `autoclave vex`."""
 
     format: Annotated[str, option("openvex or cyclonedx")] = "openvex"
@@ -29,18 +29,18 @@ class Options(Imaged, frozen=True, kw_only=True):
 
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
-    return around(name, text, Options, _run)
+    return make_command(name, text, Options, _run)
 
 
 def _run(opts: Options, ctx: Context) -> None:
     if opts.format not in {"openvex", "cyclonedx"}:
         raise UsageError(f"there is no format '{opts.format}'", next="openvex or cyclonedx")
     check_digest(opts, ctx)
-    named = OnImages(image=opts.image, digest=opts.digest)
+    named = StepOptions(image=opts.image, digest=opts.digest)
     for image in ctx.images(opts.image):
         descriptor = ctx.subject(image, named.digest_of(image.name))
-        verified = evidence_of(descriptor, image, ctx)
-        waived = _waived(verified, ctx)
+        verified = read_release(descriptor, image, ctx)
+        waived = _find_waived(verified, ctx)
         if opts.format == "openvex":
             device = ctx.device.device.name
             purl = f"pkg:oci/{image.name}@{descriptor.digest.replace(':', '%3A')}"
@@ -54,13 +54,13 @@ def _run(opts: Options, ctx: Context) -> None:
         ctx.screen.result(text, {"image": image.name, "vex": document})
 
 
-def _waived(verified: Verified, ctx: Context) -> list[tuple[SignedWaiver, list[Finding]]]:
+def _find_waived(verified: Release, ctx: Context) -> list[tuple[SignedWaiver, list[Finding]]]:
     """Return the waivers that count and their findings: those of the release, else the checkout's."""
     evidence = verified.evidence
     released = records.latest(verified.records, VERIFICATION)
     findings = evidence.scan.findings if evidence.scan else ()
-    found = waivers.standings(
-        evidence.waivers if released else decisions_here(ctx),
+    found = waivers.judge(
+        evidence.waivers if released else read_decisions(ctx),
         findings,
         device=evidence.device,
         digest=evidence.digest,

@@ -8,23 +8,23 @@ import click
 from msgspec import structs
 
 from autoclave.actions import waive
-from autoclave.actions.waive import Wanted
-from autoclave.cli.click_options import around
+from autoclave.actions.waive import WaiverRequest
+from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 from autoclave.device.schema import WAIVER
 from autoclave.errors import UsageError
 from autoclave.evidence import waivers
 from autoclave.gates import waivers as waiving
-from autoclave.gates.waivers import Standing
+from autoclave.gates.waivers import JudgedWaiver
 from autoclave.model.declared import SignedWaiver, VexStatus
 from autoclave.model.facts import Finding
 from autoclave.release import decisions as declaring
-from autoclave.release.verification import evidence_of
-from autoclave.runtime.options import OnImages, option
+from autoclave.release.verification import read_release
+from autoclave.runtime.options import StepOptions, option
 from autoclave.signers import Signer
 
 
-class Options(OnImages, frozen=True, kw_only=True):
+class Options(StepOptions, frozen=True, kw_only=True):
     """Options of `autoclave waive`."""
 
     finding: Annotated[
@@ -44,7 +44,7 @@ class Options(OnImages, frozen=True, kw_only=True):
 
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
-    return around(name, text, Options, _run)
+    return make_command(name, text, Options, _run)
 
 
 def _run(opts: Options, ctx: Context) -> None:
@@ -57,7 +57,7 @@ def _run(opts: Options, ctx: Context) -> None:
             why="the pipeline's keys and development keys decide nothing",
             next="name yours with --key (file:, hsm:, awskms: …) and the trust file with --trust",
         )
-    signer = ctx.signer_of(opts.key, opts.public_key, "")
+    signer = ctx.open_signer(opts.key, opts.public_key, "")
     if opts.approve:
         _approve(opts.finding, signer, ctx)
     else:
@@ -69,17 +69,17 @@ def _make(opts: Options, signer: Signer, ctx: Context) -> None:
         raise UsageError("a waiver needs --rationale and --expires", next="say why, and until when")
     author = waive.person_of(signer, "waive", ctx)
     found = _findings(opts, ctx)
-    wanted = Wanted(
+    wanted = WaiverRequest(
         **{
             name: value
             for name, value in structs.asdict(opts).items()
-            if name in Wanted.__struct_fields__ and name != "digest"
+            if name in WaiverRequest.__struct_fields__ and name != "digest"
         },
         digest=_digest(opts, ctx) if opts.exact else "",
     )
-    waiver = waive.made(wanted, [each for finds in found.values() for each in finds], author, ctx)
+    waiver = waive.make_waiver(wanted, [each for finds in found.values() for each in finds], author, ctx)
     name = f"{waiver.id}{WAIVER}"
-    path = waive.write(name, waivers.signed(waiver, signer), ctx, new=True)
+    path = waive.write(name, waivers.sign(waiver, signer), ctx, new=True)
     ctx.screen.result(
         f"{path.relative_to(ctx.folder)} is signed by {author.name}", {"waiver": waiver, "file": str(path)}
     )
@@ -90,21 +90,21 @@ def _make(opts: Options, signer: Signer, ctx: Context) -> None:
 
 def _approve(name: str, signer: Signer, ctx: Context) -> None:
     approver = waive.person_of(signer, "waive", ctx)
-    signed, path = waive.approved(name, signer, approver, ctx)
+    signed, path = waive.approve(name, signer, approver, ctx)
     ctx.screen.result(
-        f"{_told(signed)}\n{path.relative_to(ctx.folder)} is now signed by "
+        f"{_describe(signed)}\n{path.relative_to(ctx.folder)} is now signed by "
         f"{' and '.join(each.name for each in signed.persons)}",
         {"waiver": signed.waiver, "file": str(path)},
     )
 
 
 def _list(opts: Options, ctx: Context) -> None:
-    decisions = declaring.decisions_here(ctx)
+    decisions = declaring.read_decisions(ctx)
     if not decisions:
         ctx.screen.result(f"no waiver in {ctx.device.device.decisions}/", {"waivers": []})
     for image, found in _findings(opts, ctx).items():
-        digest = opts.digest_of(image) or ctx.subject(ctx.device.named(image)).digest
-        for each in waiving.standings(
+        digest = opts.digest_of(image) or ctx.subject(ctx.device.find_image(image)).digest
+        for each in waiving.judge(
             decisions,
             found,
             device=ctx.device.device.name,
@@ -113,7 +113,7 @@ def _list(opts: Options, ctx: Context) -> None:
             now=ctx.now(),
         ):
             ctx.screen.result(
-                f"{image}: {_state(each)}\n{_told(each.signed)}",
+                f"{image}: {_describe_state(each)}\n{_describe(each.signed)}",
                 {"image": image, "state": each.state, "why": each.why, "waiver": each.signed},
             )
 
@@ -122,9 +122,9 @@ def _findings(opts: Options, ctx: Context) -> dict[str, tuple[Finding, ...]]:
     """Return what the newest verified scan of each image found; nothing for an image without one."""
     found: dict[str, tuple[Finding, ...]] = {}
     for image in ctx.images(opts.image):
-        if not opts.digest_of(image.name) and ctx.store.named(image.name) is None:
+        if not opts.digest_of(image.name) and ctx.store.find(image.name) is None:
             continue
-        scan = evidence_of(ctx.subject(image, opts.digest_of(image.name)), image, ctx).evidence.scan
+        scan = read_release(ctx.subject(image, opts.digest_of(image.name)), image, ctx).evidence.scan
         found[image.name] = scan.findings if scan else ()
     return found
 
@@ -136,13 +136,13 @@ def _digest(opts: Options, ctx: Context) -> str:
     return ctx.subject(images[0], opts.digest_of(images[0].name)).digest
 
 
-def _state(standing: Standing) -> str:
+def _describe_state(standing: JudgedWaiver) -> str:
     waiver = standing.signed.waiver
     soon = ", EXPIRES SOON" if standing.expiring else ""
     return f"{waiver.id} is {standing.state.upper()}{soon}{': ' + standing.why if standing.why else ''}"
 
 
-def _told(signed: SignedWaiver) -> str:
+def _describe(signed: SignedWaiver) -> str:
     waiver, scope = signed.waiver, signed.waiver.scope
     where = scope.digest or f"{scope.package} {scope.versions}".strip()
     by = signed.supplier or ", ".join(each.name for each in signed.persons) or "nobody who is trusted"

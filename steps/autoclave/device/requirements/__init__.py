@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from autoclave.device.requirements import csv, doorstop, rows, strictdoc, toml
-from autoclave.device.schema import inside
+from autoclave.device.schema import resolve_inside
 from autoclave.errors import ConfigError
 from autoclave.model.declared import Requirement
 
@@ -18,18 +18,18 @@ def read(folder: Path, name: str) -> tuple[Requirement, ...]:
     Raises SourceError for what is missing or leaves the device folder, ConfigError for content, naming
     file and line.
     """
-    start = inside(folder, name)
+    start = resolve_inside(folder, name)
     if start.is_dir():
         found = _folder(folder, start, name)
     elif start.suffix.lower() in _FILES:
-        found = _FILES[start.suffix.lower()](rows.text_of(folder, start), rows.shown(folder, start))
+        found = _FILES[start.suffix.lower()](rows.read_text(folder, start), rows.relative_name(folder, start))
     else:
         raise ConfigError(
             f"{name}: no known format of requirements",
             why="the name's ending tells the format",
             next="use .csv, .toml or .sdoc, or a folder of Doorstop's or StrictDoc's files",
         )
-    rows.refuse_twice(found)
+    rows.refuse_duplicates(found)
     return tuple(found)
 
 
@@ -39,7 +39,10 @@ def _folder(folder: Path, start: Path, name: str) -> list[Requirement]:
         return doorstop.read(folder, files)
     documents = [each for each in files if each.suffix.lower() == ".sdoc"]
     if documents:
-        found = [strictdoc.read(rows.text_of(folder, each), rows.shown(folder, each)) for each in documents]
+        found = [
+            strictdoc.read(rows.read_text(folder, each), rows.relative_name(folder, each))
+            for each in documents
+        ]
         return [requirement for each in found for requirement in each]
     raise ConfigError(
         f"{name}: a folder without requirements",

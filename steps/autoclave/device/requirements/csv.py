@@ -30,7 +30,7 @@ def read(text: str, name: str) -> list[Requirement]:
                     f"{source}: {len(cells)} columns, the header names {len(header)}",
                     next="put a text that contains a comma between double quotes",
                 )
-            found.append(rows.requirement(dict(zip(header, cells, strict=True)), source))
+            found.append(rows.make_requirement(dict(zip(header, cells, strict=True)), source))
     except csv.Error as error:
         raise ConfigError(f"{name}:{reader.line_num}: not CSV: {error}", next="mend the line") from error
     if not header:
@@ -44,13 +44,13 @@ def _header(cells: list[str], source: str) -> list[str]:
         if needed not in names:
             raise ConfigError(
                 f"{source}: the header has no column '{needed}'",
-                why=f"it names {', '.join(map(rows.plain, names))[:200]}",
+                why=f"it names {', '.join(map(rows.sanitize, names))[:200]}",
                 next=f"begin the file with: {','.join(rows.COLUMNS)}",
             )
     for name in names:
         if name not in rows.COLUMNS:
             raise ConfigError(
-                f"{source}: unknown column '{rows.plain(name)[:50]}'",
+                f"{source}: unknown column '{rows.sanitize(name)[:50]}'",
                 why="it would be silently ignored",
                 next=nearest(name[:50], rows.COLUMNS),
             )

@@ -48,8 +48,8 @@ def read(folder: Path, files: Iterable[Path]) -> list[Requirement]:
 
 def _settings(folder: Path, path: Path) -> tuple[str, set[str]]:
     """Return a document's prefix, and how the names of its items end."""
-    name = rows.shown(folder, path)
-    settings = _loaded(rows.text_of(folder, path), name, 1).get("settings")
+    name = rows.relative_name(folder, path)
+    settings = _load(rows.read_text(folder, path), name, 1).get("settings")
     prefix = settings.get("prefix") if isinstance(settings, dict) else None
     written = settings.get("itemformat", "yaml") if isinstance(settings, dict) else None
     if not isinstance(prefix, str) or not prefix or written not in _ENDINGS:
@@ -61,26 +61,26 @@ def _settings(folder: Path, path: Path) -> tuple[str, set[str]]:
 
 
 def _item(folder: Path, path: Path) -> Requirement | None:
-    name = rows.shown(folder, path)
-    text = rows.text_of(folder, path)
+    name = rows.relative_name(folder, path)
+    text = rows.read_text(folder, path)
     data: dict[str, Any]
     if path.suffix.lower() == ".md":
         parts = _FRONT.fullmatch(text)
         if parts is None:
             raise ConfigError(f"{name}:1: no item of Doorstop", why="it does not begin with YAML between ---")
-        data = _loaded(parts["yaml"], name, 2)
+        data = _load(parts["yaml"], name, 2)
         heading = _HEADING.fullmatch(parts["body"])
         said = heading["rest"] if heading else parts["body"]
         data |= {"text": said, "header": heading["header"] if heading else ""}
     else:
-        data = _loaded(text, name, 1)
+        data = _load(text, name, 1)
     source = f"{name}:1"
     if not _flag(data, "normative", source):
         return None
     words = {key: _word(data.get(key), source, key) for key in _OWN}
     words["text"] = _word(data.get("text"), source, "text") or _word(data.get("header"), source, "header")
     in_scope = _flag(data, "active", source) and _flag(data, "in-scope", source)
-    return rows.requirement({**words, "id": path.stem, "in-scope": "yes" if in_scope else "no"}, source)
+    return rows.make_requirement({**words, "id": path.stem, "in-scope": "yes" if in_scope else "no"}, source)
 
 
 def _flag(data: dict[str, Any], key: str, source: str) -> bool:
@@ -88,7 +88,7 @@ def _flag(data: dict[str, Any], key: str, source: str) -> bool:
     value = data.get(key)
     if isinstance(value, bool):
         return value
-    return rows.yes(
+    return rows.parse_flag(
         {"on": "yes", "off": "no"}.get(str(value), str(value)) if value is not None else "", source, key
     )
 
@@ -103,7 +103,7 @@ def _word(value: object, source: str, key: str) -> str:
     raise ConfigError(f"{source}: {key} is no text", next="write it as one word, or a list of words")
 
 
-def _loaded(text: str, name: str, first: int) -> dict[str, Any]:
+def _load(text: str, name: str, first: int) -> dict[str, Any]:
     """Read one YAML mapping without tags, anchors or aliases; `first` is the line that it begins at."""
     try:
         _refuse_tricks(text, name, first)

@@ -12,7 +12,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from autoclave.device.requirements import rows
-from autoclave.device.schema import inside
+from autoclave.device.schema import resolve_inside
 from autoclave.errors import ConfigError
 from autoclave.runtime.toml import convert
 
@@ -36,10 +36,10 @@ def read(folder: Path, name: str) -> Callable[[str], tuple[str, ...]]:
     A link's `test` is a whole name, or a pattern with `*`, `?` and `[…]`; it is held against the full name
     and against the part behind `::`. Raises SourceError, ConfigError.
     """
-    path = inside(folder, name)
-    shown = rows.shown(folder, path)
+    path = resolve_inside(folder, name)
+    shown = rows.relative_name(folder, path)
     try:
-        data = tomllib.loads(rows.text_of(folder, path))
+        data = tomllib.loads(rows.read_text(folder, path))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(
             f"{shown} is not valid TOML", why=str(error), next="mend the line it names"

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
 
-from autoclave.device.schema import inside
+from autoclave.device.schema import resolve_inside
 from autoclave.errors import ConfigError, SourceError
 from autoclave.model.declared import Method, Requirement, RequirementKind
 from autoclave.runtime.toml import nearest
@@ -25,9 +25,9 @@ _LONGEST_ID = 100
 _YES = {"": True, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 
 
-def requirement(values: Mapping[str, str], source: str) -> Requirement:
+def make_requirement(values: Mapping[str, str], source: str) -> Requirement:
     """Make a requirement of the words of one row; `source` is its file and line. Raises ConfigError."""
-    words = {key: plain(value) for key, value in values.items()}
+    words = {key: sanitize(value) for key, value in values.items()}
     if not words.get("text"):
         raise ConfigError(f"{source}: the requirement has no text", next="say what is required")
     if len(words["text"]) > _LONGEST:
@@ -35,33 +35,33 @@ def requirement(values: Mapping[str, str], source: str) -> Requirement:
             f"{source}: a text of more than {_LONGEST} characters", next="split the requirement"
         )
     return Requirement(
-        id=_id(values.get("id", ""), source),
+        id=_parse_id(values.get("id", ""), source),
         text=words["text"],
-        kind=_one_of(RequirementKind, words.get("kind", ""), RequirementKind.REQUIREMENT, source, "kind"),
+        kind=_parse_enum(RequirementKind, words.get("kind", ""), RequirementKind.REQUIREMENT, source, "kind"),
         hazard=words.get("hazard", "")[:_LONGEST],
-        method=_one_of(Method, words.get("method", ""), Method.TEST, source, "method"),
+        method=_parse_enum(Method, words.get("method", ""), Method.TEST, source, "method"),
         evidence=words.get("evidence", "")[:_LONGEST],
         source=source,
-        in_scope=yes(words.get("in-scope", ""), source, "in-scope"),
+        in_scope=parse_flag(words.get("in-scope", ""), source, "in-scope"),
     )
 
 
-def yes(word: str, source: str, key: str) -> bool:
+def parse_flag(word: str, source: str, key: str) -> bool:
     """Tell what a word means; an empty one is yes. Raises ConfigError for what is neither yes nor no."""
     answer = _YES.get(word.strip().lower())
     if answer is None:
         raise ConfigError(
-            f"{source}: {key} '{plain(word)[:50]}' is neither yes nor no", next="write yes or no"
+            f"{source}: {key} '{sanitize(word)[:50]}' is neither yes nor no", next="write yes or no"
         )
     return answer
 
 
-def plain(text: str) -> str:
+def sanitize(text: str) -> str:
     """Return a text on one line, without characters that could steer a terminal."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def refuse_twice(found: Iterable[Requirement]) -> None:
+def refuse_duplicates(found: Iterable[Requirement]) -> None:
     """Raise ConfigError for an id that stands there twice, or for more requirements than are read."""
     seen: dict[str, str] = {}
     for each in found:
@@ -80,22 +80,22 @@ def files_below(folder: Path, start: Path) -> list[Path]:
     """Return the files below a folder, sorted. Raises SourceError for a link that leaves the device."""
     found = []
     for path in sorted(start.rglob("*")):
-        inside(folder, str(path.relative_to(folder.resolve())))
+        resolve_inside(folder, str(path.relative_to(folder.resolve())))
         if path.is_file():
             found.append(path)
         if len(found) > _MOST_FILES:
-            raise ConfigError(f"{shown(folder, start)}: more than {_MOST_FILES} files")
+            raise ConfigError(f"{relative_name(folder, start)}: more than {_MOST_FILES} files")
     return found
 
 
-def shown(folder: Path, path: Path) -> str:
+def relative_name(folder: Path, path: Path) -> str:
     """Return a path as messages show it: relative to the device folder."""
     return path.relative_to(folder.resolve()).as_posix()
 
 
-def text_of(folder: Path, path: Path) -> str:
+def read_text(folder: Path, path: Path) -> str:
     """Read a file as UTF-8. Raises SourceError when that does not work, ConfigError above 4 MiB."""
-    name = shown(folder, path)
+    name = relative_name(folder, path)
     try:
         if not path.is_file():
             raise SourceError(f"'{name}' is not a file", next="mend device.requirements in autoclave.toml")
@@ -112,20 +112,20 @@ def text_of(folder: Path, path: Path) -> str:
         raise ConfigError(f"{name}:{line}: not UTF-8", next="save the file as UTF-8") from error
 
 
-def _id(word: str, source: str) -> str:
+def _parse_id(word: str, source: str) -> str:
     found = word.strip()
     if not found:
         raise ConfigError(f"{source}: a requirement without id", next="give it one that never changes")
     if len(found) > _LONGEST_ID or not found.isprintable() or "," in found:
         raise ConfigError(
-            f"{source}: the id '{plain(found)[:_LONGEST_ID]}' cannot be used",
+            f"{source}: the id '{sanitize(found)[:_LONGEST_ID]}' cannot be used",
             why=f"tests list ids separated by commas; an id has at most {_LONGEST_ID} printable characters",
             next="give it a shorter id, without commas",
         )
     return found
 
 
-def _one_of(kind: type[E], word: str, otherwise: E, source: str, key: str) -> E:
+def _parse_enum(kind: type[E], word: str, otherwise: E, source: str, key: str) -> E:
     if not word:
         return otherwise
     wanted = word.lower().replace("_", "-").replace(" ", "-")

@@ -57,7 +57,7 @@ def read(text: str, name: str) -> list[Requirement]:
                 _put(element, field["name"], value, source)
     if not text.lstrip().startswith("[DOCUMENT]"):
         raise ConfigError(f"{name}:1: no StrictDoc document", why="it does not begin with [DOCUMENT]")
-    return [rows.requirement(each.values, each.source) for each in found]
+    return [rows.make_requirement(each.values, each.source) for each in found]
 
 
 def _lines(lines: Iterator[tuple[int, str]], source: str) -> str:

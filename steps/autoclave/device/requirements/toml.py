@@ -43,9 +43,9 @@ def read(text: str, name: str) -> list[Requirement]:
     where = (
         lines if len(lines) == len(tables) else [f"requirement {number + 1}" for number in range(len(tables))]
     )
-    return [_made(row, f"{name}:{at}") for row, at in zip(tables, where, strict=True)]
+    return [_make_requirement(row, f"{name}:{at}") for row, at in zip(tables, where, strict=True)]
 
 
-def _made(row: _Row, source: str) -> Requirement:
+def _make_requirement(row: _Row, source: str) -> Requirement:
     words = {key: getattr(row, key) for key in ("id", "text", "kind", "hazard", "method", "evidence")}
-    return rows.requirement({**words, "in-scope": "yes" if row.in_scope else "no"}, source)
+    return rows.make_requirement({**words, "in-scope": "yes" if row.in_scope else "no"}, source)

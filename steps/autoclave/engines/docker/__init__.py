@@ -40,7 +40,7 @@ class DockerEngine:
         self._shell = shell
         self._client_name = client
         self._host = os.environ.get("DOCKER_HOST") or _context_host()
-        with _translated("the container engine does not answer"):
+        with _translate_errors("the container engine does not answer"):
             settings: dict[str, Any] = {"timeout": _TIMEOUT, "version": "auto"}
             if os.environ.get("DOCKER_HOST"):
                 self._api = docker.from_env(**settings).api
@@ -53,7 +53,7 @@ class DockerEngine:
 
     def info(self) -> EngineInfo:
         """Tell which engine answers."""
-        with _translated("the engine does not tell its version"):
+        with _translate_errors("the engine does not tell its version"):
             about = self._api.info()
         return EngineInfo(
             name=f"docker {about.get('ServerVersion', '?')}",
@@ -97,7 +97,7 @@ class DockerEngine:
 
     def image(self, reference: str) -> ImageState | None:
         """Return an image by name or id, or None."""
-        with _translated(f"the engine does not tell about image {reference}"):
+        with _translate_errors(f"the engine does not tell about image {reference}"):
             try:
                 found = self._api.inspect_image(reference)
             except ImageNotFound:
@@ -114,7 +114,7 @@ class DockerEngine:
     def tag(self, image: str, name: str) -> None:
         """Give an image a name, `repository:tag`, replacing what had it."""
         repository, _, tag = name.rpartition(":")
-        with _translated(f"the engine does not name the image {image}"):
+        with _translate_errors(f"the engine does not name the image {image}"):
             self._api.tag(image, repository, tag)
 
     def push(self, image: str, name: str, login: tuple[str, str] | None) -> None:
@@ -122,7 +122,7 @@ class DockerEngine:
         self.tag(image, name)
         repository, _, tag = name.rpartition(":")
         auth = {"username": login[0], "password": login[1]} if login else None
-        with _translated(f"the engine does not push to {name}"):
+        with _translate_errors(f"the engine does not push to {name}"):
             for event in self._api.push(repository, tag, stream=True, decode=True, auth_config=auth):
                 if "error" in event:
                     raise EngineError(f"the engine does not push to {name}", why=str(event["error"]))
@@ -139,13 +139,13 @@ class DockerEngine:
     def save(self, image_id: str) -> Iterator[bytes]:
         """Stream an image as a tar archive."""
         self._shell.show(["docker", "save", image_id])
-        with _translated(f"the engine does not hand over image {image_id}"):
+        with _translate_errors(f"the engine does not hand over image {image_id}"):
             yield from self._api.get_image(image_id, chunk_size=_CHUNK)
 
     def load(self, archive: Iterable[bytes]) -> None:
         """Load images from a tar archive."""
         self._shell.show(["docker", "load"])
-        with _translated("the engine does not load the image"):
+        with _translate_errors("the engine does not load the image"):
             for event in self._api.load_image(archive, quiet=True):
                 if "error" in event:
                     raise EngineError("the engine does not load the image", why=str(event["error"]))
@@ -153,23 +153,23 @@ class DockerEngine:
     def create(self, spec: ContainerSpec) -> str:
         """Create a container and return its id."""
         self._shell.show(as_command(spec))
-        with _translated("the engine does not create the container"):
+        with _translate_errors("the engine does not create the container"):
             host = self._api.create_host_config
             return str(self._api.create_container(**create_arguments(spec, host))["Id"])
 
     def start(self, container: str) -> None:
         """Start a container."""
-        with _translated("the engine does not start the container"):
+        with _translate_errors("the engine does not start the container"):
             self._api.start(container)
 
     def put(self, container: str, folder: str, archive: bytes) -> None:
         """Unpack a tar archive into a folder of a container."""
-        with _translated(f"the engine does not copy into {folder}"):
+        with _translate_errors(f"the engine does not copy into {folder}"):
             self._api.put_archive(container, folder, archive)
 
     def get(self, container: str, path: str) -> Iterator[bytes] | None:
         """Stream a tar archive of a path in a container, or return None when it is not there."""
-        with _translated(f"the engine does not copy {path} out"):
+        with _translate_errors(f"the engine does not copy {path} out"):
             try:
                 stream, _ = self._api.get_archive(container, path, chunk_size=_CHUNK)
             except NotFound:
@@ -179,7 +179,7 @@ class DockerEngine:
     def logs(self, container: str, *, follow: bool = False) -> Iterator[str]:
         """Yield the lines of a container's output."""
         rest = b""
-        with _translated("the engine does not hand over the output"):
+        with _translate_errors("the engine does not hand over the output"):
             for chunk in self._api.logs(container, stream=True, follow=follow):
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
@@ -189,15 +189,15 @@ class DockerEngine:
 
     def state(self, container: str) -> ContainerState | None:
         """Return a container's state by id or name, or None."""
-        with _translated("the engine does not tell about the container"):
+        with _translate_errors("the engine does not tell about the container"):
             try:
                 return _state(self._api.inspect_container(container))
             except NotFound:
                 return None
 
-    def ended(self, container: str) -> ContainerState:
+    def wait(self, container: str) -> ContainerState:
         """Wait until a container has ended and return its state."""
-        with _translated("the engine does not tell when the container ended"):
+        with _translate_errors("the engine does not tell when the container ended"):
             try:
                 self._api.wait(container)
             except NotFound as error:
@@ -209,19 +209,19 @@ class DockerEngine:
 
     def containers(self, labels: Mapping[str, str]) -> list[ContainerState]:
         """List containers, running or not, that carry all of these labels."""
-        with _translated("the engine does not list its containers"):
-            listed = self._api.containers(all=True, filters=_labelled(labels))
+        with _translate_errors("the engine does not list its containers"):
+            listed = self._api.containers(all=True, filters=_label_filter(labels))
         found = [self.state(each["Id"]) for each in listed]
         return [state for state in found if state]
 
     def stop(self, container: str) -> None:
         """Stop a container, with time to end by itself."""
-        with _translated("the engine does not stop the container"):
+        with _translate_errors("the engine does not stop the container"):
             self._api.stop(container, timeout=10)
 
     def kill(self, container: str) -> None:
         """Kill a container; nothing happens when it does not run."""
-        with _translated("the engine does not kill the container"):
+        with _translate_errors("the engine does not kill the container"):
             try:
                 self._api.kill(container)
             except APIError as error:
@@ -230,12 +230,12 @@ class DockerEngine:
 
     def rename(self, container: str, name: str) -> None:
         """Rename a container."""
-        with _translated(f"the engine does not rename the container to {name}"):
+        with _translate_errors(f"the engine does not rename the container to {name}"):
             self._api.rename(container, name)
 
     def remove(self, container: str) -> None:
         """Remove a container and its anonymous volumes; nothing happens when it is gone."""
-        with _translated("the engine does not remove the container"):
+        with _translate_errors("the engine does not remove the container"):
             try:
                 self._api.remove_container(container, v=True, force=True)
             except APIError as error:
@@ -244,34 +244,34 @@ class DockerEngine:
 
     def execute(self, container: str, command: Sequence[str], seconds: float) -> int | None:
         """Run a command in a container; return its exit code, None when it cannot run or takes too long."""
-        with _translated("the engine does not run a command in the container"):
+        with _translate_errors("the engine does not run a command in the container"):
             return docker_beside.execute(self._api, container, command, seconds)
 
     def ensure_network(self, name: str) -> None:
         """Create a private network unless it is there."""
-        with _translated(f"the engine does not create the network {name}"):
+        with _translate_errors(f"the engine does not create the network {name}"):
             if not self._api.networks(names=[f"^{name}$"]):
                 self._api.create_network(name, driver="bridge", check_duplicate=True)
 
     def create_closed_network(self, name: str, labels: Mapping[str, str]) -> None:
         """Create a network whose containers reach each other and nothing else, the engine's host included."""
-        with _translated(f"the engine does not create the network {name}"):
+        with _translate_errors(f"the engine does not create the network {name}"):
             docker_beside.create_closed_network(self._api, name, labels)
 
     def connect(self, network: str, container: str) -> None:
         """Connect a container to one more network."""
-        with _translated(f"the engine does not connect the container to {network}"):
+        with _translate_errors(f"the engine does not connect the container to {network}"):
             self._api.connect_container_to_network(container, network)
 
     def networks(self, labels: Mapping[str, str]) -> list[NetworkState]:
         """List networks that carry all of these labels."""
-        with _translated("the engine does not list its networks"):
-            found = self._api.networks(filters=_labelled(labels))
+        with _translate_errors("the engine does not list its networks"):
+            found = self._api.networks(filters=_label_filter(labels))
         return [NetworkState(name=each["Name"], labels=each.get("Labels") or {}) for each in found]
 
     def remove_network(self, name: str) -> None:
         """Remove a network; nothing happens when it is gone."""
-        with _translated(f"the engine does not remove the network {name}"):
+        with _translate_errors(f"the engine does not remove the network {name}"):
             docker_beside.remove_network(self._api, name)
 
     def attach_command(self, container: str) -> list[str]:
@@ -279,7 +279,7 @@ class DockerEngine:
         return [self._client.program, "start", "--attach", "--interactive", container]
 
 
-def _labelled(labels: Mapping[str, str]) -> dict[str, list[str]]:
+def _label_filter(labels: Mapping[str, str]) -> dict[str, list[str]]:
     return {"label": [f"{name}={value}" if value else name for name, value in labels.items()]}
 
 
@@ -317,7 +317,7 @@ def _probe_host(host: str) -> str:
 
 
 @contextmanager
-def _translated(what: str) -> Iterator[None]:
+def _translate_errors(what: str) -> Iterator[None]:
     """Turn everything that the SDK and its transport raise into EngineError."""
     try:
         yield

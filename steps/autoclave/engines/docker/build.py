@@ -36,7 +36,7 @@ def find_client(shell: Shell, wanted: str = "") -> Client:
 
     Several can be there, for example a bare client before the distribution's. Raises ToolError.
     """
-    programs = shell.all_named(wanted or "docker")
+    programs = shell.find_all(wanted or "docker")
     if not programs:
         raise ToolError(
             f"the command '{wanted or 'docker'}' is not there",

@@ -79,7 +79,7 @@ def sign_image(store: Store, image_digest: str, reference: str, signer: Signer) 
     return add(store, image_digest, "sig", [signed])
 
 
-def list_attestations(store: Store, image_digest: str, records: Sequence[Record]) -> Descriptor:
+def add_attestations(store: Store, image_digest: str, records: Sequence[Record]) -> Descriptor:
     """List the envelopes of records where `cosign verify-attestation` looks, beside those of others."""
     layers = [
         Descriptor(
@@ -94,17 +94,17 @@ def list_attestations(store: Store, image_digest: str, records: Sequence[Record]
     return add(store, image_digest, "att", layers)
 
 
-def listed(store: Store, image_digest: str, suffix: str) -> list[Descriptor]:
+def list_layers(store: Store, image_digest: str, suffix: str) -> list[Descriptor]:
     """Return what is listed as an image's signatures (`sig`) or attestations (`att`), unverified."""
     return _layers(store, tag(image_digest, suffix))
 
 
 def add(store: Store, image_digest: str, suffix: str, layers: Sequence[Descriptor]) -> Descriptor:
     """List signatures or attestations beside those that are there already."""
-    return _list(store, tag(image_digest, suffix), [*listed(store, image_digest, suffix), *layers])
+    return _list(store, tag(image_digest, suffix), [*list_layers(store, image_digest, suffix), *layers])
 
 
-def signed_by(store: Store, image_digest: str, keys: Sequence[TrustedKey]) -> list[TrustedKey]:
+def verify_signature(store: Store, image_digest: str, keys: Sequence[TrustedKey]) -> list[TrustedKey]:
     """Return keys out of `keys` that signed this image digest. Raises RecordError when none did.
 
     Bundles count as well, but are looked for only when no key signed in the older format.
@@ -113,7 +113,7 @@ def signed_by(store: Store, image_digest: str, keys: Sequence[TrustedKey]) -> li
     good = [key for key in keys if any(_is_signature(store, each, image_digest, key) for each in layers)]
     if good:
         return good
-    good, refused = bundle.signers(store, image_digest, keys)
+    good, refused = bundle.find_signers(store, image_digest, keys)
     if good:
         return good
     if not layers and not refused:
@@ -141,7 +141,7 @@ def _is_signature(store: Store, layer: Descriptor, image_digest: str, key: Trust
 
 
 def _layers(store: Store, name: str) -> list[Descriptor]:
-    listed = store.named(name)
+    listed = store.find(name)
     if listed is None:
         return []
     return list(parse_manifest(store.read(listed.digest), listed.digest).layers)

@@ -30,7 +30,7 @@ _LARGEST = (
 )  # bytes of a signature's bundle: usually 700, with certificates and a log's proof some 10,000
 
 
-class Attested(Struct, frozen=True, kw_only=True):
+class VerifiedStatement(Struct, frozen=True, kw_only=True):
     """A statement about the image whose signature is good, by `keys`; how many signatures it carries."""
 
     statement: Statement
@@ -43,27 +43,29 @@ class _Bundle(Struct, kw_only=True, rename="camel"):
     dsse_envelope: Raw
 
 
-def listed(store: Store, image_digest: str) -> list[Descriptor]:
+def list_bundles(store: Store, image_digest: str) -> list[Descriptor]:
     """Return the bundles that refer to an image, unverified, oldest first."""
     return store.referrers(image_digest, artifact_type=BUNDLE)
 
 
-def signers(
+def find_signers(
     store: Store, image_digest: str, keys: Sequence[TrustedKey]
 ) -> tuple[list[TrustedKey], list[str]]:
     """Return those of `keys` that signed the image in a bundle, and why other bundles are no signature."""
     signed: list[TrustedKey] = []
     refused: list[str] = []
-    for referrer in listed(store, image_digest):
+    for referrer in list_bundles(store, image_digest):
         try:
-            signed += _signature(envelope(store, referrer, limit=_LARGEST), image_digest, keys).keys
+            signed += _verify_signature(
+                read_envelope(store, referrer, limit=_LARGEST), image_digest, keys
+            ).keys
         except (RecordError, StoreError) as error:
             why = f"{error.what}: {error.why}" if error.why else error.what
             refused.append(f"bundle {referrer.digest[:19]}…: {why}")
     return [key for key in keys if key in signed], refused
 
 
-def envelope(store: Store, referrer: Descriptor, *, limit: int) -> bytes:
+def read_envelope(store: Store, referrer: Descriptor, *, limit: int) -> bytes:
     """Return the DSSE envelope in a bundle. Raises RecordError or StoreError when there is none."""
     layers = parse_manifest(store.read(referrer.digest), referrer.digest).layers
     if len(layers) != 1 or layers[0].media_type != BUNDLE:
@@ -77,14 +79,14 @@ def envelope(store: Store, referrer: Descriptor, *, limit: int) -> bytes:
     return bytes(bundle.dsse_envelope)
 
 
-def attested(raw: bytes, image_digest: str, keys: Sequence[TrustedKey]) -> Attested:
+def verify_statement(raw: bytes, image_digest: str, keys: Sequence[TrustedKey]) -> VerifiedStatement:
     """Verify an envelope, and only then decode its statement and check that it is about the image.
 
     Raises RecordError when none of `keys` signed it, or when it is not such a statement.
     """
     try:
-        signatures = dsse.opened(raw)[2]
-        payload, kind, good = dsse.verified_by(raw, [each.key for each in keys])
+        signatures = dsse.decode(raw)[2]
+        payload, kind, good = dsse.verify(raw, [each.key for each in keys])
         if not good:
             raise RecordError("it is not signed by a key that trust accepts here")
         if kind != PAYLOAD_TYPE:
@@ -97,16 +99,16 @@ def attested(raw: bytes, image_digest: str, keys: Sequence[TrustedKey]) -> Attes
     wanted = image_digest.removeprefix("sha256:")
     if not any(each.digest.get("sha256") == wanted for each in statement.subject):
         raise RecordError("it is about another image", why=f"its subjects do not include {image_digest}")
-    return Attested(
+    return VerifiedStatement(
         statement=statement,
         keys=tuple(each for each in keys if each.key in good),
         signatures=len(signatures),
     )
 
 
-def _signature(raw: bytes, image_digest: str, keys: Sequence[TrustedKey]) -> Attested:
+def _verify_signature(raw: bytes, image_digest: str, keys: Sequence[TrustedKey]) -> VerifiedStatement:
     """Return the statement when it is a signature of this one image, and of nothing else."""
-    found = attested(raw, image_digest, keys)
+    found = verify_statement(raw, image_digest, keys)
     statement = found.statement
     if statement.predicate_type != SIGN:
         raise RecordError("it is an attestation, not a signature", why=statement.predicate_type[:200])

@@ -27,7 +27,7 @@ class Attestation(Struct, frozen=True, kw_only=True):
     keys: tuple[TrustedKey, ...]
 
 
-def attestations(
+def read_attestations(
     store: Store, image_digest: str, trust: Trust, *, ours: Collection[str] = ()
 ) -> tuple[list[Attestation], int]:
     """Return the attestations by trusted keys, and how many others there are that do not verify here.
@@ -36,12 +36,12 @@ def attestations(
     """
     good: dict[str, Attestation] = {}
     others = 0
-    for raw in _envelopes(store, image_digest):
+    for raw in _read_envelopes(store, image_digest):
         digest = digest_of(raw) if raw else ""
         if digest in ours or digest in good:
             continue
         try:
-            found = bundle.attested(raw, image_digest, trust.keys)
+            found = bundle.verify_statement(raw, image_digest, trust.keys)
         except RecordError:
             others += 1
             continue
@@ -50,16 +50,16 @@ def attestations(
     return list(good.values()), others
 
 
-def _envelopes(store: Store, image_digest: str) -> Iterator[bytes]:
+def _read_envelopes(store: Store, image_digest: str) -> Iterator[bytes]:
     """Return the envelopes in both formats, empty for what cannot be read as one."""
-    for layer in cosign.listed(store, image_digest, "att"):
+    for layer in cosign.list_layers(store, image_digest, "att"):
         if layer.media_type == dsse.MEDIA_TYPE:
             try:
                 yield store.read(layer.digest)
             except StoreError:
                 yield b""
-    for referrer in bundle.listed(store, image_digest):
+    for referrer in bundle.list_bundles(store, image_digest):
         try:
-            yield bundle.envelope(store, referrer, limit=SMALL)
+            yield bundle.read_envelope(store, referrer, limit=SMALL)
         except (RecordError, StoreError):
             yield b""

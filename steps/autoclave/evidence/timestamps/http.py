@@ -20,7 +20,7 @@ class _Stay(urllib.request.HTTPRedirectHandler):
         """Refuse."""
 
 
-def ask(url: str, query: bytes) -> bytes:
+def post(url: str, query: bytes) -> bytes:
     """Send a query and return the reply, unverified. Raises TimestampError."""
     if not url.startswith(("https://", "http://")):
         raise TimestampError(f"{url} is no address of a time-stamping authority", next="give an https:// URL")

@@ -63,7 +63,7 @@ def verify(shell: Shell, token: bytes, data: bytes, authorities: Sequence[Author
         )
 
 
-def claimed(shell: Shell, token: bytes) -> datetime:
+def read_time(shell: Shell, token: bytes) -> datetime:
     """Return the time that a token claims, unverified. Raises TimestampError."""
     with tempfile.TemporaryDirectory(prefix="autoclave-") as name:
         (Path(name) / TITLE).write_bytes(token)
@@ -90,7 +90,7 @@ def _verify(
         except ToolError as error:
             if shell.which("openssl") is None:
                 raise
-            why = f"{authority.name}: {_told(error.why)}"
+            why = f"{authority.name}: {_find_reason(error.why)}"
         else:
             return authority
     raise TimestampError(
@@ -122,10 +122,10 @@ def _run(shell: Shell, folder: Path, words: list[str]) -> bytes:
     except ToolError as error:
         if shell.which("openssl") is None:
             raise
-        raise TimestampError("the time stamp cannot be read", why=_told(error.why)) from error
+        raise TimestampError("the time stamp cannot be read", why=_find_reason(error.why)) from error
 
 
-def _told(printed: str) -> str:
+def _find_reason(printed: str) -> str:
     """Return the reason in what openssl printed: the words between its codes."""
     for line in printed.splitlines():
         if "erify error:" in line:

@@ -24,7 +24,7 @@ from autoclave.store.base import Store
 _LARGEST = 1 << 20
 
 
-class Stamped(Struct, frozen=True, kw_only=True):
+class SealStamp(Struct, frozen=True, kw_only=True):
     """A seal with a time stamp: the stamp when it holds, else why not.
 
     `lapsed` tells that the token is genuine, but was not stamped again before its certificates ended; or that
@@ -37,11 +37,11 @@ class Stamped(Struct, frozen=True, kw_only=True):
     lapsed: bool = False
 
 
-def of_seals(
+def verify_stamps(
     store: Store, shell: Shell, good: Sequence[Record], authorities: Sequence[Authority], now: datetime
-) -> list[Stamped]:
+) -> list[SealStamp]:
     """Return every time-stamped seal among verified records, oldest first."""
-    found: list[Stamped] = []
+    found: list[SealStamp] = []
     at = now
     for record in reversed(good):
         if record.statement.predicate_type != SEAL:
@@ -50,15 +50,15 @@ def of_seals(
         for each in tokens:
             token = store.read(each.digest, limit=_LARGEST)
             data = store.read(record.envelope.digest)
-            judged = _judged(_Token(record.digest, token, data), shell, authorities, at)
+            judged = _verify(_Token(record.digest, token, data), shell, authorities, at)
             at = judged.stamp.time if judged.stamp else at
             found.append(judged)
     return found[::-1]
 
 
-def missing(good: Sequence[Record], stamped: Sequence[Stamped], record: Record) -> str:
+def explain_missing(good: Sequence[Record], stamped: Sequence[SealStamp], record: Record) -> str:
     """Return why no time stamp binds a record; empty when a good one does. Raises RecordError."""
-    binding = seal.covering(seal.seals_of(good), record.digest)
+    binding = seal.find_covering(seal.seals_of(good), record.digest)
     here = [each for each in stamped if each.seal in binding]
     if any(each.stamp for each in here):
         return ""
@@ -73,17 +73,17 @@ class _Token(Struct, frozen=True):
     data: bytes
 
 
-def _judged(token: _Token, shell: Shell, authorities: Sequence[Authority], at: datetime) -> Stamped:
+def _verify(token: _Token, shell: Shell, authorities: Sequence[Authority], at: datetime) -> SealStamp:
     try:
         stamp = rfc3161.verify(shell, token.raw, token.data, authorities, at)
-        return Stamped(seal=token.seal, stamp=stamp)
+        return SealStamp(seal=token.seal, stamp=stamp)
     except TimestampError as error:
         why = f"{error.what}: {error.why}" if error.why else error.what
     if not authorities:
-        return Stamped(seal=token.seal, why=why, lapsed=True)
+        return SealStamp(seal=token.seal, why=why, lapsed=True)
     try:
         # At its own time: a genuine token whose certificates have ended since is no forgery.
-        rfc3161.verify(shell, token.raw, token.data, authorities, rfc3161.claimed(shell, token.raw))
+        rfc3161.verify(shell, token.raw, token.data, authorities, rfc3161.read_time(shell, token.raw))
     except TimestampError:
-        return Stamped(seal=token.seal, why=why)
-    return Stamped(seal=token.seal, why=f"{why}; it was not stamped again before", lapsed=True)
+        return SealStamp(seal=token.seal, why=why)
+    return SealStamp(seal=token.seal, why=f"{why}; it was not stamped again before", lapsed=True)

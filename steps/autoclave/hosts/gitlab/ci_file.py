@@ -62,7 +62,7 @@ def read(text: str, template: str) -> CiFile:
         return CiFile(problem="nested too deeply")
     try:
         content = _load(text)
-        includes = tuple(each for each in _includes(content) if _is(each, template))
+        includes = tuple(each for each in _includes(content) if _is_template(each, template))
         variables = content.get("variables")
         names = variables if isinstance(variables, dict) else {}
         return CiFile(
@@ -74,7 +74,7 @@ def read(text: str, template: str) -> CiFile:
         return CiFile(problem=f"no YAML that can be read: {' '.join(str(error).split())[:200]}")
 
 
-def with_ref(text: str, template: str, ref: str) -> str:
+def replace_ref(text: str, template: str, ref: str) -> str:
     """Return the file with every ref of the template replaced, all else as it was.
 
     Raises ValueError, with words for a person, when that cannot be done by changing the refs alone.
@@ -129,20 +129,20 @@ def _includes(content: Any) -> Iterator[Include]:
     if isinstance(value, str):
         yield _text(value, *_place(content, "include"))
     elif isinstance(value, dict):
-        yield from _mapping(value)
+        yield from _from_mapping(value)
     elif isinstance(value, CommentedSeq):
         for number, entry in enumerate(value):
             if isinstance(entry, dict):
-                yield from _mapping(entry)
+                yield from _from_mapping(entry)
             elif isinstance(entry, str):
                 yield _text(entry, *value.lc.item(number))
 
 
 def _text(text: str, line: int, column: int) -> Include:
-    return _single("remote" if "://" in text else "local", text, line, column)
+    return _from_text("remote" if "://" in text else "local", text, line, column)
 
 
-def _mapping(entry: Any) -> Iterator[Include]:
+def _from_mapping(entry: Any) -> Iterator[Include]:
     if "project" in entry:
         ref = entry.get("ref")
         line, column = _place(entry, "ref")
@@ -151,7 +151,7 @@ def _mapping(entry: Any) -> Iterator[Include]:
         return
     for kind in ("component", "remote", "local"):
         if kind in entry:
-            yield _single(kind, str(entry[kind]), *_place(entry, kind))
+            yield _from_text(kind, str(entry[kind]), *_place(entry, kind))
 
 
 def _place(mapping: Any, key: str) -> tuple[int, int]:
@@ -163,7 +163,7 @@ def _place(mapping: Any, key: str) -> tuple[int, int]:
     return line, column
 
 
-def _single(kind: str, text: str, line: int, column: int) -> Include:
+def _from_text(kind: str, text: str, line: int, column: int) -> Include:
     """Return an include that is one text: a component with its version, or an address with its ref."""
     if kind == "component":
         source, _, ref = text.rpartition("@")
@@ -172,7 +172,7 @@ def _single(kind: str, text: str, line: int, column: int) -> Include:
     return Include(kind=kind, source=text, ref=found["ref"] if found else "", line=line, column=column)
 
 
-def _is(include: Include, template: str) -> bool:
+def _is_template(include: Include, template: str) -> bool:
     return template.lower() in include.source.lower()
 
 

@@ -29,7 +29,7 @@ _BUSY = (429, 502, 503, 504)
 _LONGEST_MESSAGE = 500
 
 
-class Unsure(Exception):
+class UnclearAnswer(Exception):
     """A POST got no clear answer: it may have been carried out. Its cause is what happened."""
 
 
@@ -49,7 +49,7 @@ class Client(gitlab.Gitlab):
         )
         # Following a redirect would carry the token's header to wherever it points.
         self.session.max_redirects = 0
-        self.session.hooks["response"].append(self._seen)
+        self.session.hooks["response"].append(self._keep_retry_after)
         self._sleep = sleep
         self._asked_to_wait = ""
 
@@ -66,27 +66,27 @@ class Client(gitlab.Gitlab):
                 if error.response_code not in _BUSY:
                     raise
                 if verb == "post" and error.response_code != 429:
-                    raise Unsure from error
+                    raise UnclearAnswer from error
                 if turn == TRIES - 1:
                     raise
             except OSError as error:  # every failure below HTTP: refused, reset, timed out, not resolved
                 if verb == "post":
-                    raise Unsure from error
+                    raise UnclearAnswer from error
                 if turn == TRIES - 1:
                     raise
             self._sleep(wait(self._asked_to_wait, turn))
         raise AssertionError("the last turn returns or raises")
 
-    def again(self, call: Callable[[], T]) -> T:
+    def repeat_unclear(self, call: Callable[[], T]) -> T:
         """Run a find-or-create; when its POST got no clear answer, run it again from finding on."""
         for turn in range(TRIES - 1):
             try:
                 return call()
-            except Unsure:
+            except UnclearAnswer:
                 self._sleep(wait("", turn))
         return call()
 
-    def _seen(self, response: Any, **_: Any) -> None:
+    def _keep_retry_after(self, response: Any, **_: Any) -> None:
         self._asked_to_wait = response.headers.get("Retry-After", "")
 
 
@@ -96,14 +96,14 @@ def wait(asked: str, turn: int) -> float:
 
 
 @contextmanager
-def told(need: Need, mask: Mask) -> Iterator[None]:
+def translate_errors(need: Need, mask: Mask) -> Iterator[None]:
     """Turn whatever goes wrong on the wire into HostError, which says what the action needs."""
     try:
         yield
-    except (exceptions.GitlabError, OSError, Unsure) as error:
-        cause = error.__cause__ if isinstance(error, Unsure) else error
+    except (exceptions.GitlabError, OSError, UnclearAnswer) as error:
+        cause = error.__cause__ if isinstance(error, UnclearAnswer) else error
         if isinstance(cause, exceptions.GitlabError):
-            raise _refused(cause, need, mask) from None
+            raise _to_host_error(cause, need, mask) from None
         redirected = type(cause).__name__ == "TooManyRedirects"
         raise HostError(
             f"GitLab {'answers from another address' if redirected else 'does not answer'} ({need.action})",
@@ -114,7 +114,7 @@ def told(need: Need, mask: Mask) -> Iterator[None]:
         ) from None
 
 
-def absent(call: Callable[[], T]) -> T | None:
+def find_or_none(call: Callable[[], T]) -> T | None:
     """Return what a call finds, or None when the server says that it is not there."""
     try:
         return call()
@@ -124,7 +124,7 @@ def absent(call: Callable[[], T]) -> T | None:
         raise
 
 
-def _refused(error: exceptions.GitlabError, need: Need, mask: Mask) -> HostError:
+def _to_host_error(error: exceptions.GitlabError, need: Need, mask: Mask) -> HostError:
     status = error.response_code or 0
     what = {
         0: "GitLab's answer cannot be used",

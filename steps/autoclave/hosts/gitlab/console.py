@@ -28,10 +28,10 @@ class GitLabScreen(PlainScreen):
         # A tool's own escape sequences could open or close sections, or hide lines.
         super().line(step, text.replace("\x1b", "␛").replace("\r", "␍"))
 
-    def started(self, step: str, what: str) -> None:
+    def begin(self, step: str, what: str) -> None:
         """A step begins."""
         self._fold()
-        super().started(step, what)
+        super().begin(step, what)
 
     def note(self, step: str, text: str) -> None:
         """Something worth knowing."""

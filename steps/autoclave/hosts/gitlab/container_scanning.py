@@ -40,7 +40,7 @@ def render(facts: ScanFacts, *, image: str) -> bytes:
     )
 
 
-def merged(reports: Sequence[bytes]) -> bytes:
+def merge(reports: Sequence[bytes]) -> bytes:
     """Return the reports of several images as one: GitLab takes one container-scanning report from a job.
 
     A finding that several images have is one of each; its id says which.

@@ -21,7 +21,7 @@ from autoclave.hosts.gitlab.project import GitLab
 _LOOKED_AT = 20  # newest deployments of an environment among which an unfinished one is looked for
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class HostDeployment(Struct, frozen=True, kw_only=True):
     """A deployment to record. `status` is running, success or failed; `digests` by image."""
 
     environment: str
@@ -53,26 +53,26 @@ class Approvals(Struct, frozen=True, kw_only=True, rename="camel"):
     approvals: tuple[Approval, ...]
 
 
-def record(host: GitLab, wanted: Wanted) -> list[str]:
+def record(host: GitLab, wanted: HostDeployment) -> list[str]:
     """Record a deployment, and the digests at its environment; return what was done. Raises HostError."""
-    with host.acting("deployment"):
-        done = [host.client.again(lambda: _record(host, wanted))]
+    with host.perform("deployment"):
+        done = [host.client.repeat_unclear(lambda: _record(host, wanted))]
         return [*done, _describe(host, wanted)]
 
 
-def approvals(host: GitLab, environment: str, sha: str) -> Approvals:
+def read_approvals(host: GitLab, environment: str, sha: str) -> Approvals:
     """Read the approvals of the newest deployment of a commit to an environment. Raises HostError."""
-    with host.acting("approvals"):
-        newest = next(iter(_of(host, environment, sha)), None)
+    with host.perform("approvals"):
+        newest = next(iter(_find_newest(host, environment, sha)), None)
         if newest is None:
             raise HostError(
                 f"GitLab has no deployment of {sha[:12]} to {environment}",
                 next="the job that deploys needs 'environment:', or run 'autoclave gitlab deployment' before",
             )
-        return approvals_of(host.project.deployments.get(newest.id).attributes)
+        return parse_approvals(host.project.deployments.get(newest.id).attributes)
 
 
-def approvals_of(answer: dict[str, Any]) -> Approvals:
+def parse_approvals(answer: dict[str, Any]) -> Approvals:
     """Return the approvals out of GitLab's answer; those of several rules are told once. Raises HostError."""
     rules = (answer.get("approval_summary") or {}).get("rules") or []
     told = [*(answer.get("approvals") or [])]
@@ -102,7 +102,7 @@ def _approval(each: dict[str, Any]) -> Approval:
     return msgspec.convert(data, Approval)
 
 
-def _of(host: GitLab, environment: str, sha: str) -> list[ProjectDeployment]:
+def _find_newest(host: GitLab, environment: str, sha: str) -> list[ProjectDeployment]:
     """Return the newest deployments of a commit to an environment, newest first."""
     newest = host.project.deployments.list(
         environment=environment, order_by="id", sort="desc", per_page=_LOOKED_AT, get_all=False
@@ -110,8 +110,8 @@ def _of(host: GitLab, environment: str, sha: str) -> list[ProjectDeployment]:
     return [each for each in newest if each.sha == sha]
 
 
-def _record(host: GitLab, wanted: Wanted) -> str:
-    there = _of(host, wanted.environment, wanted.sha)
+def _record(host: GitLab, wanted: HostDeployment) -> str:
+    there = _find_newest(host, wanted.environment, wanted.sha)
     newest = there[0] if there else None
     if newest and newest.attributes.get("deployable"):
         # The job's own deployment: GitLab follows it, and refuses changes by the API.
@@ -126,7 +126,7 @@ def _record(host: GitLab, wanted: Wanted) -> str:
     return f"made deployment #{made.id}: {wanted.status}"
 
 
-def _describe(host: GitLab, wanted: Wanted) -> str:
+def _describe(host: GitLab, wanted: HostDeployment) -> str:
     """Write the digests that run into the environment's description; only a success changes what runs."""
     if wanted.status != "success":
         return "the environment's description stays: nothing new runs"

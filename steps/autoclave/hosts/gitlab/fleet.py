@@ -17,7 +17,7 @@ from msgspec import Struct
 from autoclave.device.schema import DECISIONS, FILE, WAIVER
 from autoclave.errors import HostError
 from autoclave.hosts.gitlab.ci_file import CiFile, Override, read
-from autoclave.hosts.gitlab.client import absent, told
+from autoclave.hosts.gitlab.client import find_or_none, translate_errors
 from autoclave.hosts.gitlab.permissions import NEEDS, Need
 from autoclave.hosts.gitlab.project import GitLab
 from autoclave.hosts.gitlab.release import digests
@@ -43,7 +43,7 @@ class Row(Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-def look(host: GitLab, group: str, template: str) -> Iterator[Row]:
+def survey(host: GitLab, group: str, template: str) -> Iterator[Row]:
     """Yield one row per project of a group and its subgroups. Raises HostError for the group itself."""
     for project in projects(host, group, "fleet"):
         yield _row(host, project, template)
@@ -51,7 +51,7 @@ def look(host: GitLab, group: str, template: str) -> Iterator[Row]:
 
 def projects(host: GitLab, group: str, action: str) -> Iterator[Any]:
     """Yield the projects of a group and its subgroups that are not archived, page by page."""
-    with host.acting(action):
+    with host.perform(action):
         yield from host.client.groups.get(group, lazy=True).projects.list(
             iterator=True,
             include_subgroups=True,
@@ -72,8 +72,8 @@ def configuration(host: GitLab, listed: Any, need: Need) -> tuple[str, str] | st
         return f"its configuration lies elsewhere: {path}"
     project = host.client.projects.get(listed.id, lazy=True)
     try:
-        with told(need, host.mask):
-            raw = absent(lambda: project.files.raw(file_path=path, ref=branch))
+        with translate_errors(need, host.mask):
+            raw = find_or_none(lambda: project.files.raw(file_path=path, ref=branch))
     except HostError as error:
         return f"{error.what}: {error.why}"
     if raw is None:
@@ -98,15 +98,15 @@ def _row(host: GitLab, listed: Any, template: str) -> Row:
     try:
         waivers = _waivers(host, project, listed.default_branch)
     except HostError as error:
-        return _made(name, file, problem=f"its waivers: {error.what}: {error.why}")
+        return _make_row(name, file, problem=f"its waivers: {error.what}: {error.why}")
     try:
         release, written = _release(host, project)
     except HostError as error:
-        return _made(name, file, waivers=waivers, problem=f"its releases: {error.what}: {error.why}")
-    return _made(name, file, waivers=waivers, release=release, digests=written)
+        return _make_row(name, file, waivers=waivers, problem=f"its releases: {error.what}: {error.why}")
+    return _make_row(name, file, waivers=waivers, release=release, digests=written)
 
 
-def _made(name: str, file: CiFile, **more: Any) -> Row:
+def _make_row(name: str, file: CiFile, **more: Any) -> Row:
     return Row(
         project=name,
         kind=", ".join(dict.fromkeys(each.kind for each in file.includes)),
@@ -123,11 +123,11 @@ def _waivers(host: GitLab, project: Project, branch: str) -> int | None:
     A folder that is not there is a 404, and was an empty list on older servers
     (github.com/python-gitlab/python-gitlab/issues/2710).
     """
-    with told(NEEDS["fleet"], host.mask):
-        raw = absent(lambda: project.files.raw(file_path=FILE, ref=branch))
+    with translate_errors(NEEDS["fleet"], host.mask):
+        raw = find_or_none(lambda: project.files.raw(file_path=FILE, ref=branch))
         if raw is None or (folder := _decisions(raw)) is None:
             return None
-        entries = absent(lambda: list(project.repository_tree(path=folder, ref=branch, iterator=True)))
+        entries = find_or_none(lambda: list(project.repository_tree(path=folder, ref=branch, iterator=True)))
         return len(
             [each for each in entries or () if each["type"] == "blob" and each["name"].endswith(WAIVER)]
         )
@@ -145,7 +145,7 @@ def _decisions(raw: bytes) -> str | None:
 
 def _release(host: GitLab, project: Project) -> tuple[str, dict[str, str]]:
     """Return the newest release's tag and the digests it names."""
-    with told(NEEDS["fleet"], host.mask):
+    with translate_errors(NEEDS["fleet"], host.mask):
         newest = project.releases.list(order_by="released_at", sort="desc", per_page=1, get_all=False)
         for release in newest:
             return release.tag_name, digests(release.description or "")

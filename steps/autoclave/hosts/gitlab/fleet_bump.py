@@ -13,8 +13,8 @@ from gitlab.v4.objects import Project
 from msgspec import Struct
 
 from autoclave.errors import HostError
-from autoclave.hosts.gitlab.ci_file import read, with_ref
-from autoclave.hosts.gitlab.client import absent, told
+from autoclave.hosts.gitlab.ci_file import read, replace_ref
+from autoclave.hosts.gitlab.client import find_or_none, translate_errors
 from autoclave.hosts.gitlab.fleet import configuration, projects
 from autoclave.hosts.gitlab.permissions import NEEDS
 from autoclave.hosts.gitlab.project import GitLab
@@ -33,7 +33,7 @@ def bump(host: GitLab, group: str, template: str, ref: str, *, dry_run: bool) ->
     """Open the merge requests; yield one line per project. Raises HostError for the group itself."""
     for listed in projects(host, group, "fleet bump"):
         try:
-            with told(NEEDS["fleet bump"], host.mask):
+            with translate_errors(NEEDS["fleet bump"], host.mask):
                 yield _bump(host, listed, template, ref, dry_run=dry_run)
         except HostError as error:
             yield Bump(project=listed.path_with_namespace, done=f"{error.what}: {error.why}", failed=True)
@@ -49,7 +49,7 @@ def _bump(host: GitLab, listed: Any, template: str, ref: str, *, dry_run: bool) 
     if not file.includes and not file.problem:
         return Bump(project=name, done="left alone: does not include the template")
     try:
-        changed = with_ref(text, template, ref)
+        changed = replace_ref(text, template, ref)
     except ValueError as error:
         return Bump(project=name, done=f"left alone: {error}")
     old = ", ".join(dict.fromkeys(each.ref for each in file.includes if each.kind != "local"))
@@ -59,7 +59,7 @@ def _bump(host: GitLab, listed: Any, template: str, ref: str, *, dry_run: bool) 
         return Bump(project=name, done=f"would change {old} to {ref}")
     project = host.client.projects.get(listed.id, lazy=True)
     change = _Change(path=path, before=text, after=changed, branch=f"autoclave/{ref}", old=old, ref=ref)
-    done, url = host.client.again(lambda: _propose(project, listed.default_branch, change))
+    done, url = host.client.repeat_unclear(lambda: _propose(project, listed.default_branch, change))
     return Bump(project=name, done=done, url=url)
 
 
@@ -105,7 +105,7 @@ def _propose(project: Project, default: str, change: _Change) -> tuple[str, str]
 
 def _branch(project: Project, default: str, change: _Change) -> str:
     """Find or make the branch with its one commit; return why it cannot be used, if it cannot."""
-    there = absent(lambda: project.branches.get(change.branch))
+    there = find_or_none(lambda: project.branches.get(change.branch))
     data: dict[str, Any] = {
         "branch": change.branch,
         "commit_message": f"{change.title}\n\nIt was {change.old}.",
@@ -114,7 +114,7 @@ def _branch(project: Project, default: str, change: _Change) -> str:
     if there is None:
         project.commits.create(data | {"start_branch": default})
         return ""
-    raw = absent(lambda: project.files.raw(file_path=change.path, ref=change.branch))
+    raw = find_or_none(lambda: project.files.raw(file_path=change.path, ref=change.branch))
     if raw == change.after.encode():
         return ""
     if raw != change.before.encode():

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from autoclave.model.status import Gate, Row, State
+from autoclave.model.status import Gate, GateStatus, Row
 
 STEPS = ("build", "unit-test", "scan", "sign", "deploy")
 REASONS = 10  # reasons shown per gate
@@ -37,13 +37,14 @@ def marker(device: str) -> str:
     return f"<!-- autoclave note: {re.sub(r'[^a-z0-9-]', '', device)} -->"
 
 
-def note(about: About, rows: Sequence[Row]) -> str:
+def render(about: About, rows: Sequence[Row]) -> str:
     """Return the whole note."""
     parts = [
         marker(about.device),
-        f"### {_ICON[overall(rows)]} {code(about.device)} {code(about.version)}: {headline(rows)}",
+        f"### {_ICON[overall_state(rows)]} {code_span(about.device)} {code_span(about.version)}: "
+        + headline(rows),
         _table(rows),
-        "\n".join(f"{code(row.image)} is {code(row.digest)}  " for row in rows if row.digest),
+        "\n".join(f"{code_span(row.image)} is {code_span(row.digest)}  " for row in rows if row.digest),
     ]
     parts += [_reasons(row, gate) for row in rows for gate in row.gates if gate.reasons]
     text = "\n\n".join(part for part in parts if part)
@@ -55,25 +56,25 @@ def note(about: About, rows: Sequence[Row]) -> str:
     return text + end
 
 
-def overall(rows: Sequence[Row]) -> State:
+def overall_state(rows: Sequence[Row]) -> GateStatus:
     """Return how the device stands: as its worst gate before deploy."""
     states = {row.gate(step).state for row in rows for step in STEPS[:-1]}
-    states |= {row.gate("deploy").state for row in rows} - {State.NONE}
-    for state in (State.REJECTED, State.CLOSED, State.NONE):
+    states |= {row.gate("deploy").state for row in rows} - {GateStatus.NONE}
+    for state in (GateStatus.REJECTED, GateStatus.CLOSED, GateStatus.NONE):
         if state in states or not rows:
-            return state if rows else State.NONE
-    return State.PASSED
+            return state if rows else GateStatus.NONE
+    return GateStatus.PASSED
 
 
 def headline(rows: Sequence[Row]) -> str:
     """Return how the device stands, in words of our own."""
-    state = overall(rows)
-    if state is State.PASSED:
+    state = overall_state(rows)
+    if state is GateStatus.PASSED:
         return "all gates passed"
-    if state is State.NONE:
+    if state is GateStatus.NONE:
         return "not all gates have spoken"
     steps = [step for step in STEPS if any(row.gate(step).state is state for row in rows)]
-    word = "records do not verify" if state is State.REJECTED else "closed"
+    word = "records do not verify" if state is GateStatus.REJECTED else "closed"
     return f"{word} at {', '.join(steps)}"
 
 
@@ -85,17 +86,17 @@ def description(step: str, rows: Sequence[Row]) -> str:
         reasons = f", {len(gate.reasons)} reasons: {gate.reasons[0]}" if gate.reasons else ""
         short = row.digest.removeprefix("sha256:")[:_SHORT] or "not built"
         told.append(f"{row.image} {short} {gate.state.value}{reasons}")
-    return cut(plain("; ".join(told)), 255)
+    return cut(to_plain("; ".join(told)), 255)
 
 
-def together(step: str, rows: Sequence[Row]) -> State:
+def combine_states(step: str, rows: Sequence[Row]) -> GateStatus:
     """Return one state of a gate for all images: the worst one."""
     states = [row.gate(step).state for row in rows]
-    worst = (State.REJECTED, State.CLOSED, State.NONE, State.PASSED)
-    return next((state for state in worst if state in states), State.NONE)
+    worst = (GateStatus.REJECTED, GateStatus.CLOSED, GateStatus.NONE, GateStatus.PASSED)
+    return next((state for state in worst if state in states), GateStatus.NONE)
 
 
-def plain(text: str) -> str:
+def to_plain(text: str) -> str:
     """Return text on one line, without characters that cannot be seen or turn the direction of others."""
     words = " ".join(text.split())
     return "".join(
@@ -108,20 +109,20 @@ def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def code(text: str, *, longest: int = _LONGEST_NAME, cell: bool = False) -> str:
+def code_span(text: str, *, longest: int = _LONGEST_NAME, cell: bool = False) -> str:
     """Return text as a code span that it cannot end, whatever it holds.
 
     In a `cell` of a table a vertical line is shown as another one: Markdown's readers differ in whether a
     backslash before it counts.
     """
-    shown = cut(plain(text), longest) or "(empty)"
+    shown = cut(to_plain(text), longest) or "(empty)"
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
     padded = f" {shown} " if "`" in shown else shown
     span = f"{fence}{padded}{fence}"
     return span.replace("|", "¦") if cell else span
 
 
-_ICON = {State.PASSED: "✅", State.CLOSED: "❌", State.REJECTED: "⛔", State.NONE: "⚪"}
+_ICON = {GateStatus.PASSED: "✅", GateStatus.CLOSED: "❌", GateStatus.REJECTED: "⛔", GateStatus.NONE: "⚪"}
 
 
 def _table(rows: Sequence[Row]) -> str:
@@ -129,15 +130,15 @@ def _table(rows: Sequence[Row]) -> str:
     for row in rows:
         short = row.digest.removeprefix("sha256:")[:_SHORT]
         cells = [f"{_ICON[gate.state]} {gate.state.value}" for gate in map(row.gate, STEPS)]
-        digest = code(short, cell=True) if short else "not built"
-        lines.append(f"| {code(row.image, cell=True)} | {digest} | {' | '.join(cells)} |")
+        digest = code_span(short, cell=True) if short else "not built"
+        lines.append(f"| {code_span(row.image, cell=True)} | {digest} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def _reasons(row: Row, gate: Gate) -> str:
-    word = "records do not verify" if gate.state is State.REJECTED else "closed"
-    lines = [f"**{gate.step} of {code(row.image)}: {word}**\n"]
-    lines += [f"- {code(reason, longest=LONGEST_REASON)}" for reason in gate.reasons[:REASONS]]
+    word = "records do not verify" if gate.state is GateStatus.REJECTED else "closed"
+    lines = [f"**{gate.step} of {code_span(row.image)}: {word}**\n"]
+    lines += [f"- {code_span(reason, longest=LONGEST_REASON)}" for reason in gate.reasons[:REASONS]]
     more = len(gate.reasons) - REASONS
     if more > 0:
         lines.append(f"- and {more} more: see the job's log")
@@ -145,9 +146,9 @@ def _reasons(row: Row, gate: Gate) -> str:
 
 
 def _foot(about: About) -> str:
-    parts = [f"Safety class {code(about.safety_class)}"]
+    parts = [f"Safety class {code_span(about.safety_class)}"]
     if about.commit:
-        parts.append(f"commit {code(about.commit[:_SHORT])}")
+        parts.append(f"commit {code_span(about.commit[:_SHORT])}")
     if re.fullmatch(r"https?://[A-Za-z0-9._:/~%+-]+", about.pipeline):
         parts.append(f"[pipeline]({about.pipeline})")
     return " · ".join(parts) + " · Autoclave read this from the digest's signed records (`autoclave show`)"

@@ -16,7 +16,7 @@ from gitlab.v4.objects import Project
 from msgspec import Struct
 
 from autoclave.errors import HostError
-from autoclave.hosts.gitlab.client import Client, told
+from autoclave.hosts.gitlab.client import Client, translate_errors
 from autoclave.hosts.gitlab.permissions import NEEDS
 from autoclave.hosts.gitlab.settings import Server, check
 from autoclave.runtime.redact import Mask
@@ -56,18 +56,18 @@ class GitLab:
         return self.client.projects.get(self.project_id, lazy=True)
 
     @contextmanager
-    def acting(self, action: str) -> Iterator[None]:
+    def perform(self, action: str) -> Iterator[None]:
         """Do an action of `permissions.NEEDS`; raise HostError when the token or the server will not."""
         check(NEEDS[action], self.server.token)
-        with told(NEEDS[action], self.mask):
+        with translate_errors(NEEDS[action], self.mask):
             yield
 
-    def note(self, merge_request: str, marker: str, body: str) -> str:
+    def write_note(self, merge_request: str, marker: str, body: str) -> str:
         """Write the merge request's one note that begins with `marker`; return what was done."""
-        with self.acting("note"):
-            return self.client.again(lambda: self._note(merge_request, marker, body))
+        with self.perform("note"):
+            return self.client.repeat_unclear(lambda: self._write_note(merge_request, marker, body))
 
-    def _note(self, merge_request: str, marker: str, body: str) -> str:
+    def _write_note(self, merge_request: str, marker: str, body: str) -> str:
         self.client.auth()
         me = self.client.user.id if self.client.user else None
         notes = self.project.mergerequests.get(_number(merge_request), lazy=True).notes
@@ -75,14 +75,14 @@ class GitLab:
             # Anyone may write the marker: a note of somebody else is not ours, and not ours to change.
             if note.system or note.author["id"] != me or not note.body.startswith(marker):
                 continue
-            if _same(note.body, body):
+            if _is_same(note.body, body):
                 return f"the note of merge request !{merge_request} says so already"
             notes.update(note.id, {"body": body})
             return f"changed the note of merge request !{merge_request}"
         notes.create({"body": body})
         return f"wrote a note to merge request !{merge_request}"
 
-    def statuses(
+    def set_statuses(
         self, sha: str, statuses: Sequence[Status], *, target_url: str = "", pipeline: str = ""
     ) -> list[str]:
         """Set commit statuses; return what was done for each.
@@ -91,10 +91,12 @@ class GitLab:
         """
         where: dict[str, Any] = {"target_url": target_url} if target_url else {}
         where |= {"pipeline_id": int(pipeline)} if pipeline.isdecimal() else {}
-        with self.acting("status"):
-            return [self.client.again(partial(self._status, sha, each, where)) for each in statuses]
+        with self.perform("status"):
+            return [
+                self.client.repeat_unclear(partial(self._set_status, sha, each, where)) for each in statuses
+            ]
 
-    def _status(self, sha: str, status: Status, where: dict[str, Any]) -> str:
+    def _set_status(self, sha: str, status: Status, where: dict[str, Any]) -> str:
         known = self.project.commits.get(sha, lazy=True).statuses
         filters = {key: value for key, value in where.items() if key == "pipeline_id"}
         latest = next(iter(known.list(iterator=True, name=status.name, **filters)), None)
@@ -123,6 +125,6 @@ def _number(text: str) -> int:
     return int(text)
 
 
-def _same(one: str, other: str) -> bool:
+def _is_same(one: str, other: str) -> bool:
     """Compare two notes as GitLab keeps them: line ends and outer blanks may differ."""
     return one.replace("\r\n", "\n").strip() == other.strip()

@@ -16,7 +16,7 @@ from gitlab.v4.objects import ProjectRelease
 from msgspec import Struct
 
 from autoclave.errors import HostError
-from autoclave.hosts.gitlab.client import absent
+from autoclave.hosts.gitlab.client import find_or_none
 from autoclave.hosts.gitlab.project import GitLab
 
 PACKAGE = "autoclave-evidence"
@@ -37,11 +37,13 @@ class File(Struct, frozen=True, kw_only=True):
 def publish(host: GitLab, tag: str, version: str, images: dict[str, str], files: Sequence[File]) -> list[str]:
     """Upload the files and write the release of a tag; return what was done. Raises HostError."""
     done = upload(host, version, files)
-    with host.acting("release"):
-        release, word = host.client.again(lambda: _release(host, tag, block(images, files)))
+    with host.perform("release"):
+        release, word = host.client.repeat_unclear(lambda: _release(host, tag, block(images, files)))
         done.append(f"{word} release {tag}")
         for file in files:
-            linked = host.client.again(partial(_link, release, file.name, _url(host, version, file.name)))
+            linked = host.client.repeat_unclear(
+                partial(_link, release, file.name, _url(host, version, file.name))
+            )
             done += [linked] if linked else []
     return done
 
@@ -53,8 +55,8 @@ def upload(host: GitLab, version: str, files: Sequence[File]) -> list[str]:
     says must not change.
     """
     done = []
-    with host.acting("evidence"):
-        there = _there(host, version)
+    with host.perform("evidence"):
+        there = _list_files(host, version)
         for file in files:
             wanted = file.digest.removeprefix("sha256:")
             have = there.get(file.name, set())
@@ -85,7 +87,7 @@ def block(images: dict[str, str], files: Sequence[File]) -> str:
     return "\n".join([*lines, END])
 
 
-def _there(host: GitLab, version: str) -> dict[str, set[str]]:
+def _list_files(host: GitLab, version: str) -> dict[str, set[str]]:
     """Return the sha256 of each file of this version, by name (GitLab keeps several of one name)."""
     found: dict[str, set[str]] = {}
     listed = host.project.packages.list(iterator=True, package_type="generic", package_name=PACKAGE)
@@ -113,7 +115,7 @@ def _upload(host: GitLab, version: str, file: File, wanted: str) -> None:
 def _release(host: GitLab, tag: str, text: str) -> tuple[ProjectRelease, str]:
     """Find or make the release; what people wrote into its description stays."""
     releases = host.project.releases
-    release = absent(lambda: releases.get(tag))
+    release = find_or_none(lambda: releases.get(tag))
     if release is None:
         made: Any = releases.create({"tag_name": tag, "name": tag, "description": text})
         return made, "made"

@@ -73,10 +73,10 @@ def token(environ: Mapping[str, str]) -> Token:
 
 def project(given: str, environ: Mapping[str, str]) -> str:
     """Return the project's id or path. Raises HostError when it is not known."""
-    return known("project", given, environ, "CI_PROJECT_ID", "--gitlab-project")
+    return require_setting("project", given, environ, "CI_PROJECT_ID", "--gitlab-project")
 
 
-def known(what: str, given: str, environ: Mapping[str, str], variable: str, flag: str) -> str:
+def require_setting(what: str, given: str, environ: Mapping[str, str], variable: str, flag: str) -> str:
     """Return a setting, else what GitLab tells its jobs. Raises HostError naming flag and variable."""
     found = given or environ.get(variable, "")
     if not found:

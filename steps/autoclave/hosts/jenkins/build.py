@@ -16,13 +16,13 @@ from autoclave.hosts.jenkins.server import Jenkins, path_of
 def describe(host: Jenkins, job: str, build: int, change: Callable[[str], str]) -> str:
     """Change a build's description; return what was done. Raises HostError."""
     path = f"{path_of(job)}{build}/"
-    with host.acting("describe"):
+    with host.perform("describe"):
         before = _description(host, path, job, build)
         after = change(before)
-        if _same(before, after):
+        if _is_same(before, after):
             return f"the description of {job} #{build} says so already"
-        host.client.say(f"{path}submitDescription", {"description": after})
-        if not _same(_description(host, path, job, build), after):
+        host.client.post_form(f"{path}submitDescription", {"description": after})
+        if not _is_same(_description(host, path, job, build), after):
             raise HostError(
                 f"Jenkins did not keep the description of {job} #{build}",
                 next="see whether something else writes it; then repeat",
@@ -37,5 +37,5 @@ def _description(host: Jenkins, path: str, job: str, build: int) -> str:
     return str(known["description"] or "")
 
 
-def _same(one: str, other: str) -> bool:
+def _is_same(one: str, other: str) -> bool:
     return one.replace("\r\n", "\n").strip() == other.replace("\r\n", "\n").strip()

@@ -17,22 +17,22 @@ from autoclave.hosts.gitlab.merge_request_note import (
     About,
     cut,
     headline,
-    overall,
-    plain,
+    overall_state,
+    to_plain,
 )
-from autoclave.model.status import Gate, Row, State
+from autoclave.model.status import Gate, GateStatus, Row
 
 LONGEST = 20_000  # characters of a description
 _LONGEST_NAME = 100
 _END = "(autoclave show)"
 _FOOT = f"Read from the signed records of these digests {_END}."
 _OURS = re.compile(rf"(?s)(<h4>)?Autoclave: .*?{re.escape(_END)}\.(</p>)?")
-_SIGN = {State.PASSED: "✔", State.CLOSED: "✘", State.REJECTED: "⛔", State.NONE: "·"}
+_SIGN = {GateStatus.PASSED: "✔", GateStatus.CLOSED: "✘", GateStatus.REJECTED: "⛔", GateStatus.NONE: "·"}
 
 
 def badge(rows: Sequence[Row]) -> str:
     """Return a few words for a badge at the build."""
-    return f"{_SIGN[overall(rows)]} {headline(rows)}"
+    return f"{_SIGN[overall_state(rows)]} {headline(rows)}"
 
 
 def text(about: About, rows: Sequence[Row]) -> str:
@@ -42,7 +42,7 @@ def text(about: About, rows: Sequence[Row]) -> str:
         lines += ["", f"{_name(row.image)}  {row.digest or 'not built'}"]
         lines += [f"  {_SIGN[gate.state]} {gate.step}: {gate.state.value}" for gate in map(row.gate, STEPS)]
         lines += [f"      {reason}" for gate in row.gates for reason in _reasons(gate)]
-    return _closed(lines, ["", _FOOT])
+    return _fit(lines, ["", _FOOT])
 
 
 def html(about: About, rows: Sequence[Row]) -> str:
@@ -66,10 +66,10 @@ def html(about: About, rows: Sequence[Row]) -> str:
                 lines.append(
                     f"<p>{escape(gate.step)} of <b>{escape(_name(row.image))}</b></p><ul>{listed}</ul>"
                 )
-    return _closed(lines, [f"<p>{_FOOT}</p>"])
+    return _fit(lines, [f"<p>{_FOOT}</p>"])
 
 
-def merged(before: str, ours: str) -> str:
+def merge(before: str, ours: str) -> str:
     """Return a description with our part replaced, or put behind what others wrote."""
     if _OURS.search(before):
         return _OURS.sub(lambda _: ours, before, count=1)
@@ -87,7 +87,7 @@ def _reasons(gate: Gate) -> list[str]:
     return shown + ([f"and {more} more: see the log"] if more > 0 else [])
 
 
-def _closed(lines: list[str], end: list[str]) -> str:
+def _fit(lines: list[str], end: list[str]) -> str:
     """Return lines with an end that is always there; whole lines are left out when there are too many."""
     room = LONGEST - sum(len(each) + 1 for each in end) - 100
     kept = []
@@ -106,4 +106,4 @@ def _name(text: str) -> str:
 
 def _clean(text: str) -> str:
     """Return text that cannot be taken for the end of our part."""
-    return plain(text).replace(_END, "(autoclave-show)")
+    return to_plain(text).replace(_END, "(autoclave-show)")

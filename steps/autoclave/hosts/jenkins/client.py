@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 import jenkins
 
 from autoclave import __version__
-from autoclave.hosts.jenkins.errors import Elsewhere, Refused, Unsure, short
+from autoclave.hosts.jenkins.errors import ErrorAnswer, ForeignRedirect, UnclearAnswer, shorten
 from autoclave.hosts.jenkins.settings import Server
 
 # python-jenkins takes and gives objects of the library below it; all of them go through its session.
@@ -45,11 +45,11 @@ class Client(jenkins.Jenkins):  # type: ignore[misc] # python-jenkins has no typ
         self._session.headers.update({"User-Agent": f"autoclave/{__version__}", "Accept": "*/*"})
         self._sleep = sleep
 
-    def ask(self, path: str, **query: str) -> Response:
+    def get(self, path: str, **query: str) -> Response:
         """GET a path below the server's address."""
         return self.jenkins_request(Request("GET", urljoin(self.server, path), params=query))
 
-    def say(self, path: str, data: dict[str, str]) -> Response:
+    def post_form(self, path: str, data: dict[str, str]) -> Response:
         """POST a form to a path below the server's address; values stay out of addresses."""
         headers = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
         return self.jenkins_request(
@@ -60,7 +60,7 @@ class Client(jenkins.Jenkins):  # type: ignore[misc] # python-jenkins has no typ
         """Make a request; once more with a new crumb when the old one is not valid any more."""
         try:
             return super().jenkins_request(req, *args, **kwargs)
-        except Refused as error:
+        except ErrorAnswer as error:
             known: Any = getattr(self, "crumb", None)
             # A crumb hangs on a web session, and ends with it (jenkins.io/doc/book/security/csrf-protection).
             if error.status != 403 or not known or "crumb" not in error.text.lower():
@@ -72,28 +72,28 @@ class Client(jenkins.Jenkins):  # type: ignore[misc] # python-jenkins has no typ
         prepared = self._session.prepare_request(req)
         repeatable = req.method == "GET" or urlsplit(str(prepared.url)).path.endswith(_SET)
         for _ in range(_HOPS):
-            answer = self._patiently(prepared, repeatable)
-            where = self._landed(answer, str(req.method))
+            answer = self._send_with_retries(prepared, repeatable)
+            where = self._redirect_target(answer, str(req.method))
             if where is None:
                 return answer
             prepared = self._session.prepare_request(Request("GET", where))
-        raise Elsewhere("the server redirects in a circle")
+        raise ForeignRedirect("the server redirects in a circle")
 
-    def _patiently(self, prepared: Any, repeatable: bool) -> Response:
+    def _send_with_retries(self, prepared: Any, repeatable: bool) -> Response:
         for turn in range(TRIES):
             asked = ""
             try:
                 answer = self._send(prepared)
             except OSError as error:  # every failure below HTTP: refused, reset, timed out, not resolved
                 if not repeatable:
-                    raise Unsure from error
+                    raise UnclearAnswer from error
                 if turn == TRIES - 1:
                     raise
             else:
                 if answer.status_code not in _BUSY or turn == TRIES - 1:
                     return answer
                 if not repeatable and answer.status_code != 429:
-                    raise Unsure from Refused(answer.status_code, _said(answer))
+                    raise UnclearAnswer from ErrorAnswer(answer.status_code, _error_text(answer))
                 asked = answer.headers.get("Retry-After", "")
             self._sleep(wait(asked, turn))
         raise AssertionError("the last turn returns or raises")
@@ -113,7 +113,7 @@ class Client(jenkins.Jenkins):  # type: ignore[misc] # python-jenkins has no typ
         answer._content = bytes(body)
         return answer
 
-    def _landed(self, answer: Response, verb: str) -> str | None:
+    def _redirect_target(self, answer: Response, verb: str) -> str | None:
         """Return where a redirect leads to, None when there is nothing to follow. Raises Elsewhere.
 
         Jenkins answers a POST that it has carried out with a redirect (302) to a page for people: that is not
@@ -123,19 +123,19 @@ class Client(jenkins.Jenkins):  # type: ignore[misc] # python-jenkins has no typ
             return None
         where = urljoin(str(answer.url), answer.headers.get("Location", ""))
         if _origin(where) != _origin(self.server):
-            raise Elsewhere(f"it points to {_origin(where)}")
+            raise ForeignRedirect(f"it points to {_origin(where)}")
         path = urlsplit(where).path
         if path.rstrip("/").endswith(("/login", "/loginError")) or "/securityRealm/" in path:
-            raise Refused(401, "the server asks to log in")
+            raise ErrorAnswer(401, "the server asks to log in")
         if verb != "GET" and answer.status_code not in (302, 303):
-            raise Elsewhere(f"it has moved to {path}")
+            raise ForeignRedirect(f"it has moved to {path}")
         return where if verb == "GET" else None
 
     def _response_handler(self, response: Response) -> Response:
         if response.status_code == 404:
-            raise jenkins.NotFoundException(_said(response) or "404")
+            raise jenkins.NotFoundException(_error_text(response) or "404")
         if response.status_code >= 400:
-            raise Refused(response.status_code, _said(response))
+            raise ErrorAnswer(response.status_code, _error_text(response))
         return response
 
 
@@ -151,11 +151,11 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.hostname}:{port}"
 
 
-def _said(answer: Response) -> str:
+def _error_text(answer: Response) -> str:
     """Return what an error says: Jenkins puts it into X-Error, else into a page for people."""
     text = answer.headers.get("X-Error") or ""
     if not text:
         page = answer.content[:20_000].decode("utf-8", "replace")
         missing = re.search(r"[^<>\s]+ is missing the [^<>]{1,60} permission", page)
         text = missing[0] if missing else re.sub(r"(?s)<(script|style|head)\b.*?</\1>|<[^>]*>", " ", page)
-    return short(text)
+    return shorten(text)

@@ -15,7 +15,7 @@ from autoclave.runtime.redact import Mask
 _LONGEST_MESSAGE = 500
 
 
-class Refused(Exception):
+class ErrorAnswer(Exception):
     """The server's answer is an error."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -23,36 +23,36 @@ class Refused(Exception):
         self.status, self.text = status, text
 
 
-class Elsewhere(Exception):
+class ForeignRedirect(Exception):
     """The server points to another one, or to its login page."""
 
 
-class Unsure(Exception):
+class UnclearAnswer(Exception):
     """A POST got no clear answer: it may have been carried out. Its cause is what happened."""
 
 
 @contextmanager
-def told(need: Need, mask: Mask) -> Iterator[None]:
+def translate_errors(need: Need, mask: Mask) -> Iterator[None]:
     """Turn whatever goes wrong on the wire into HostError, which says what the action needs."""
     try:
         yield
-    except Unsure as error:
-        raise _failed(error.__cause__ or error, need, mask, sent=True) from None
-    except (Refused, Elsewhere, jenkins.JenkinsException, OSError) as error:
-        raise _failed(error, need, mask) from None
+    except UnclearAnswer as error:
+        raise _to_host_error(error.__cause__ or error, need, mask, sent=True) from None
+    except (ErrorAnswer, ForeignRedirect, jenkins.JenkinsException, OSError) as error:
+        raise _to_host_error(error, need, mask) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise HostError(
             f"the answer is not one of Jenkins ({need.action})",
-            why=mask(short(f"{type(error).__name__}: {error}")),
+            why=mask(shorten(f"{type(error).__name__}: {error}")),
             next="see whether the address is that of a Jenkins server, and no proxy stands before it",
         ) from error
 
 
-def _failed(error: BaseException, need: Need, mask: Mask, *, sent: bool = False) -> HostError:
-    status = error.status if isinstance(error, Refused) else 0
+def _to_host_error(error: BaseException, need: Need, mask: Mask, *, sent: bool = False) -> HostError:
+    status = error.status if isinstance(error, ErrorAnswer) else 0
     status = 404 if isinstance(error, jenkins.NotFoundException) else status
     what, next_ = _WHAT.get(status, ""), _next(status, need)
-    if isinstance(error, Elsewhere):
+    if isinstance(error, ForeignRedirect):
         what = "Jenkins answers from another address"
         next_ = "name the server by the address that it redirects to: the token is not sent after it"
     elif isinstance(error, jenkins.JenkinsException) and not status:
@@ -61,7 +61,7 @@ def _failed(error: BaseException, need: Need, mask: Mask, *, sent: bool = False)
         what = f"Jenkins refuses this with status {status}" if status else "Jenkins does not answer"
     if sent:
         next_ = f"it may have been carried out all the same: look before repeating it; {next_}"
-    made = HostError(f"{what} ({need.action})", why=mask(short(str(error))), next=next_)
+    made = HostError(f"{what} ({need.action})", why=mask(shorten(str(error))), next=next_)
     made.status = status
     return made
 
@@ -88,7 +88,7 @@ _WHAT = {
 }
 
 
-def short(text: str) -> str:
+def shorten(text: str) -> str:
     """Return text on one line: an HTML page would fill the screen."""
     line = "".join(each for each in " ".join(text.split()) if each.isprintable())
     return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"

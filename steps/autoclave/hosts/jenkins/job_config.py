@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, SubElement
 from msgspec import Struct
 
 from autoclave.errors import HostError
-from autoclave.hosts.jenkins.xml import child, put
+from autoclave.hosts.jenkins.xml import ensure_child, set_text
 
 JOB = "flow-definition"
 FOLDER = "com.cloudbees.hudson.plugins.folder.Folder"
@@ -30,7 +30,7 @@ _RETRIEVER = "org.jenkinsci.plugins.workflow.libs.SCMSourceRetriever"
 _GIT_SOURCE = "jenkins.plugins.git.GitSCMSource"
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class JobSpec(Struct, frozen=True, kw_only=True):
     """What the job of a device shall be; `names` has checked them. Empty: not set by us."""
 
     git_url: str
@@ -52,21 +52,21 @@ class Library(Struct, frozen=True, kw_only=True):
     credentials: str = ""
 
 
-def job(now: Element | None, wanted: Wanted) -> Element:
+def job(now: Element | None, wanted: JobSpec) -> Element:
     """Return the job's configuration with what is wanted in it. Raises HostError for another kind of item."""
     root = deepcopy(now) if now is not None else Element(JOB)
     _refuse_other(root, JOB, "a pipeline job")
     if not (root.findtext("description") or "") and wanted.description:
-        put(root, "description", wanted.description)
+        set_text(root, "description", wanted.description)
     if now is None:
-        put(root, "keepDependencies", "false")
-    child(root, "properties")
+        set_text(root, "keepDependencies", "false")
+    ensure_child(root, "properties")
     parameters(root, wanted.parameters)
     _trigger(root, _POLL, wanted.poll)
     _trigger(root, _TIMER, wanted.cron)
     _definition(root, wanted)
     if now is None:
-        put(root, "disabled", "false")
+        set_text(root, "disabled", "false")
     return root
 
 
@@ -74,15 +74,15 @@ def parameters(root: Element, wanted: tuple[tuple[str, str], ...]) -> list[str]:
     """Set the defaults of parameters, adding missing ones; return the names that are of another kind."""
     others = []
     for name, default in wanted:
-        known = child(root, _PARAMETERS)
+        known = ensure_child(root, _PARAMETERS)
         found = next((each for each in known if (each.findtext("name") or "") == name), None)
         if found is None:
             found = SubElement(known, _PARAMETER)
-            put(found, "name", name)
+            set_text(found, "name", name)
         elif found.tag != _PARAMETER:
             others.append(name)
             continue
-        put(found, "defaultValue", default)
+        set_text(found, "defaultValue", default)
     return others
 
 
@@ -91,16 +91,16 @@ def folder(now: Element | None, library: Library | None) -> Element:
     root = deepcopy(now) if now is not None else Element(FOLDER)
     _refuse_other(root, FOLDER, "a folder")
     if now is None:
-        child(root, "properties")
+        ensure_child(root, "properties")
     if library is not None:
         found = _library(root, library.name)
         if found is None:
-            found = SubElement(child(root, _LIBRARIES), _LIBRARY)
-            put(found, "name", library.name)
+            found = SubElement(ensure_child(root, _LIBRARIES), _LIBRARY)
+            set_text(found, "name", library.name)
             # Devices name their version themselves, in the Jenkinsfile: so each moves on when it chooses to.
-            put(found, "implicit", "false")
-            put(found, "allowVersionOverride", "true")
-        put(found, "defaultVersion", library.version)
+            set_text(found, "implicit", "false")
+            set_text(found, "allowVersionOverride", "true")
+        set_text(found, "defaultVersion", library.version)
         _source(found, library)
     return root
 
@@ -117,37 +117,37 @@ def _library(root: Element, name: str) -> Element | None:
 
 
 def _source(found: Element, library: Library) -> None:
-    retriever = child(found, "retriever", **{"class": _RETRIEVER})
+    retriever = ensure_child(found, "retriever", **{"class": _RETRIEVER})
     _refuse_class(retriever, _RETRIEVER, f"library {library.name}")
-    scm = child(retriever, "scm", **{"class": _GIT_SOURCE})
+    scm = ensure_child(retriever, "scm", **{"class": _GIT_SOURCE})
     _refuse_class(scm, _GIT_SOURCE, f"library {library.name}")
-    put(scm, "remote", library.git_url)
+    set_text(scm, "remote", library.git_url)
     if library.credentials:
-        put(scm, "credentialsId", library.credentials)
+        set_text(scm, "credentialsId", library.credentials)
     if scm.find("traits") is None:
-        child(scm, "traits/jenkins.plugins.git.traits.BranchDiscoveryTrait")
-        child(scm, "traits/jenkins.plugins.git.traits.TagDiscoveryTrait")
+        ensure_child(scm, "traits/jenkins.plugins.git.traits.BranchDiscoveryTrait")
+        ensure_child(scm, "traits/jenkins.plugins.git.traits.TagDiscoveryTrait")
 
 
-def _definition(root: Element, wanted: Wanted) -> None:
-    definition = child(root, "definition", **{"class": _FROM_SCM})
+def _definition(root: Element, wanted: JobSpec) -> None:
+    definition = ensure_child(root, "definition", **{"class": _FROM_SCM})
     _refuse_class(definition, _FROM_SCM, "the job's script")
-    scm = child(definition, "scm", **{"class": _GIT})
+    scm = ensure_child(definition, "scm", **{"class": _GIT})
     _refuse_class(scm, _GIT, "the job's repository")
     if scm.find("configVersion") is None:
-        put(scm, "configVersion", "2")
-    put(scm, f"{_REMOTE}/url", wanted.git_url)
+        set_text(scm, "configVersion", "2")
+    set_text(scm, f"{_REMOTE}/url", wanted.git_url)
     if wanted.credentials:
-        put(scm, f"{_REMOTE}/credentialsId", wanted.credentials)
-    put(scm, "branches/hudson.plugins.git.BranchSpec/name", wanted.branch)
-    put(definition, "scriptPath", wanted.script)
+        set_text(scm, f"{_REMOTE}/credentialsId", wanted.credentials)
+    set_text(scm, "branches/hudson.plugins.git.BranchSpec/name", wanted.branch)
+    set_text(definition, "scriptPath", wanted.script)
     if definition.find("lightweight") is None:
-        put(definition, "lightweight", "true")
+        set_text(definition, "lightweight", "true")
 
 
 def _trigger(root: Element, tag: str, spec: str) -> None:
     if spec:
-        put(root, f"{_TRIGGERS}/{tag}/spec", spec)
+        set_text(root, f"{_TRIGGERS}/{tag}/spec", spec)
 
 
 def _refuse_other(root: Element, tag: str, what: str) -> None:

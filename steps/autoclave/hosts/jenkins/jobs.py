@@ -9,10 +9,10 @@ from msgspec import Struct
 
 from autoclave.errors import HostError
 from autoclave.hosts.jenkins import job_config as config
-from autoclave.hosts.jenkins.errors import Refused, Unsure
-from autoclave.hosts.jenkins.job_config import Library, Wanted
+from autoclave.hosts.jenkins.errors import ErrorAnswer, UnclearAnswer
+from autoclave.hosts.jenkins.job_config import JobSpec, Library
 from autoclave.hosts.jenkins.server import Jenkins, path_of
-from autoclave.hosts.jenkins.xml import diff, same, write
+from autoclave.hosts.jenkins.xml import diff, is_same, write
 
 
 class Plan(Struct, frozen=True, kw_only=True):
@@ -26,7 +26,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     @property
     def changes(self) -> bool:
         """Whether there is anything to send."""
-        return self.before is None or not same(self.before, self.after)
+        return self.before is None or not is_same(self.before, self.after)
 
     @property
     def diff(self) -> str:
@@ -34,9 +34,9 @@ class Plan(Struct, frozen=True, kw_only=True):
         return diff(self.before, self.after, self.name) if self.changes else ""
 
 
-def plan(host: Jenkins, name: str, wanted: Wanted, library: Library | None) -> list[Plan]:
+def plan(host: Jenkins, name: str, wanted: JobSpec, library: Library | None) -> list[Plan]:
     """Return what is to be done: folders from the outside in, then the job. Raises HostError."""
-    with host.acting("provision"):
+    with host.perform("provision"):
         around = folders(name)
         if library is not None and not around:
             raise HostError(
@@ -60,13 +60,13 @@ def _folder(host: Jenkins, name: str, library: Library | None) -> Plan | None:
     return Plan(name=name, before=before, after=config.folder(before, library))
 
 
-def carry_out(host: Jenkins, plans: Sequence[Plan]) -> list[str]:
+def apply(host: Jenkins, plans: Sequence[Plan]) -> list[str]:
     """Send what changes, see that Jenkins kept it, and return what was done. Raises HostError."""
-    with host.acting("provision"):
-        return [_carry_out(host, each) for each in plans]
+    with host.perform("provision"):
+        return [_apply(host, each) for each in plans]
 
 
-def _carry_out(host: Jenkins, plan: Plan) -> str:
+def _apply(host: Jenkins, plan: Plan) -> str:
     if not plan.changes:
         return f"{plan.name} is so already"
     if plan.before is None:
@@ -74,10 +74,10 @@ def _carry_out(host: Jenkins, plan: Plan) -> str:
     else:
         _update(host, plan, plan.before)
     now = host.config(plan.name)
-    if now is None or not _holds(now, plan.after):
+    if now is None or not _contains(now, plan.after):
         raise HostError(
             f"Jenkins did not keep all of {plan.name}",
-            why=_lost(now, plan),
+            why=_difference(now, plan),
             next="a plugin may be missing (autoclave jenkins plugins), or Jenkins forbids a setting",
         )
     return f"{'made' if plan.before is None else 'changed'} {plan.name}"
@@ -86,7 +86,7 @@ def _carry_out(host: Jenkins, plan: Plan) -> str:
 def _create(host: Jenkins, plan: Plan) -> None:
     try:
         host.client.create_job(plan.name, write(plan.after))
-    except Unsure:
+    except UnclearAnswer:
         # No clear answer: it may be there now, and is compared with what was wanted then.
         if host.config(plan.name) is None:
             raise
@@ -94,7 +94,7 @@ def _create(host: Jenkins, plan: Plan) -> None:
 
 def _update(host: Jenkins, plan: Plan, before: Element) -> None:
     now = host.config(plan.name)
-    if now is None or not same(now, before):
+    if now is None or not is_same(now, before):
         raise HostError(
             f"{plan.name} was changed by somebody else just now",
             why="what was compared is out of date",
@@ -103,7 +103,7 @@ def _update(host: Jenkins, plan: Plan, before: Element) -> None:
     host.client.reconfig_job(plan.name, write(plan.after))
 
 
-def _holds(now: Element, wanted: Element) -> bool:
+def _contains(now: Element, wanted: Element) -> bool:
     """Tell whether all that is wanted is there; Jenkins adds defaults, and names of plugins."""
     if now.tag != wanted.tag or (now.text or "").strip() != (wanted.text or "").strip():
         return False
@@ -111,14 +111,14 @@ def _holds(now: Element, wanted: Element) -> bool:
         return False
     left = list(now)
     for each in wanted:
-        found = next((other for other in left if _holds(other, each)), None)
+        found = next((other for other in left if _contains(other, each)), None)
         if found is None:
             return False
         left.remove(found)
     return True
 
 
-def _lost(now: Element | None, plan: Plan) -> str:
+def _difference(now: Element | None, plan: Plan) -> str:
     return "it is not there" if now is None else diff(plan.after, now, plan.name)[:2000]
 
 
@@ -131,11 +131,11 @@ def folders(name: str) -> list[str]:
 def library_at(host: Jenkins, name: str, library: str) -> tuple[str, list[str]]:
     """Return the nearest folder around a job with that library, and those that may not be looked into."""
     hidden = []
-    with host.acting("provision"):
+    with host.perform("provision"):
         for folder in reversed(folders(name)):
             try:
                 root = host.config(folder)
-            except Refused as error:
+            except ErrorAnswer as error:
                 if error.status != 403:
                     raise
                 hidden.append(folder)

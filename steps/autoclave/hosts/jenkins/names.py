@@ -28,7 +28,7 @@ def item(name: str) -> str:
     """Return the full name of an item (FOLDER/JOB), without slashes around it. Raises UsageError."""
     parts = name.strip("/").split("/")
     for part in parts:
-        wrong = _wrong(part)
+        wrong = _find_problem(part)
         if wrong:
             raise UsageError(
                 f"{part!r} is not a name of a Jenkins item", why=wrong, next="name it FOLDER/JOB"
@@ -36,7 +36,7 @@ def item(name: str) -> str:
     return "/".join(parts)
 
 
-def _wrong(part: str) -> str:
+def _find_problem(part: str) -> str:
     if not part or part != part.strip():
         return "it is empty, or has blanks around it"
     if part.endswith("."):
@@ -91,7 +91,7 @@ def remote(url: str) -> str:
 
 def branch(name: str) -> str:
     """Return a branch as Jenkins's git plugin takes it (`main`, `*/main`). Raises UsageError."""
-    return _matched(_BRANCH, name, "the name of a branch", "--branch")
+    return _require_match(_BRANCH, name, "the name of a branch", "--branch")
 
 
 def script(path: str) -> str:
@@ -105,7 +105,7 @@ def script(path: str) -> str:
 
 def credentials(text: str) -> str:
     """Return the id of credentials kept in Jenkins, or nothing. Raises UsageError."""
-    return _matched(_CREDENTIALS, text, "an id of credentials", "--git-credentials") if text else ""
+    return _require_match(_CREDENTIALS, text, "an id of credentials", "--git-credentials") if text else ""
 
 
 def library(reference: str) -> tuple[str, str]:
@@ -127,7 +127,7 @@ def schedule(text: str) -> str:
     return text
 
 
-def _matched(pattern: re.Pattern[str], text: str, what: str, flag: str) -> str:
+def _require_match(pattern: re.Pattern[str], text: str, what: str, flag: str) -> str:
     if not pattern.fullmatch(text) or text.endswith((".lock", "/", ".")):
         raise UsageError(f"{text[:100]!r} is not {what}", next=f"name it with {flag}")
     return text

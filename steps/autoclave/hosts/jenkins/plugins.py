@@ -16,7 +16,7 @@ from autoclave.hosts.jenkins.server import Jenkins
 _FIELDS = "plugins[shortName,version,active,enabled]"
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class Plugin(Struct, frozen=True, kw_only=True):
     """A plugin that is needed, or (`optional`) used when it is there."""
 
     name: str
@@ -25,10 +25,10 @@ class Wanted(Struct, frozen=True, kw_only=True):
     optional: bool = False
 
 
-class Found(Struct, frozen=True, kw_only=True):
+class PluginCheck(Struct, frozen=True, kw_only=True):
     """A plugin as the server has it; `problem` is empty when it will do."""
 
-    wanted: Wanted
+    wanted: Plugin
     version: str
     problem: str
 
@@ -39,26 +39,26 @@ class Found(Struct, frozen=True, kw_only=True):
 
 
 WANTED = (
-    Wanted(name="workflow-aggregator", why="Pipeline"),
+    Plugin(name="workflow-aggregator", why="Pipeline"),
     # SECURITY-3362: a run could be rebuilt after its script's approval was revoked.
-    Wanted(name="workflow-cps", why="runs the Jenkinsfile", above="3990.vd281dd77a_388"),
+    Plugin(name="workflow-cps", why="runs the Jenkinsfile", above="3990.vd281dd77a_388"),
     # CVE-2022-43405: a way out of the sandbox.
-    Wanted(name="pipeline-groovy-lib", why="shared libraries", above="612.v84da_9c54906d"),
+    Plugin(name="pipeline-groovy-lib", why="shared libraries", above="612.v84da_9c54906d"),
     # CVE-2022-38663: passwords not masked in the log.
-    Wanted(name="git", why="checks out the device and the library", above="4.11.4"),
+    Plugin(name="git", why="checks out the device and the library", above="4.11.4"),
     # CVE-2026-48922: files written outside their folder.
-    Wanted(name="credentials-binding", why="keys and passwords of steps", above="720.v3f6decef43ea_"),
+    Plugin(name="credentials-binding", why="keys and passwords of steps", above="720.v3f6decef43ea_"),
     # CVE-2023-25761: names of tests could carry scripts.
-    Wanted(name="junit", why="shows test results", above="1166.va_436e268e972"),
-    Wanted(name="cloudbees-folder", why="folders around the jobs (provision)"),
-    Wanted(name="lockable-resources", why="one deployment at a time across jobs", optional=True),
-    Wanted(name="warnings-ng", why="shows findings as a report", optional=True),
+    Plugin(name="junit", why="shows test results", above="1166.va_436e268e972"),
+    Plugin(name="cloudbees-folder", why="folders around the jobs (provision)"),
+    Plugin(name="lockable-resources", why="one deployment at a time across jobs", optional=True),
+    Plugin(name="warnings-ng", why="shows findings as a report", optional=True),
 )
 
 
-def look(host: Jenkins) -> list[Found]:
+def check_all(host: Jenkins) -> list[PluginCheck]:
     """Return how every plugin stands that is needed or used. Raises HostError."""
-    with host.acting("plugins"):
+    with host.perform("plugins"):
         answer = host.json("pluginManager/", _FIELDS)
         if answer is None:
             raise KeyError("pluginManager")
@@ -66,18 +66,18 @@ def look(host: Jenkins) -> list[Found]:
         return [_judge(each, known.get(each.name)) for each in WANTED]
 
 
-def _judge(wanted: Wanted, found: dict[str, Any] | None) -> Found:
+def _judge(wanted: Plugin, found: dict[str, Any] | None) -> PluginCheck:
     if found is None:
-        return Found(wanted=wanted, version="", problem="not installed")
+        return PluginCheck(wanted=wanted, version="", problem="not installed")
     version, problem = str(found["version"]), ""
     if not (found["active"] and found["enabled"]):
         problem = "installed, but not active"
-    elif wanted.above and not newer(version, wanted.above):
+    elif wanted.above and not is_newer(version, wanted.above):
         problem = f"must be newer than {wanted.above}"
-    return Found(wanted=wanted, version=version, problem=problem)
+    return PluginCheck(wanted=wanted, version=version, problem=problem)
 
 
-def newer(version: str, than: str) -> bool:
+def is_newer(version: str, than: str) -> bool:
     """Tell whether a version is newer; one that cannot be read is not.
 
     The numbers at the beginning count: in `1166.1168.vd6b_8042a_06de` the rest names a commit.

@@ -27,11 +27,11 @@ _SHORTEST, _LONGEST = 0.5, 8.0  # seconds between two questions
 _ESCAPES = re.compile(r"\x1b\[8m.*?\x1b\[0m|\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]")
 
 
-class TimeUp(Exception):
+class BuildTimeout(Exception):
     """The build did not end in the time that was given to it."""
 
 
-class Started(Struct, frozen=True, kw_only=True):
+class QueuedBuild(Struct, frozen=True, kw_only=True):
     """A build that was asked for: its queue item, or (0) the number that the next build was to have."""
 
     job: str
@@ -49,18 +49,18 @@ class Patience:
     def wait(self) -> None:
         """Wait for the next question. Raises TimeUp."""
         if self._end is not None and time.monotonic() >= self._end:
-            raise TimeUp
+            raise BuildTimeout
         self._sleep(self._pause)
         self._pause = min(self._pause * 1.5, _LONGEST)
 
-    def news(self) -> None:
+    def reset(self) -> None:
         """Something came: ask soon again."""
         self._pause = _SHORTEST
 
 
-def start(host: Jenkins, job: str, parameters: Mapping[str, str]) -> Started:
+def start(host: Jenkins, job: str, parameters: Mapping[str, str]) -> QueuedBuild:
     """Ask for a build. Raises HostError, also for a parameter that the job does not have."""
-    with host.acting("run"):
+    with host.perform("run"):
         known = host.json(path_of(job), _JOB)
         if known is None:
             raise jenkins.NotFoundException(job)
@@ -70,7 +70,9 @@ def start(host: Jenkins, job: str, parameters: Mapping[str, str]) -> Started:
         answer = host.client.say(path, dict(parameters))
         # The address may be that of a proxy, or not: nothing but the number is used.
         found = re.search(r"/queue/item/([0-9]{1,12})/?$", answer.headers.get("Location", ""))
-        return Started(job=job, item=int(found[1]) if found else 0, next_number=int(known["nextBuildNumber"]))
+        return QueuedBuild(
+            job=job, item=int(found[1]) if found else 0, next_number=int(known["nextBuildNumber"])
+        )
 
 
 def _check(job: str, known: dict[str, Any], parameters: Mapping[str, str]) -> None:
@@ -94,10 +96,12 @@ def _parameters(known: dict[str, Any]) -> set[str]:
     }
 
 
-def number(host: Jenkins, started: Started, patience: Patience, say: Callable[[str], None]) -> int:
+def wait_for_number(
+    host: Jenkins, started: QueuedBuild, patience: Patience, say: Callable[[str], None]
+) -> int:
     """Return the number of the build as soon as it has one; `say` is told why it waits. Raises HostError."""
     said = ""
-    with host.acting("run"):
+    with host.perform("run"):
         while True:
             found, why = _by_item(host, started) if started.item else _by_number(host, started)
             if found:
@@ -108,7 +112,7 @@ def number(host: Jenkins, started: Started, patience: Patience, say: Callable[[s
             patience.wait()
 
 
-def _by_item(host: Jenkins, started: Started) -> tuple[int, str]:
+def _by_item(host: Jenkins, started: QueuedBuild) -> tuple[int, str]:
     item = host.json(f"queue/item/{started.item}/", _ITEM)
     if item is None:
         raise HostError(
@@ -124,23 +128,23 @@ def _by_item(host: Jenkins, started: Started) -> tuple[int, str]:
     return int(executable.get("number") or 0), str(item.get("why") or "")
 
 
-def _by_number(host: Jenkins, started: Started) -> tuple[int, str]:
+def _by_number(host: Jenkins, started: QueuedBuild) -> tuple[int, str]:
     """Find the build by the number that was next: an old server names no queue item."""
     build = host.json(f"{path_of(started.job)}{started.next_number}/", "number")
     return (int(build["number"]), "") if build else (0, "waiting in the queue")
 
 
-def log(host: Jenkins, job: str, build: int, patience: Patience) -> Iterator[str]:
+def follow_log(host: Jenkins, job: str, build: int, patience: Patience) -> Iterator[str]:
     """Yield the lines of a build's log as they come, to its end, without what would steer a terminal."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     rest, offset, more = "", 0, True
-    with host.acting("run"):
+    with host.perform("run"):
         while more:
             answer = host.client.ask(f"{path_of(job)}{build}/logText/progressiveText", start=str(offset))
             more = answer.headers.get("X-More-Data") == "true"
             size = int(answer.headers["X-Text-Size"])
             if size != offset:
-                patience.news()
+                patience.reset()
             offset = size
             # Cut at bytes, not at letters or lines.
             *lines, rest = (rest + decoder.decode(answer.content, final=not more)).split("\n")
@@ -151,9 +155,9 @@ def log(host: Jenkins, job: str, build: int, patience: Patience) -> Iterator[str
         yield _plain(host, rest)
 
 
-def result(host: Jenkins, job: str, build: int, patience: Patience) -> str:
+def wait_for_result(host: Jenkins, job: str, build: int, patience: Patience) -> str:
     """Return the result of a build, waiting until it has one."""
-    with host.acting("run"):
+    with host.perform("run"):
         while True:
             known = host.json(f"{path_of(job)}{build}/", _BUILD)
             if known is None:

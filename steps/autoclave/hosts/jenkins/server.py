@@ -16,7 +16,7 @@ import jenkins
 import msgspec
 
 from autoclave.hosts.jenkins.client import Client
-from autoclave.hosts.jenkins.errors import told
+from autoclave.hosts.jenkins.errors import translate_errors
 from autoclave.hosts.jenkins.permissions import NEEDS
 from autoclave.hosts.jenkins.settings import Server
 from autoclave.hosts.jenkins.xml import read
@@ -33,15 +33,15 @@ class Jenkins:
         self.client = Client(server, sleep=sleep)
 
     @contextmanager
-    def acting(self, action: str) -> Iterator[None]:
+    def perform(self, action: str) -> Iterator[None]:
         """Do one of the actions of `permissions.NEEDS`; raise HostError when account or server will not."""
-        with told(NEEDS[action], self.mask):
+        with translate_errors(NEEDS[action], self.mask):
             yield
 
     def json(self, path: str, tree: str) -> dict[str, Any] | None:
         """Return the named parts of an object, or None when Jenkins does not show one there."""
         try:
-            answer = msgspec.json.decode(self.client.ask(f"{path}api/json", tree=tree).content)
+            answer = msgspec.json.decode(self.client.get(f"{path}api/json", tree=tree).content)
         except jenkins.NotFoundException:
             return None
         if not isinstance(answer, dict):

@@ -42,7 +42,7 @@ def write(root: Element) -> str:
     return f"<?xml version='1.0' encoding='UTF-8'?>\n{body}\n"
 
 
-def child(parent: Element, path: str, **attributes: str) -> Element:
+def ensure_child(parent: Element, path: str, **attributes: str) -> Element:
     """Return the element at a path of tags, making what is missing; attributes go to a new last one."""
     here = parent
     tags = path.split("/")
@@ -54,16 +54,16 @@ def child(parent: Element, path: str, **attributes: str) -> Element:
     return here
 
 
-def put(parent: Element, path: str, text: str) -> None:
+def set_text(parent: Element, path: str, text: str) -> None:
     """Set the text of the element at a path, making what is missing."""
-    element = child(parent, path)
+    element = ensure_child(parent, path)
     if (element.text or "") != text:
         element.text = text
 
 
-def same(one: Element, other: Element) -> bool:
+def is_same(one: Element, other: Element) -> bool:
     """Tell whether two configurations say the same, whatever their blanks between elements."""
-    return _shown(one) == _shown(other)
+    return _to_text(one) == _to_text(other)
 
 
 def diff(before: Element | None, after: Element, name: str) -> str:
@@ -86,15 +86,15 @@ def _lines(root: Element) -> list[str]:
         text = element.text or ""
         if text.strip() and (_SECRET_TAG.search(element.tag) or _SECRET_TEXT.search(text)):
             element.text = "[not shown]"
-    return ["".join(_visible(line)) for line in _shown(copy).split("\n")]
+    return ["".join(_escape_invisible(line)) for line in _to_text(copy).split("\n")]
 
 
-def _visible(line: str) -> Iterator[str]:
+def _escape_invisible(line: str) -> Iterator[str]:
     for each in line:
         yield each if each.isprintable() else f"\\u{ord(each):04x}"
 
 
-def _shown(root: Element) -> str:
+def _to_text(root: Element) -> str:
     copy = deepcopy(root)
     for element in copy.iter():
         if len(element) == 0 and element.text is None:

@@ -8,34 +8,34 @@ from typing import Any
 from autoclave.gates.soup import identity
 from autoclave.model.declared import Component, Requirement
 from autoclave.model.facts import ScanFacts, TestRun
-from autoclave.report.inputs import Known, Snapshot
+from autoclave.report.inputs import Inputs, Snapshot
 from autoclave.report.rows import Change, DifferenceRow
 from autoclave.report.schema import Differences
 
 
-def differences(known: Known) -> Differences:
+def differences(known: Inputs) -> Differences:
     """Return what changed since the last release, or why that cannot be said."""
     previous = known.evidence.declared.previous
     if known.previous is None:
         return Differences(previous=previous, note=known.previous_note or _no_previous(known))
     here = Snapshot(evidence=known.evidence, policy=known.policy_then)
-    return Differences(previous=previous, rows=tuple(between(known.previous, here)))
+    return Differences(previous=previous, rows=tuple(compare(known.previous, here)))
 
 
-def between(before: Snapshot, after: Snapshot) -> Iterator[DifferenceRow]:
+def compare(before: Snapshot, after: Snapshot) -> Iterator[DifferenceRow]:
     """Yield every difference, area by area."""
     one, other = before.evidence, after.evidence
-    yield from _compared("component", _components(one.components), _components(other.components))
-    yield from _compared("finding", _findings(one.scan), _findings(other.scan))
-    yield from _compared(
+    yield from _compare("component", _components(one.components), _components(other.components))
+    yield from _compare("finding", _findings(one.scan), _findings(other.scan))
+    yield from _compare(
         "requirement", _requirements(one.declared.requirements), _requirements(other.declared.requirements)
     )
-    yield from _compared("test", _tests(one.unit_test), _tests(other.unit_test))
+    yield from _compare("test", _tests(one.unit_test), _tests(other.unit_test))
     if before.policy is not None and after.policy is not None:
-        yield from _compared("policy", _flat(before.policy), _flat(after.policy))
+        yield from _compare("policy", _flat(before.policy), _flat(after.policy))
 
 
-def _no_previous(known: Known) -> str:
+def _no_previous(known: Inputs) -> str:
     if known.evidence.declared.previous:
         return "the last release is not in this store"
     if known.newest("verification") is None:
@@ -43,7 +43,7 @@ def _no_previous(known: Known) -> str:
     return "this is the first release"
 
 
-def _compared(area: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[DifferenceRow]:
+def _compare(area: str, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[DifferenceRow]:
     for name in sorted(before.keys() | after.keys()):
         old, new = before.get(name), after.get(name)
         if old is None:

@@ -11,12 +11,12 @@ from msgspec import Struct
 from autoclave.gates import soup as gate
 from autoclave.gates.soup import Match
 from autoclave.model.declared import Component
-from autoclave.report.inputs import Known, decoded
+from autoclave.report.inputs import Inputs, decode
 from autoclave.report.rows import ComponentRow, FieldCount, SoupRow
 from autoclave.report.schema import Sbom, Soup
 
 
-def soup(known: Known, matches: Sequence[Match]) -> Soup:
+def soup(known: Inputs, matches: Sequence[Match]) -> Soup:
     """Return the register's entries with what each speaks of, and the components that have none."""
     register = known.evidence.declared.register
     counts: dict[int, int] = {}
@@ -51,12 +51,12 @@ def soup(known: Known, matches: Sequence[Match]) -> Soup:
     )
 
 
-def sbom(known: Known, matches: Sequence[Match]) -> Sbom:
+def sbom(known: Inputs, matches: Sequence[Match]) -> Sbom:
     """Return the SBOM's components with their NTIA fields, and how many have each."""
     record = known.newest("sbom")
     if record is None:
         return Sbom(present=False)
-    bom: _Bom = decoded(record, _Bom)
+    bom: _Bom = decode(record, _Bom)
     author = bom.metadata.author
     rows = components(matches)
     return Sbom(
@@ -144,6 +144,6 @@ class _Bom(Struct, rename="camel"):
     metadata: _Metadata = _Metadata()
 
 
-def matched(components: Sequence[Component], known: Known) -> tuple[Match, ...]:
+def match(components: Sequence[Component], known: Inputs) -> tuple[Match, ...]:
     """Return each component with its entry in the register of the release."""
-    return gate.matched(components, known.evidence.declared.register or ())
+    return gate.match_components(components, known.evidence.declared.register or ())

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autoclave.gates import approvals
-from autoclave.gates.waivers import Standing
+from autoclave.gates.waivers import JudgedWaiver
 from autoclave.model.declared import Scope
-from autoclave.report.inputs import Known
+from autoclave.report.inputs import Inputs
 from autoclave.report.rows import ApprovalRow, QuorumRow, WaiverRow
 from autoclave.report.schema import Decisions
 
 
-def decisions(known: Known, standings: Sequence[Standing], production: Sequence[str]) -> Decisions:
+def decisions(known: Inputs, standings: Sequence[JudgedWaiver], production: Sequence[str]) -> Decisions:
     """Return waivers, approvals, and how far each production environment is from its quorum."""
     return Decisions(
         waivers=tuple(_waiver(each) for each in standings),
@@ -39,13 +39,15 @@ def decisions(known: Known, standings: Sequence[Standing], production: Sequence[
     )
 
 
-def _quorum(known: Known, place: str, role: str, needed: int) -> QuorumRow:
+def _quorum(known: Inputs, place: str, role: str, needed: int) -> QuorumRow:
     here = [each for each in known.approvals if each.approval.environment == place]
-    names = [each.approval.printed_name for each in approvals.counting(here) if each.approval.role == role]
+    names = [
+        each.approval.printed_name for each in approvals.find_counting(here) if each.approval.role == role
+    ]
     return QuorumRow(environment=place, role=role, needed=needed, persons=tuple(names))
 
 
-def _waiver(standing: Standing) -> WaiverRow:
+def _waiver(standing: JudgedWaiver) -> WaiverRow:
     signed, waiver = standing.signed, standing.signed.waiver
     return WaiverRow(
         id=waiver.id,

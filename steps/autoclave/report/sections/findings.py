@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autoclave.gates.scan import blocks
-from autoclave.gates.waivers import Standing, counting, key, refused
+from autoclave.gates.scan import is_blocking
+from autoclave.gates.waivers import JudgedWaiver, find_refused, find_waived, key
 from autoclave.model.facts import Finding, ScanFacts, Severity
 from autoclave.policy.schema import Policy, ScanPolicy
-from autoclave.report.inputs import Known
+from autoclave.report.inputs import Inputs
 from autoclave.report.rows import Disposition, FindingRow, SeverityRow
 from autoclave.report.schema import Findings
 
@@ -17,7 +17,7 @@ _RANK = {severity: rank for rank, severity in enumerate(_WORST_FIRST)}
 _ORDER = {Disposition.BLOCKS: 0, Disposition.WAIVED: 1, Disposition.BELOW: 2}
 
 
-def findings(known: Known, standings: Sequence[Standing]) -> Findings | None:
+def findings(known: Inputs, standings: Sequence[JudgedWaiver]) -> Findings | None:
     """Return every finding of the newest scan, worst first; None when no scan verifies."""
     scan = known.evidence.scan
     if scan is None:
@@ -41,9 +41,11 @@ def is_partial(scan: ScanFacts, policy: Policy) -> bool:
     return scan.database.size < policy.production.min_database_bytes
 
 
-def rows_of(found: Sequence[Finding], standings: Sequence[Standing], policy: ScanPolicy) -> list[FindingRow]:
+def rows_of(
+    found: Sequence[Finding], standings: Sequence[JudgedWaiver], policy: ScanPolicy
+) -> list[FindingRow]:
     """Return a row for each finding: what the scan gate does with it, and why."""
-    good, bad = counting(standings), refused(standings)
+    good, bad = find_waived(standings), find_refused(standings)
     return [_row(each, good.get(name), bad.get(name), policy) for each in found for name in [key(each)]]
 
 
@@ -64,8 +66,10 @@ def severities(rows: Sequence[FindingRow]) -> tuple[SeverityRow, ...]:
     )
 
 
-def _row(finding: Finding, good: Standing | None, bad: Standing | None, policy: ScanPolicy) -> FindingRow:
-    disposition, told = _done(finding, good, bad, policy)
+def _row(
+    finding: Finding, good: JudgedWaiver | None, bad: JudgedWaiver | None, policy: ScanPolicy
+) -> FindingRow:
+    disposition, told = _disposition(finding, good, bad, policy)
     speaking = good or bad
     return FindingRow(
         severity=finding.severity,
@@ -85,15 +89,15 @@ def _row(finding: Finding, good: Standing | None, bad: Standing | None, policy: 
     )
 
 
-def _done(
-    finding: Finding, good: Standing | None, bad: Standing | None, policy: ScanPolicy
+def _disposition(
+    finding: Finding, good: JudgedWaiver | None, bad: JudgedWaiver | None, policy: ScanPolicy
 ) -> tuple[Disposition, str]:
     if good:
         waiver = good.signed.waiver
         by = good.signed.supplier or ", ".join(person.name for person in good.signed.persons)
         return Disposition.WAIVED, f"by {by} until {waiver.expires:%Y-%m-%d} ({waiver.id})"
     mend = f"fixed in {finding.fixed}" if finding.fixed else ""
-    if not blocks(finding, policy):
+    if not is_blocking(finding, policy):
         if policy.fixable_only and not finding.fixed and finding.severity in policy.block:
             return Disposition.BELOW, "no fixed version yet: the policy lets it pass until there is one"
         return Disposition.BELOW, mend

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from msgspec import structs
 
 from autoclave.gates import build, deploy, scan, unit_test
-from autoclave.gates.waivers import Standing
+from autoclave.gates.waivers import JudgedWaiver
 from autoclave.policy.schema import Policy
-from autoclave.report.inputs import Known, made
+from autoclave.report.inputs import Inputs, info_of
 from autoclave.report.rows import Gate, GateState
 from autoclave.report.schema import Outcome, Verdict
 from autoclave.report.sections.findings import is_partial
@@ -24,12 +24,12 @@ RECORD_OF = {
 """The gates of the flow, in order, and the record in which each leaves its verdict."""
 
 
-def verdict(known: Known) -> Verdict:
+def verdict(known: Inputs) -> Verdict:
     """Judge the release anew, as `deploy` would for a place that is not production.
 
     What production asks on top (approvals, a full database) depends on the place and has its own sections.
     """
-    released = deploy.Released(
+    released = deploy.Candidate(
         evidence=known.evidence,
         summary=known.summary,
         verified=known.evidence.finished.get("verification"),
@@ -38,12 +38,12 @@ def verdict(known: Known) -> Verdict:
         target="",
         timestamp=known.timestamp,
     )
-    reasons = deploy.judge(released, _nowhere(known.policy), known.now).reasons
+    reasons = deploy.judge(released, _without_production(known.policy), known.now).reasons
     outcome = Outcome.FAILED if reasons else Outcome.PASSED
     return Verdict(outcome=outcome, reasons=reasons, remarks=remarks(known))
 
 
-def remarks(known: Known) -> tuple[str, ...]:
+def remarks(known: Inputs) -> tuple[str, ...]:
     """Return what makes the verdict weaker than it looks: keys that anybody has, a scan that knew little."""
     scan, found = known.evidence.scan, []
     names = sorted({each.name for each in known.records if all(key.development for key in each.keys)})
@@ -60,7 +60,7 @@ def remarks(known: Known) -> tuple[str, ...]:
     return tuple(found)
 
 
-def gates(known: Known, standings: Sequence[Standing], now: Verdict) -> tuple[Gate, ...]:
+def gates(known: Inputs, standings: Sequence[JudgedWaiver], now: Verdict) -> tuple[Gate, ...]:
     """Return every gate of the flow, whether it has spoken or not; today's release gate is the verdict."""
     evidence, policy = known.evidence, known.policy
     at = evidence.finished.get("verification", known.now)
@@ -74,7 +74,7 @@ def gates(known: Known, standings: Sequence[Standing], now: Verdict) -> tuple[Ga
     found = []
     for name, record_name in RECORD_OF.items():
         record, told = known.newest(record_name), today[name]
-        info = made(record)
+        info = info_of(record)
         found.append(
             Gate(
                 name=name,
@@ -89,7 +89,7 @@ def gates(known: Known, standings: Sequence[Standing], now: Verdict) -> tuple[Ga
     return tuple(found)
 
 
-def _nowhere(policy: Policy) -> Policy:
+def _without_production(policy: Policy) -> Policy:
     """Return the policy with one exempt environment more: the nameless one for which is judged here."""
     exempt = policy.production.exempt | {""}
     return structs.replace(policy, production=structs.replace(policy.production, exempt=exempt))

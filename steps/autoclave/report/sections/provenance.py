@@ -5,14 +5,14 @@ from __future__ import annotations
 from autoclave.evidence import seal
 from autoclave.evidence.records import TITLE, Record
 from autoclave.model.facts import Running
-from autoclave.report.inputs import Known, made, signers
+from autoclave.report.inputs import Inputs, info_of, signers_of
 from autoclave.report.rows import AttachmentRow, DeploymentRow, RecordRow, RejectedRow, SealRow, Step
 from autoclave.report.schema import Identity, MaterialRow, Provenance
 
 
-def identity(known: Known) -> Identity:
+def identity(known: Inputs) -> Identity:
     """Return what the report is about, as the records say it where they do."""
-    told = made(known.newest("verification")) or made(known.newest("provenance"))
+    told = info_of(known.newest("verification")) or info_of(known.newest("provenance"))
     build = known.evidence.build
     return Identity(
         device=told.device if told else known.device,
@@ -27,7 +27,7 @@ def identity(known: Known) -> Identity:
     )
 
 
-def provenance(known: Known) -> Provenance | None:
+def provenance(known: Inputs) -> Provenance | None:
     """Return how the image was made, or None when no record says it."""
     build = known.evidence.build
     if build is None:
@@ -50,7 +50,7 @@ def provenance(known: Known) -> Provenance | None:
     )
 
 
-def timeline(known: Known) -> tuple[Step, ...]:
+def timeline(known: Inputs) -> tuple[Step, ...]:
     """Return every step that left a record, oldest first."""
     places = {each.record.digest: each.facts.environment for each in known.deployments}
     return tuple(
@@ -63,11 +63,11 @@ def timeline(known: Known) -> tuple[Step, ...]:
             detail=places.get(record.digest, ""),
         )
         for record in known.records
-        if (told := made(record))
+        if (told := info_of(record))
     )
 
 
-def records(known: Known) -> tuple[RecordRow, ...]:
+def records(known: Inputs) -> tuple[RecordRow, ...]:
     """Return every record that verifies, oldest first."""
     newest = {each.name: each.digest for each in known.records}
     return tuple(
@@ -75,7 +75,7 @@ def records(known: Known) -> tuple[RecordRow, ...]:
             name=each.name,
             digest=each.digest,
             at=each.finished,
-            signed_by=signers(each),
+            signed_by=signers_of(each),
             development=all(key.development for key in each.keys),
             newest=newest[each.name] == each.digest,
             attachments=attachments(each),
@@ -84,7 +84,7 @@ def records(known: Known) -> tuple[RecordRow, ...]:
     )
 
 
-def seals(known: Known) -> tuple[SealRow, ...]:
+def seals(known: Inputs) -> tuple[SealRow, ...]:
     """Return the seals over the records, oldest first, each with its time stamp."""
     stamps = {each.seal: each for each in known.stamps}
     made_at = {each.digest: each.finished for each in known.records}
@@ -105,7 +105,7 @@ def seals(known: Known) -> tuple[SealRow, ...]:
     )
 
 
-def rejected(known: Known) -> tuple[RejectedRow, ...]:
+def rejections(known: Inputs) -> tuple[RejectedRow, ...]:
     """Return what is attached as a record and does not verify."""
     return tuple(RejectedRow(name=name, why=why) for name, why in known.evidence.rejected)
 
@@ -118,7 +118,7 @@ def attachments(record: Record) -> tuple[AttachmentRow, ...]:
     )
 
 
-def deployments(known: Known) -> tuple[DeploymentRow, ...]:
+def deployments(known: Inputs) -> tuple[DeploymentRow, ...]:
     """Return the deployments and rollbacks of this digest, oldest first."""
     return tuple(
         DeploymentRow(
@@ -132,7 +132,7 @@ def deployments(known: Known) -> tuple[DeploymentRow, ...]:
             replaced=each.facts.replaced.get(known.image, ""),
             put_back=_digest(each.facts.put_back, known.image),
             record=each.record.digest,
-            signed_by=signers(each.record),
+            signed_by=signers_of(each.record),
         )
         for each in known.deployments
     )

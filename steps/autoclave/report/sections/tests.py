@@ -7,13 +7,13 @@ import shlex
 from autoclave.gates import traceability, unit_test
 from autoclave.gates.traceability import Matrix
 from autoclave.model.facts import ArbitraryUserRun, TestRun
-from autoclave.report.inputs import Known, made, signers
+from autoclave.report.inputs import Inputs, info_of, signers_of
 from autoclave.report.rows import RequirementRow, TestLink, TestRow
 from autoclave.report.schema import CaseRow, Requirements, ServiceRow, TestRecord
 from autoclave.report.sections.provenance import attachments
 
 
-def requirements(known: Known) -> Requirements:
+def requirements(known: Inputs) -> Requirements:
     """Return the matrix of what the release declares and what ran on its digests."""
     evidence = known.evidence
     matrix = traceability.matrix(evidence.declared, evidence.runs or {known.image: evidence.unit_test})
@@ -35,12 +35,12 @@ def requirements(known: Known) -> Requirements:
     )
 
 
-def record(known: Known) -> TestRecord | None:
+def record(known: Inputs) -> TestRecord | None:
     """Return the test record, or None when no record of a run verifies."""
     run, record = known.evidence.unit_test, known.newest("test-result")
     if run is None:
         return None
-    told = made(record)
+    told = info_of(record)
     return TestRecord(
         result="FAILED" if unit_test.judge(run, known.policy).reasons else "PASSED",
         version=told.device_version if told else known.version,
@@ -66,7 +66,7 @@ def record(known: Known) -> TestRecord | None:
         ),
         started=run.started,
         finished=run.finished,
-        run_by=signers(record),
+        run_by=signers_of(record),
         passed=run.report.passed,
         failed=run.report.failed,
         errors=run.report.errors,
@@ -74,7 +74,7 @@ def record(known: Known) -> TestRecord | None:
         flaky=run.report.flaky,
         anomalies=_anomalies(run),
         defect=run.report.defect,
-        arbitrary_user=_tried(run.arbitrary_user),
+        arbitrary_user=_arbitrary_user(run.arbitrary_user),
         report_digest=run.report_digest,
         attachments=attachments(record) if record else (),
     )
@@ -112,7 +112,7 @@ def _anomalies(run: TestRun) -> tuple[CaseRow, ...]:
     return tuple(found)
 
 
-def _tried(run: ArbitraryUserRun | None) -> str:
+def _arbitrary_user(run: ArbitraryUserRun | None) -> str:
     if run is None:
         return ""
     return f"as {run.user}: {run.failure or 'it works'}"

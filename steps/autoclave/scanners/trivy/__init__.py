@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from autoclave.errors import DatabaseError, ScannerError, StoreError, ToolError
-from autoclave.model.digest import checked, digest_of
+from autoclave.model.digest import check_digest, digest_of
 from autoclave.model.facts import Database, Finding, ScanFacts
 from autoclave.runtime.shell import Completed, Shell
 from autoclave.scanners.base import Versions
@@ -68,7 +68,7 @@ class Trivy:
         database cannot, or changed meanwhile, StoreError when the image is not there.
         """
         layout, digest = split(location)
-        config_digest = config_of(layout, digest)
+        config_digest = read_config_digest(layout, digest)
         versions = self.version(shell)
         before = self._fingerprint()
         started = datetime.now(UTC)
@@ -78,7 +78,7 @@ class Trivy:
         if self._fingerprint() != before:
             raise DatabaseError("Trivy's database changed during the scan", next="scan again")
         content = trivy_report.read(report, config_digest=config_digest, version=VERSION)
-        agree(code, content.findings)
+        check_exit_code(code, content.findings)
         return _facts(versions.database, started, finished, content), report
 
     def sbom(self, shell: Shell, report: Path, workdir: Path) -> Path:
@@ -128,7 +128,7 @@ class Trivy:
     ) -> Completed:
         if shell.which(self._program) is None:
             raise ScannerError(
-                "Trivy is missing", why=f"there is no program {self._program}", next=_install()
+                "Trivy is missing", why=f"there is no program {self._program}", next=_install_hint()
             )
         # Settings files and variables of whoever starts us (or of a device repository) could hide findings.
         common = ("--cache-dir", str(self._cache), "--config", os.devnull)
@@ -139,7 +139,7 @@ class Trivy:
         except ToolError as error:
             raise ScannerError(
                 f"Trivy failed: {error.what}",
-                why=last_error(error.why),
+                why=find_error(error.why),
                 next="'autoclave doctor' checks Trivy and its database",
             ) from error
 
@@ -157,13 +157,13 @@ def parse_version(raw: bytes) -> trivy_database.Metadata | None:
         printed = msgspec.json.decode(raw, type=_Printed)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ScannerError(
-            "Trivy does not say which version it is", why=str(error), next=_install()
+            "Trivy does not say which version it is", why=str(error), next=_install_hint()
         ) from error
     if printed.version != VERSION:
         raise ScannerError(
             f"Trivy {printed.version[:50]} is here, Trivy {VERSION} is pinned",
             why="another version may find, name or report things differently",
-            next=_install(),
+            next=_install_hint(),
         )
     return trivy_database.decode(printed.database)
 
@@ -171,10 +171,10 @@ def parse_version(raw: bytes) -> trivy_database.Metadata | None:
 def split(location: str) -> tuple[Path, str]:
     """Split `DIR@sha256:…` at its last '@'; raise StoreError when the end is no digest."""
     folder, _, digest = location.rpartition("@")
-    return Path(folder), checked(digest)
+    return Path(folder), check_digest(digest)
 
 
-def config_of(layout: Path, digest: str) -> str:
+def read_config_digest(layout: Path, digest: str) -> str:
     """Return the config digest of an image manifest in a layout: what Trivy calls the image id.
 
     Raises StoreError when the manifest is not there, has another digest, or is an index.
@@ -191,7 +191,7 @@ def config_of(layout: Path, digest: str) -> str:
     return parse_manifest(raw, digest).config.digest
 
 
-def agree(code: int, findings: tuple[Finding, ...]) -> None:
+def check_exit_code(code: int, findings: tuple[Finding, ...]) -> None:
     """Raise ScannerError when the exit code (0 or 5) and the findings in the report contradict each other."""
     if (code == _FOUND) != bool(findings):
         raise ScannerError(
@@ -201,7 +201,7 @@ def agree(code: int, findings: tuple[Finding, ...]) -> None:
         )
 
 
-def last_error(printed: str) -> str:
+def find_error(printed: str) -> str:
     """Return the line that says why Trivy failed: the last one it marks as fatal or error, else the last."""
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
     marked = [
@@ -230,5 +230,5 @@ def _without_foreign_settings() -> dict[str, str]:
     return {name: "" for name in os.environ if name.startswith("TRIVY_")}
 
 
-def _install() -> str:
+def _install_hint() -> str:
     return f"install Trivy {VERSION}, or name its path in AUTOCLAVE_TRIVY"

@@ -27,11 +27,11 @@ _DEEPEST = 32
 _LARGEST_PAGE = 64 * 1024 * 1024
 
 
-class Damaged(Exception):
+class DamagedFile(Exception):
     """The file is no whole bolt file; the message says in what way."""
 
 
-def buckets(path: Path) -> Iterator[tuple[str, int]]:
+def read_buckets(path: Path) -> Iterator[tuple[str, int]]:
     """Yield each top-level bucket: its name and how many elements its first page has.
 
     Raises Damaged for a file that is empty, foreign, cut off or inconsistent, OSError if unreadable.
@@ -40,7 +40,7 @@ def buckets(path: Path) -> Iterator[tuple[str, int]]:
         try:
             yield from _File(file, path.stat().st_size).buckets()
         except (struct.error, IndexError, OverflowError) as error:
-            raise Damaged("a page refers to something outside of it") from error
+            raise DamagedFile("a page refers to something outside of it") from error
 
 
 class _File:
@@ -48,20 +48,20 @@ class _File:
         self._file = file
         self._page_size, self._root, self._end = self._meta(size)
         if self._end * self._page_size > size:
-            raise Damaged(f"cut off: it has {size} of {self._end * self._page_size} bytes")
+            raise DamagedFile(f"cut off: it has {size} of {self._end * self._page_size} bytes")
 
     def _meta(self, size: int) -> tuple[int, int, int]:
         if not size:
-            raise Damaged("the file is empty")
+            raise DamagedFile("the file is empty")
         first = self._file.read(_HEADER.size + _META.size)
         if len(first) < _HEADER.size + _META.size or _META.unpack_from(first, _HEADER.size)[0] != _MAGIC:
-            raise Damaged("not a bolt file")
+            raise DamagedFile("not a bolt file")
         page_size = _META.unpack_from(first, _HEADER.size)[2]
         self._file.seek(page_size)
         second = self._file.read(_HEADER.size + _META.size)
         metas = [_META.unpack_from(raw, _HEADER.size) for raw in (first, second) if _is_meta(raw)]
         if not metas or page_size < _HEADER.size + _META.size:
-            raise Damaged("neither of its two headers is whole")
+            raise DamagedFile("neither of its two headers is whole")
         newest = max(metas, key=lambda meta: meta[8])
         return page_size, newest[4], newest[7]
 
@@ -71,7 +71,7 @@ class _File:
     def _walk(self, page_id: int, deeper: int) -> Iterator[tuple[str, int]]:
         page, flags, count = self._page(page_id)
         if not deeper or flags not in (_BRANCH, _LEAF):
-            raise Damaged(f"page {page_id} is of no use as a list of buckets")
+            raise DamagedFile(f"page {page_id} is of no use as a list of buckets")
         for start in range(_HEADER.size, _HEADER.size + 16 * count, 16):
             if flags == _BRANCH:
                 yield from self._walk(_BRANCH_ELEMENT.unpack_from(page, start)[2], deeper - 1)
@@ -92,12 +92,12 @@ class _File:
 
     def _page(self, page_id: int) -> tuple[bytes, int, int]:
         if page_id >= self._end:
-            raise Damaged(f"page {page_id} lies past its end")
+            raise DamagedFile(f"page {page_id} lies past its end")
         self._file.seek(page_id * self._page_size)
         page = self._file.read(self._page_size)
         _, flags, count, overflow = _HEADER.unpack_from(page)
         if overflow * self._page_size > _LARGEST_PAGE:
-            raise Damaged(f"page {page_id} is too large to be true")
+            raise DamagedFile(f"page {page_id} is too large to be true")
         return page + self._file.read(overflow * self._page_size), flags, count
 
 

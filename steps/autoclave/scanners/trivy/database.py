@@ -44,7 +44,7 @@ def examine(cache: Path, metadata: Metadata | None) -> Database:
     try:
         if not file.is_file():
             raise refuse(cache, "is missing", f"there is no file {file}")
-        _demand_advisories(cache, file)
+        _require_advisories(cache, file)
         if metadata is None:
             raise refuse(
                 cache, "has no usable metadata", f"{file.parent / 'metadata.json'} tells no version and time"
@@ -69,14 +69,14 @@ def decode(raw: bytes | msgspec.Raw) -> Metadata | None:
         return None
 
 
-def _demand_advisories(cache: Path, file: Path) -> None:
+def _require_advisories(cache: Path, file: Path) -> None:
     try:
-        feeds = (count for name, count in boltdb.buckets(file) if name not in _INDEXES)
+        feeds = (count for name, count in boltdb.read_buckets(file) if name not in _INDEXES)
         if not any(feeds):
             raise refuse(
                 cache, "is empty", "it lists no advisory of any feed, so every image would look clean"
             )
-    except boltdb.Damaged as error:
+    except boltdb.DamagedFile as error:
         raise refuse(cache, "is damaged", f"{file}: {error}") from error
 
 

@@ -15,7 +15,7 @@ from msgspec import Struct, field
 
 from autoclave.errors import ScannerError
 from autoclave.model.facts import Finding, Kind, Severity
-from autoclave.scanners.aliases import merged
+from autoclave.scanners.aliases import merge_aliases
 
 _SCHEMA = 2
 _AGAIN = "scan again; if it happens again, report it with the raw report"
@@ -125,7 +125,7 @@ def normalise(raw: bytes | mmap.mmap, *, config_digest: str, version: str) -> Co
     """
     try:
         report = msgspec.json.decode(raw, type=_Report)
-        _demand(report, config_digest, version)
+        _check(report, config_digest, version)
         results = report.results or []
         return Content(
             os=_os(report),
@@ -138,7 +138,7 @@ def normalise(raw: bytes | mmap.mmap, *, config_digest: str, version: str) -> Co
         ) from error
 
 
-def _demand(report: _Report, config_digest: str, version: str) -> None:
+def _check(report: _Report, config_digest: str, version: str) -> None:
     wrong = ""
     if report.schema_version != _SCHEMA:
         wrong = f"it has schema {report.schema_version}, needed is {_SCHEMA}"
@@ -161,7 +161,7 @@ def _os(report: _Report) -> str:
 def _findings(report: _Report, results: list[_Result]) -> Iterator[Finding]:
     for result in results:
         place = _place(report, result)
-        yield from merged(
+        yield from merge_aliases(
             _vulnerability(_VULNERABILITY.decode(one), place) for one in result.vulnerabilities or ()
         )
         yield from dict.fromkeys(_secret(secret, place) for secret in result.secrets or ())

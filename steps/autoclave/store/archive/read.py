@@ -17,21 +17,15 @@ import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from autoclave.errors import StoreError
-from autoclave.model.digest import checked, digest_of
+from autoclave.model.digest import check_digest, digest_of
 from autoclave.store.archive.tar_stream import Kind, members
-from autoclave.store.archive.write import give
 from autoclave.store.base import Store
 from autoclave.store.image import (
     CONFIG_LIMIT,
-    ImageIdentity,
     check_layers,
-    identity,
-    is_built_on,
     parse_config,
 )
 from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode, parse_manifest
-
-__all__ = ["ImageIdentity", "give", "identity", "is_built_on", "take"]
 
 _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
 _BYTES = "application/octet-stream"
@@ -61,7 +55,7 @@ class _Choices(Struct):
     manifests: list[_Choice]
 
 
-def take(chunks: Iterable[bytes], store: Store, *, image_id: str) -> Descriptor:
+def read_archive(chunks: Iterable[bytes], store: Store, *, image_id: str) -> Descriptor:
     """Put the image of an engine's archive into the store and return its manifest (not yet named or listed).
 
     `image_id` is what the engine calls the image it built: the digest of its configuration (then the manifest
@@ -73,7 +67,7 @@ def take(chunks: Iterable[bytes], store: Store, *, image_id: str) -> Descriptor:
     for member, content in members(chunks):
         if member.kind is Kind.FILE:
             files.add(member.name, member.size, content)
-    if checked(image_id) not in files.sizes:
+    if check_digest(image_id) not in files.sizes:
         raise _other_image(image_id)
     raw = files.json(image_id)
     shape = _shape(raw, image_id)
@@ -120,7 +114,7 @@ class _Files:
 
     def keep(self, descriptor: Descriptor) -> None:
         """Make sure that the store holds a file of the archive, of the size that its descriptor claims."""
-        digest = checked(descriptor.digest)
+        digest = check_digest(descriptor.digest)
         if self.sizes.get(digest) != descriptor.size:
             raise StoreError(
                 "the engine's archive does not hold the whole image",
@@ -176,7 +170,7 @@ def _choose(raw: bytes, digest: str, files: _Files) -> str:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StoreError(f"{digest} is not an OCI index", why=str(error), next="repeat the build") from error
     images = {
-        checked(choice.digest)
+        check_digest(choice.digest)
         for choice in choices
         if choice.digest in files.sizes and (choice.platform is None or choice.platform.os != "unknown")
     }

@@ -50,26 +50,26 @@ def members(chunks: Iterable[bytes], *, most: int = _MEMBERS) -> Iterator[tuple[
     seen: set[str] = set()
     extension: dict[str, str] = {}
     for _ in range(most + 1):
-        header = source.exact(_BLOCK)
+        header = source.read_exactly(_BLOCK)
         if not any(header):
             source.finish()
             return
         _check_sum(header)
         kind, size = header[156:157], _number(header[124:136])
         if kind in _EXTENSIONS:
-            extension |= _extension(kind, source.padded(size))
+            extension |= _extension(kind, source.read_padded(size))
             continue
         member = _member(header, extension, size)
         extension = {}
         if member.name in seen and member.kind is not Kind.FOLDER:
-            raise _refused(f"{member.name!r} comes twice")
+            raise _make_error(f"{member.name!r} comes twice")
         seen.add(member.name)
         content = source.content(member.size)
         yield member, content
         for _ in content:
             pass
-        source.exact(-member.size % _BLOCK)
-    raise _refused(f"it has more than {most} members")
+        source.read_exactly(-member.size % _BLOCK)
+    raise _make_error(f"it has more than {most} members")
 
 
 class _Source:
@@ -79,13 +79,13 @@ class _Source:
         self._chunks = iter(chunks)
         self._left = memoryview(b"")
 
-    def exact(self, size: int) -> bytes:
+    def read_exactly(self, size: int) -> bytes:
         return b"".join(self.content(size))
 
-    def padded(self, size: int) -> bytes:
+    def read_padded(self, size: int) -> bytes:
         if size > _HEADER_LIMIT:
-            raise _refused(f"an extended header has {size} bytes")
-        return self.exact(size + -size % _BLOCK)[:size]
+            raise _make_error(f"an extended header has {size} bytes")
+        return self.read_exactly(size + -size % _BLOCK)[:size]
 
     def content(self, size: int) -> Iterator[bytes]:
         while size:
@@ -103,20 +103,20 @@ class _Source:
                 rest = next(self._chunks)
             except StopIteration:
                 return
-        raise _refused("there is data after its end")
+        raise _make_error("there is data after its end")
 
     def _next(self) -> None:
         while not self._left:
             try:
                 self._left = memoryview(next(self._chunks))
             except StopIteration:
-                raise _refused("it is truncated") from None
+                raise _make_error("it is truncated") from None
 
 
 def _member(header: bytes, extension: dict[str, str], size: int) -> Member:
     kind = _KINDS.get(header[156:157])
     if kind is None or any(key.startswith("GNU.sparse") for key in extension):
-        raise _refused(
+        raise _make_error(
             f"a member of type {header[156:157]!r} (device, sparse file …) is not part of an image"
         )
     name = _safe(extension.get("path") or _ustar_name(header))
@@ -136,7 +136,7 @@ def _extension(kind: bytes, raw: bytes) -> dict[str, str]:
         return {"linkpath": _text(raw)}
     records = _pax(raw)
     if kind == b"g" and records.keys() & {"path", "linkpath", "size"}:
-        raise _refused("a global header names a member")
+        raise _make_error("a global header names a member")
     return records if kind == b"x" else {}
 
 
@@ -148,7 +148,7 @@ def _pax(raw: bytes) -> dict[str, str]:
         record, raw = raw[:length], raw[length:]
         key, equals, value = record[len(length_text) + 1 :].partition(b"=")
         if not space or not equals or len(record) != length or not value.endswith(b"\n"):
-            raise _refused("an extended header is malformed")
+            raise _make_error("an extended header is malformed")
         # Attributes such as SCHILY.xattr.* may be binary and are of no interest.
         if key in {b"path", b"linkpath", b"size"} or key.startswith(b"GNU.sparse"):
             records[_text(key)] = _text(value[:-1])
@@ -160,13 +160,13 @@ def _safe(name: str) -> str:
     parts: list[str] = []
     for part in name.split("/"):
         if part == ".." and not parts:
-            raise _refused(f"{name[:200]!r} leaves the archive")
+            raise _make_error(f"{name[:200]!r} leaves the archive")
         if part == "..":
             parts.pop()
         elif part not in {"", "."}:
             parts.append(part)
     if name.startswith("/") or not name or "\0" in name:
-        raise _refused(f"{name[:200]!r} is not a relative name")
+        raise _make_error(f"{name[:200]!r} is not a relative name")
     return "/".join(parts)
 
 
@@ -180,33 +180,33 @@ def _text(field: bytes) -> str:
     try:
         return field.split(b"\0", 1)[0].decode()
     except UnicodeDecodeError as error:
-        raise _refused("a name is not UTF-8") from error
+        raise _make_error("a name is not UTF-8") from error
 
 
 def _number(field: bytes) -> int:
     if field[0] & 0x80:
         value = int.from_bytes(field, "big", signed=False) & ((1 << (8 * len(field) - 1)) - 1)
         if value >= 1 << 62:
-            raise _refused("a size is absurd")
+            raise _make_error("a size is absurd")
         return value
     try:
         return int(field.strip(b" \0") or b"0", 8)
     except ValueError as error:
-        raise _refused("a header is damaged") from error
+        raise _make_error("a header is damaged") from error
 
 
 def _decimal(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 19):
-        raise _refused("an extended header is malformed")
+        raise _make_error("an extended header is malformed")
     return int(text)
 
 
 def _check_sum(header: bytes) -> None:
     if sum(header[:148]) + sum(header[156:]) + 8 * ord(" ") != _number(header[148:156]):
-        raise _refused("a header is damaged")
+        raise _make_error("a header is damaged")
 
 
-def _refused(why: str) -> StoreError:
+def _make_error(why: str) -> StoreError:
     return StoreError(
         "the image archive is refused",
         why=why,

@@ -21,7 +21,7 @@ _REF_NAME = "org.opencontainers.image.ref.name"
 _END = bytes(2 * tarfile.BLOCKSIZE)
 
 
-def give(store: Store, digest: str, *, name: str) -> Iterator[bytes]:
+def write_archive(store: Store, digest: str, *, name: str) -> Iterator[bytes]:
     """Stream an archive for `docker load` in constant memory; the engine then knows the image as `name`.
 
     With an empty `name` the image has no name (a classic engine finds it by its id). Raises StoreError when

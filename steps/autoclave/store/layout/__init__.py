@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from autoclave.errors import StoreError
-from autoclave.model.digest import checked
+from autoclave.model.digest import check_digest
 from autoclave.store import artifacts
 from autoclave.store.base import SMALL
 from autoclave.store.layout import index as indexes
 from autoclave.store.layout.blobs import Blobs
 from autoclave.store.layout.folder import INDEX_FILE, LOCK_FILE, open_folder, read_small
 from autoclave.store.layout.index import Index
-from autoclave.store.layout.lock import exclusive
+from autoclave.store.layout.lock import hold_lock
 from autoclave.store.oci import EMPTY_BLOB, EMPTY_CONFIG, MANIFEST, Descriptor, parse_manifest
 
 
@@ -55,13 +55,13 @@ class LayoutStore:
     def tag(self, name: str, descriptor: Descriptor) -> None:
         """Give a manifest a name, replacing what had it; raise StoreError when the manifest is not there."""
         self._check(descriptor)
-        self._update(lambda index: indexes.named(index, name, descriptor))
+        self._update(lambda index: indexes.set_name(index, name, descriptor))
 
     def tags(self) -> dict[str, Descriptor]:
         """Return every named manifest, in the order of the index."""
         return {entry.name: entry.descriptor for entry in self._index().entries if entry.name}
 
-    def named(self, name: str) -> Descriptor | None:
+    def find(self, name: str) -> Descriptor | None:
         """Return the manifest that has a name, or None."""
         return self.tags().get(name)
 
@@ -80,7 +80,9 @@ class LayoutStore:
         self._check(subject)
         self._blobs.write([EMPTY_BLOB], expect=EMPTY_CONFIG.digest)
         return self.adopt(
-            artifacts.artifact(subject, artifact_type=artifact_type, layers=layers, annotations=annotations)
+            artifacts.encode_artifact(
+                subject, artifact_type=artifact_type, layers=layers, annotations=annotations
+            )
         )
 
     def adopt(self, raw: bytes) -> Descriptor:
@@ -88,11 +90,11 @@ class LayoutStore:
 
         The same one twice is one entry. Raises StoreError when it has no subject, or content is missing.
         """
-        made, manifest, _ = artifacts.opened(raw)
+        made, manifest, _ = artifacts.parse_artifact(raw)
         for blob in (manifest.config, *manifest.layers):
             self._require(blob)
         self._blobs.write([raw], expect=made.digest)
-        self._update(lambda index: indexes.listed(index, made))
+        self._update(lambda index: indexes.add_entry(index, made))
         return made
 
     def move_in(self, source: LayoutStore, digests: Iterable[str], listed: Iterable[Descriptor]) -> None:
@@ -100,12 +102,12 @@ class LayoutStore:
         self._blobs.move_in(source._blobs, digests)
         entries = list(listed)
 
-        def extended(index: Index) -> Index:
+        def add_entries(index: Index) -> Index:
             for entry in entries:
-                index = indexes.listed(index, entry)
+                index = indexes.add_entry(index, entry)
             return index
 
-        self._update(extended)
+        self._update(add_entries)
 
     def referrers(self, digest: str, *, artifact_type: str = "") -> list[Descriptor]:
         """List the artifacts attached to an image, oldest first, each manifest verified.
@@ -114,20 +116,21 @@ class LayoutStore:
         index says of them. Raises StoreError when any listed manifest is missing or damaged, so that no
         record vanishes unseen.
         """
-        checked(digest)
+        check_digest(digest)
         listed = {
             entry.descriptor.digest: entry.descriptor
             for entry in self._index().entries
             if entry.descriptor.media_type == MANIFEST
         }
         found = [
-            artifacts.referrer(descriptor, self._check(descriptor), digest) for descriptor in listed.values()
+            artifacts.parse_referrer(descriptor, self._check(descriptor), digest)
+            for descriptor in listed.values()
         ]
-        return artifacts.oldest_first(found, artifact_type)
+        return artifacts.sort_by_age(found, artifact_type)
 
-    def image(self, digest: str) -> Descriptor:
+    def find_image(self, digest: str) -> Descriptor:
         """Return the descriptor of a listed image, its manifest verified; raise StoreError when absent."""
-        checked(digest)
+        check_digest(digest)
         for entry in self._index().entries:
             if entry.descriptor.digest == digest and entry.descriptor.media_type in artifacts.IMAGES:
                 raw = self._check(entry.descriptor)
@@ -140,13 +143,13 @@ class LayoutStore:
             next="build it, or point to the store that holds it",
         )
 
-    def location(self, digest: str) -> str:
+    def locate(self, digest: str) -> str:
         """Return where a scanner finds the image, `DIR@sha256:…`, after reading and verifying all of it.
 
         Scanners read the files themselves and do not check them, so damage must be found before. Raises
         StoreError when the image, its configuration or a layer is missing or damaged.
         """
-        image = self.image(digest)
+        image = self.find_image(digest)
         if image.media_type not in artifacts.INDEXES:
             manifest = parse_manifest(self.read(digest), digest)
             for blob in (manifest.config, *manifest.layers):
@@ -163,7 +166,7 @@ class LayoutStore:
         return indexes.parse(read_small(self._index_path, SMALL), str(self._index_path))
 
     def _update(self, change: Callable[[Index], Index]) -> None:
-        with exclusive(self.root / LOCK_FILE, timeout=self._timeout, what=f"the store {self.root}"):
+        with hold_lock(self.root / LOCK_FILE, timeout=self._timeout, what=f"the store {self.root}"):
             before = self._index()
             after = change(before)
             if after != before:

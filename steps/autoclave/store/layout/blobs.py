@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from autoclave.errors import StoreError
-from autoclave.model.digest import checked
+from autoclave.model.digest import check_digest
 
 CHUNK = 1024 * 1024
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -34,7 +34,7 @@ class Blobs:
 
     def create(self) -> None:
         """Make the folders; raise StoreError when one of them is a link or cannot be made."""
-        with _disk(f"the store {self.root} cannot be created"):
+        with _translate_errors(f"the store {self.root} cannot be created"):
             self._folder.mkdir(parents=True, exist_ok=True)
         self.guard()
 
@@ -52,7 +52,7 @@ class Blobs:
     def path(self, digest: str) -> str:
         """Return where the blob lies; raise StoreError when the digest is malformed."""
         # Text, not Path: listing records opens every one of them, and Path would double the time.
-        return f"{self._folder}/{checked(digest).removeprefix('sha256:')}"
+        return f"{self._folder}/{check_digest(digest).removeprefix('sha256:')}"
 
     def has(self, digest: str) -> bool:
         """Tell whether a regular file stands under the digest."""
@@ -62,7 +62,10 @@ class Blobs:
 
     def read(self, digest: str, *, limit: int) -> bytes:
         """Return the blob whole, verified; raise StoreError if absent, damaged or above `limit` bytes."""
-        with self._opened(digest) as (descriptor, size), _disk(f"{digest} cannot be read from the store"):
+        with (
+            self._open(digest) as (descriptor, size),
+            _translate_errors(f"{digest} cannot be read from the store"),
+        ):
             if size > limit:
                 raise StoreError(
                     f"{digest} is too large to be what was expected",
@@ -76,10 +79,10 @@ class Blobs:
     def chunks(self, digest: str) -> Iterator[bytes]:
         """Stream the blob in pieces of at most 1 MiB; raise StoreError at its end if it is damaged."""
         hasher = hashlib.sha256()
-        with self._opened(digest) as (descriptor, size):
+        with self._open(digest) as (descriptor, size):
             pieces = _pieces(descriptor, size)
             while True:
-                with _disk(f"{digest} cannot be read from the store"):
+                with _translate_errors(f"{digest} cannot be read from the store"):
                     piece = next(pieces, b"")
                 if not piece:
                     break
@@ -98,23 +101,23 @@ class Blobs:
             for chunk in chunks:
                 hasher.update(chunk)
                 size += len(chunk)
-                with _disk(f"the store {self.root} cannot be written"):
+                with _translate_errors(f"the store {self.root} cannot be written"):
                     _write_all(descriptor, chunk)
             digest = f"sha256:{hasher.hexdigest()}"
-            if expect and digest != checked(expect):
+            if expect and digest != check_digest(expect):
                 raise StoreError(
                     "the content is not what was announced",
                     why=f"expected {expect}, got {digest} ({size} bytes)",
                     next="fetch or build it again; nothing was stored",
                 )
             target = self.path(digest)
-            if not _same(descriptor, target, size):
+            if not _is_same(descriptor, target, size):
                 self._publish(descriptor, temporary, Path(target))
         return digest, size
 
     def move_in(self, source: Blobs, digests: Iterable[str]) -> None:
         """Take blobs over from a layout on the same disk, which has written them, and so verified them."""
-        with _disk(f"the store {self.root} cannot be written"):
+        with _translate_errors(f"the store {self.root} cannot be written"):
             for digest in digests:
                 os.replace(source.path(digest), self.path(digest))  # noqa: PTH105 -- paths are text here
             _sync_folder(self._folder)
@@ -122,7 +125,7 @@ class Blobs:
     def replace(self, target: Path, raw: bytes) -> None:
         """Replace a file of the layout atomically and durably."""
         with self._temporary_file() as (descriptor, temporary):
-            with _disk(f"{target} cannot be written"):
+            with _translate_errors(f"{target} cannot be written"):
                 _write_all(descriptor, raw)
             self._publish(descriptor, temporary, target)
 
@@ -139,7 +142,7 @@ class Blobs:
 
     def _publish(self, descriptor: int, temporary: Path, target: Path) -> None:
         """Rename the finished temporary file to `target`, durably."""
-        with _disk(f"{target} cannot be written"):
+        with _translate_errors(f"{target} cannot be written"):
             os.fsync(descriptor)
             temporary.replace(target)
             _sync_folder(target.parent)
@@ -151,7 +154,7 @@ class Blobs:
                 _remove_orphan(path)
 
     def _create_locked(self) -> tuple[int, Path]:
-        with _disk(f"the store {self.root} cannot be written"):
+        with _translate_errors(f"the store {self.root} cannot be written"):
             self._temporary.mkdir(exist_ok=True)
             while True:
                 path = self._temporary / f"{os.getpid()}-{secrets.token_hex(8)}"
@@ -163,7 +166,7 @@ class Blobs:
                 os.close(descriptor)
 
     @contextmanager
-    def _opened(self, digest: str) -> Iterator[tuple[int, int]]:
+    def _open(self, digest: str) -> Iterator[tuple[int, int]]:
         path = self.path(digest)
         try:
             descriptor = os.open(path, _READ)
@@ -175,21 +178,21 @@ class Blobs:
             ) from None
         except OSError as error:
             reason = "is a link" if error.errno == errno.ELOOP else f"cannot be opened: {error.strerror}"
-            raise _damaged(digest, path, reason) from error
+            raise _make_error(digest, path, reason) from error
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise _damaged(digest, path, "is not a regular file")
+                raise _make_error(digest, path, "is not a regular file")
             yield descriptor, status.st_size
         finally:
             os.close(descriptor)
 
     def _verify(self, digest: str, found: str) -> None:
         if f"sha256:{found}" != digest:
-            raise _damaged(digest, self.path(digest), f"holds other content, sha256:{found}")
+            raise _make_error(digest, self.path(digest), f"holds other content, sha256:{found}")
 
 
-def _damaged(digest: str, path: str, reason: str) -> StoreError:
+def _make_error(digest: str, path: str, reason: str) -> StoreError:
     return StoreError(
         f"{digest} is damaged in the store",
         why=f"{path} {reason}",
@@ -198,7 +201,7 @@ def _damaged(digest: str, path: str, reason: str) -> StoreError:
 
 
 @contextmanager
-def _disk(what: str) -> Iterator[None]:
+def _translate_errors(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -220,7 +223,7 @@ def _write_all(descriptor: int, chunk: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _same(descriptor: int, target: str, size: int) -> bool:
+def _is_same(descriptor: int, target: str, size: int) -> bool:
     try:
         present = os.open(target, _READ)
     except OSError:

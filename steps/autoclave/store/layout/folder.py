@@ -14,7 +14,7 @@ import msgspec
 from autoclave.errors import StoreError
 from autoclave.store.layout import index as indexes
 from autoclave.store.layout.blobs import Blobs
-from autoclave.store.layout.lock import exclusive
+from autoclave.store.layout.lock import hold_lock
 
 INDEX_FILE = "index.json"
 LOCK_FILE = ".lock"
@@ -67,7 +67,7 @@ def _create(blobs: Blobs, lock_timeout: float) -> None:
     if fresh_parent and root.parent.name == ".autoclave":
         # The device repository stays clean without a change to its own ignore file.
         blobs.replace(root.parent / ".gitignore", b"*\n")
-    with exclusive(root / LOCK_FILE, timeout=lock_timeout, what=f"the store {root}"):
+    with hold_lock(root / LOCK_FILE, timeout=lock_timeout, what=f"the store {root}"):
         if not (root / INDEX_FILE).exists():
             blobs.replace(root / INDEX_FILE, indexes.empty().encode())
         if not (root / MARKER_FILE).exists():

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from autoclave.errors import StoreError
-from autoclave.model.digest import checked
+from autoclave.model.digest import check_digest
 from autoclave.store.oci import INDEX, Descriptor
 
 REF_NAME = "org.opencontainers.image.ref.name"
@@ -47,18 +47,18 @@ class Index(Struct, frozen=True):
 def parse(raw: bytes, where: str) -> Index:
     """Decode `index.json`; raise StoreError naming `where` when what matters is malformed or ambiguous."""
 
-    def decoded(part: bytes | Raw, kind: type[_T]) -> _T:
+    def decode(part: bytes | Raw, kind: type[_T]) -> _T:
         try:
             return msgspec.json.decode(part, type=kind)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise _refused(where, str(error)) from error
+            raise _make_error(where, str(error)) from error
 
-    fields = decoded(raw, dict[str, Raw])
-    if "manifests" not in fields or decoded(fields.get("schemaVersion", Raw(b"0")), int) != 2:
-        raise _refused(where, "an index has schemaVersion 2 and a list of manifests")
+    fields = decode(raw, dict[str, Raw])
+    if "manifests" not in fields or decode(fields.get("schemaVersion", Raw(b"0")), int) != 2:
+        raise _make_error(where, "an index has schemaVersion 2 and a list of manifests")
     entries = tuple(
-        Entry(_descriptor(decoded(part, Descriptor), where), part)
-        for part in decoded(fields.pop("manifests"), list[Raw])
+        Entry(_check_descriptor(decode(part, Descriptor), where), part)
+        for part in decode(fields.pop("manifests"), list[Raw])
     )
     _refuse_ambiguous(entries, where)
     return Index(entries, fields)
@@ -69,14 +69,14 @@ def empty() -> Index:
     return Index((), {"schemaVersion": Raw(b"2"), "mediaType": Raw(msgspec.json.encode(INDEX))})
 
 
-def listed(index: Index, descriptor: Descriptor) -> Index:
+def add_entry(index: Index, descriptor: Descriptor) -> Index:
     """Return the index with an entry for the descriptor's digest; unchanged when there is one."""
     if any(entry.descriptor.digest == descriptor.digest for entry in index.entries):
         return index
     return msgspec.structs.replace(index, entries=(*index.entries, _entry(descriptor)))
 
 
-def named(index: Index, name: str, descriptor: Descriptor) -> Index:
+def set_name(index: Index, name: str, descriptor: Descriptor) -> Index:
     """Return the index in which `name` stands for the descriptor and for nothing else.
 
     What had the name before stays listed: under its other names, else without one. An unnamed entry of the
@@ -89,19 +89,19 @@ def named(index: Index, name: str, descriptor: Descriptor) -> Index:
             next="choose a plain name such as 'pulse-oximeter-1.4.0'",
         )
     wanted = descriptor.annotations | {REF_NAME: name}
-    entries = _released(index.entries, name, descriptor.digest)
+    entries = _release_name(index.entries, name, descriptor.digest)
     holder = _position(entries, descriptor.digest, name)
     if holder is None:
         entries.append(_entry(msgspec.structs.replace(descriptor, annotations=wanted)))
     else:
-        entries[holder] = _annotated(entries[holder], entries[holder].descriptor.annotations | wanted)
+        entries[holder] = _annotate(entries[holder], entries[holder].descriptor.annotations | wanted)
     return msgspec.structs.replace(index, entries=tuple(entries))
 
 
-def _descriptor(descriptor: Descriptor, where: str) -> Descriptor:
-    checked(descriptor.digest)
+def _check_descriptor(descriptor: Descriptor, where: str) -> Descriptor:
+    check_digest(descriptor.digest)
     if not 0 <= descriptor.size < 1 << 63:
-        raise _refused(where, f"{descriptor.digest} has the size {descriptor.size}")
+        raise _make_error(where, f"{descriptor.digest} has the size {descriptor.size}")
     return descriptor
 
 
@@ -110,10 +110,10 @@ def _refuse_ambiguous(entries: tuple[Entry, ...], where: str) -> None:
     for entry in entries:
         digest = entry.descriptor.digest
         if entry.name and names.setdefault(entry.name, digest) != digest:
-            raise _refused(where, f"the name {entry.name[:100]!r} stands for two manifests")
+            raise _make_error(where, f"the name {entry.name[:100]!r} stands for two manifests")
 
 
-def _refused(where: str, why: str) -> StoreError:
+def _make_error(where: str, why: str) -> StoreError:
     return StoreError(
         f"{where} is not a usable OCI index",
         why=why,
@@ -125,7 +125,7 @@ def _entry(descriptor: Descriptor) -> Entry:
     return Entry(descriptor, Raw(msgspec.json.encode(descriptor)))
 
 
-def _annotated(entry: Entry, annotations: dict[str, str]) -> Entry:
+def _annotate(entry: Entry, annotations: dict[str, str]) -> Entry:
     if annotations == entry.descriptor.annotations:
         return entry
     fields = msgspec.json.decode(entry.raw, type=dict[str, Raw])
@@ -137,7 +137,7 @@ def _annotated(entry: Entry, annotations: dict[str, str]) -> Entry:
     )
 
 
-def _released(entries: tuple[Entry, ...], name: str, digest: str) -> list[Entry]:
+def _release_name(entries: tuple[Entry, ...], name: str, digest: str) -> list[Entry]:
     """Take the name away from every other digest; an entry left unnamed goes when its digest has another."""
     kept: list[Entry] = []
     for entry in entries:
@@ -145,7 +145,7 @@ def _released(entries: tuple[Entry, ...], name: str, digest: str) -> list[Entry]
             kept.append(entry)
         elif all(other is entry or other.descriptor.digest != entry.descriptor.digest for other in entries):
             plain = {key: value for key, value in entry.descriptor.annotations.items() if key != REF_NAME}
-            kept.append(_annotated(entry, plain))
+            kept.append(_annotate(entry, plain))
     return kept
 
 

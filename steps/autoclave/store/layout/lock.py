@@ -15,7 +15,7 @@ _PID_DIGITS = 20
 
 
 @contextmanager
-def exclusive(path: Path, *, timeout: float, what: str) -> Iterator[None]:
+def hold_lock(path: Path, *, timeout: float, what: str) -> Iterator[None]:
     """Hold the lock file `path` while the body runs; the kernel frees it when the process dies.
 
     `timeout` is in seconds, `what` names the locked thing in messages. Raises Busy, naming the process that
@@ -51,14 +51,14 @@ def _acquire(descriptor: int, *, timeout: float, what: str) -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
-                raise _busy(descriptor, timeout=timeout, what=what) from None
+                raise _make_busy_error(descriptor, timeout=timeout, what=what) from None
         else:
             return
         time.sleep(pause)
         pause = min(pause * 1.5, 0.05)
 
 
-def _busy(descriptor: int, *, timeout: float, what: str) -> Busy:
+def _make_busy_error(descriptor: int, *, timeout: float, what: str) -> Busy:
     pid = 0
     with suppress(OSError, ValueError):
         pid = int(os.pread(descriptor, _PID_DIGITS, 0))

@@ -57,7 +57,7 @@ def parse(text: str) -> Address:
     """
     found = _ADDRESS.fullmatch(text)
     if not found:
-        raise _malformed(text, "it must be oci://HOST[:PORT]/REPOSITORY")
+        raise _make_error(text, "it must be oci://HOST[:PORT]/REPOSITORY")
     if "@" in found["host"]:
         # The address itself is not shown: what stands before the @ may be a password.
         raise StoreError(
@@ -72,9 +72,9 @@ def parse(text: str) -> Address:
         or not 0 < int(host["port"] or 1) < 1 << 16
         or not _is_host(host["name"])
     ):
-        raise _malformed(text, f"{found['host'][:100]!r} is not a host")
+        raise _make_error(text, f"{found['host'][:100]!r} is not a host")
     if not _REPOSITORY.fullmatch(found["repository"]) or len(text) > _LONGEST + len("oci+http://"):
-        raise _malformed(
+        raise _make_error(
             text,
             "a repository is lower-case letters, digits and single . _ - between them, in parts separated "
             "by /, without a tag or digest",
@@ -98,7 +98,7 @@ def registry_of(image: str) -> str:
     return host
 
 
-def checked_tag(name: str) -> str:
+def check_tag(name: str) -> str:
     """Return a name that a registry can give; raise StoreError otherwise."""
     if not _TAG.fullmatch(name):
         raise StoreError(
@@ -118,7 +118,7 @@ def origin_of(url: str) -> Origin:
         return "", "", 0
 
 
-def shown(url: str) -> str:
+def printable_url(url: str) -> str:
     """Return a URL as it may be printed: no user, no query, where signatures and upload states are kept."""
     try:
         parts = urlsplit(url)
@@ -149,7 +149,7 @@ def _is_plain(host: str) -> bool:
     return re.sub(r":\d+$", "", host) in _PLAIN
 
 
-def _malformed(text: str, why: str) -> StoreError:
+def _make_error(text: str, why: str) -> StoreError:
     return StoreError(
         f"{text[:200]!r} is not the address of a registry",
         why=why,

@@ -60,19 +60,19 @@ class _FromHelper(Struct, rename="pascal"):
     secret: str = ""
 
 
-def credentials_of(host: str, shell: Shell) -> Credentials | None:
+def find_credentials(host: str, shell: Shell) -> Credentials | None:
     """Find the credentials for a registry host (with its port), or None; secrets are masked from then on.
 
     Raises StoreError when a file that could hold them is broken, and ToolError when a helper is missing.
     """
     for path in _files():
-        if (config := _read(path)) and (found := _in(config, host, path, shell)):
-            return _masked(found, shell)
-    found = _of_ci(host)
-    return _masked(found, shell) if found else None
+        if (config := _read(path)) and (found := _find_in(config, host, path, shell)):
+            return _mask(found, shell)
+    found = _read_ci_variables(host)
+    return _mask(found, shell) if found else None
 
 
-def _masked(found: Credentials, shell: Shell) -> Credentials:
+def _mask(found: Credentials, shell: Shell) -> Credentials:
     shell.mask.add([found.password, found.identity_token])
     return found
 
@@ -93,17 +93,17 @@ def _read(path: Path) -> _Config | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise _broken(path, error.strerror or "it cannot be read") from error
+        raise _make_error(path, error.strerror or "it cannot be read") from error
     if len(raw) > _LARGEST:
-        raise _broken(path, f"it has more than {_LARGEST} bytes")
+        raise _make_error(path, f"it has more than {_LARGEST} bytes")
     try:
         return msgspec.json.decode(raw, type=_Config)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         # The decoder's own words may quote the content.
-        raise _broken(path, "it is not the JSON that Docker writes") from None
+        raise _make_error(path, "it is not the JSON that Docker writes") from None
 
 
-def _in(config: _Config, host: str, path: Path, shell: Shell) -> Credentials | None:
+def _find_in(config: _Config, host: str, path: Path, shell: Shell) -> Credentials | None:
     names = _names(host)
     helper = next((config.cred_helpers[name] for name in names if name in config.cred_helpers), "")
     if helper := helper or config.creds_store:
@@ -133,7 +133,7 @@ def _from_entry(entry: _Entry, path: Path) -> Credentials | None:
         try:
             user, _, password = base64.b64decode(entry.auth, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
-            raise _broken(path, "an 'auth' in it is not base64") from None
+            raise _make_error(path, "an 'auth' in it is not base64") from None
         password = password.strip("\0")  # as Docker does
     if not password and not entry.identityToken:
         return None
@@ -142,7 +142,7 @@ def _from_entry(entry: _Entry, path: Path) -> Credentials | None:
 
 def _from_helper(name: str, host: str, path: Path, shell: Shell) -> Credentials | None:
     if not _HELPER.fullmatch(name):
-        raise _broken(path, f"{name[:100]!r} cannot be the name of a credential helper")
+        raise _make_error(path, f"{name[:100]!r} cannot be the name of a credential helper")
     program = f"docker-credential-{name}"
     # The host goes to standard input: an argument would be one that the configuration could choose.
     done = shell.run([program, "get"], stdin=host.encode(), timeout=_TIMEOUT, ok=range(256))
@@ -168,14 +168,14 @@ def _from_helper(name: str, host: str, path: Path, shell: Shell) -> Credentials 
     return Credentials(user=found.username, password=found.secret, source=program)
 
 
-def _of_ci(host: str) -> Credentials | None:
+def _read_ci_variables(host: str) -> Credentials | None:
     registry, user, password = (os.environ.get(f"CI_REGISTRY{end}", "") for end in ("", "_USER", "_PASSWORD"))
     if not (registry and user and password) or _bare(registry) != host:
         return None
     return Credentials(user=user, password=password, source="CI_REGISTRY_USER and CI_REGISTRY_PASSWORD")
 
 
-def _broken(path: Path, why: str) -> StoreError:
+def _make_error(path: Path, why: str) -> StoreError:
     return StoreError(
         f"{path} cannot be used", why=why, next="mend it, or remove it and log in again with 'docker login'"
     )

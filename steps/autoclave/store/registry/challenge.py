@@ -16,9 +16,9 @@ from msgspec import Struct
 
 from autoclave.errors import StoreError
 from autoclave.runtime.redact import Mask
-from autoclave.store.registry.address import Address, origin_of, shown
+from autoclave.store.registry.address import Address, origin_of, printable_url
 from autoclave.store.registry.auth import Credentials
-from autoclave.store.registry.errors import refused
+from autoclave.store.registry.errors import explain_refusal
 from autoclave.store.registry.http import Answer, Wire
 from autoclave.store.registry.retry import Retry
 
@@ -39,12 +39,12 @@ class Challenge(Struct, frozen=True):
     parameters: dict[str, str]
 
 
-class _Given(Struct):
+class _TokenAnswer(Struct):
     token: str = ""
     access_token: str = ""
 
 
-def challenges(header: str) -> list[Challenge]:
+def parse_challenges(header: str) -> list[Challenge]:
     """Take a WWW-Authenticate header apart; what cannot be understood ends it."""
     found: list[Challenge] = []
     at = 0
@@ -88,7 +88,9 @@ class Authority:
         with self._lock:
             if self.header != sent:
                 return True  # another thread was faster
-            offered = {each.scheme: each for each in challenges(answer.headers.get("WWW-Authenticate", ""))}
+            offered = {
+                each.scheme: each for each in parse_challenges(answer.headers.get("WWW-Authenticate", ""))
+            }
             credentials = self._find()
             if "bearer" in offered:
                 self.header = f"Bearer {self._token(offered['bearer'].parameters, credentials)}"
@@ -122,7 +124,7 @@ class Authority:
             joint = "&" if urlsplit(realm).query else "?"
             headers = {"Authorization": _basic(credentials)} if credentials else {}
             answer = self._ask("GET", f"{realm}{joint}{urlencode(wanted)}", headers)
-        return self._given(answer)
+        return self._parse_token(answer)
 
     def _ask(self, method: str, url: str, headers: dict[str, str], body: bytes = b"") -> Answer:
         def attempt() -> Answer:
@@ -130,19 +132,19 @@ class Authority:
 
         answer = self._retry(attempt, url)
         if answer.status != 200:  # redirects too: the credentials are for this server alone
-            raise refused(method, answer, tried=self.tried, mask=self.mask)
+            raise explain_refusal(method, answer, tried=self.tried, mask=self.mask)
         return answer
 
-    def _given(self, answer: Answer) -> str:
+    def _parse_token(self, answer: Answer) -> str:
         try:
-            given = msgspec.json.decode(answer.body, type=_Given)
+            given = msgspec.json.decode(answer.body, type=_TokenAnswer)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            given = _Given()
+            given = _TokenAnswer()
         token = given.token or given.access_token
         # A token is put into a header: anything else than a token's characters is not one.
         if not re.fullmatch(r"[A-Za-z0-9._~+/=-]+", token):
             raise StoreError(
-                f"the token server gave no token: {shown(answer.url)}",
+                f"the token server gave no token: {printable_url(answer.url)}",
                 why="its answer is not the JSON of a token",
                 next="see the log of the token server",
             )
@@ -155,7 +157,8 @@ class Authority:
             return
         raise StoreError(
             f"the token server of {self._address.host} is not trusted",
-            why=f"{shown(realm)[:200]} is not an https address: the credentials would be readable on the way",
+            why=f"{printable_url(realm)[:200]} is not an https address: "
+            "the credentials would be readable on the way",
             next="have the registry's token realm served over https",
         )
 

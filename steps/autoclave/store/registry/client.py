@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from urllib.parse import urljoin
 
-from autoclave.store.registry.address import Address, origin_of, shown
+from autoclave.store.registry.address import Address, origin_of, printable_url
 from autoclave.store.registry.challenge import Authority, Source
-from autoclave.store.registry.errors import RegistryError, refused
+from autoclave.store.registry.errors import RegistryError, explain_refusal
 from autoclave.store.registry.http import Answer, Wire
 from autoclave.store.registry.retry import TRIES, Retry
 
@@ -50,20 +50,20 @@ class Client:
         `target` is a path in the repository or a whole URL, such as the location of an upload.
         """
         url = self.absolute(target)
-        return self._accepted(
+        return self._send_until_accepted(
             lambda: self._exchange(method, url, headers, body), method, url, ok=ok, tries=tries, whole=True
         )
 
     def open(self, target: str, *, headers: Mapping[str, str], ok: Collection[int]) -> Answer:
         """GET something whose body the caller streams; it may break in the middle."""
         url = self.absolute(target)
-        return self._accepted(lambda: self._exchange("GET", url, headers, b""), "GET", url, ok=ok)
+        return self._send_until_accepted(lambda: self._exchange("GET", url, headers, b""), "GET", url, ok=ok)
 
     def absolute(self, target: str) -> str:
         """Return the whole URL of a path in the repository."""
         return target if target.startswith(("http://", "https://")) else self.address.url(target)
 
-    def joined(self, base: str, location: str) -> str:
+    def resolve(self, base: str, location: str) -> str:
         """Resolve a Location or Link; raise RegistryError when it would leave the encrypted connection."""
         try:
             url = urljoin(base, location)
@@ -73,12 +73,12 @@ class Client:
         if not host or scheme not in {"https", self.address.scheme}:
             raise RegistryError(
                 f"the registry {self.address.host} leads to an address that is not used",
-                why=f"{shown(url)[:300]} is not encrypted" if host else "it is malformed",
+                why=f"{printable_url(url)[:300]} is not encrypted" if host else "it is malformed",
                 next="have the registry, or the proxy before it, name its addresses with https",
             )
         return url
 
-    def _accepted(
+    def _send_until_accepted(
         self,
         exchange: Callable[[], Answer],
         method: str,
@@ -98,7 +98,7 @@ class Client:
 
         answer = self.retry(attempt, url, tries=tries)
         if answer.status not in ok:
-            raise refused(method, answer, tried=self._authority.tried, mask=self._authority.mask)
+            raise explain_refusal(method, answer, tried=self._authority.tried, mask=self._authority.mask)
         return answer
 
     def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -117,7 +117,7 @@ class Client:
                     return answer
             elif answer.status in _REDIRECTS and method in {"GET", "HEAD"}:
                 answer.read(_ERROR)
-                url = self.joined(url, answer.headers.get("Location", ""))
+                url = self.resolve(url, answer.headers.get("Location", ""))
             else:
                 return answer
         return answer

@@ -11,13 +11,13 @@ from contextlib import suppress
 from itertools import chain
 
 from autoclave.errors import StoreError
-from autoclave.model.digest import checked, digest_of
+from autoclave.model.digest import check_digest, digest_of
 from autoclave.store.artifacts import IMAGES, media_type_of
 from autoclave.store.base import SMALL
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
 from autoclave.store.registry.client import Client
-from autoclave.store.registry.download import fetched
+from autoclave.store.registry.download import download
 from autoclave.store.registry.errors import RegistryError
 from autoclave.store.registry.http import Answer
 from autoclave.store.registry.upload import is_there, upload
@@ -41,7 +41,7 @@ class Content:
 
     def write(self, chunks: Iterable[bytes], *, media_type: str, expect: str = "") -> Descriptor:
         """Put content into the cache and, when it is not there, into the registry."""
-        start, rest = _begun(iter(chunks))
+        start, rest = _read_start(iter(chunks))
         # What is small and was never here is a new record: sending it costs no more than asking for it.
         is_new = not rest and not self.cache.has(digest_of(start))
         written = self.cache.write(chain([start], rest), media_type=media_type, expect=expect)
@@ -115,13 +115,13 @@ class Content:
 
     def manifest(self, digest: str) -> bytes | None:
         """Return a manifest that is in the registry, verified, or None when the registry has none of it."""
-        if self._known.get(checked(digest)) == _BLOBS:
+        if self._known.get(check_digest(digest)) == _BLOBS:
             return None  # Debian's registry fails when it is asked for a blob as a manifest
         if not self.cache.has(digest):
             return self.read(digest) if self._fetch_one(_MANIFESTS, digest, SMALL) else None
         return self.read(digest) if self._has_manifest(digest) else None
 
-    def tagged(self, tag: str, *, keep: bool = False) -> bytes | None:
+    def read_tag(self, tag: str, *, keep: bool = False) -> bytes | None:
         """Return the bytes that a tag stands for now, or None; `keep` them in the cache."""
         answer = self.client.send("GET", f"{_MANIFESTS}/{tag}", headers=_ACCEPT, ok=(200, 404))
         if answer.status == 404:
@@ -132,17 +132,17 @@ class Content:
         return answer.body
 
     def _has_blob(self, digest: str) -> bool:
-        return self._asked(digest, _BLOBS, lambda: is_there(self.client, digest))
+        return self._ask_once(digest, _BLOBS, lambda: is_there(self.client, digest))
 
     def _has_manifest(self, digest: str) -> bool:
         def ask() -> bool:
             target = f"{_MANIFESTS}/{digest}"
             return self.client.send("HEAD", target, headers=_ACCEPT, ok=(200, 404)).status == 200
 
-        return self._asked(digest, _MANIFESTS, ask)
+        return self._ask_once(digest, _MANIFESTS, ask)
 
-    def _asked(self, digest: str, kind: str, ask: Callable[[], bool]) -> bool:
-        if self._known.get(checked(digest)) == kind:
+    def _ask_once(self, digest: str, kind: str, ask: Callable[[], bool]) -> bool:
+        if self._known.get(check_digest(digest)) == kind:
             return True
         if ask():
             self._known[digest] = kind
@@ -166,7 +166,7 @@ class Content:
 
     def _fetch(self, digest: str, limit: int | None, *, first: str = _BLOBS) -> None:
         """Fetch content of unknown kind: as what it was seen as, else as `first`, else as the other kind."""
-        first = self._known.get(checked(digest), first)
+        first = self._known.get(check_digest(digest), first)
         kinds = (first, _MANIFESTS if first == _BLOBS else _BLOBS)
         if not any(self._fetch_one(kind, digest, limit) for kind in kinds):
             raise StoreError(
@@ -178,7 +178,7 @@ class Content:
     def _fetch_one(self, kind: str, digest: str, limit: int | None) -> bool:
         limit = min(SMALL, SMALL if limit is None else limit) if kind == _MANIFESTS else limit
         headers = _ACCEPT if kind == _MANIFESTS else {}
-        pieces = fetched(self.client, f"{kind}/{digest}", headers=headers, limit=limit)
+        pieces = download(self.client, f"{kind}/{digest}", headers=headers, limit=limit)
         if pieces is None:
             return False
         self.cache.write(pieces, media_type=_ANY, expect=digest)
@@ -186,7 +186,7 @@ class Content:
         return True
 
 
-def _begun(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes] | tuple[()]]:
+def _read_start(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes] | tuple[()]]:
     """Return the first bytes, and the rest when they are not all."""
     start = b""
     for chunk in chunks:

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 
 from autoclave.errors import StoreError
 from autoclave.store.registry.client import Client
-from autoclave.store.registry.errors import lost
+from autoclave.store.registry.errors import explain_silence
 from autoclave.store.registry.http import Answer, Broken
 from autoclave.store.registry.retry import TRIES
 
 _HEADWAY = 16 * 1024 * 1024
 
 
-def fetched(
+def download(
     client: Client, target: str, *, headers: Mapping[str, str], limit: int | None
 ) -> Iterator[bytes] | None:
     """Stream something of the repository, or return None when it is not there.
@@ -29,10 +29,10 @@ def fetched(
     if limit is not None and size is not None and size > limit:
         answer.close()
         raise _too_large(target, limit)
-    return _limited(_resumed(client, target, headers, answer, size), target, limit)
+    return _limit(_stream(client, target, headers, answer, size), target, limit)
 
 
-def _resumed(
+def _stream(
     client: Client, target: str, headers: Mapping[str, str], answer: Answer, size: int | None
 ) -> Iterator[bytes]:
     done, skip, broken = 0, 0, 0
@@ -51,7 +51,7 @@ def _resumed(
             # Whoever makes headway may break as often as it likes; a drip is given up.
             broken = 1 if done - start >= _HEADWAY else broken + 1
             if broken >= TRIES:
-                raise lost(client.absolute(target), error) from error
+                raise explain_silence(client.absolute(target), error) from error
             client.retry.wait(broken)
         else:
             return
@@ -59,10 +59,10 @@ def _resumed(
         skip = done if answer.status == 200 else 0
         if answer.status == 206 and not answer.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
             answer.close()
-            raise lost(answer.url, Broken("it goes on at another place than it was asked for"))
+            raise explain_silence(answer.url, Broken("it goes on at another place than it was asked for"))
 
 
-def _limited(pieces: Iterator[bytes], target: str, limit: int | None) -> Iterator[bytes]:
+def _limit(pieces: Iterator[bytes], target: str, limit: int | None) -> Iterator[bytes]:
     size = 0
     for piece in pieces:
         size += len(piece)

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from autoclave.errors import StoreError
-from autoclave.store.registry.address import shown
+from autoclave.store.registry.address import printable_url
 from autoclave.store.registry.http import Answer, Broken
 
 _LONGEST = 500  # characters of what the registry says
@@ -40,12 +40,12 @@ class _Errors(Struct):
     errors: list[_Error] = []
 
 
-def refused(method: str, answer: Answer, *, tried: str, mask: Callable[[str], str]) -> RegistryError:
+def explain_refusal(method: str, answer: Answer, *, tried: str, mask: Callable[[str], str]) -> RegistryError:
     """Explain an answer that is not the wanted one. `tried` names the credentials that were sent."""
     status = answer.status
-    said = ": ".join([f"{status} {_phrase(status)}".strip(), *_said(answer)])
+    said = ": ".join([f"{status} {_phrase(status)}".strip(), *_messages(answer)])
     error = RegistryError(
-        f"the registry does not {_VERBS.get(method, 'answer')} {shown(answer.url)}",
+        f"the registry does not {_VERBS.get(method, 'answer')} {printable_url(answer.url)}",
         why=mask(said)[:_LONGEST] + (f" (credentials: {mask(tried)})" if status in {401, 403} else ""),
         next=_NEXT.get(status, "see the registry's log, then repeat the step"),
     )
@@ -55,11 +55,11 @@ def refused(method: str, answer: Answer, *, tried: str, mask: Callable[[str], st
     return error
 
 
-def lost(url: str, broken: Broken) -> RegistryError:
+def explain_silence(url: str, broken: Broken) -> RegistryError:
     """Explain that there is no answer."""
     trust = "name its CA's certificate in SSL_CERT_FILE" if "certificate" in broken.why else ""
     return RegistryError(
-        f"the registry does not answer: {shown(url)}",
+        f"the registry does not answer: {printable_url(url)}",
         why=broken.why,
         next=trust or "check the address, the network and the registry's log, then repeat the step",
     )
@@ -73,7 +73,7 @@ def codes(answer: Answer) -> set[str]:
 _VERBS = {"GET": "give", "HEAD": "give", "PUT": "take", "POST": "take", "PATCH": "take"}
 
 
-def _said(answer: Answer) -> list[str]:
+def _messages(answer: Answer) -> list[str]:
     return [": ".join(filter(None, (each.code, each.message))) for each in _errors(answer)]
 
 

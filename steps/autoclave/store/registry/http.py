@@ -65,7 +65,7 @@ class Answer:
         try:
             yield from self._response.iter_content(CHUNK)
         except OSError as error:
-            raise _broken(error) from error
+            raise _explain(error) from error
         finally:
             self.close()
 
@@ -100,7 +100,7 @@ class Wire:
                 verify=self._verify,
             )
         except (OSError, ValueError) as error:  # what requests raises, and an unreadable bundle
-            raise _broken(error) from error
+            raise _explain(error) from error
         return Answer(url, response)
 
     def _session(self) -> requests.Session:
@@ -113,7 +113,7 @@ class Wire:
         return session
 
 
-def _broken(error: OSError | ValueError) -> Broken:
+def _explain(error: OSError | ValueError) -> Broken:
     """Say in few words why there is no answer; the text of `requests` holds whole URLs."""
     chain = list(_chain(error))
     for each in chain:

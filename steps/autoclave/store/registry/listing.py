@@ -45,14 +45,14 @@ def tags(client: Client, prefix: str) -> list[str]:
         page = _tags(answer) if answer.status == 200 else []
         fresh = [tag for tag in page if tag not in seen]
         seen |= dict.fromkeys(fresh)
-        following = _following(client, answer)
+        following = _next_page(client, answer)
         if not following and len(page) >= _PAGE:
             # go-containerregistry cuts the list and does not say so; Debian's registry 2.8 never cuts it.
             following = f"tags/list?n={_PAGE}&last={page[-1]}"
         if not fresh or not following or _is_beyond(page, prefix):
             return [tag for tag in seen if tag.startswith(prefix)]
         target = following
-    raise _endless(client, "tags")
+    raise _make_endless_error(client, "tags")
 
 
 def referrers(client: Client, subject: str) -> tuple[list[Descriptor] | None, bool]:
@@ -73,11 +73,11 @@ def referrers(client: Client, subject: str) -> tuple[list[Descriptor] | None, bo
             return None, "NAME_UNKNOWN" not in codes(answer)
         fresh = {each.digest: each for each in page if each.digest not in found}
         found |= fresh
-        following = _following(client, answer)
+        following = _next_page(client, answer)
         if not following or not fresh:
             return list(found.values()), True
         target = following
-    raise _endless(client, "referrers")
+    raise _make_endless_error(client, "referrers")
 
 
 def entries(raw: bytes, kinds: Collection[str] = (INDEX,)) -> list[Descriptor] | None:
@@ -93,7 +93,7 @@ def entries(raw: bytes, kinds: Collection[str] = (INDEX,)) -> list[Descriptor] |
     return None
 
 
-def extended(raw: bytes, more: Iterable[Descriptor]) -> bytes:
+def add_entries(raw: bytes, more: Iterable[Descriptor]) -> bytes:
     """Return the bytes of an index with these entries at its end; what it holds already stays as it is."""
     fields = msgspec.json.decode(raw or _EMPTY, type=dict[str, Raw])
     listed = msgspec.json.decode(fields["manifests"], type=list[Raw])
@@ -112,9 +112,9 @@ def _tags(answer: Answer) -> list[str]:
         raise RegistryError("the registry's list of tags is malformed", why=str(error)) from error
 
 
-def _following(client: Client, answer: Answer) -> str:
+def _next_page(client: Client, answer: Answer) -> str:
     link = _NEXT.search(answer.headers.get("Link", ""))
-    return client.joined(answer.url, link[1]) if link else ""
+    return client.resolve(answer.url, link[1]) if link else ""
 
 
 def _is_beyond(page: list[str], prefix: str) -> bool:
@@ -122,7 +122,7 @@ def _is_beyond(page: list[str], prefix: str) -> bool:
     return page == sorted(page) and page[-1] > prefix and not page[-1].startswith(prefix)
 
 
-def _endless(client: Client, what: str) -> RegistryError:
+def _make_endless_error(client: Client, what: str) -> RegistryError:
     return RegistryError(
         f"the registry {client.address.host} gives an endless list of {what}",
         why=f"more than {_PAGES} pages",

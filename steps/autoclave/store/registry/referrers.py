@@ -29,7 +29,7 @@ _TURNS = 5
 Listed = tuple[Descriptor, bytes]
 
 
-class Referring:
+class Referrers:
     """The artifacts of the images in one repository. What the registry can do is found out as it answers."""
 
     def __init__(self, content: Content) -> None:
@@ -63,7 +63,7 @@ class Referring:
             self._content.put(own, raw)
         self._digests[own] = made.digest
         with suppress(StoreError):  # for other tools only
-            self._tell_others(made, subject)
+            self._update_standard_index(made, subject)
 
     def _is_listed(self, digest: str, subject: str) -> bool:
         """Tell whether the API lists what was put; False without API. Raise when the API does not know it."""
@@ -109,7 +109,7 @@ class Referring:
                 continue  # such as cosign's .sig and .att
             start = f"sha256:{own[1]}"
             digest = self._digests.get(tag) or next((each for each in known if each.startswith(start)), "")
-            raw = self._content.read(digest, is_manifest=True) if digest else self._tagged(tag)
+            raw = self._content.read(digest, is_manifest=True) if digest else self._read_tag(tag)
             if raw is None or not digest_of(raw).startswith(start):
                 raise StoreError(
                     f"the record {tag} is damaged in the registry",
@@ -120,13 +120,13 @@ class Referring:
             self._digests[tag] = digest_of(raw)
             yield Descriptor(media_type=MANIFEST, digest=self._digests[tag], size=len(raw)), raw
 
-    def _tagged(self, tag: str) -> bytes | None:
+    def _read_tag(self, tag: str) -> bytes | None:
         """Return what a listed tag stands for; some registries list it a moment before it leads anywhere."""
         for turn in range(1, _TURNS):
-            if (raw := self._content.tagged(tag, keep=True)) is not None:
+            if (raw := self._content.read_tag(tag, keep=True)) is not None:
                 return raw
             self._content.client.retry.wait(turn)
-        return self._content.tagged(tag, keep=True)
+        return self._content.read_tag(tag, keep=True)
 
     def _read(self, entry: Descriptor) -> Listed:
         raw = self._content.read(entry.digest, is_manifest=True)
@@ -137,7 +137,7 @@ class Referring:
         """Return the specification's index of an image, empty if new; None where its tag is not for that."""
         if self._is_gitlab:
             return None
-        raw = self._content.tagged(_standard_tag(subject))
+        raw = self._content.read_tag(_standard_tag(subject))
         if raw is None:
             return b""
         if digest_of(raw) == subject:
@@ -145,7 +145,7 @@ class Referring:
             return None
         return raw if listing.entries(raw) is not None else None
 
-    def _tell_others(self, made: Descriptor, subject: str) -> None:
+    def _update_standard_index(self, made: Descriptor, subject: str) -> None:
         """Keep up the specification's index for other tools; what others wrote over it is put back in."""
         for turn in range(_TURNS):
             index = self._standard_index(subject)
@@ -156,9 +156,13 @@ class Referring:
                 return
             own = list(self._own(subject, {**known, made.digest: made}))
             found = [
-                artifacts.referrer(entry, raw, subject) for entry, raw in own if entry.digest not in known
+                artifacts.parse_referrer(entry, raw, subject)
+                for entry, raw in own
+                if entry.digest not in known
             ]
-            self._content.put(_standard_tag(subject), listing.extended(index, [made, *filter(None, found)]))
+            self._content.put(
+                _standard_tag(subject), listing.add_entries(index, [made, *filter(None, found)])
+            )
 
 
 def _standard_tag(subject: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from autoclave.store.registry.errors import lost
+from autoclave.store.registry.errors import explain_silence
 from autoclave.store.registry.http import Answer, Broken
 
 TRIES = 5
@@ -30,7 +30,7 @@ class Retry:
                 answer = attempt()
             except Broken as broken:
                 if broken.final or turn == tries:
-                    raise lost(url, broken) from broken
+                    raise explain_silence(url, broken) from broken
             else:
                 if answer.status not in RETRIED or turn == tries:
                     return answer
@@ -48,10 +48,10 @@ def pause(turn: int, retry_after: str = "", *, part: float | None = None) -> flo
     # Without the random part, everybody who was turned away would come back at the same moment.
     chance = random.uniform(0.5, 1) if part is None else part  # noqa: S311 -- no secret
     own: float = min(_LONGEST, _FIRST * 2.0 ** (turn - 1)) * chance
-    return max(own, min(_CAP, _asked(retry_after)))
+    return max(own, min(_CAP, _parse_retry_after(retry_after)))
 
 
-def _asked(retry_after: str) -> float:
+def _parse_retry_after(retry_after: str) -> float:
     if retry_after.isascii() and retry_after.isdigit():
         return float(retry_after[:6])
     try:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from autoclave.errors import StoreError
-from autoclave.model.digest import checked, digest_of
+from autoclave.model.digest import check_digest, digest_of
 from autoclave.store import artifacts
 from autoclave.store.base import SMALL
 from autoclave.store.layout import LayoutStore
@@ -20,7 +20,7 @@ from autoclave.store.registry import listing
 from autoclave.store.registry.auth import Credentials
 from autoclave.store.registry.client import Client
 from autoclave.store.registry.content import Content
-from autoclave.store.registry.referrers import Referring
+from autoclave.store.registry.referrers import Referrers
 
 
 class RegistryStore:
@@ -44,7 +44,7 @@ class RegistryStore:
         self.address = str(parsed)
         self._cache = cache
         self._content = Content(Client(parsed, credentials, ca, sleep), cache)
-        self._referring = Referring(self._content)
+        self._referring = Referrers(self._content)
 
     def write(self, chunks: Iterable[bytes], *, media_type: str, expect: str = "") -> Descriptor:
         """Add a blob or, with its media type, a manifest, whose own content must be there before it."""
@@ -64,14 +64,14 @@ class RegistryStore:
 
     def tag(self, name: str, descriptor: Descriptor) -> None:
         """Give a manifest a tag, replacing what had it. A registry keeps no annotations with a tag."""
-        registry_address.checked_tag(name)
+        registry_address.check_tag(name)
         raw = self._content.read(descriptor.digest)
         artifacts.refuse_size(descriptor, len(raw))
         self._content.put(name, raw)
 
-    def named(self, name: str) -> Descriptor | None:
+    def find(self, name: str) -> Descriptor | None:
         """Return the manifest that has a tag, or None: described by its bytes, whatever headers say."""
-        raw = self._content.tagged(registry_address.checked_tag(name), keep=True)
+        raw = self._content.read_tag(registry_address.check_tag(name), keep=True)
         if raw is None:
             return None
         digest = digest_of(raw)
@@ -99,7 +99,9 @@ class RegistryStore:
         artifacts.refuse_size(subject, len(raw))
         self._cache.write([EMPTY_BLOB], media_type=EMPTY_CONFIG.media_type, expect=EMPTY_CONFIG.digest)
         return self.adopt(
-            artifacts.artifact(subject, artifact_type=artifact_type, layers=layers, annotations=annotations)
+            artifacts.encode_artifact(
+                subject, artifact_type=artifact_type, layers=layers, annotations=annotations
+            )
         )
 
     def adopt(self, raw: bytes) -> Descriptor:
@@ -107,7 +109,7 @@ class RegistryStore:
 
         Raises StoreError when it has no subject, or its content is neither there nor in the cache.
         """
-        made, manifest, subject = artifacts.opened(raw)
+        made, manifest, subject = artifacts.parse_artifact(raw)
         for blob in (manifest.config, *manifest.layers):
             self._content.require(blob)
         self._cache.write([raw], media_type=MANIFEST, expect=made.digest)
@@ -120,11 +122,11 @@ class RegistryStore:
         As in a layout, only the manifests themselves are believed, and StoreError is raised when one that
         is listed is missing or damaged.
         """
-        listed = self._referring.of(checked(digest))
-        found = [artifacts.referrer(entry, raw, digest) for entry, raw in listed]
-        return artifacts.oldest_first(found, artifact_type)
+        listed = self._referring.of(check_digest(digest))
+        found = [artifacts.parse_referrer(entry, raw, digest) for entry, raw in listed]
+        return artifacts.sort_by_age(found, artifact_type)
 
-    def image(self, digest: str) -> Descriptor:
+    def find_image(self, digest: str) -> Descriptor:
         """Return the descriptor of an image, its manifest verified; raise StoreError when it is absent."""
         raw = self._content.manifest(digest)
         media_type = artifacts.media_type_of(raw, digest) if raw is not None else ""
@@ -138,12 +140,12 @@ class RegistryStore:
             artifacts.refuse_record(parse_manifest(raw, digest), digest)
         return Descriptor(media_type=media_type, digest=digest, size=len(raw))
 
-    def location(self, digest: str) -> str:
+    def locate(self, digest: str) -> str:
         """Fetch the image into the cache and return where a scanner finds it there: `DIR@sha256:…`."""
-        image = self.image(digest)
+        image = self.find_image(digest)
         self._fetch(image)
         self._cache.tag(f"image-{digest.removeprefix('sha256:')}", image)
-        return self._cache.location(digest)
+        return self._cache.locate(digest)
 
     def _fetch(self, image: Descriptor) -> None:
         self._content.ensure(image.digest)

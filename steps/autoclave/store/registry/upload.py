@@ -24,7 +24,7 @@ class _Gone(Exception):
     """The registry has forgotten the upload."""
 
 
-class _Unsure(Exception):
+class _Unconfirmed(Exception):
     """The end of an upload failed in a way that leaves open whether the blob is there."""
 
     def __init__(self, error: RegistryError) -> None:
@@ -42,7 +42,7 @@ def upload(client: Client, digest: str, size: int, content: Callable[[], Iterato
             _session(client, digest, size, content)
         except _Gone:
             pass
-        except _Unsure as unsure:
+        except _Unconfirmed as unsure:
             if turn == TRIES:
                 raise unsure.error from unsure
             client.retry.wait(turn, unsure.error.retry_after)
@@ -72,7 +72,7 @@ def _session(client: Client, digest: str, size: int, content: Callable[[], Itera
     else:
         start = 0
         for piece in _pieces(content(), chunk):
-            location = _patched(client, location, start, piece)
+            location = _send_chunk(client, location, start, piece)
             start += len(piece)
     _end(client, location, digest, body)
 
@@ -87,11 +87,11 @@ def _end(client: Client, location: str, digest: str, body: bytes) -> None:
         if error.status == 404:
             raise _Gone from error
         if _may_pass(error):
-            raise _Unsure(error) from error
+            raise _Unconfirmed(error) from error
         raise
 
 
-def _patched(client: Client, location: str, start: int, piece: bytes) -> str:
+def _send_chunk(client: Client, location: str, start: int, piece: bytes) -> str:
     """Send one chunk, as often as it takes, only what the registry does not have yet; return what follows."""
     done = 0
     for turn in range(1, TRIES + 1):
@@ -164,7 +164,7 @@ def _location(client: Client, answer: Answer, known: str = "") -> str:
             why=f"{answer.status} without Location",
             next="see the registry's log",
         )
-    return client.joined(answer.url, named)
+    return client.resolve(answer.url, named)
 
 
 def _may_pass(error: RegistryError) -> bool:

@@ -12,13 +12,13 @@ from autoclave.errors import AutoclaveError, ClusterError
 from autoclave.model.facts import Running
 from autoclave.model.verdict import Verdict
 from autoclave.runtime.shell import Shell
-from autoclave.targets.base import Returned, Rollout, Tell, Unhealthy
+from autoclave.targets.base import Restoration, Rollout, Tell, Unhealthy
 from autoclave.targets.kubernetes import diff, lock, network, volumes
 from autoclave.targets.kubernetes import state as kept
 from autoclave.targets.kubernetes.kubectl import Kubectl, Object
-from autoclave.targets.kubernetes.objects import digests, objections, selector, wanted
-from autoclave.targets.kubernetes.render import rendered
-from autoclave.targets.kubernetes.state import Applied, State
+from autoclave.targets.kubernetes.objects import make_objects, objections, read_digests, selector
+from autoclave.targets.kubernetes.render import render_manifests
+from autoclave.targets.kubernetes.state import AppliedObjects, RolloutState
 from autoclave.targets.kubernetes.watch import WORKLOADS, read_back, watch
 
 _NEVER_DELETED = frozenset({"PersistentVolumeClaim", "PersistentVolume", "Namespace"})
@@ -34,24 +34,24 @@ class KubernetesTarget:
         self._kubectl = Kubectl(shell, settings)
         self._wanted: list[Object] = []
         self._live: list[Object] = []
-        self._known = State()
+        self._known = RolloutState()
         self._unchanged: list[Running] | None = None
         self._switching = False
 
-    def locked(self, rollout: Rollout) -> AbstractContextManager[None]:
+    def lock(self, rollout: Rollout) -> AbstractContextManager[None]:
         """Hold the environment's lock, a Lease in the namespace. Raises Busy."""
         name = kept.name_of(rollout.device, rollout.environment.name)
-        return lock.held(self._kubectl, name, rollout.owner, rollout.environment.name)
+        return lock.hold(self._kubectl, name, rollout.owner, rollout.environment.name)
 
     def recover(self, rollout: Rollout, tell: Tell) -> None:
         """Settle or put back what a deployment left that died while it was under way."""
         self._kubectl.warn = tell.warn
-        running, state = self._look(rollout.device, rollout.environment.name)
+        running, state = self._read(rollout.device, rollout.environment.name)
         self._known = state
         if state.next is None:
             self._unchanged = running
             return
-        asked = digests(state.next.objects)
+        asked = read_digests(state.next.objects)
         now = {each.image: each for each in running}
         if asked and all(
             image in now and now[image].healthy and now[image].digest == digest
@@ -59,12 +59,12 @@ class KubernetesTarget:
         ):
             tell.warn("an earlier deployment died after its pods were ready: it stands")
             before = state.current.objects if state.current else []
-            self._prune(rollout, kept.missing(before, state.next.objects), tell)
-            self.settle(rollout)
+            self._prune(rollout, kept.find_missing(before, state.next.objects), tell)
+            self.finish(rollout)
             return
         tell.warn("an earlier deployment died while it was under way: putting back what ran before it")
         self._switching = True
-        returned = self.put_back(rollout, tell)
+        returned = self.restore(rollout, tell)
         self._switching = False
         if returned.silent:
             tell.warn(returned.silent)
@@ -75,83 +75,85 @@ class KubernetesTarget:
         Raises DeployGateClosed, or ClusterError when the API server refuses; nothing is changed.
         """
         self._kubectl.warn = tell.warn
-        found = rendered(self._settings, rollout.device, rollout.folder, self._shell)
-        objects = wanted(rollout, self._settings.namespace, found)
+        found = render_manifests(self._settings, rollout.device, rollout.folder, self._shell)
+        objects = make_objects(rollout, self._settings.namespace, found)
         self._wanted = objects.plain
-        rollout.require(Verdict("deploy", (*objections(objects, rollout), *self._objections(rollout))))
+        rollout.require(Verdict("deploy", (*objections(objects, rollout), *self._check_namespace(rollout))))
         self._live = self._kubectl.live(self._wanted)
         coming = self._kubectl.apply(self._wanted, dry_run=True)
-        rollout.require(Verdict("deploy", tuple(self._outside(coming))))
-        for line in diff.told(self._live, coming):
+        rollout.require(Verdict("deploy", tuple(self._find_cluster_wide(coming))))
+        for line in diff.describe(self._live, coming):
             tell.note(line)
 
-    def switch(self, rollout: Rollout, tell: Tell) -> list[Running]:
+    def apply(self, rollout: Rollout, tell: Tell) -> list[Running]:
         """Apply the whole device, watch until its pods are ready, read their digests. Raises Unhealthy."""
         state = self._known
         inputs = {each.image: each.inputs for each in rollout.services}
-        coming = Applied(self._wanted, inputs, kept.missing(self._wanted, self._live))
-        state = State(state.current or kept.as_found(self._live), coming)
-        self._keep(rollout, state)
+        coming = AppliedObjects(self._wanted, inputs, kept.find_missing(self._wanted, self._live))
+        state = RolloutState(state.current or kept.adopt_live(self._live), coming)
+        self._write_state(rollout, state)
         self._switching = True
         try:
             self._kubectl.apply(self._wanted)
             asked = {each.image: each.digest for each in rollout.services}
-            running = self._watched(rollout, self._wanted, asked, tell)
+            running = self._watch(rollout, self._wanted, asked, tell)
             if state.current:
-                self._prune(rollout, kept.missing(state.current.objects, self._wanted), tell)
+                self._prune(rollout, kept.find_missing(state.current.objects, self._wanted), tell)
         except ClusterError as error:
-            raise Unhealthy(_said(error)) from error
+            raise Unhealthy(_describe(error)) from error
         for each in running:
             tell.note(f"{each.image}: {each.digest} read back from the status of {each.address.strip('()')}")
         return _with_inputs(running, inputs)
 
-    def put_back(self, rollout: Rollout, tell: Tell) -> Returned:
+    def restore(self, rollout: Rollout, tell: Tell) -> Restoration:
         """Apply what was applied before, delete what is new since, wait until it is ready, read it back."""
         if not self._switching:
-            return Returned(())
+            return Restoration(())
         try:
-            return self._put_back(rollout, tell)
+            return self._restore(rollout, tell)
         except (Unhealthy, ClusterError) as error:
-            said = _said(error) if isinstance(error, ClusterError) else str(error)
-            return Returned((), f"the previous version: {said}")
+            said = _describe(error) if isinstance(error, ClusterError) else str(error)
+            return Restoration((), f"the previous version: {said}")
 
-    def settle(self, rollout: Rollout) -> None:
+    def finish(self, rollout: Rollout) -> None:
         """Keep what is applied as what to go back to."""
         state = self._known
-        self._keep(rollout, State(state.next or state.current))
+        self._write_state(rollout, RolloutState(state.next or state.current))
 
     def running(self, device: str, environment: str) -> list[Running]:
         """Read back what the pods run, by image."""
         # Under the lock nothing changes between a recovery that found nothing to do and the first question.
         found, self._unchanged = self._unchanged, None
-        return self._look(device, environment)[0] if found is None else found
+        return self._read(device, environment)[0] if found is None else found
 
-    def _look(self, device: str, environment: str) -> tuple[list[Running], State]:
+    def _read(self, device: str, environment: str) -> tuple[list[Running], RolloutState]:
         """Ask once for what runs, and for what is kept about it."""
         select = f"--selector={selector(device, environment)}"
         objects = self._kubectl.json("get", f"{WORKLOADS},configmaps", select)
-        state = kept.among(objects, device, environment)
+        state = kept.find_state(objects, device, environment)
         return _with_inputs(read_back(objects), state.current.inputs if state.current else {}), state
 
-    def look(self, device: str, environment: str) -> str:
+    def inspect_command(self, device: str, environment: str) -> str:
         """Return the command by which a person sees what runs there."""
         where = f"--namespace={self._settings.namespace}"
         return f"kubectl get pods {where} --selector={selector(device, environment)}"
 
-    def _objections(self, rollout: Rollout) -> list[str]:
+    def _check_namespace(self, rollout: Rollout) -> list[str]:
         """Return what the namespace as it is has against the objects: claims, and an open network."""
         live = self._kubectl.json("get", _LOOKED_AT)
         mine = selector(rollout.device, rollout.environment.name).split(",")
-        reasons = volumes.refused(
+        reasons = volumes.check_claims(
             [each for each in live if _is_claim(each) or _has(each, mine)], self._wanted
         )
-        if not network.covers(each for each in [*live, *self._wanted] if each["kind"] == "NetworkPolicy"):
+        if not network.has_default_deny(
+            each for each in [*live, *self._wanted] if each["kind"] == "NetworkPolicy"
+        ):
             reasons.append(
                 f"namespace '{self._settings.namespace}' has no NetworkPolicy that denies by default"
             )
         return reasons
 
-    def _outside(self, coming: Sequence[Object]) -> list[str]:
+    def _find_cluster_wide(self, coming: Sequence[Object]) -> list[str]:
         """Return which objects belong to no namespace: only the server knows all kinds that do not."""
         return [
             f"{kept.title(each)} belongs to no namespace: a device never changes the cluster around it"
@@ -159,25 +161,25 @@ class KubernetesTarget:
             if each["metadata"].get("namespace") != self._settings.namespace
         ]
 
-    def _put_back(self, rollout: Rollout, tell: Tell) -> Returned:
+    def _restore(self, rollout: Rollout, tell: Tell) -> Restoration:
         state = self._known
         before = state.current.objects if state.current else []
         if before:
             self._kubectl.apply(before, force=True)
         if state.next:
-            new = kept.missing(state.next.objects, before)
+            new = kept.find_missing(state.next.objects, before)
             self._prune(rollout, [each for each in state.next.created if each in new], tell)
         if state.current is None:
             tell.note("nothing ran here before: what was new is deleted again, but for claims")
-            self._keep(rollout, State())
-            return Returned(())
-        running = self._watched(rollout, before, digests(before), tell, unstick=True)
+            self._write_state(rollout, RolloutState())
+            return Restoration(())
+        running = self._watch(rollout, before, read_digests(before), tell, unstick=True)
         for each in running:
             tell.note(f"{each.image}: put back {each.digest}, read back from {each.address.strip('()')}")
-        self._keep(rollout, State(state.current))
-        return Returned(tuple(_with_inputs(running, state.current.inputs)))
+        self._write_state(rollout, RolloutState(state.current))
+        return Restoration(tuple(_with_inputs(running, state.current.inputs)))
 
-    def _watched(
+    def _watch(
         self,
         rollout: Rollout,
         objects: Sequence[Object],
@@ -201,7 +203,7 @@ class KubernetesTarget:
             tell.note(f"deleted, since the manifests hold it no longer: {', '.join(gone)}")
         self._kubectl.delete(gone)
 
-    def _keep(self, rollout: Rollout, state: State) -> None:
+    def _write_state(self, rollout: Rollout, state: RolloutState) -> None:
         self._known = state
         kept.write(self._kubectl, rollout.device, rollout.environment.name, state)
 
@@ -220,5 +222,5 @@ def _has(of: Object, labels: Sequence[str]) -> bool:
     return all(here.get(key) == value for key, _, value in (each.partition("=") for each in labels))
 
 
-def _said(error: AutoclaveError) -> str:
+def _describe(error: AutoclaveError) -> str:
     return f"{error.what}: {error.why}" if error.why else error.what

@@ -13,7 +13,7 @@ _VERIFIED = "c.image.contains('@') && c.image.substring(c.image.indexOf('@') + 1
 _LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 
-def policy(device: str, namespace: str, digests: Iterable[str]) -> list[Manifest]:
+def make_policy(device: str, namespace: str, digests: Iterable[str]) -> list[Manifest]:
     """Return policy and binding that admit pods of a namespace only if every image is one of the digests.
 
     For the cluster's administrator to apply. CEL (Kubernetes 1.30 and newer); a policy that cannot be

@@ -15,7 +15,7 @@ _MOST = 60  # lines of a whole diff
 Object = Mapping[str, Any]
 
 
-def told(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]:
+def describe(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]:
     """Return the lines of a diff between the cluster's objects and what they would be."""
     before = {_key(each): each for each in live}
     lines: list[str] = []
@@ -26,7 +26,7 @@ def told(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]:
         if old is None:
             lines.append(f"+ {title}  created{_images(new)}")
             continue
-        changes = list(changed(old, new))
+        changes = list(list_changes(old, new))
         same += not changes
         if changes:
             lines.append(f"~ {title}")
@@ -36,7 +36,7 @@ def told(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]:
     return lines + ([f"= {same} unchanged"] if same else [])
 
 
-def changed(old: Object, new: Object) -> Iterator[str]:
+def list_changes(old: Object, new: Object) -> Iterator[str]:
     """Yield `path: old → new` for each field; the values of secrets are not shown."""
     secret = new.get("kind") == "Secret"
     before, after = dict(_flat(old)), dict(_flat(new))
@@ -47,7 +47,7 @@ def changed(old: Object, new: Object) -> Iterator[str]:
         if secret and path.startswith(("data", "stringData")):
             yield f"{path}: changed (not shown)"
         else:
-            yield f"{path}: {_shown(was)} → {_shown(becomes)}"
+            yield f"{path}: {_show(was)} → {_show(becomes)}"
 
 
 _ABSENT = object()
@@ -70,7 +70,7 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _shown(value: Any) -> str:
+def _show(value: Any) -> str:
     if value is _ABSENT:
         return "nothing"
     text = str(value)
@@ -82,7 +82,7 @@ def _shown(value: Any) -> str:
 
 def _images(of: Object) -> str:
     found = [str(value) for path, value in _flat(of) if path.endswith(".image")]
-    return "".join(f", {_shown(each)}" for each in found)
+    return "".join(f", {_show(each)}" for each in found)
 
 
 def _key(of: Object) -> tuple[str, str, str]:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from autoclave.targets.kubernetes.manifests import Manifest, changed, containers, pod_spec
+from autoclave.targets.kubernetes.manifests import Manifest, containers, copy_manifest, pod_spec
 
 PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*@(sha256:[0-9a-f]{64})")
 
 
-def belongs(image: str, device: str, names: Sequence[str]) -> str:
+def match_image(image: str, device: str, names: Sequence[str]) -> str:
     """Return which image of the device a reference stands for, or an empty string.
 
     The repository's path must end with DEVICE/IMAGE; host, tag and digest do not matter, since all of it
@@ -30,17 +30,17 @@ def pin(
 
     Returns the changed manifests, and the images of others: reference → where it stands.
     """
-    pinned = [changed(each) for each in manifests]
+    pinned = [copy_manifest(each) for each in manifests]
     others: dict[str, str] = {}
     for container in containers(pinned):
-        name = belongs(container.image, device, list(references))
+        name = match_image(container.image, device, list(references))
         if name:
             container.data["image"] = references[name]
         else:
             others.setdefault(container.image, f"{container.manifest.title}: container {container.name}")
     for where, volume in _image_volumes(pinned):
         reference = str(volume.get("reference") or "")
-        if name := belongs(reference, device, list(references)):
+        if name := match_image(reference, device, list(references)):
             volume["reference"] = references[name]
         else:
             others.setdefault(reference, where)
@@ -56,18 +56,18 @@ def _image_volumes(manifests: Sequence[Manifest]) -> Iterator[tuple[str, Any]]:
                 yield f"{manifest.title}: volume {volume.get('name', '?')}", volume["image"]
 
 
-def used(manifests: Sequence[Manifest], device: str, names: Sequence[str]) -> dict[str, list[str]]:
+def find_workloads(manifests: Sequence[Manifest], device: str, names: Sequence[str]) -> dict[str, list[str]]:
     """Return which workloads run which image of the device: image name → titles."""
     found: dict[str, list[str]] = {}
     for container in containers(manifests):
-        if name := belongs(container.image, device, names):
+        if name := match_image(container.image, device, names):
             titles = found.setdefault(name, [])
             if container.manifest.title not in titles:
                 titles.append(container.manifest.title)
     return found
 
 
-def unpinned(others: Mapping[str, str]) -> list[str]:
+def find_unpinned(others: Mapping[str, str]) -> list[str]:
     """Return a reason for each image that is not pinned by digest."""
     return [
         f"{where} runs '{image}', which no digest pins" if image else f"{where} names no image"

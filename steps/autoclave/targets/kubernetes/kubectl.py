@@ -15,7 +15,7 @@ from typing import Any
 from autoclave.device.schema import Kubernetes
 from autoclave.errors import AutoclaveError, ClusterError, ToolError
 from autoclave.runtime.shell import Shell
-from autoclave.targets.kubernetes.kubectl_errors import Unreachable, refusal
+from autoclave.targets.kubernetes.kubectl_errors import Unreachable, make_error
 from autoclave.targets.kubernetes.labels import MANAGER
 
 PATIENCE = 90.0
@@ -109,7 +109,7 @@ class Kubectl:
         if done.code == 0:
             return done.out.decode("utf-8", "replace")
         said = (done.err or done.out).decode("utf-8", "replace").strip()
-        return refusal(self._shell.mask(said))
+        return make_error(self._shell.mask(said))
 
 
 def as_text(objects: Sequence[Object]) -> str:

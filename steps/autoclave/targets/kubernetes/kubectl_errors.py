@@ -17,7 +17,7 @@ class Missing(ClusterError):
     """The cluster has no such object."""
 
 
-class Taken(ClusterError):
+class Conflict(ClusterError):
     """An object of that name exists, or it was changed meanwhile."""
 
 
@@ -43,7 +43,7 @@ _KINDS: tuple[tuple[re.Pattern[str], type[AutoclaveError], str, str], ...] = (
     ),
     (
         re.compile(r"\((?:AlreadyExists|Conflict)\)"),
-        Taken,
+        Conflict,
         "the object exists already, or was changed meanwhile",
         "run it again",
     ),
@@ -71,7 +71,7 @@ _KINDS: tuple[tuple[re.Pattern[str], type[AutoclaveError], str, str], ...] = (
 """The first that fits: what kubectl says, the error, what it means, what to do next."""
 
 
-def refusal(said: str) -> AutoclaveError:
+def make_error(said: str) -> AutoclaveError:
     """Return the error for what kubectl said."""
     lines = "\n".join(line for line in said.splitlines() if not _NOISE.match(line))[-_LONGEST:]
     if "Apply failed with" in said and "conflict" in said:

@@ -11,14 +11,14 @@ from datetime import UTC, datetime, timedelta
 from autoclave.errors import AutoclaveError, Busy, ClusterError
 from autoclave.runtime.owner import is_gone
 from autoclave.targets.kubernetes.kubectl import Kubectl, Object
-from autoclave.targets.kubernetes.kubectl_errors import Missing, Taken
+from autoclave.targets.kubernetes.kubectl_errors import Conflict, Missing
 
 _SECONDS = 60  # until a lock that nobody renews may be taken over
 _RENEWAL = 15
 
 
 @contextmanager
-def held(kubectl: Kubectl, name: str, owner: str, environment: str) -> Iterator[None]:
+def hold(kubectl: Kubectl, name: str, owner: str, environment: str) -> Iterator[None]:
     """Hold the lock. Raises Busy when somebody else does."""
     _take(kubectl, name, owner, environment)
     done = threading.Event()
@@ -38,7 +38,7 @@ def held(kubectl: Kubectl, name: str, owner: str, environment: str) -> Iterator[
 def _take(kubectl: Kubectl, name: str, owner: str, environment: str) -> None:
     try:
         kubectl.text("create", "--filename=-", stdin=_lease(name, owner))
-    except Taken:
+    except Conflict:
         _take_over(kubectl, name, owner, environment)
 
 
@@ -46,7 +46,7 @@ def _take_over(kubectl: Kubectl, name: str, owner: str, environment: str) -> Non
     """Take a lock whose owner is gone, or did not renew it. Raises Busy."""
     found = _read(kubectl, name)
     holder = _owner(found)
-    if found and holder != owner and not is_gone(holder) and not _ran_out(found):
+    if found and holder != owner and not is_gone(holder) and not _is_expired(found):
         raise Busy(
             f"another deployment to {environment} is running",
             why=f"its lock is held by {holder or 'somebody'} (host:process)",
@@ -55,7 +55,7 @@ def _take_over(kubectl: Kubectl, name: str, owner: str, environment: str) -> Non
     version = found["metadata"]["resourceVersion"] if found else ""
     try:
         kubectl.text("replace" if found else "create", "--filename=-", stdin=_lease(name, owner, version))
-    except (Taken, Missing) as error:
+    except (Conflict, Missing) as error:
         raise Busy(f"another deployment to {environment} took the lock first", next="try again") from error
 
 
@@ -89,7 +89,7 @@ def _owner(lease: Object) -> str:
     return str((lease.get("spec") or {}).get("holderIdentity") or "")
 
 
-def _ran_out(lease: Object) -> bool:
+def _is_expired(lease: Object) -> bool:
     spec = lease.get("spec") or {}
     renewed = spec.get("renewTime")
     if not renewed:

@@ -15,7 +15,7 @@ from ruamel.yaml.constructor import ConstructorError, DuplicateKeyError
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
-from autoclave.device.schema import inside
+from autoclave.device.schema import resolve_inside
 from autoclave.errors import ConfigError, SourceError
 
 _LARGEST = 2 << 20
@@ -81,11 +81,11 @@ def read(text: str, source: str) -> list[Manifest]:
         documents = list(_loader().load_all(text))
     except (YAMLError, ConstructorError, DuplicateKeyError, RecursionError, ValueError) as error:
         raise ConfigError(
-            f"{source}: this is not YAML that can be used", why=_told(error), next="mend the file"
+            f"{source}: this is not YAML that can be used", why=_one_line(error), next="mend the file"
         ) from error
     for document in documents:
         found += _objects(document, source)
-    _refuse_twice(found)
+    _refuse_duplicates(found)
     return found
 
 
@@ -96,7 +96,7 @@ def read_files(folder: Path, names: Sequence[str]) -> list[Manifest]:
     """
     found: list[Manifest] = []
     for name in names:
-        start = inside(folder, name)
+        start = resolve_inside(folder, name)
         if not start.exists():
             raise SourceError(
                 f"'{name}', which kubernetes.manifests names, does not exist", next="mend autoclave.toml"
@@ -108,13 +108,13 @@ def read_files(folder: Path, names: Sequence[str]) -> list[Manifest]:
         )
         for file in files:
             relative = file.relative_to(folder.resolve())
-            found += read(_text(inside(folder, str(relative))), str(relative))
+            found += read(_text(resolve_inside(folder, str(relative))), str(relative))
     if not found:
         raise ConfigError(
             f"no manifest in {', '.join(names) or 'nothing'}",
             next="name files in [environment.kubernetes] manifests",
         )
-    _refuse_twice(found)
+    _refuse_duplicates(found)
     return found
 
 
@@ -128,19 +128,19 @@ def dump(manifests: Sequence[Manifest]) -> str:
     return buffer.getvalue()
 
 
-def changed(manifest: Manifest) -> Manifest:
+def copy_manifest(manifest: Manifest) -> Manifest:
     """Return a copy whose data may be changed."""
     return Manifest(
         manifest.kind, manifest.api_version, manifest.name, copy.deepcopy(manifest.data), manifest.source
     )
 
 
-def in_namespace(manifests: Sequence[Manifest], namespace: str) -> list[Manifest]:
+def set_namespace(manifests: Sequence[Manifest], namespace: str) -> list[Manifest]:
     """Put every object into a namespace. Raises ConfigError for another one, and for cluster-wide kinds."""
-    return [_placed(changed(each), namespace) for each in manifests]
+    return [_set_namespace(copy_manifest(each), namespace) for each in manifests]
 
 
-def _placed(manifest: Manifest, namespace: str) -> Manifest:
+def _set_namespace(manifest: Manifest, namespace: str) -> Manifest:
     if manifest.kind in CLUSTER_WIDE:
         raise ConfigError(
             f"{manifest.source}: {manifest.title} belongs to no namespace",
@@ -232,7 +232,7 @@ def _refuse_deep(text: str, source: str) -> None:
 def _objects(document: Any, source: str) -> list[Manifest]:
     if document is None:
         return []
-    _refuse_odd(document, source, 0, [0])
+    _refuse_unsafe(document, source, 0, [0])
     if not isinstance(document, Mapping) or not all(
         isinstance(document.get(key), str) for key in ("apiVersion", "kind")
     ):
@@ -257,7 +257,7 @@ def _objects(document: Any, source: str) -> list[Manifest]:
     return [Manifest(document["kind"], document["apiVersion"], name, document, source)]
 
 
-def _refuse_odd(value: Any, source: str, depth: int, seen: list[int]) -> None:
+def _refuse_unsafe(value: Any, source: str, depth: int, seen: list[int]) -> None:
     """Refuse what plain data is not: tags, endless depth, aliases that multiply."""
     seen[0] += 1
     if depth > _DEEPEST or seen[0] > 200_000:
@@ -270,13 +270,13 @@ def _refuse_odd(value: Any, source: str, depth: int, seen: list[int]) -> None:
         for key, each in value.items():
             if not isinstance(key, str):
                 raise ConfigError(f"{source}: the key {key!r} is no text", next="put it into quotes")
-            _refuse_odd(each, source, depth + 1, seen)
+            _refuse_unsafe(each, source, depth + 1, seen)
     elif isinstance(value, list):
         for each in value:
-            _refuse_odd(each, source, depth + 1, seen)
+            _refuse_unsafe(each, source, depth + 1, seen)
 
 
-def _refuse_twice(manifests: Sequence[Manifest]) -> None:
+def _refuse_duplicates(manifests: Sequence[Manifest]) -> None:
     first: dict[tuple[str, str, str], Manifest] = {}
     for each in manifests:
         group = each.api_version.rpartition("/")[0]
@@ -300,5 +300,5 @@ def _text(path: Path) -> str:
         raise ConfigError(f"{path}: this is not UTF-8 text", next="save it as UTF-8") from error
 
 
-def _told(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:300]

@@ -26,7 +26,7 @@ _DNS = {
 }
 
 
-def policies(flows: Sequence[Flow], images: Sequence[str]) -> list[Manifest]:
+def make_policies(flows: Sequence[Flow], images: Sequence[str]) -> list[Manifest]:
     """Return a default deny for every pod of the namespace, and one policy for each end of each flow.
 
     Raises ConfigError for a flow whose ends cannot be understood.
@@ -53,12 +53,12 @@ def policies(flows: Sequence[Flow], images: Sequence[str]) -> list[Manifest]:
     return made
 
 
-def covers(existing: Iterable[Mapping[str, Any]]) -> bool:
+def has_default_deny(existing: Iterable[Mapping[str, Any]]) -> bool:
     """Tell whether a policy among these denies every pod all traffic that no other one allows."""
-    return any(_denies(each.get("spec") or {}) for each in existing)
+    return any(_is_default_deny(each.get("spec") or {}) for each in existing)
 
 
-def _denies(spec: Mapping[str, Any]) -> bool:
+def _is_default_deny(spec: Mapping[str, Any]) -> bool:
     selector = spec.get("podSelector") or {}
     everybody = not selector.get("matchLabels") and not selector.get("matchExpressions")
     both = {"Ingress", "Egress"} <= set(spec.get("policyTypes") or ())

@@ -12,7 +12,13 @@ from autoclave.errors import ConfigError
 from autoclave.gates.hardening import findings
 from autoclave.targets.base import Rollout
 from autoclave.targets.kubernetes import images, labels, network, workloads
-from autoclave.targets.kubernetes.manifests import POD_SPECS, Manifest, containers, in_namespace, pod_metadata
+from autoclave.targets.kubernetes.manifests import (
+    POD_SPECS,
+    Manifest,
+    containers,
+    pod_metadata,
+    set_namespace,
+)
 
 _FIRST = (
     "NetworkPolicy", "ServiceAccount", "Role", "RoleBinding", "ConfigMap", "PersistentVolumeClaim", "Service",
@@ -23,7 +29,7 @@ _FIRST = (
 _OURS = frozenset({"NetworkPolicy", "ConfigMap", "Lease"})
 
 
-class Wanted(Struct, frozen=True):
+class DesiredObjects(Struct, frozen=True):
     """What is to be applied, in order, and the images of others among it (reference → where)."""
 
     manifests: tuple[Manifest, ...]
@@ -35,10 +41,10 @@ class Wanted(Struct, frozen=True):
         return [json.loads(json.dumps(each.data, default=str)) for each in self.manifests]
 
 
-def wanted(rollout: Rollout, namespace: str, found: Sequence[Manifest]) -> Wanted:
+def make_objects(rollout: Rollout, namespace: str, found: Sequence[Manifest]) -> DesiredObjects:
     """Return the objects of a rollout from what the repository says. Raises ConfigError."""
     names = [each.image for each in rollout.services]
-    ran = images.used(found, rollout.device, names)
+    ran = images.find_workloads(found, rollout.device, names)
     if missing := [name for name in names if name not in ran]:
         raise ConfigError(
             f"no manifest runs the image '{missing[0]}' of this device",
@@ -46,41 +52,41 @@ def wanted(rollout: Rollout, namespace: str, found: Sequence[Manifest]) -> Wante
             next=f"a container's image must end with {rollout.device}/{missing[0]}",
         )
     _refuse_secrets(found)
-    _refuse_ours(found)
+    _refuse_reserved_names(found)
     mine = {
         (each.manifest.title, each.name): name
         for each in containers(found)
-        if (name := images.belongs(each.image, rollout.device, names))
+        if (name := images.match_image(each.image, rollout.device, names))
     }
     references = {each.image: rollout.reference(each.digest) for each in rollout.services}
     pinned, others = images.pin(found, rollout.device, references)
-    placed = in_namespace([*_policies(rollout, names), *pinned], namespace)
+    placed = set_namespace([*_policies(rollout, names), *pinned], namespace)
     for each in placed:
         _label(each, rollout, mine)
     order = {kind: number for number, kind in enumerate(_FIRST)}
     placed.sort(key=lambda each: order.get(each.kind, len(order) + (each.kind in POD_SPECS)))
-    return Wanted(tuple(placed), others)
+    return DesiredObjects(tuple(placed), others)
 
 
-def objections(objects: Wanted, rollout: Rollout) -> list[str]:
+def objections(objects: DesiredObjects, rollout: Rollout) -> list[str]:
     """Return why these objects may not run: images that nobody released, pods that are not confined."""
 
-    reasons = images.unpinned(objects.others)
+    reasons = images.find_unpinned(objects.others)
     for reference, where in objects.others.items():
         digest = images.digest_in(reference)
         if digest and (why := rollout.foreign(digest)):
             reasons.append(f"{where} runs '{reference}', which is no verified release: {why}")
-    return [*reasons, *rollout.judged(findings(*workloads.pods(objects.manifests))).reasons]
+    return [*reasons, *rollout.judged(findings(*workloads.find_pods(objects.manifests))).reasons]
 
 
-def digests(applied: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+def read_digests(applied: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return which digest each image of the device has in objects as they were applied."""
     found: dict[str, str] = {}
     for each in applied:
         if each.get("kind") not in POD_SPECS:
             continue
         manifest = Manifest(each["kind"], each["apiVersion"], each["metadata"]["name"], each, "applied")
-        which = ran(each["metadata"] if each["kind"] == "Pod" else pod_metadata(manifest))
+        which = read_image_names(each["metadata"] if each["kind"] == "Pod" else pod_metadata(manifest))
         found |= {
             which[container.name]: images.digest_in(container.image)
             for container in containers([manifest])
@@ -89,7 +95,7 @@ def digests(applied: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return found
 
 
-def ran(metadata: Mapping[str, Any]) -> dict[str, str]:
+def read_image_names(metadata: Mapping[str, Any]) -> dict[str, str]:
     """Return which container of a pod runs which image of the device, as its metadata tells."""
     try:
         said = json.loads((metadata.get("annotations") or {}).get(labels.IMAGES, "{}"))
@@ -105,7 +111,7 @@ def selector(device: str, environment: str) -> str:
 
 def _policies(rollout: Rollout, names: Sequence[str]) -> list[Manifest]:
     """Return the policies of the declared flows; who declares none keeps the namespace's own ones."""
-    return network.policies(rollout.flows, names) if rollout.flows else []
+    return network.make_policies(rollout.flows, names) if rollout.flows else []
 
 
 def _refuse_secrets(found: Sequence[Manifest]) -> None:
@@ -118,7 +124,7 @@ def _refuse_secrets(found: Sequence[Manifest]) -> None:
             )
 
 
-def _refuse_ours(found: Sequence[Manifest]) -> None:
+def _refuse_reserved_names(found: Sequence[Manifest]) -> None:
     """Refuse what would stand in for an object that we make: the last one applied under a name wins."""
     for each in found:
         if each.kind in _OURS and each.name.startswith(f"{labels.MANAGER}-"):

@@ -13,7 +13,7 @@ _SUFFIX = {
 }  # fmt: skip
 
 
-def exact(quantity: object) -> Fraction:
+def parse_quantity(quantity: object) -> Fraction:
     """Return a quantity's value. Raises ValueError for what is none.
 
     Grammar: apimachinery's resource.Quantity (sign, decimal number, binary or decimal suffix, or exponent).

@@ -8,7 +8,7 @@ from typing import Any
 Object = Mapping[str, Any]
 
 
-def waiting(workload: Object) -> str:
+def describe_pending(workload: Object) -> str:
     """Return what a workload still waits for, as a line of progress; empty when it is all there.
 
     Source: the rules of `kubectl rollout status`, and for a Job its conditions.
@@ -48,7 +48,7 @@ def condition(of: Object, kind: str) -> str:
     return ""
 
 
-def is_leaving(pod: Object) -> bool:
+def is_terminating(pod: Object) -> bool:
     """Tell whether a pod is being deleted, or has ended for good."""
     ended = (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
     return bool((pod.get("metadata") or {}).get("deletionTimestamp")) or ended

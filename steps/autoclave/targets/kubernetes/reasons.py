@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from autoclave.targets.kubernetes.readiness import is_leaving, is_ready
+from autoclave.targets.kubernetes.readiness import is_ready, is_terminating
 
 Object = Mapping[str, Any]
 
@@ -47,7 +47,7 @@ class Reason(Struct, frozen=True):
         return f"{self.about}: {self.name}{': ' + self.said if self.said else ''}"
 
 
-def reasons(objects: Sequence[Object]) -> list[Reason]:
+def find_reasons(objects: Sequence[Object]) -> list[Reason]:
     """Return what stands in the way, most telling first; the same thing said by many pods stands once."""
     events = [each for each in objects if each.get("kind") == "Event"]
     found: list[Reason] = []
@@ -65,19 +65,19 @@ def reasons(objects: Sequence[Object]) -> list[Reason]:
     return list(merged.values())[:_MOST]
 
 
-def hopeless(reason: Reason) -> bool:
+def is_permanent(reason: Reason) -> bool:
     """Tell whether a reason, once it has stood for a while, will not go away by waiting."""
     return reason.name.startswith(_HARD)
 
 
 def _pod(pod: Object, events: Sequence[Object]) -> Iterator[Reason]:
-    if is_leaving(pod) or is_ready(pod):
+    if is_terminating(pod) or is_ready(pod):
         return
     name = pod["metadata"]["name"]
     status = pod.get("status") or {}
     for each in status.get("conditions") or ():
         if each.get("type") == "PodScheduled" and each.get("status") == "False":
-            yield Reason(f"pod {name}", str(each.get("reason")), _short(each.get("message")))
+            yield Reason(f"pod {name}", str(each.get("reason")), _shorten(each.get("message")))
             return
     statuses = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     for each in statuses:
@@ -95,18 +95,18 @@ def _container(pod: str, status: Object, events: Sequence[Object]) -> Iterator[R
         if name in {"ContainerCreating", "PodInitializing"}:
             yield from _from_events("Pod", pod, f"pod {pod}", events)
         elif name == "CrashLoopBackOff":
-            yield Reason(about, _ended(last), f"restarted {status.get('restartCount', 0)} times", log)
+            yield Reason(about, _describe_exit(last), f"restarted {status.get('restartCount', 0)} times", log)
         else:
-            yield Reason(about, name, _short(waits.get("message")))
+            yield Reason(about, name, _shorten(waits.get("message")))
     elif ended := state.get("terminated"):
         if ended.get("exitCode") or ended.get("reason") != "Completed":
-            yield Reason(about, _ended(ended), _short(ended.get("message")), log)
+            yield Reason(about, _describe_exit(ended), _shorten(ended.get("message")), log)
     elif not status.get("ready"):
-        failing = [each for each in _about("Pod", pod, events) if each.get("reason") == "Unhealthy"]
+        failing = [each for each in _find_events("Pod", pod, events) if each.get("reason") == "Unhealthy"]
         if failing:
-            yield Reason(about, "probe fails", _short(_newest(failing).get("message")), log)
+            yield Reason(about, "probe fails", _shorten(_newest(failing).get("message")), log)
         elif last:
-            yield Reason(about, _ended(last), "it was started again", log)
+            yield Reason(about, _describe_exit(last), "it was started again", log)
         else:
             yield Reason(about, "not ready", "its readiness probe has not passed yet")
 
@@ -116,30 +116,30 @@ def _set(workload: Object, events: Sequence[Object]) -> Iterator[Reason]:
     kind, name = str(workload["kind"]), workload["metadata"]["name"]
     for each in (workload.get("status") or {}).get("conditions") or ():
         if each.get("type") == "ReplicaFailure" and each.get("status") == "True":
-            yield Reason(f"{kind} {name}", str(each.get("reason")), _short(each.get("message")))
+            yield Reason(f"{kind} {name}", str(each.get("reason")), _shorten(each.get("message")))
             return
-    refused = [each for each in _about(kind, name, events) if each.get("reason") == "FailedCreate"]
+    refused = [each for each in _find_events(kind, name, events) if each.get("reason") == "FailedCreate"]
     wanted = int((workload.get("spec") or {}).get("replicas") or 1)
     if refused and int((workload.get("status") or {}).get("replicas") or 0) < wanted:
-        yield Reason(f"{kind} {name}", "FailedCreate", _short(_newest(refused).get("message")))
+        yield Reason(f"{kind} {name}", "FailedCreate", _shorten(_newest(refused).get("message")))
 
 
 def _claim(claim: Object, events: Sequence[Object]) -> Iterator[Reason]:
     if (claim.get("status") or {}).get("phase") == "Pending":
         name = claim["metadata"]["name"]
-        said = _about("PersistentVolumeClaim", name, events)
+        said = _find_events("PersistentVolumeClaim", name, events)
         why = _newest(said).get("message") if said else "no volume fits"
-        yield Reason(f"claim {name}", "not bound", _short(why))
+        yield Reason(f"claim {name}", "not bound", _shorten(why))
 
 
 def _from_events(kind: str, name: str, about: str, events: Sequence[Object]) -> Iterator[Reason]:
-    warnings = [each for each in _about(kind, name, events) if each.get("type") == "Warning"]
+    warnings = [each for each in _find_events(kind, name, events) if each.get("type") == "Warning"]
     if warnings:
         newest = _newest(warnings)
-        yield Reason(about, str(newest.get("reason")), _short(newest.get("message")))
+        yield Reason(about, str(newest.get("reason")), _shorten(newest.get("message")))
 
 
-def _about(kind: str, name: str, events: Sequence[Object]) -> list[Object]:
+def _find_events(kind: str, name: str, events: Sequence[Object]) -> list[Object]:
     found = [(each.get("involvedObject") or {}, each) for each in events]
     return [each for of, each in found if of.get("kind") == kind and of.get("name") == name]
 
@@ -148,13 +148,13 @@ def _newest(events: Sequence[Object]) -> Object:
     return max(events, key=lambda each: str(each.get("lastTimestamp") or each.get("eventTime") or ""))
 
 
-def _ended(terminated: Object) -> str:
+def _describe_exit(terminated: Object) -> str:
     if terminated.get("reason") == "OOMKilled":
         return "OOMKilled"
     return f"ended with exit code {terminated.get('exitCode', '?')}"
 
 
-def _short(text: Any) -> str:
+def _shorten(text: Any) -> str:
     said = _DIGEST.sub(r"\1…", " ".join(str(text or "").split()))
     return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
 

@@ -11,7 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from autoclave.device.schema import Kubernetes, inside
+from autoclave.device.schema import Kubernetes, resolve_inside
 from autoclave.errors import ConfigError, SourceError
 from autoclave.runtime.shell import Shell
 from autoclave.targets.kubernetes import kubectl
@@ -36,7 +36,7 @@ _OFFLINE = {
 }
 
 
-def rendered(settings: Kubernetes, device: str, folder: Path, shell: Shell) -> list[Manifest]:
+def render_manifests(settings: Kubernetes, device: str, folder: Path, shell: Shell) -> list[Manifest]:
     """Return the objects of a device. Raises ConfigError, SourceError, ToolError."""
     named = sum((bool(settings.manifests), bool(settings.kustomization), bool(settings.chart)))
     if named != 1:
@@ -47,27 +47,27 @@ def rendered(settings: Kubernetes, device: str, folder: Path, shell: Shell) -> l
     if settings.manifests:
         return read_files(folder, settings.manifests)
     if settings.kustomization:
-        return read(_kustomized(settings.kustomization, folder, shell), settings.kustomization)
-    return read(_charted(settings, device, folder, shell), settings.chart)
+        return read(_render_kustomization(settings.kustomization, folder, shell), settings.kustomization)
+    return read(_render_chart(settings, device, folder, shell), settings.chart)
 
 
-def _kustomized(name: str, folder: Path, shell: Shell) -> str:
-    start = inside(folder, name)
+def _render_kustomization(name: str, folder: Path, shell: Shell) -> str:
+    start = resolve_inside(folder, name)
     refuse_foreign(start, folder)
     # Its loader takes files below each kustomization alone (LoadRestrictionsRootOnly, the default).
     done = shell.run([kubectl.program(), "kustomize", str(start)], env=_OFFLINE, timeout=120)
     return done.out.decode("utf-8", "replace")
 
 
-def _charted(settings: Kubernetes, device: str, folder: Path, shell: Shell) -> str:
+def _render_chart(settings: Kubernetes, device: str, folder: Path, shell: Shell) -> str:
     """Render a chart that lies in the repository, dependencies included; hooks are Helm's, not ours."""
-    chart = inside(folder, settings.chart)
+    chart = resolve_inside(folder, settings.chart)
     if not (chart / "Chart.yaml").is_file():
         raise SourceError(f"'{settings.chart}' is no Helm chart: it has no Chart.yaml")
     for path in sorted(chart.rglob("*")):
         # Helm follows links, and a template can print any file of the chart: a job's keys, for example.
-        inside(folder, os.path.relpath(path, folder.resolve()))
-    values = [f"--values={inside(folder, each)}" for each in settings.values]
+        resolve_inside(folder, os.path.relpath(path, folder.resolve()))
+    values = [f"--values={resolve_inside(folder, each)}" for each in settings.values]
     with tempfile.TemporaryDirectory() as home:
         places = [
             f"--repository-cache={home}",
@@ -89,7 +89,7 @@ def refuse_foreign(kustomization: Path, folder: Path, depth: int = 0) -> None:
         raise ConfigError(f"'{kustomization.name}' is no kustomization that can be used", why=why)
     where = os.path.relpath(file, folder.resolve())
     try:
-        content = YAML(typ="safe", pure=True).load(inside(folder, where).read_text("utf-8"))
+        content = YAML(typ="safe", pure=True).load(resolve_inside(folder, where).read_text("utf-8"))
     except (YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{where} is not YAML that can be used", why=str(error)[:300]) from error
     if not isinstance(content, Mapping) or content.keys() & _REFUSED:
@@ -105,7 +105,7 @@ def refuse_foreign(kustomization: Path, folder: Path, depth: int = 0) -> None:
                 next="copy it into the repository",
             )
         named = value.rpartition("=")[2] if key == "files" else value
-        path = inside(folder, os.path.relpath(file.parent / named, folder.resolve()))
+        path = resolve_inside(folder, os.path.relpath(file.parent / named, folder.resolve()))
         if path.is_dir():
             refuse_foreign(path, folder, depth + 1)
         elif not path.is_file():

@@ -24,7 +24,7 @@ _TOLD = ("name", "namespace", "labels", "annotations")
 """What of an object's metadata its makers say; the rest is the cluster's own."""
 
 
-class Applied(Struct, frozen=True):
+class AppliedObjects(Struct, frozen=True):
     """Objects in the order in which they are applied; `inputs` are the digests of the plans, by image.
 
     `created` are the titles of those that were not there before.
@@ -35,11 +35,11 @@ class Applied(Struct, frozen=True):
     created: list[str] = []
 
 
-class State(Struct, frozen=True):
+class RolloutState(Struct, frozen=True):
     """What ran and what is to run; None where there is nothing."""
 
-    current: Applied | None = None
-    next: Applied | None = None
+    current: AppliedObjects | None = None
+    next: AppliedObjects | None = None
 
 
 def name_of(device: str, environment: str) -> str:
@@ -47,13 +47,13 @@ def name_of(device: str, environment: str) -> str:
     return f"autoclave-{device}-{environment}"
 
 
-def among(objects: Sequence[Object], device: str, environment: str) -> State:
+def find_state(objects: Sequence[Object], device: str, environment: str) -> RolloutState:
     """Return the state that is among objects of the cluster. Raises ClusterError when it is damaged."""
     name = name_of(device, environment)
     found = [each for each in objects if each["kind"] == "ConfigMap" and each["metadata"]["name"] == name]
     data = (found[0].get("data") or {}) if found else {}
     try:
-        return State(_unpacked(data.get("current", "")), _unpacked(data.get("next", "")))
+        return RolloutState(_unpack(data.get("current", "")), _unpack(data.get("next", "")))
     except (ValueError, OSError, EOFError, msgspec.DecodeError) as error:
         raise ClusterError(
             f"ConfigMap/{name} is damaged: what ran before is not known",
@@ -62,9 +62,9 @@ def among(objects: Sequence[Object], device: str, environment: str) -> State:
         ) from error
 
 
-def write(kubectl: Kubectl, device: str, environment: str, state: State) -> None:
+def write(kubectl: Kubectl, device: str, environment: str, state: RolloutState) -> None:
     """Write the state. Raises ClusterError."""
-    data = {"current": _packed(state.current), "next": _packed(state.next)}
+    data = {"current": _pack(state.current), "next": _pack(state.next)}
     if sum(map(len, data.values())) > _LARGEST:
         raise ClusterError("the manifests are too many to be kept for putting back", next="split the device")
     made = {
@@ -79,7 +79,7 @@ def write(kubectl: Kubectl, device: str, environment: str, state: State) -> None
     kubectl.apply([made], force=True)
 
 
-def as_found(live: Sequence[Object]) -> Applied | None:
+def adopt_live(live: Sequence[Object]) -> AppliedObjects | None:
     """Return live objects as what ran before, if nothing tells what was applied; None without workloads."""
     if not any(each["kind"] in POD_SPECS for each in live):
         return None
@@ -88,7 +88,7 @@ def as_found(live: Sequence[Object]) -> Applied | None:
         kept = {key: value for key, value in each.items() if key != "status"}
         metadata = {key: each["metadata"][key] for key in _TOLD if key in each["metadata"]}
         objects.append(kept | {"metadata": metadata})
-    return Applied(objects)
+    return AppliedObjects(objects)
 
 
 def title(of: Mapping[str, Any]) -> str:
@@ -97,17 +97,17 @@ def title(of: Mapping[str, Any]) -> str:
     return f"{of['kind']}{'.' + group if group else ''}/{of['metadata']['name']}"
 
 
-def missing(objects: Sequence[Object], among: Sequence[Object]) -> list[str]:
+def find_missing(objects: Sequence[Object], among: Sequence[Object]) -> list[str]:
     """Return the titles of objects that are not among others."""
     there = {title(each) for each in among}
     return [title(each) for each in objects if title(each) not in there]
 
 
-def _packed(applied: Applied | None) -> str:
+def _pack(applied: AppliedObjects | None) -> str:
     if applied is None:
         return ""
     return base64.b64encode(gzip.compress(msgspec.json.encode(applied), mtime=0)).decode()
 
 
-def _unpacked(text: str) -> Applied | None:
-    return msgspec.json.decode(gzip.decompress(base64.b64decode(text)), type=Applied) if text else None
+def _unpack(text: str) -> AppliedObjects | None:
+    return msgspec.json.decode(gzip.decompress(base64.b64decode(text)), type=AppliedObjects) if text else None

@@ -6,27 +6,27 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoclave.targets.kubernetes.manifests import POD_SPECS
-from autoclave.targets.kubernetes.quantities import exact
+from autoclave.targets.kubernetes.quantities import parse_quantity
 
 Object = Mapping[str, Any]
 _FIXED = ("storageClassName", "volumeName", "accessModes", "volumeMode", "selector")
 """What cannot change while a claim is bound: another value means another claim, without the data."""
 
 
-def refused(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]:
+def check_claims(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]:
     """Return why a change must not be made, naming the claim; empty when every claim is kept as it is.
 
     `live` are the namespace's claims and this device's workloads as the cluster has them, `wanted` the
     objects about to be applied.
     """
     try:
-        return _refused(live, wanted)
+        return _check_claims(live, wanted)
     except (AttributeError, TypeError):
         # A list where a mapping belongs: what cannot be read cannot be shown to keep the data.
         return ["the claims of these manifests cannot be read: a field has another shape than Kubernetes'"]
 
 
-def _refused(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]:
+def _check_claims(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]:
     new = {_key(each): each for each in wanted}
     reasons: list[str] = []
     claims = {_name(each): each for each in live if each.get("kind") == "PersistentVolumeClaim"}
@@ -43,7 +43,7 @@ def _refused(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]:
     return list(dict.fromkeys(reasons))
 
 
-def mounted(workload: Object) -> dict[str, str]:
+def find_claims(workload: Object) -> dict[str, str]:
     """Return the claims that a workload's pods mount: volume name → claim name."""
     spec: Any = workload
     for key in POD_SPECS.get(str(workload.get("kind")), ()):
@@ -57,8 +57,8 @@ def mounted(workload: Object) -> dict[str, str]:
 
 def _workload(old: Object, new: Object | None) -> list[str]:
     title = f"{old.get('kind')}/{_name(old)}"
-    before = mounted(old)
-    after = mounted(new) if new is not None else {}
+    before = find_claims(old)
+    after = find_claims(new) if new is not None else {}
     templates = _templates(old)
     if new is None:
         names = [*before.values(), *templates]
@@ -86,9 +86,9 @@ def _changes(what: str, old: Object, new: Object, *, grows: bool = True) -> list
     before, after = _size(old), _size(new)
     if before and after:
         try:
-            if exact(after) < exact(before):
+            if parse_quantity(after) < parse_quantity(before):
                 reasons.append(f"{what} would shrink from {before} to {after}")
-            elif exact(after) > exact(before) and not grows:
+            elif parse_quantity(after) > parse_quantity(before) and not grows:
                 reasons.append(
                     f"{what} cannot grow from {before} to {after} in place: grow each pod's claim by hand"
                 )

@@ -12,9 +12,9 @@ from autoclave.targets.base import Tell, Unhealthy
 from autoclave.targets.kubernetes.images import digest_in
 from autoclave.targets.kubernetes.kubectl import Kubectl
 from autoclave.targets.kubernetes.manifests import POD_SPECS
-from autoclave.targets.kubernetes.objects import ran
-from autoclave.targets.kubernetes.readiness import is_leaving, is_ready, waiting
-from autoclave.targets.kubernetes.reasons import Reason, hopeless, reasons
+from autoclave.targets.kubernetes.objects import read_image_names
+from autoclave.targets.kubernetes.readiness import describe_pending, is_ready, is_terminating
+from autoclave.targets.kubernetes.reasons import Reason, find_reasons, is_permanent
 
 Object = Mapping[str, Any]
 
@@ -47,7 +47,7 @@ def watch(
     found: list[Reason] = []
     while True:
         objects = kubectl.json("get", WORKLOADS, f"--selector={select}")
-        lines = _missing(titles, objects, digests)
+        lines = _list_pending(titles, objects, digests)
         if not lines:
             return read_back(objects)
         if "; ".join(lines) != told:
@@ -55,13 +55,13 @@ def watch(
             tell.note(told)
             looked = stands = time.monotonic()  # what moves needs no reasons
         if unstick:
-            kubectl.delete([f"pod/{name}" for name in stuck(objects)])
+            kubectl.delete([f"pod/{name}" for name in find_stuck(objects)])
         now = time.monotonic()
         late = now - began - (kubectl.away - away) > timeout
         if late or now - looked > _LOOK:
             looked = now
             found = _reasons(kubectl, objects)
-            stands = stands if any(hopeless(each) for each in found) else now
+            stands = stands if any(is_permanent(each) for each in found) else now
         if late or now - stands > _GRACE:
             _show_logs(kubectl, found, tell)
             limit = f"not within {timeout:.0f} s" if late else "it does not go on"
@@ -76,17 +76,17 @@ def read_back(objects: Sequence[Object]) -> list[Running]:
     """
     seen: dict[str, list[tuple[str, bool]]] = {}
     for pod in objects:
-        if pod.get("kind") != "Pod" or is_leaving(pod):
+        if pod.get("kind") != "Pod" or is_terminating(pod):
             continue
-        which = ran(pod.get("metadata") or {})
+        which = read_image_names(pod.get("metadata") or {})
         for name, image_id in _image_ids(pod).items():
             if image := which.get(name):
                 seen.setdefault(image, []).append((digest_in(image_id), is_ready(pod)))
-    late = any(waiting(each) for each in objects if each.get("kind") != "ReplicaSet")
-    return [_running(image, pods, late=late) for image, pods in sorted(seen.items())]
+    late = any(describe_pending(each) for each in objects if each.get("kind") != "ReplicaSet")
+    return [_make_running(image, pods, late=late) for image, pods in sorted(seen.items())]
 
 
-def stuck(objects: Sequence[Object]) -> list[str]:
+def find_stuck(objects: Sequence[Object]) -> list[str]:
     """Return the pods of an older revision that are not ready, for which a StatefulSet waits for ever.
 
     Source: Kubernetes, StatefulSets, "Forced rollback".
@@ -100,7 +100,7 @@ def stuck(objects: Sequence[Object]) -> list[str]:
     return [
         str(pod["metadata"]["name"])
         for pod in objects
-        if pod.get("kind") == "Pod" and not is_ready(pod) and not is_leaving(pod)
+        if pod.get("kind") == "Pod" and not is_ready(pod) and not is_terminating(pod)
         for owner in pod["metadata"].get("ownerReferences") or ()
         if owner.get("kind") == "StatefulSet"
         and owner.get("name") in revisions
@@ -108,11 +108,11 @@ def stuck(objects: Sequence[Object]) -> list[str]:
     ]
 
 
-def _missing(titles: set[str], objects: Sequence[Object], digests: Mapping[str, str]) -> list[str]:
+def _list_pending(titles: set[str], objects: Sequence[Object], digests: Mapping[str, str]) -> list[str]:
     """Return what is still to come, as lines of progress; empty when all runs as it was asked for."""
     mine = [each for each in objects if _title(each) in titles]
     lines = [f"{each} is not there" for each in sorted(titles - {_title(each) for each in mine})]
-    lines += [line for each in mine if (line := waiting(each))]
+    lines += [line for each in mine if (line := describe_pending(each))]
     if lines:
         return lines
     here = {each.image: each for each in read_back(objects)}
@@ -123,7 +123,7 @@ def _missing(titles: set[str], objects: Sequence[Object], digests: Mapping[str, 
     ]
 
 
-def _running(image: str, pods: list[tuple[str, bool]], *, late: bool) -> Running:
+def _make_running(image: str, pods: list[tuple[str, bool]], *, late: bool) -> Running:
     digests = {digest for digest, _ in pods}
     one = next(iter(digests)) if len(digests) == 1 else ""
     return Running(
@@ -153,7 +153,7 @@ def _reasons(kubectl: Kubectl, objects: Sequence[Object]) -> list[Reason]:
         for each in objects
         if each.get("kind") != "ReplicaSet" or (each.get("spec") or {}).get("replicas")
     ]
-    return reasons([*current, *more])
+    return find_reasons([*current, *more])
 
 
 def _show_logs(kubectl: Kubectl, found: Sequence[Reason], tell: Tell) -> None:

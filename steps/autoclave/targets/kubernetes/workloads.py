@@ -11,7 +11,7 @@ from autoclave.targets.kubernetes.manifests import POD_SPECS, Manifest, pod_spec
 _LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 
-def pods(manifests: Sequence[Manifest]) -> tuple[list[Pod], list[str]]:
+def find_pods(manifests: Sequence[Manifest]) -> tuple[list[Pod], list[str]]:
     """Return the pods of every workload, and the titles of objects whose containers cannot be read.
 
     An object of an unknown kind is one of those as soon as anything in it looks like a list of containers:
@@ -20,15 +20,15 @@ def pods(manifests: Sequence[Manifest]) -> tuple[list[Pod], list[str]]:
     found, unread = [], []
     for each in manifests:
         if each.kind not in POD_SPECS:
-            unread += [each.title] if _holds_containers(each.data) else []
-        elif (spec := pod_spec(each)) is None or not _readable(spec):
+            unread += [each.title] if _has_containers(each.data) else []
+        elif (spec := pod_spec(each)) is None or not _is_readable(spec):
             unread.append(each.title)
         else:
             found.append(Pod(each.title, each.kind, spec, _annotations(each)))
     return found, unread
 
 
-def _readable(spec: Mapping[str, Any]) -> bool:
+def _is_readable(spec: Mapping[str, Any]) -> bool:
     """Tell whether there are containers, and every list of them is one."""
     lists = [spec[key] for key in _LISTS if spec.get(key) is not None]
     return bool(spec.get("containers")) and all(
@@ -36,14 +36,14 @@ def _readable(spec: Mapping[str, Any]) -> bool:
     )
 
 
-def _holds_containers(value: Any) -> bool:
+def _has_containers(value: Any) -> bool:
     if isinstance(value, Mapping):
         return any(
             (key in _LISTS and isinstance(each, list) and any(isinstance(item, Mapping) for item in each))
-            or _holds_containers(each)
+            or _has_containers(each)
             for key, each in value.items()
         )
-    return isinstance(value, list) and any(_holds_containers(each) for each in value)
+    return isinstance(value, list) and any(_has_containers(each) for each in value)
 
 
 def _annotations(manifest: Manifest) -> Mapping[str, Any]:

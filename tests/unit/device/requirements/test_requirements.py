@@ -240,6 +240,6 @@ def test_no_text_breaks_a_reader(text: str) -> None:
 @given(st.text(max_size=200))
 def test_no_yaml_breaks_the_reader(text: str) -> None:
     try:
-        doorstop._loaded(text, "r", 1)
+        doorstop._load(text, "r", 1)
     except AutoclaveError as error:
         assert error.what.startswith("r:")

@@ -66,29 +66,29 @@ def attach(store: LayoutStore, image: Descriptor, content: Any, **more: Any) -> 
 def test_a_bundle_signature_counts(store: LayoutStore, image: Descriptor) -> None:
     attach(store, image, bundle(statement(image.digest)))
     other = TrustedKey(name="other", key=STRANGER.public_key, may=("release",))
-    assert cosign.signed_by(store, image.digest, [other, KEY]) == [KEY]
+    assert cosign.verify_signature(store, image.digest, [other, KEY]) == [KEY]
 
 
 def test_a_key_that_signed_twice_counts_once(store: LayoutStore, image: Descriptor) -> None:
     for _ in range(2):  # two signatures by one key differ
         attach(store, image, bundle(statement(image.digest)))
-    assert len(cosign_bundle.listed(store, image.digest)) == 2
-    assert cosign.signed_by(store, image.digest, [KEY]) == [KEY]
+    assert len(cosign_bundle.list_bundles(store, image.digest)) == 2
+    assert cosign.verify_signature(store, image.digest, [KEY]) == [KEY]
 
 
 def test_a_bundle_under_another_type_is_not_looked_at(store: LayoutStore, image: Descriptor) -> None:
     layer = store.write([json.dumps(bundle(statement(image.digest))).encode()], media_type=BUNDLE)
     store.attach(image, artifact_type=records.ARTIFACT_TYPE, layers=[layer], annotations={})
     with pytest.raises(RecordError, match="carries no release signature"):
-        cosign.signed_by(store, image.digest, [KEY])
+        cosign.verify_signature(store, image.digest, [KEY])
 
 
 def test_a_signature_in_the_older_format_is_enough(
     store: LayoutStore, image: Descriptor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cosign.sign_image(store, image.digest, "pump/app", SIGNER)
-    monkeypatch.delattr(cosign_bundle, "signers")  # is not asked
-    assert cosign.signed_by(store, image.digest, [KEY]) == [KEY]
+    monkeypatch.delattr(cosign_bundle, "find_signers")  # is not asked
+    assert cosign.verify_signature(store, image.digest, [KEY]) == [KEY]
 
 
 def test_a_bundle_signature_counts_beside_bad_ones(store: LayoutStore, image: Descriptor) -> None:
@@ -96,7 +96,7 @@ def test_a_bundle_signature_counts_beside_bad_ones(store: LayoutStore, image: De
     attach(store, image, b"no bundle")
     attach(store, image, bundle(statement(image.digest), STRANGER))
     attach(store, image, bundle(statement(image.digest)))
-    assert cosign.signed_by(store, image.digest, [KEY]) == [KEY]
+    assert cosign.verify_signature(store, image.digest, [KEY]) == [KEY]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_an_attestation_by_the_release_key_is_no_signature(
 ) -> None:
     attach(store, image, bundle(statement(image.digest, kind)))  # annotated as a signature
     with pytest.raises(RecordError) as caught:
-        cosign.signed_by(store, image.digest, [KEY])
+        cosign.verify_signature(store, image.digest, [KEY])
     assert "it is an attestation, not a signature" in caught.value.why
 
 
@@ -189,7 +189,7 @@ def test_a_spoilt_bundle_does_not_count(store: LayoutStore, image: Descriptor, c
     make, why = SPOILT[case]
     attach(store, image, make(image.digest))
     with pytest.raises(RecordError, match="no trusted release key") as caught:
-        cosign.signed_by(store, image.digest, [KEY])
+        cosign.verify_signature(store, image.digest, [KEY])
     assert why in caught.value.why
 
 
@@ -199,7 +199,7 @@ def test_a_manifest_holds_one_bundle(store: LayoutStore, image: Descriptor) -> N
     for layers in ([good, good], [envelope]):
         attach(store, image, b"", layers=layers)
     with pytest.raises(RecordError) as caught:
-        cosign.signed_by(store, image.digest, [KEY])
+        cosign.verify_signature(store, image.digest, [KEY])
     assert caught.value.why.count("does not hold one bundle") == 2
 
 
@@ -209,14 +209,14 @@ def test_a_bundle_whose_content_is_missing_does_not_count(store: LayoutStore, im
     blob = store.write([made], media_type=BUNDLE).digest.removeprefix("sha256:")
     (store.root / "blobs" / "sha256" / blob).unlink()
     with pytest.raises(RecordError, match="no trusted release key"):
-        cosign.signed_by(store, image.digest, [KEY])
+        cosign.verify_signature(store, image.digest, [KEY])
 
 
 def test_only_some_reasons_are_told(store: LayoutStore, image: Descriptor) -> None:
     for number in range(20):
         attach(store, image, b"%d" % number)
     with pytest.raises(RecordError) as caught:
-        cosign.signed_by(store, image.digest, [KEY])
+        cosign.verify_signature(store, image.digest, [KEY])
     assert caught.value.why.count("bundle sha256:") == 5
 
 
@@ -225,7 +225,7 @@ def test_a_signature_of_another_image_attached_here_does_not_count(
 ) -> None:
     attach(store, image, bundle(statement("sha256:" + "3" * 64)))
     with pytest.raises(RecordError):
-        cosign.signed_by(store, image.digest, [KEY])
+        cosign.verify_signature(store, image.digest, [KEY])
 
 
 def test_bundles_are_no_records(store: LayoutStore, image: Descriptor) -> None:
@@ -253,7 +253,7 @@ def test_attestations_of_others_are_read_in_both_formats(store: LayoutStore, ima
         store.write([b"something else"], media_type="text/plain"),
     ]
     cosign.add(store, image.digest, "att", layers)
-    found, others = third_party.attestations(store, image.digest, TRUST, ours=[layers[1].digest])
+    found, others = third_party.read_attestations(store, image.digest, TRUST, ours=[layers[1].digest])
     kinds = [each.statement.predicate_type for each in found]
     assert kinds == ["https://example.org/tag", "https://example.org/bundle"]
     assert [each.keys for each in found] == [(KEY,), (KEY,)]
@@ -263,5 +263,5 @@ def test_attestations_of_others_are_read_in_both_formats(store: LayoutStore, ima
 def test_our_records_are_listed_beside_what_others_attested(store: LayoutStore, image: Descriptor) -> None:
     theirs = store.write([b"theirs"], media_type=dsse.MEDIA_TYPE)
     cosign.add(store, image.digest, "att", [theirs])
-    cosign.list_attestations(store, image.digest, [])
-    assert [each.digest for each in cosign.listed(store, image.digest, "att")] == [theirs.digest]
+    cosign.add_attestations(store, image.digest, [])
+    assert [each.digest for each in cosign.list_layers(store, image.digest, "att")] == [theirs.digest]

@@ -55,7 +55,7 @@ def signed(body: bytes) -> str:
 
 def test_a_signature_made_elsewhere_counts(store: LayoutStore) -> None:
     listed(store, payload(), signed(payload()))
-    assert cosign.signed_by(store, DIGEST, [KEY]) == [KEY]
+    assert cosign.verify_signature(store, DIGEST, [KEY]) == [KEY]
 
 
 SPOILT: list[tuple[bytes, str, dict[str, Any]]] = [
@@ -77,10 +77,10 @@ def test_a_spoilt_signature_does_not_count(
 ) -> None:
     listed(store, body, signature, **more)
     with pytest.raises(RecordError, match="no trusted release key"):
-        cosign.signed_by(store, DIGEST, [KEY])
+        cosign.verify_signature(store, DIGEST, [KEY])
 
 
 def test_nobody_is_trusted_without_keys(store: LayoutStore) -> None:
     cosign.sign_image(store, DIGEST, "pump/app", SIGNER)
     with pytest.raises(RecordError, match="no trusted release key"):
-        cosign.signed_by(store, DIGEST, [])
+        cosign.verify_signature(store, DIGEST, [])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoclave.hosts.gitlab.ci_file import LARGEST, REF, read, with_ref
+from autoclave.hosts.gitlab.ci_file import LARGEST, REF, read, replace_ref
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ PIECES += [
 def test_no_file_ends_in_a_crash(text: str) -> None:
     found = read(text, "autoclave")
     try:
-        with_ref(text, "autoclave", "v2")
+        replace_ref(text, "autoclave", "v2")
     except ValueError as error:
         assert str(error)
     else:
@@ -135,7 +135,7 @@ job:   {script: ["echo   'v1.0'"]}
 
 
 def test_only_the_refs_of_the_template_change() -> None:
-    before, after = FILE.splitlines(), with_ref(FILE, "autoclave", "v2").splitlines()
+    before, after = FILE.splitlines(), replace_ref(FILE, "autoclave", "v2").splitlines()
     changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
     assert changed == [
         ("        ref:      v1.0   # pinned", "        ref:      v2   # pinned"),
@@ -155,11 +155,11 @@ def test_only_the_refs_of_the_template_change() -> None:
 def test_quotes_and_line_ends_stay(quote: str, end: str) -> None:
     text = end.join(["include:", "  project: a/autoclave", f"  ref: {quote}v1{quote}"])
     for each in (text, text + end):
-        assert with_ref(each, "autoclave", "v2") == each.replace("v1", "v2")
+        assert replace_ref(each, "autoclave", "v2") == each.replace("v1", "v2")
 
 
 def test_a_ref_that_looks_like_a_number_stays_text() -> None:
-    assert with_ref("include: {project: autoclave, ref: v1}", "autoclave", "2.0") == (
+    assert replace_ref("include: {project: autoclave, ref: v1}", "autoclave", "2.0") == (
         'include: {project: autoclave, ref: "2.0"}'
     )
 
@@ -179,7 +179,7 @@ def test_a_ref_that_looks_like_a_number_stays_text() -> None:
 )
 def test_what_only_a_person_can_change_is_left_alone(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        with_ref(text, "autoclave", "v2")
+        replace_ref(text, "autoclave", "v2")
 
 
 @pytest.mark.parametrize("ref", ["v1.2.3", "main", "1.0", "release/2026", "0123abcd"])

@@ -138,7 +138,7 @@ def test_a_secret_is_shown_by_its_file() -> None:
 
 def test_reports_of_several_images_are_one_report_that_meets_the_schema() -> None:
     reports = [report(CVE, SECRET, image="pump"), report(image="screen"), report(CVE, image="panel")]
-    merged = json.loads(container_scanning.merged([json.dumps(each).encode() for each in reports]))
+    merged = json.loads(container_scanning.merge([json.dumps(each).encode() for each in reports]))
     jsonschema.validate(merged, SCHEMA)
     found = merged["vulnerabilities"]
     assert [each["location"]["image"] for each in found] == ["pump", "pump", "panel"]
@@ -148,7 +148,5 @@ def test_reports_of_several_images_are_one_report_that_meets_the_schema() -> Non
 def test_a_merged_report_spans_the_scans_of_all_images() -> None:
     early, late = report(), report()
     early["scan"]["start_time"], late["scan"]["end_time"] = "2026-01-02T03:00:00", "2026-01-02T03:59:59"
-    scan = json.loads(container_scanning.merged([json.dumps(each).encode() for each in (late, early)]))[
-        "scan"
-    ]
+    scan = json.loads(container_scanning.merge([json.dumps(each).encode() for each in (late, early)]))["scan"]
     assert (scan["start_time"], scan["end_time"]) == ("2026-01-02T03:00:00", "2026-01-02T03:59:59")

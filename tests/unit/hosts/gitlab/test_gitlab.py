@@ -7,7 +7,7 @@ import pytest
 from autoclave.errors import HostError
 from autoclave.hosts.gitlab import permissions, settings
 from autoclave.hosts.gitlab.client import wait
-from autoclave.hosts.gitlab.deployment import approvals_of
+from autoclave.hosts.gitlab.deployment import parse_approvals
 from autoclave.hosts.gitlab.permissions import NEEDS
 from autoclave.hosts.gitlab.project import attempt
 from autoclave.hosts.gitlab.release import BEGIN, block, digests
@@ -137,9 +137,9 @@ def test_digests_are_read_from_our_block_alone() -> None:
 )
 def test_an_answer_without_its_fields_is_a_host_error(answer: dict[str, object]) -> None:
     with pytest.raises(HostError, match="cannot be used"):
-        approvals_of(answer)
+        parse_approvals(answer)
 
 
 def test_no_approvals_are_none() -> None:
-    told = approvals_of({"id": 1, "environment": {"name": "x"}, "sha": "a", "status": "success"})
+    told = parse_approvals({"id": 1, "environment": {"name": "x"}, "sha": "a", "status": "success"})
     assert (told.approvals, told.pending) == ((), 0)

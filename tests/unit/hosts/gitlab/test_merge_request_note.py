@@ -13,15 +13,15 @@ from autoclave.hosts.gitlab.merge_request_note import (
     LONGEST_NOTE,
     REASONS,
     About,
-    code,
+    code_span,
+    combine_states,
     description,
     headline,
     marker,
-    note,
-    overall,
-    together,
+    overall_state,
+    render,
 )
-from autoclave.model.status import Gate, Row, State
+from autoclave.model.status import Gate, GateStatus, Row
 
 ABOUT = About(
     device="pump", version="1.4.0", safety_class="B", commit="c0ffee", pipeline="https://x.example/1"
@@ -54,9 +54,9 @@ HOSTILE = [
 ]
 
 
-def row(image: str = "app", **states: Gate | State) -> Row:
+def row(image: str = "app", **states: Gate | GateStatus) -> Row:
     gates = [
-        Gate(step=step.replace("_", "-"), state=State.PASSED)
+        Gate(step=step.replace("_", "-"), state=GateStatus.PASSED)
         for step in ("build", "unit_test", "scan", "sign")
     ]
     named = {each.step: each for each in gates}
@@ -66,7 +66,7 @@ def row(image: str = "app", **states: Gate | State) -> Row:
     return Row(image=image, digest=DIGEST, gates=tuple(named.values()))
 
 
-def closed(*reasons: str, state: State = State.CLOSED) -> Gate:
+def closed(*reasons: str, state: GateStatus = GateStatus.CLOSED) -> Gate:
     return Gate(step="scan", state=state, reasons=reasons)
 
 
@@ -95,8 +95,8 @@ def test_nothing_hostile_gets_out_of_its_code_span(text: str, where: str) -> Non
         rows = [row(text, scan=closed("plain"))]
     else:
         about = About(device="pump", version=text, safety_class=text, commit=text or "-")
-    made = note(about, rows)
-    wanted = note(
+    made = render(about, rows)
+    wanted = render(
         ABOUT if where != "version" else About(device="pump", version="v", safety_class="v", commit="v"),
         [row(scan=closed("plain"))],
     )
@@ -106,19 +106,19 @@ def test_nothing_hostile_gets_out_of_its_code_span(text: str, where: str) -> Non
 
 @given(st.text(max_size=400))
 def test_any_text_stays_in_its_code_span(text: str) -> None:
-    made, wanted = note(ABOUT, [row(scan=closed(text))]), note(ABOUT, [row(scan=closed("x"))])
+    made, wanted = render(ABOUT, [row(scan=closed(text))]), render(ABOUT, [row(scan=closed("x"))])
     assert outside_of_code(made) == outside_of_code(wanted)
     assert len(made.splitlines()) == len(wanted.splitlines())
 
 
 @given(st.text(max_size=60))
 def test_a_code_span_shows_its_text(text: str) -> None:
-    (inline,) = [each for each in MarkdownIt().parse(f"x {code(text)} y") if each.type == "inline"]
+    (inline,) = [each for each in MarkdownIt().parse(f"x {code_span(text)} y") if each.type == "inline"]
     assert [child.type for child in inline.children or []] == ["text", "code_inline", "text"]
 
 
 def test_the_note_is_found_by_its_first_line_and_names_the_digest_whole() -> None:
-    made = note(ABOUT, [row()])
+    made = render(ABOUT, [row()])
     assert made.splitlines()[0] == marker("pump") == "<!-- autoclave note: pump -->"
     assert f"`app` is `{DIGEST}`" in made
     assert "commit `c0ffee`" in made
@@ -127,16 +127,16 @@ def test_the_note_is_found_by_its_first_line_and_names_the_digest_whole() -> Non
 
 
 def test_the_same_records_make_the_same_note() -> None:
-    assert note(ABOUT, [row()]) == note(ABOUT, [row()])
+    assert render(ABOUT, [row()]) == render(ABOUT, [row()])
 
 
 def test_an_odd_pipeline_address_is_left_out() -> None:
     about = About(device="pump", version="1", safety_class="B", pipeline="https://x.example/) @all")
-    assert "x.example" not in note(about, [row()])
+    assert "x.example" not in render(about, [row()])
 
 
 def test_many_and_long_reasons_are_bounded_and_counted() -> None:
-    made = note(ABOUT, [row(scan=closed(*["r" * 1000] * 25))])
+    made = render(ABOUT, [row(scan=closed(*["r" * 1000] * 25))])
     assert made.count("\n- `") == REASONS
     assert "and 15 more: see the job's log" in made
     assert len(max(made.splitlines(), key=len)) < 350
@@ -144,7 +144,7 @@ def test_many_and_long_reasons_are_bounded_and_counted() -> None:
 
 def test_a_whole_note_is_bounded_and_cut_between_lines() -> None:
     rows = [row(f"app-{number}", scan=closed(*["`" * 299 + "x"] * 10)) for number in range(60)]
-    made = note(ABOUT, rows)
+    made = render(ABOUT, rows)
     assert len(made) < LONGEST_NOTE + 100
     assert "The rest is cut off: see the job's log." in outside_of_code(made)
     assert "autoclave show" in made.splitlines()[-1]
@@ -153,32 +153,36 @@ def test_a_whole_note_is_bounded_and_cut_between_lines() -> None:
 @pytest.mark.parametrize(
     ("rows", "state", "text"),
     [
-        ([row()], State.PASSED, "all gates passed"),
-        ([row(deploy=State.PASSED)], State.PASSED, "all gates passed"),
-        ([row(), row("b", scan=closed("x"))], State.CLOSED, "closed at scan"),
-        ([row(scan=closed("x"), sign=State.REJECTED)], State.REJECTED, "records do not verify at sign"),
-        ([row(sign=State.NONE)], State.NONE, "not all gates have spoken"),
-        ([Row(image="b", digest="", gates=())], State.NONE, "not all gates have spoken"),
-        ([], State.NONE, "not all gates have spoken"),
-        ([row(deploy=State.CLOSED)], State.CLOSED, "closed at deploy"),
+        ([row()], GateStatus.PASSED, "all gates passed"),
+        ([row(deploy=GateStatus.PASSED)], GateStatus.PASSED, "all gates passed"),
+        ([row(), row("b", scan=closed("x"))], GateStatus.CLOSED, "closed at scan"),
+        (
+            [row(scan=closed("x"), sign=GateStatus.REJECTED)],
+            GateStatus.REJECTED,
+            "records do not verify at sign",
+        ),
+        ([row(sign=GateStatus.NONE)], GateStatus.NONE, "not all gates have spoken"),
+        ([Row(image="b", digest="", gates=())], GateStatus.NONE, "not all gates have spoken"),
+        ([], GateStatus.NONE, "not all gates have spoken"),
+        ([row(deploy=GateStatus.CLOSED)], GateStatus.CLOSED, "closed at deploy"),
     ],
 )
-def test_the_headline_is_the_worst_gate(rows: list[Row], state: State, text: str) -> None:
-    assert overall(rows) is state
+def test_the_headline_is_the_worst_gate(rows: list[Row], state: GateStatus, text: str) -> None:
+    assert overall_state(rows) is state
     assert headline(rows) == text
 
 
 def test_a_missing_record_is_shown_as_such_and_a_rejected_one_with_its_reason() -> None:
-    made = note(ABOUT, [row(sign=State.NONE, scan=closed("unknown key", state=State.REJECTED))])
+    made = render(ABOUT, [row(sign=GateStatus.NONE, scan=closed("unknown key", state=GateStatus.REJECTED))])
     assert "⚪ no record" in made
     assert "**scan of `app`: records do not verify**\n\n- `unknown key`" in made
 
 
 def test_one_state_and_one_line_for_all_images() -> None:
     rows = [row(), row("b", scan=closed("CVE-1\n@all", "y"))]
-    assert together("scan", rows) is State.CLOSED
-    assert together("build", rows) is State.PASSED
-    assert together("deploy", rows) is State.NONE
+    assert combine_states("scan", rows) is GateStatus.CLOSED
+    assert combine_states("build", rows) is GateStatus.PASSED
+    assert combine_states("deploy", rows) is GateStatus.NONE
     assert (
         description("scan", rows) == "app 111111111111 passed; b 111111111111 closed, 2 reasons: CVE-1 @all"
     )

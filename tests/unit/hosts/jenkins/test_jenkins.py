@@ -12,16 +12,16 @@ from autoclave.errors import HostError, UsageError
 from autoclave.hosts.gitlab.merge_request_note import REASONS, About
 from autoclave.hosts.jenkins import build_description as report
 from autoclave.hosts.jenkins import names, permissions, plugins
-from autoclave.hosts.jenkins.job_config import Wanted, job
-from autoclave.hosts.jenkins.xml import diff, put, read, same, write
-from autoclave.model.status import Gate, Row, State
+from autoclave.hosts.jenkins.job_config import JobSpec, job
+from autoclave.hosts.jenkins.xml import diff, is_same, read, set_text, write
+from autoclave.model.status import Gate, GateStatus, Row
 
 ROOT = Path(__file__).resolve().parents[4]
 ABOUT = About(device="pump", version="1", safety_class="B")
 
 
 def row(*reasons: str, image: str = "app") -> Row:
-    gates = (Gate(step="scan", state=State.CLOSED, reasons=reasons),)
+    gates = (Gate(step="scan", state=GateStatus.CLOSED, reasons=reasons),)
     return Row(image=image, digest="sha256:" + "1" * 64, gates=gates)
 
 
@@ -73,16 +73,16 @@ def test_every_text_comes_through_xml_as_it_went_in_or_is_refused(text: str) -> 
         names.parameter(f"A={text}")
     except UsageError:
         return
-    root = read(write(job(None, Wanted(git_url="u", branch="b", script="s", parameters=(("A", text),)))))
+    root = read(write(job(None, JobSpec(git_url="u", branch="b", script="s", parameters=(("A", text),)))))
     assert (root.findtext("properties/*/parameterDefinitions/*/defaultValue") or "") == text
 
 
 def test_xml_1_1_is_read_and_blanks_between_elements_are_no_difference() -> None:
     one = read("<?xml version='1.1' encoding='UTF-8'?>\n<a>\n  <b/>\n  <c>x</c>\n</a>")
     other = read("<a><b></b><c>x</c></a>")
-    assert same(one, other)
-    put(other, "c", "y ")
-    assert not same(one, other)
+    assert is_same(one, other)
+    set_text(other, "c", "y ")
+    assert not is_same(one, other)
     assert "+  <c>y </c>" in diff(one, other, "a")
 
 
@@ -106,9 +106,9 @@ def test_our_part_is_replaced_and_nothing_else(write_it: object) -> None:
     make = report.text if write_it is report.text else report.html
     one, two = make(ABOUT, [row("CVE-1 (autoclave show). <b>")]), make(ABOUT, [row("CVE-2")])
     around = f"before\n\n{one}\nafter (autoclave show)."
-    assert report.merged(around, two) == f"before\n\n{two}\nafter (autoclave show)."
-    assert report.merged(report.merged("", one), one) == one
-    assert report.merged("theirs", one) == f"theirs\n\n{one}"
+    assert report.merge(around, two) == f"before\n\n{two}\nafter (autoclave show)."
+    assert report.merge(report.merge("", one), one) == one
+    assert report.merge("theirs", one) == f"theirs\n\n{one}"
 
 
 @given(st.text(max_size=80), st.text(max_size=80))
@@ -128,7 +128,7 @@ def test_a_description_has_an_end_however_long_it_gets() -> None:
         text = make(ABOUT, rows)
         assert len(text) <= report.LONGEST
         assert "cut off" in text
-        assert report.merged(text, "new") == "new"
+        assert report.merge(text, "new") == "new"
     assert f"and {50 - REASONS} more" in report.text(ABOUT, rows[:1])
 
 

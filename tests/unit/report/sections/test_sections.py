@@ -8,16 +8,27 @@ import pytest
 from msgspec import structs
 
 from autoclave.evidence.timestamps.rfc3161 import Stamp
-from autoclave.evidence.timestamps.seals import Stamped
+from autoclave.evidence.timestamps.seals import SealStamp
 from autoclave.model.declared import Approval, Declared, Meaning, SignedApproval
 from autoclave.model.facts import Finding, Kind, Severity, TestCase, TestFacts
 from autoclave.report import charts
-from autoclave.report.inputs import Known, Snapshot
+from autoclave.report.inputs import Inputs, Snapshot
 from autoclave.report.rows import Change, Disposition, GateState
 from autoclave.report.schema import Outcome
 from autoclave.report.sections import changes
 from builders.judged import DIGEST, NOW, SCAN, THEN, vulnerability
-from builders.reported import ADA, COMPONENT, ENTRY, GOOD, NOTHING, REQUIREMENT, RUN, report, spoilt, waiver
+from builders.reported import (
+    ADA,
+    COMPONENT,
+    ENTRY,
+    GOOD,
+    NOTHING,
+    REQUIREMENT,
+    RUN,
+    report,
+    waiver,
+    with_evidence,
+)
 
 
 def test_a_release_in_which_nothing_is_wrong_passed() -> None:
@@ -34,17 +45,17 @@ def test_a_release_in_which_nothing_is_wrong_passed() -> None:
 @pytest.mark.parametrize(
     ("known", "says"),
     [
-        (spoilt(rejected=(("vulns", "its signature does not fit"),)), "vulns record: its signature"),
+        (with_evidence(rejected=(("vulns", "its signature does not fit"),)), "vulns record: its signature"),
         (structs.replace(GOOD, summary=""), "no valid verification record"),
         (structs.replace(GOOD, summary="FAILED"), "the verification record says FAILED"),
         (structs.replace(GOOD, signature="nobody signed"), "nobody signed"),
         (structs.replace(GOOD, timestamp="no seal bears a time stamp"), "no seal bears a time stamp"),
-        (spoilt(scan=None), "no valid vulns record"),
-        (spoilt(declared=Declared(register=(ENTRY,))), "names no requirements file"),
+        (with_evidence(scan=None), "no valid vulns record"),
+        (with_evidence(declared=Declared(register=(ENTRY,))), "names no requirements file"),
         (NOTHING, "no valid provenance record"),
     ],
 )
-def test_whatever_is_wrong_fails_the_report_and_is_its_reason(known: Known, says: str) -> None:
+def test_whatever_is_wrong_fails_the_report_and_is_its_reason(known: Inputs, says: str) -> None:
     verdict = report(known).verdict
     assert verdict.outcome is Outcome.FAILED
     assert any(says in reason for reason in verdict.reasons), verdict.reasons
@@ -57,7 +68,7 @@ def test_what_weakens_a_verdict_stands_with_it() -> None:
     weak = structs.replace(record, keys=keys)
     others = tuple(each for each in GOOD.records if each is not record)
     small = structs.replace(SCAN, database=structs.replace(SCAN.database, size=65_536))
-    known = structs.replace(spoilt(scan=small), records=(weak, *others))
+    known = structs.replace(with_evidence(scan=small), records=(weak, *others))
     verdict = report(known).verdict
     assert verdict.outcome is Outcome.PASSED
     signed, scanned = verdict.remarks
@@ -66,7 +77,7 @@ def test_what_weakens_a_verdict_stands_with_it() -> None:
 
 
 def test_what_does_not_verify_is_listed_as_such() -> None:
-    (row,) = report(spoilt(rejected=(("vulns", "signed by an unknown key"),))).rejected
+    (row,) = report(with_evidence(rejected=(("vulns", "signed by an unknown key"),))).rejected
     assert (row.name, row.why) == ("vulns", "signed by an unknown key")
 
 
@@ -74,7 +85,7 @@ def test_seals_are_told_with_their_time_stamps() -> None:
     (bare,) = report().seals
     assert (bare.records, bare.stamped, bare.why) == (0, None, "it bears no time stamp")
     stamp = Stamp(authority="test authority", time=THEN, ends=NOW)
-    known = structs.replace(GOOD, stamps=(Stamped(seal=bare.digest, stamp=stamp),))
+    known = structs.replace(GOOD, stamps=(SealStamp(seal=bare.digest, stamp=stamp),))
     (row,) = report(known).seals
     assert (row.authority, row.stamped, row.ends, row.why) == ("test authority", THEN, NOW, "")
 
@@ -103,7 +114,7 @@ def test_the_test_record_has_what_is_asked_of_it() -> None:
     facts = TestFacts(
         passed=2, failed=1, cases=(TestCase(name="t::x", outcome="failed", message="no"),), flaky=("t::y",)
     )
-    record = report(spoilt(unit_test=structs.replace(RUN, report=facts, exit_code=1))).tests
+    record = report(with_evidence(unit_test=structs.replace(RUN, report=facts, exit_code=1))).tests
     assert record
     assert record.result == "FAILED"
     assert (record.version, record.digest) == ("1", DIGEST)
@@ -113,8 +124,8 @@ def test_the_test_record_has_what_is_asked_of_it() -> None:
     assert [(each.name, each.outcome) for each in record.anomalies] == [("t::x", "failed"), ("t::y", "flaky")]
 
 
-def findings(*found: Finding) -> Known:
-    return spoilt(scan=structs.replace(SCAN, findings=found))
+def findings(*found: Finding) -> Inputs:
+    return with_evidence(scan=structs.replace(SCAN, findings=found))
 
 
 def test_each_finding_says_what_was_done_about_it() -> None:
@@ -195,7 +206,7 @@ def test_approvals_and_the_quorum_of_production() -> None:
 
 def test_the_register_and_the_ntia_fields_are_counted() -> None:
     stranger = structs.replace(COMPONENT, name="left-pad", version="", purl="", ref="m", depends=())
-    made = report(spoilt(components=(COMPONENT, stranger)))
+    made = report(with_evidence(components=(COMPONENT, stranger)))
     assert made.soup.with_entry == 1
     assert made.soup.without_entry == ("left-pad ",)
     assert {count.field: (count.have, count.of) for count in made.sbom.fields} == {
@@ -214,7 +225,7 @@ def test_the_register_and_the_ntia_fields_are_counted() -> None:
 
 def test_differences_to_the_last_release() -> None:
     before = Snapshot(
-        evidence=spoilt(
+        evidence=with_evidence(
             components=(structs.replace(COMPONENT, version="0.9", purl="pkg:pypi/jinja2@0.9"),),
             scan=structs.replace(SCAN, findings=(vulnerability(Severity.HIGH),)),
             declared=Declared(requirements=(structs.replace(REQUIREMENT, text="it beeps"),)),
@@ -222,7 +233,7 @@ def test_differences_to_the_last_release() -> None:
         policy={"scan": {"block": ["critical"]}},
     )
     after = Snapshot(evidence=GOOD.evidence, policy={"scan": {"block": ["critical", "high"]}})
-    found = [(row.area, row.change, row.what) for row in changes.between(before, after)]
+    found = [(row.area, row.change, row.what) for row in changes.compare(before, after)]
     assert found == [
         ("component", Change.CHANGED, "pkg:pypi/jinja2"),
         ("finding", Change.GONE, "CVE-2026-1 in jinja2"),
@@ -233,7 +244,9 @@ def test_differences_to_the_last_release() -> None:
 
 def test_a_last_release_that_cannot_be_read_is_said() -> None:
     declared = structs.replace(GOOD.evidence.declared, previous=DIGEST)
-    assert report(spoilt(declared=declared)).differences.note == "the last release is not in this store"
+    assert (
+        report(with_evidence(declared=declared)).differences.note == "the last release is not in this store"
+    )
     assert report().differences.note == "this is the first release"
 
 

@@ -37,7 +37,7 @@ def test_time_digest_and_size_of_the_database_are_told(tmp_path: Path) -> None:
 def test_the_feeds_of_a_real_database_are_seen(tmp_path: Path) -> None:
     file = database.path(cache(tmp_path, REAL))
     assert {"debian 12", "data-source", "vulnerability"} < {
-        name for name, count in boltdb.buckets(file) if count
+        name for name, count in boltdb.read_buckets(file) if count
     }
 
 
@@ -62,7 +62,9 @@ def test_a_whole_database_without_advisories_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        boltdb, "buckets", lambda path: iter([("data-source", 3), ("vulnerability", 9), ("debian 12", 0)])
+        boltdb,
+        "read_buckets",
+        lambda path: iter([("data-source", 3), ("vulnerability", 9), ("debian 12", 0)]),
     )
     with pytest.raises(DatabaseError) as caught:
         database.examine(cache(tmp_path, REAL), GOOD)
@@ -94,6 +96,6 @@ def test_metadata_without_version_and_time_is_none(raw: bytes) -> None:
 def test_no_damage_makes_the_reader_itself_fail(tmp_path: Path, at: int, noise: bytes) -> None:
     file = database.path(cache(tmp_path, REAL[:at] + noise + REAL[at + len(noise) :]))
     try:
-        list(boltdb.buckets(file))
-    except boltdb.Damaged as error:
+        list(boltdb.read_buckets(file))
+    except boltdb.DamagedFile as error:
         assert str(error)

@@ -11,7 +11,7 @@ import pytest
 
 from autoclave.errors import DatabaseError, ScannerError, StoreError, ToolError, UsageError
 from autoclave.runtime.shell import Completed, Shell
-from autoclave.scanners import named, trivy
+from autoclave.scanners import create, trivy
 from autoclave.scanners.trivy import Trivy, database
 from fixtures.reports import tiny_layout
 
@@ -189,11 +189,11 @@ def test_an_image_that_is_not_there_or_damaged_is_refused(scanner: Trivy, tmp_pa
     ],
 )
 def test_last_error(printed: str, line: str) -> None:
-    assert trivy.last_error(printed) == line
+    assert trivy.find_error(printed) == line
 
 
 def test_scanners_are_found_by_name(tmp_path: Path) -> None:
-    assert isinstance(named("trivy", program="trivy", cache=tmp_path), Trivy)
+    assert isinstance(create("trivy", program="trivy", cache=tmp_path), Trivy)
     with pytest.raises(UsageError) as caught:
-        named("tribvy", program="x", cache=tmp_path)
+        create("tribvy", program="x", cache=tmp_path)
     assert "trivy" in caught.value.next

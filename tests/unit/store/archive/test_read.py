@@ -18,8 +18,9 @@ import pytest
 
 from autoclave.errors import StoreError
 from autoclave.model.digest import digest_of
-from autoclave.store.archive import read as archive
-from autoclave.store.archive.read import ImageIdentity, give, identity, is_built_on, take
+from autoclave.store.archive.read import read_archive
+from autoclave.store.archive.write import write_archive
+from autoclave.store.image import ImageIdentity, is_built_on, read_identity
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import CONFIG, INDEX, LAYER, MANIFEST, Descriptor
 
@@ -145,7 +146,7 @@ def blob_names(store: LayoutStore) -> set[str]:
 
 def test_the_old_form_gives_the_built_image_byte_for_byte(store: LayoutStore) -> None:
     config = config_of(BASE, APP, BASE, APP)
-    image = take([docker_20(config, BASE, APP, BASE, APP)], store, image_id=digest_of(config))
+    image = read_archive([docker_20(config, BASE, APP, BASE, APP)], store, image_id=digest_of(config))
     manifest = json.loads(store.read(image.digest))
     assert manifest == {
         "schemaVersion": 2,
@@ -164,7 +165,7 @@ def test_every_classic_engine_gives_the_same_digest(tmp_path: Path) -> None:
     config = config_of(BASE, APP)
     lean = manifest_of(config)  # moby once wrote no layers into its made-up manifest
     digests = {
-        take([raw], LayoutStore(tmp_path / f"{number}"), image_id=digest_of(config)).digest
+        read_archive([raw], LayoutStore(tmp_path / f"{number}"), image_id=digest_of(config)).digest
         for number, raw in enumerate(
             [
                 docker_20(config, BASE, APP),
@@ -183,7 +184,7 @@ def test_the_containerd_form_keeps_the_engines_own_manifest(store: LayoutStore) 
     zipped = gzip.compress(BASE, mtime=0)
     config = config_of(BASE)
     manifest = manifest_of(config, zipped, layer=LAYER + "+gzip", annotations={"z": "1", "a": "2"})
-    image = take([containerd(config, zipped, top=manifest)], store, image_id=digest_of(manifest))
+    image = read_archive([containerd(config, zipped, top=manifest)], store, image_id=digest_of(manifest))
     assert image == Descriptor(media_type=MANIFEST, digest=digest_of(manifest), size=len(manifest))
     assert store.read(image.digest) == manifest
     assert store.read(digest_of(zipped)) == zipped
@@ -194,16 +195,16 @@ def test_docker_media_types_are_kept(store: LayoutStore) -> None:
     config = config_of(APP)
     manifest = manifest_of(config, zipped, layer=DOCKER_LAYER, mediaType=DOCKER_MANIFEST,
                            config=described(DOCKER_CONFIG, config))  # fmt: skip
-    image = take([containerd(config, zipped, top=manifest)], store, image_id=digest_of(manifest))
+    image = read_archive([containerd(config, zipped, top=manifest)], store, image_id=digest_of(manifest))
     store.tag("app", image)
-    assert store.image(image.digest).media_type == DOCKER_MANIFEST
+    assert store.find_image(image.digest).media_type == DOCKER_MANIFEST
 
 
 def test_a_configuration_id_with_zipped_layers_leads_to_the_manifest_beside_it(store: LayoutStore) -> None:
     zipped = gzip.compress(APP, mtime=0)
     config = config_of(APP)
     manifest = manifest_of(config, zipped, layer=LAYER + "+gzip")
-    image = take([containerd(config, zipped, top=manifest)], store, image_id=digest_of(config))
+    image = read_archive([containerd(config, zipped, top=manifest)], store, image_id=digest_of(config))
     assert image.digest == digest_of(manifest)
 
 
@@ -239,36 +240,36 @@ def attested(
 
 def test_an_index_leads_to_its_one_image_past_attestations_and_absent_platforms(store: LayoutStore) -> None:
     index, manifest, raw = attested(config_of(APP), APP, others=2)
-    image = take([raw], store, image_id=digest_of(index))
+    image = read_archive([raw], store, image_id=digest_of(index))
     assert image.digest == digest_of(manifest)
-    assert identity(store, image.digest).diff_ids == (digest_of(APP),)
+    assert read_identity(store, image.digest).diff_ids == (digest_of(APP),)
 
 
 def test_an_index_with_two_images_is_refused(store: LayoutStore) -> None:
     index, _, raw = attested(config_of(APP), APP, others=1, keep_others=True)
     with pytest.raises(StoreError, match="does not lead to one image"):
-        take([raw], store, image_id=digest_of(index))
+        read_archive([raw], store, image_id=digest_of(index))
 
 
 def test_a_large_configuration_is_taken_too(store: LayoutStore) -> None:
     config = config_of(APP, Labels={"x": "y" * 200_000})
-    image = take([docker_20(config, APP)], store, image_id=digest_of(config))
-    assert identity(store, image.digest).labels["x"] == "y" * 200_000
+    image = read_archive([docker_20(config, APP)], store, image_id=digest_of(config))
+    assert read_identity(store, image.digest).labels["x"] == "y" * 200_000
 
 
 def test_a_huge_configuration_is_refused(store: LayoutStore) -> None:
     config = config_of(APP, Labels={"x": "y" * 5_000_000})
     with pytest.raises(StoreError, match="too large"):
-        take([docker_20(config, APP)], store, image_id=digest_of(config))
+        read_archive([docker_20(config, APP)], store, image_id=digest_of(config))
 
 
 def test_taking_twice_changes_nothing(store: LayoutStore) -> None:
     config = config_of(BASE, APP)
     raw = docker_20(config, BASE, APP)
-    first = take([raw], store, image_id=digest_of(config))
+    first = read_archive([raw], store, image_id=digest_of(config))
     path = store.root / "blobs" / "sha256" / hexed(BASE)
     before = path.stat()
-    assert take([raw], store, image_id=digest_of(config)) == first
+    assert read_archive([raw], store, image_id=digest_of(config)) == first
     after = path.stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
@@ -280,7 +281,7 @@ def test_taking_twice_changes_nothing(store: LayoutStore) -> None:
 def test_another_image_than_was_built_is_refused(store: LayoutStore, form: Any) -> None:
     config, other = config_of(APP), config_of(APP, User="root")
     with pytest.raises(StoreError, match="gave another image than was built") as caught:
-        take([form(other, APP)], store, image_id=digest_of(config))
+        read_archive([form(other, APP)], store, image_id=digest_of(config))
     assert digest_of(config) in caught.value.why
 
 
@@ -289,14 +290,14 @@ def test_a_layer_that_is_missing_or_changed_is_refused(store: LayoutStore, form:
     config = config_of(BASE, APP)
     for layers in ((BASE,), (BASE, APP + b"!")):
         with pytest.raises(StoreError):
-            take([form(config, *layers)], store, image_id=digest_of(config))
+            read_archive([form(config, *layers)], store, image_id=digest_of(config))
 
 
 def test_the_id_of_a_layer_or_of_any_other_file_is_not_an_image(store: LayoutStore) -> None:
     config = config_of(BASE, APP)
     for file in (APP, b"1.0", b"{}"):
         with pytest.raises(StoreError, match="gave another image than was built"):
-            take([docker_20(config, BASE, APP)], store, image_id=digest_of(file))
+            read_archive([docker_20(config, BASE, APP)], store, image_id=digest_of(file))
 
 
 @pytest.mark.parametrize("layer", [APP, BASE])
@@ -304,7 +305,7 @@ def test_a_blob_whose_name_lies_is_refused(store: LayoutStore, layer: bytes) -> 
     config = config_of(layer)
     files = blobs(config) | {f"blobs/sha256/{hexed(b'other')}": layer}
     with pytest.raises(StoreError):
-        take([pack(files)], store, image_id=digest_of(config))
+        read_archive([pack(files)], store, image_id=digest_of(config))
 
 
 def test_a_manifest_that_does_not_fit_its_configuration_is_refused(store: LayoutStore) -> None:
@@ -322,14 +323,14 @@ def test_a_manifest_that_does_not_fit_its_configuration_is_refused(store: Layout
     ]
     for manifest in manifests:
         with pytest.raises(StoreError):
-            take([containerd(config, BASE, APP, top=manifest)], store, image_id=digest_of(manifest))
+            read_archive([containerd(config, BASE, APP, top=manifest)], store, image_id=digest_of(manifest))
 
 
 def test_a_document_that_can_be_read_two_ways_is_refused(store: LayoutStore) -> None:
     config = config_of(APP)
     both = json.dumps(json.loads(manifest_of(config, APP)) | json.loads(config)).encode()
     with pytest.raises(StoreError, match="ambiguous"):
-        take([containerd(config, APP, top=both)], store, image_id=digest_of(both))
+        read_archive([containerd(config, APP, top=both)], store, image_id=digest_of(both))
 
 
 @pytest.mark.parametrize(
@@ -346,14 +347,14 @@ def test_a_document_that_can_be_read_two_ways_is_refused(store: LayoutStore) -> 
 def test_a_malformed_configuration_is_refused(store: LayoutStore, rootfs: object) -> None:
     config = json.dumps({"rootfs": rootfs}).encode()
     with pytest.raises(StoreError):
-        take([docker_20(config, APP)], store, image_id=digest_of(config))
+        read_archive([docker_20(config, APP)], store, image_id=digest_of(config))
 
 
 def test_a_truncated_archive_is_refused_even_when_all_is_there(store: LayoutStore) -> None:
     config = config_of(APP)
     raw = docker_25(config, APP)
     with pytest.raises(StoreError, match="archive is refused"):
-        take([raw[: len(raw.rstrip(b"\0")) // 512 * 512]], store, image_id=digest_of(config))
+        read_archive([raw[: len(raw.rstrip(b"\0")) // 512 * 512]], store, image_id=digest_of(config))
 
 
 def test_deeply_nested_documents_are_refused(store: LayoutStore) -> None:
@@ -363,7 +364,7 @@ def test_deeply_nested_documents_are_refused(store: LayoutStore) -> None:
         b'{"manifests":' + b"[" * 20_000,
     ):
         with pytest.raises(StoreError):
-            take([pack(blobs(raw))], store, image_id=digest_of(raw))
+            read_archive([pack(blobs(raw))], store, image_id=digest_of(raw))
 
 
 # --- giving
@@ -371,7 +372,7 @@ def test_deeply_nested_documents_are_refused(store: LayoutStore) -> None:
 
 def taken(store: LayoutStore, *layers: bytes, **run: Any) -> Descriptor:
     config = config_of(*layers, **run)
-    return take([docker_20(config, *layers)], store, image_id=digest_of(config))
+    return read_archive([docker_20(config, *layers)], store, image_id=digest_of(config))
 
 
 def unpacked(raw: bytes) -> dict[str, bytes]:
@@ -383,7 +384,7 @@ def test_what_is_given_can_be_taken_and_serves_both_kinds_of_engine(
     store: LayoutStore, tmp_path: Path
 ) -> None:
     image = taken(store, BASE, APP, BASE)
-    raw = b"".join(give(store, image.digest, name="app:1.4.0"))
+    raw = b"".join(write_archive(store, image.digest, name="app:1.4.0"))
     files = unpacked(raw)
     entry = json.loads(files["manifest.json"])[0]
     assert entry["RepoTags"] == ["app:1.4.0"]
@@ -397,11 +398,11 @@ def test_what_is_given_can_be_taken_and_serves_both_kinds_of_engine(
     }
     other = LayoutStore(tmp_path / "other")
     for image_id in (image.digest, digest_of(config_of(BASE, APP, BASE))):
-        assert take([raw], other, image_id=image_id) == image
+        assert read_archive([raw], other, image_id=image_id) == image
 
 
 def test_without_a_name_none_is_given(store: LayoutStore) -> None:
-    files = unpacked(b"".join(give(store, taken(store, APP).digest, name="")))
+    files = unpacked(b"".join(write_archive(store, taken(store, APP).digest, name="")))
     assert json.loads(files["manifest.json"])[0]["RepoTags"] is None
     assert "annotations" not in json.loads(files["index.json"])["manifests"][0]
 
@@ -417,7 +418,7 @@ def test_without_a_name_none_is_given(store: LayoutStore) -> None:
     ],
 )
 def test_containerd_gets_the_full_name(store: LayoutStore, name: str, full: str) -> None:
-    files = unpacked(b"".join(give(store, taken(store, APP).digest, name=name)))
+    files = unpacked(b"".join(write_archive(store, taken(store, APP).digest, name=name)))
     assert json.loads(files["index.json"])["manifests"][0]["annotations"]["io.containerd.image.name"] == full
 
 
@@ -427,7 +428,7 @@ def test_a_damaged_layer_stops_the_archive_before_its_end(store: LayoutStore, da
     (store.root / "blobs" / "sha256" / hexed(BASE)).write_bytes(damage)
     sent = bytearray()
     with pytest.raises(StoreError, match="damaged"):
-        for chunk in give(store, image.digest, name="app:1"):
+        for chunk in write_archive(store, image.digest, name="app:1"):
             sent += chunk
     assert bytes(1024) not in bytes(sent)[-1024:], "no end of archive was sent"
     assert APP not in bytes(sent), "nothing came after the damage"
@@ -440,7 +441,7 @@ def test_a_manifest_with_a_wrong_layer_size_gives_no_whole_archive(store: Layout
     foreign = store.write([raw], media_type=MANIFEST)
     sent: list[bytes] = []
     with pytest.raises(StoreError, match=r"another size|not a usable image"):
-        sent.extend(give(store, foreign.digest, name="app:1"))
+        sent.extend(write_archive(store, foreign.digest, name="app:1"))
     if sent and size < len(BASE):
         assert BASE not in b"".join(sent), "no more than announced was sent"
 
@@ -461,7 +462,7 @@ def test_identity_tells_what_the_steps_need(store: LayoutStore) -> None:
         Cmd=["-m", "app"],
         Env=["A=b"],
     )
-    assert identity(store, image.digest) == ImageIdentity(
+    assert read_identity(store, image.digest) == ImageIdentity(
         digest=image.digest,
         config=digest_of(store.read(json.loads(store.read(image.digest))["config"]["digest"])),
         diff_ids=(digest_of(BASE), digest_of(APP)),
@@ -479,7 +480,7 @@ def test_identity_tells_what_the_steps_need(store: LayoutStore) -> None:
 @pytest.mark.parametrize("check", [None, {}, {"Test": None}, {"Test": []}, {"Test": ["NONE"]}])
 def test_no_healthcheck_is_told_apart(store: LayoutStore, check: object) -> None:
     image = taken(store, APP, Healthcheck=check, Labels=None, User=None, Cmd=None)
-    found = identity(store, image.digest)
+    found = read_identity(store, image.digest)
     assert (found.has_healthcheck, found.labels, found.user, found.cmd) == (False, {}, "", ())
 
 
@@ -487,13 +488,13 @@ def test_identity_refuses_a_record(store: LayoutStore) -> None:
     image = taken(store, APP)
     record = store.attach(image, artifact_type="application/x", layers=[], annotations={})
     with pytest.raises(StoreError, match="not a usable image") as caught:
-        identity(store, record.digest)
+        read_identity(store, record.digest)
     assert "record about another image" in caught.value.why
 
 
 def test_an_image_is_built_on_what_its_layers_begin_with(store: LayoutStore) -> None:
     def made(*layers: bytes) -> ImageIdentity:
-        return identity(store, taken(store, *layers).digest)
+        return read_identity(store, taken(store, *layers).digest)
 
     lower = made(BASE, APP)
     assert is_built_on(made(BASE, APP, b"tests"), lower)
@@ -502,7 +503,3 @@ def test_an_image_is_built_on_what_its_layers_begin_with(store: LayoutStore) -> 
     assert not is_built_on(made(APP, BASE, b"tests"), lower)
     assert not is_built_on(made(BASE, b"tests", APP), lower)
     assert not is_built_on(lower, ImageIdentity(digest="", config="", diff_ids=()))
-
-
-def test_the_public_names_are_in_one_place() -> None:
-    assert set(archive.__all__) == {"ImageIdentity", "give", "identity", "is_built_on", "take"}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoclave.errors import StoreError
-from autoclave.store.layout.index import REF_NAME, listed, named, parse
+from autoclave.store.layout.index import REF_NAME, add_entry, parse, set_name
 from autoclave.store.oci import MANIFEST, Descriptor
 
 A, B = (f"sha256:{letter * 64}" for letter in "ab")
@@ -37,8 +37,8 @@ FOREIGN = index(
 
 def test_foreign_keys_and_entries_survive_every_change() -> None:
     parsed = parse(FOREIGN, "index.json")
-    changed = named(
-        listed(parsed, Descriptor(media_type=MANIFEST, digest="sha256:" + "c" * 64, size=1)),
+    changed = set_name(
+        add_entry(parsed, Descriptor(media_type=MANIFEST, digest="sha256:" + "c" * 64, size=1)),
         "2",
         Descriptor(media_type=MANIFEST, digest=A, size=3),
     )
@@ -50,7 +50,7 @@ def test_foreign_keys_and_entries_survive_every_change() -> None:
 
 
 def test_renaming_an_entry_keeps_its_other_keys() -> None:
-    parsed = named(parse(FOREIGN, "i"), "1", Descriptor(media_type=MANIFEST, digest=B, size=3))
+    parsed = set_name(parse(FOREIGN, "i"), "1", Descriptor(media_type=MANIFEST, digest=B, size=3))
     first = json.loads(parsed.encode())["manifests"][0]
     assert first["annotations"] == {"io.containerd.image.name": "docker.io/library/a:1"}
     assert first["platform"]["variant"] == "v8"
@@ -110,7 +110,7 @@ def test_names_behave_like_a_dictionary(steps: list[tuple[str, int]]) -> None:
     mentioned: set[str] = set()
     for name, number in steps:
         digest = f"sha256:{number:064x}"
-        current = named(current, name, Descriptor(media_type=MANIFEST, digest=digest, size=1))
+        current = set_name(current, name, Descriptor(media_type=MANIFEST, digest=digest, size=1))
         expected[name] = digest
         mentioned.add(digest)
         current = parse(current.encode(), "index.json")

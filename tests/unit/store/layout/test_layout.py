@@ -187,9 +187,9 @@ def test_malformed_digests_are_refused_everywhere(store: LayoutStore, digest: st
     for use in (
         store.read,
         lambda name: list(store.chunks(name)),
-        store.image,
+        store.find_image,
         store.referrers,
-        store.location,
+        store.locate,
     ):
         with pytest.raises(StoreError, match="not an image digest"):
             use(digest)
@@ -213,7 +213,7 @@ def test_a_full_disk_is_a_store_error(store: LayoutStore, monkeypatch: pytest.Mo
 def test_a_name_stands_for_one_manifest(store: LayoutStore) -> None:
     first, second = add_image(store, b"1", "app"), add_image(store, b"2", "app")
     assert store.tags()["app"].digest == second.digest
-    assert store.image(first.digest).digest == first.digest, "the unnamed image stays listed"
+    assert store.find_image(first.digest).digest == first.digest, "the unnamed image stays listed"
     assert [entry["digest"] for entry in entries(store)] == [first.digest, second.digest]
 
 
@@ -238,7 +238,7 @@ def test_annotations_of_the_descriptor_are_kept_with_the_name(store: LayoutStore
     )
     store.tag("app", described)
     assert store.tags()["app"].annotations["version"] == "1.4.0"
-    assert store.image(image.digest).annotations["version"] == "1.4.0"
+    assert store.find_image(image.digest).annotations["version"] == "1.4.0"
     assert len(entries(store)) == 1
 
 
@@ -269,13 +269,13 @@ def test_a_name_for_what_is_not_there_is_refused(store: LayoutStore) -> None:
 
 def test_an_image_is_found_by_its_digest_and_verified(store: LayoutStore) -> None:
     image = add_image(store, name="app")
-    assert store.image(image.digest).digest == image.digest
-    assert store.location(image.digest) == f"{store.root}@{image.digest}"
+    assert store.find_image(image.digest).digest == image.digest
+    assert store.locate(image.digest) == f"{store.root}@{image.digest}"
     with pytest.raises(StoreError, match="no image"):
-        store.image(EMPTY_CONFIG.digest)
+        store.find_image(EMPTY_CONFIG.digest)
     blob_path(store, image.digest).write_bytes(b"{}")
     with pytest.raises(StoreError, match="damaged"):
-        store.image(image.digest)
+        store.find_image(image.digest)
 
 
 def test_a_scanner_is_only_sent_to_an_image_that_is_whole(store: LayoutStore) -> None:
@@ -283,17 +283,17 @@ def test_a_scanner_is_only_sent_to_an_image_that_is_whole(store: LayoutStore) ->
     path = blob_path(store, digest_of(b"layer"))
     path.write_bytes(b"iayer")
     with pytest.raises(StoreError, match="damaged"):
-        store.location(image.digest)
+        store.locate(image.digest)
     path.unlink()
     with pytest.raises(StoreError, match="does not hold"):
-        store.location(image.digest)
+        store.locate(image.digest)
 
 
 def test_a_path_that_scanners_misread_is_refused(tmp_path: Path) -> None:
     store = LayoutStore(tmp_path / "me@work" / "store")
     image = add_image(store)
     with pytest.raises(StoreError, match="scanners cannot find"):
-        store.location(image.digest)
+        store.locate(image.digest)
 
 
 def test_a_size_that_lies_is_refused(store: LayoutStore) -> None:
@@ -301,7 +301,7 @@ def test_a_size_that_lies_is_refused(store: LayoutStore) -> None:
     path = store.root / "index.json"
     path.write_bytes(path.read_bytes().replace(f'"size":{image.size}'.encode(), b'"size":7'))
     with pytest.raises(StoreError, match="another size"):
-        store.image(image.digest)
+        store.find_image(image.digest)
 
 
 @pytest.mark.parametrize(
@@ -310,7 +310,7 @@ def test_a_size_that_lies_is_refused(store: LayoutStore) -> None:
 def test_what_is_listed_but_no_manifest_is_refused(store: LayoutStore, raw: bytes) -> None:
     listed = store.write([raw], media_type=MANIFEST)
     store.tag("app", listed)
-    for use in (store.image, store.referrers):
+    for use in (store.find_image, store.referrers):
         with pytest.raises(StoreError, match="is not an OCI manifest"):
             use(listed.digest)
 
@@ -318,7 +318,7 @@ def test_what_is_listed_but_no_manifest_is_refused(store: LayoutStore, raw: byte
 def test_a_record_is_not_an_image(store: LayoutStore) -> None:
     record = attach(store, add_image(store), b"record")
     with pytest.raises(StoreError, match="is a record, not an image"):
-        store.image(record.digest)
+        store.find_image(record.digest)
 
 
 # --- records
@@ -501,7 +501,7 @@ def test_readers_do_not_wait_for_writers(store: LayoutStore) -> None:
     with (store.root / ".lock").open("r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         reader = LayoutStore(store.root, create=False, lock_timeout=0)
-        assert reader.image(image.digest).digest == image.digest
+        assert reader.find_image(image.digest).digest == image.digest
         assert reader.referrers(image.digest) == []
 
 

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from autoclave.errors import StoreError
 from autoclave.store.registry.address import (
     Address,
-    checked_tag,
+    check_tag,
     is_loopback,
     origin_of,
     parse,
+    printable_url,
     registry_of,
-    shown,
 )
-from autoclave.store.registry.challenge import Challenge, challenges
+from autoclave.store.registry.challenge import Challenge, parse_challenges
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_no_text_makes_a_url_that_leaves_the_repository(text: str) -> None:
 
 @pytest.mark.parametrize("name", ["a", "_", "1.4.0", "sha256-" + "0" * 64 + ".sig", "A" * 128])
 def test_tags_that_are_taken(name: str) -> None:
-    assert checked_tag(name) == name
+    assert check_tag(name) == name
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_tags_that_are_taken(name: str) -> None:
 )
 def test_tags_that_are_refused(name: str) -> None:
     with pytest.raises(StoreError, match="cannot be a tag"):
-        checked_tag(name)
+        check_tag(name)
 
 
 def test_origins_and_what_is_shown_of_a_url() -> None:
@@ -121,7 +121,7 @@ def test_origins_and_what_is_shown_of_a_url() -> None:
     assert origin_of("http://h/a") != origin_of("https://h/a")
     assert origin_of("http://[") == ("", "", 0)
     assert Address("https", "h:5000", "a").origin == ("https", "h", 5000)
-    assert shown("https://u:p@h:1/a?signature=s#f") == "https://h:1/a"
+    assert printable_url("https://u:p@h:1/a?signature=s#f") == "https://h:1/a"
     assert [is_loopback(host) for host in ("127.9.9.9", "[::1]", "::1", "localhost", "10.0.0.1", "h")] == [
         *[True] * 4,
         *[False] * 2,
@@ -158,12 +158,12 @@ def test_origins_and_what_is_shown_of_a_url() -> None:
     ],
 )
 def test_challenges(header: str, found: list[Challenge]) -> None:
-    assert challenges(header)[: len(found) or None] == found
+    assert parse_challenges(header)[: len(found) or None] == found
 
 
 @given(st.text(max_size=60))
 def test_any_challenge_is_read_to_an_end(header: str) -> None:
-    assert isinstance(challenges(header), list)
+    assert isinstance(parse_challenges(header), list)
 
 
 def test_the_registry_of_an_image_s_full_name() -> None:

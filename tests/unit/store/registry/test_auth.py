@@ -12,7 +12,7 @@ import pytest
 from autoclave.errors import StoreError
 from autoclave.runtime.shell import Completed, Shell
 from autoclave.store.registry.address import Address
-from autoclave.store.registry.auth import Credentials, credentials_of
+from autoclave.store.registry.auth import Credentials, find_credentials
 from autoclave.store.registry.challenge import Authority
 from autoclave.store.registry.http import Wire
 from autoclave.store.registry.retry import Retry
@@ -45,7 +45,7 @@ def login(folder: Path, config: dict[str, Any]) -> None:
 
 
 def test_nobody_is_logged_in() -> None:
-    assert credentials_of(HOST, Shell()) is None
+    assert find_credentials(HOST, Shell()) is None
 
 
 @pytest.mark.parametrize(
@@ -54,20 +54,20 @@ def test_nobody_is_logged_in() -> None:
 def test_every_form_of_a_host_is_found(key: str, home: Path) -> None:
     login(home, {"auths": {"other.example.com": {"auth": auth("other")}, key: {"auth": auth()}}, "more": [1]})
     shell = Shell()
-    found = credentials_of(HOST, shell)
+    found = find_credentials(HOST, shell)
     assert found
     assert (found.user, found.password) == ("ci", SECRET)
     assert str(home) in found.source
     assert SECRET not in shell.mask(SECRET)
     assert SECRET not in repr(found)
-    assert credentials_of("registry.example.com", shell) is None
-    assert credentials_of("evil-" + HOST, shell) is None
+    assert find_credentials("registry.example.com", shell) is None
+    assert find_credentials("evil-" + HOST, shell) is None
 
 
 @pytest.mark.parametrize("host", ["docker.io", "registry-1.docker.io", "index.docker.io"])
 def test_docker_hub_has_a_key_of_its_own(host: str, home: Path) -> None:
     login(home, {"auths": {"https://index.docker.io/v1/": {"auth": auth()}}})
-    found = credentials_of(host, Shell())
+    found = find_credentials(host, Shell())
     assert found
     assert found.user == "ci"
 
@@ -75,7 +75,7 @@ def test_docker_hub_has_a_key_of_its_own(host: str, home: Path) -> None:
 def test_an_identity_token_is_no_password(home: Path) -> None:
     login(home, {"auths": {HOST: {"auth": auth("00000000", ""), "identitytoken": "token-0123456789"}}})
     shell = Shell()
-    found = credentials_of(HOST, shell)
+    found = find_credentials(HOST, shell)
     assert found
     assert (found.password, found.identity_token) == ("", "token-0123456789")
     assert "0123456789" not in shell.mask("token-0123456789")
@@ -83,9 +83,9 @@ def test_an_identity_token_is_no_password(home: Path) -> None:
 
 def test_an_entry_without_secret_counts_for_nothing(home: Path) -> None:
     login(home, {"auths": {HOST: {}}})
-    assert credentials_of(HOST, Shell()) is None
+    assert find_credentials(HOST, Shell()) is None
     login(home, {"auths": {HOST: None}})
-    assert credentials_of(HOST, Shell()) is None
+    assert find_credentials(HOST, Shell()) is None
 
 
 def test_podmans_files_are_read_after_dockers(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -96,24 +96,24 @@ def test_podmans_files_are_read_after_dockers(home: Path, monkeypatch: pytest.Mo
     (home / "file.json").write_text(json.dumps({"auths": {HOST: {"auth": auth("file")}}}))
     users = []
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(home / "run"))
-    users.append(credentials_of(HOST, Shell()))
+    users.append(find_credentials(HOST, Shell()))
     monkeypatch.setenv("REGISTRY_AUTH_FILE", str(home / "file.json"))
-    users.append(credentials_of(HOST, Shell()))
+    users.append(find_credentials(HOST, Shell()))
     login(home, {"auths": {HOST: {"auth": auth("docker")}}})
-    users.append(credentials_of(HOST, Shell()))
+    users.append(find_credentials(HOST, Shell()))
     assert [each.user for each in users if each] == ["run", "file", "docker"]
 
 
 def test_ci_variables_count_only_for_their_registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CI_REGISTRY", HOST)
     monkeypatch.setenv("CI_REGISTRY_USER", "gitlab-ci-token")
-    assert credentials_of(HOST, Shell()) is None
+    assert find_credentials(HOST, Shell()) is None
     monkeypatch.setenv("CI_REGISTRY_PASSWORD", SECRET)
-    found = credentials_of(HOST, Shell())
+    found = find_credentials(HOST, Shell())
     assert found
     assert found.user == "gitlab-ci-token"
     assert "CI_REGISTRY_USER" in found.source
-    assert credentials_of("registry.example.com", Shell()) is None
+    assert find_credentials("registry.example.com", Shell()) is None
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_ci_variables_count_only_for_their_registry(monkeypatch: pytest.MonkeyPa
 def test_a_broken_file_is_named_but_not_quoted(content: bytes, home: Path) -> None:
     (home / "config.json").write_bytes(content)
     with pytest.raises(StoreError, match="cannot be used") as caught:
-        credentials_of(HOST, Shell())
+        find_credentials(HOST, Shell())
     assert str(home / "config.json") in caught.value.what
     if b"credHelpers" not in content and b"credsStore" not in content:
         assert "s3cret" not in f"{caught.value.what}{caught.value.why}{caught.value.next}"
@@ -157,19 +157,19 @@ class Helper(Shell):
 def test_a_helper_gets_the_host_on_standard_input_only(home: Path) -> None:
     login(home, {"credHelpers": {HOST: "own"}, "credsStore": "common"})
     shell = Helper(b'{"ServerURL":"x","Username":"ci","Secret":"s3cret-word"}')
-    found = credentials_of(HOST, shell)
+    found = find_credentials(HOST, shell)
     assert shell.ran == [(["docker-credential-own", "get"], HOST.encode())]
     assert found == Credentials(user="ci", password="s3cret-word", source="docker-credential-own")
-    credentials_of("other.example.com", shell)
+    find_credentials("other.example.com", shell)
     assert shell.ran[1] == (["docker-credential-common", "get"], b"other.example.com")
 
 
 def test_a_helper_may_give_an_identity_token_or_know_nothing(home: Path) -> None:
     login(home, {"credsStore": "common", "auths": {HOST: {"auth": auth()}}})
-    found = credentials_of(HOST, Helper(b'{"Username":"<token>","Secret":"token-0123456789"}'))
+    found = find_credentials(HOST, Helper(b'{"Username":"<token>","Secret":"token-0123456789"}'))
     assert found
     assert found.identity_token == "token-0123456789"
-    found = credentials_of(HOST, Helper(b"credentials not found in native keychain\n", 1))
+    found = find_credentials(HOST, Helper(b"credentials not found in native keychain\n", 1))
     assert found
     assert found.user == "ci", "what the helper does not know may stand in the file"
 

@@ -88,10 +88,10 @@ def test_a_connection_that_stays_broken_is_told(final: bool, tries: int) -> None
 def test_a_registry_leads_to_encrypted_addresses_only(scheme: str, location: str, url: str) -> None:
     client = Client(Address(scheme, "h", "a"), lambda _: None)
     if url:
-        assert client.joined(f"{scheme}://h/v2/a/x", location) == url
+        assert client.resolve(f"{scheme}://h/v2/a/x", location) == url
     else:
         with pytest.raises(RegistryError, match="not used"):
-            client.joined(f"{scheme}://h/v2/a/x", location)
+            client.resolve(f"{scheme}://h/v2/a/x", location)
 
 
 class Pages:
@@ -103,7 +103,7 @@ class Pages:
         self.tags, self.kind, self.page = tags, kind, page
         self.asked: list[str] = []
 
-    def joined(self, base: str, location: str) -> str:
+    def resolve(self, base: str, location: str) -> str:
         return location
 
     def send(self, method: str, target: str, **_: object) -> Reply:
@@ -192,14 +192,14 @@ def test_an_index_is_extended_without_losing_what_others_wrote() -> None:
         media_type=MANIFEST, digest=digest_of(b"2"), size=1, artifact_type="t", annotations={"a": "b"}
     )
     known = Descriptor(media_type=MANIFEST, digest=digest_of(b"1"), size=1)
-    after = json.loads(listing.extended(json.dumps(before).encode(), [known, more, more]))
+    after = json.loads(listing.add_entries(json.dumps(before).encode(), [known, more, more]))
     assert after == before | {
         "manifests": [
             *before["manifests"],
             entry(2) | {"artifactType": "t", "annotations": {"a": "b"}},
         ]
     }
-    assert json.loads(listing.extended(b"", [known])) == index(1)
+    assert json.loads(listing.add_entries(b"", [known])) == index(1)
 
 
 @pytest.mark.parametrize(

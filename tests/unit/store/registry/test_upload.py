@@ -10,7 +10,7 @@ import pytest
 from autoclave.errors import StoreError
 from autoclave.store.registry import upload as uploading
 from autoclave.store.registry.address import Address
-from autoclave.store.registry.download import fetched
+from autoclave.store.registry.download import download
 from autoclave.store.registry.errors import RegistryError
 from autoclave.store.registry.http import Broken
 from autoclave.store.registry.retry import Retry
@@ -48,7 +48,7 @@ class Registry:
         self.chunks: list[bytes] = []
         self.sessions = 0
 
-    def joined(self, base: str, location: str) -> str:
+    def resolve(self, base: str, location: str) -> str:
         return location
 
     def send(self, method: str, target: str, *, body: bytes = b"", **_: object) -> Reply:
@@ -141,7 +141,7 @@ class Source:
 
 def fetch(*replies: Reply, limit: int | None = None) -> tuple[bytes, list[str]]:
     client: Any = Source(*replies)
-    pieces = fetched(client, "blobs/x", headers={}, limit=limit)
+    pieces = download(client, "blobs/x", headers={}, limit=limit)
     assert pieces is not None
     return b"".join(pieces), client.ranges
 

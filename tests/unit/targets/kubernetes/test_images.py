@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autoclave.targets.kubernetes.images import pin, unpinned
+from autoclave.targets.kubernetes.images import find_unpinned, pin
 from autoclave.targets.kubernetes.manifests import Manifest, read
 
 DIGEST = "sha256:" + "a" * 64
@@ -37,15 +37,15 @@ def test_a_volume_of_the_device_s_image_is_pinned() -> None:
 def test_a_volume_of_another_s_image_needs_a_digest_as_a_container_does() -> None:
     _, others = pin(workload("elsewhere.example/model:latest"), "pump", {"app": OURS})
     assert others == {"elsewhere.example/model:latest": "Deployment/gateway: volume model"}
-    assert unpinned(others) == [
+    assert find_unpinned(others) == [
         "Deployment/gateway: volume model runs 'elsewhere.example/model:latest', which no digest pins"
     ]
 
 
 def test_a_volume_of_an_image_without_a_reference_names_no_image() -> None:
     _, others = pin(workload(""), "pump", {"app": OURS})
-    assert unpinned(others) == ["Deployment/gateway: volume model names no image"]
+    assert find_unpinned(others) == ["Deployment/gateway: volume model names no image"]
 
 
 def test_a_reference_with_a_line_end_behind_its_digest_is_not_pinned() -> None:
-    assert unpinned({f"elsewhere.example/model@{DIGEST}\n": "here"})
+    assert find_unpinned({f"elsewhere.example/model@{DIGEST}\n": "here"})

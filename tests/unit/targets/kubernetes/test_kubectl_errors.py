@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from autoclave.errors import ClusterError, ConfigError
-from autoclave.targets.kubernetes.kubectl_errors import Missing, Taken, Unreachable, refusal
+from autoclave.targets.kubernetes.kubectl_errors import Conflict, Missing, Unreachable, make_error
 
 CONFLICT = """\
 error: Apply failed with 1 conflict: conflict with "kubectl-create" using v1: .data.a
@@ -45,7 +45,7 @@ The connection to the server 10.1.2.3:6443 was refused - did you specify the rig
         ),
         (
             'Error from server (AlreadyExists): error when creating "STDIN": leases "lock" already exists',
-            Taken,
+            Conflict,
             "exists already",
             "lock",
         ),
@@ -66,7 +66,7 @@ The connection to the server 10.1.2.3:6443 was refused - did you specify the rig
     ],
 )
 def test_each_failure_says_what_and_why(said: str, kind: type, what: str, why: str) -> None:
-    error = refusal(said)
+    error = make_error(said)
     assert type(error) is kind
     assert what in error.what
     assert why in error.why
@@ -82,5 +82,5 @@ def test_conflicts_of_several_owners_are_all_named() -> None:
         'conflicts with "helm" using apps/v1:\n'
         "- .spec.paused\n"
     )
-    assert "kubectl owns - .spec.replicas" in refusal(said).why
-    assert "helm owns - .spec.paused" in refusal(said).why
+    assert "kubectl owns - .spec.replicas" in make_error(said).why
+    assert "helm owns - .spec.paused" in make_error(said).why

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autoclave.errors import AutoclaveError, ConfigError, SourceError
-from autoclave.targets.kubernetes.images import belongs, pin, unpinned
-from autoclave.targets.kubernetes.manifests import containers, dump, in_namespace, read, read_files
+from autoclave.targets.kubernetes.images import find_unpinned, match_image, pin
+from autoclave.targets.kubernetes.manifests import containers, dump, read, read_files, set_namespace
 
 DIGEST = "sha256:" + "a" * 64
 POD = "{apiVersion: v1, kind: Pod, metadata: {name: p}}"
@@ -44,10 +44,10 @@ def test_images_are_replaced_and_comments_stay() -> None:
     assert dump(after) == expected.replace("  # ours", " # ours")  # a longer value moves its comment
     assert dump(before) == CRON
     assert others == {"docker.io/library/busybox:1": "CronJob/report: container first"}
-    assert unpinned(others) == [
+    assert find_unpinned(others) == [
         "CronJob/report: container first runs 'docker.io/library/busybox:1', which no digest pins"
     ]
-    assert unpinned({f"docker.io/busybox@{DIGEST}": "Pod/p: container c"}) == []
+    assert find_unpinned({f"docker.io/busybox@{DIGEST}": "Pod/p: container c"}) == []
 
 
 def test_containers_are_told_with_their_place() -> None:
@@ -73,7 +73,7 @@ def test_containers_are_told_with_their_place() -> None:
     ],
 )
 def test_an_image_belongs_to_the_device_by_the_end_of_its_path(image: str, name: str) -> None:
-    assert belongs(image, "pump", ["gateway", "report"]) == name
+    assert match_image(image, "pump", ["gateway", "report"]) == name
 
 
 def test_a_list_is_taken_apart_and_windows_lines_are_lines() -> None:
@@ -198,9 +198,9 @@ def test_files_that_cannot_be_used_are_refused(
 
 
 def test_every_object_gets_the_namespace_and_no_other() -> None:
-    (placed,) = in_namespace(read(POD, "p.yaml"), "ward")
+    (placed,) = set_namespace(read(POD, "p.yaml"), "ward")
     assert placed.data["metadata"]["namespace"] == "ward"
     with pytest.raises(ConfigError, match="is in namespace 'kube-system', but the environment's is 'ward'"):
-        in_namespace(read(POD.replace("name: p", "name: p, namespace: kube-system"), "p.yaml"), "ward")
+        set_namespace(read(POD.replace("name: p", "name: p, namespace: kube-system"), "p.yaml"), "ward")
     with pytest.raises(ConfigError, match="ClusterRoleBinding/p belongs to no namespace"):
-        in_namespace(read(POD.replace("Pod", "ClusterRoleBinding"), "p.yaml"), "ward")
+        set_namespace(read(POD.replace("Pod", "ClusterRoleBinding"), "p.yaml"), "ward")

@@ -11,7 +11,7 @@ import pytest
 from autoclave.device.schema import Flow, load
 from autoclave.errors import ConfigError
 from autoclave.targets.kubernetes.manifests import dump
-from autoclave.targets.kubernetes.network import DENY, covers, policies
+from autoclave.targets.kubernetes.network import DENY, has_default_deny, make_policies
 
 IMAGES = ["gateway", "database"]
 
@@ -67,15 +67,15 @@ spec:
 
 
 def specs(*flows: Flow) -> list[dict[str, Any]]:
-    return [each.data["spec"] for each in policies(flows, IMAGES)[1:]]
+    return [each.data["spec"] for each in make_policies(flows, IMAGES)[1:]]
 
 
 def test_a_flow_between_images_opens_both_ends() -> None:
     flow = Flow(source="gateway", to="database", ports=[5432])
-    made = policies([flow], IMAGES)
+    made = make_policies([flow], IMAGES)
     number = made[1].name.rpartition("-")[2]
     assert dump(made) == EXPECTED.replace("NAME", number)
-    assert dump(policies([flow], IMAGES)) == dump(made)
+    assert dump(make_policies([flow], IMAGES)) == dump(made)
 
 
 def test_outside_is_any_address_of_both_families() -> None:
@@ -127,15 +127,15 @@ def test_names_are_labels_and_differ_however_long_the_ends_are() -> None:
         for port in (1, 2)
         for protocol in ("tcp", "udp")
     ]
-    names = [each.name for each in policies(flows, IMAGES)]
+    names = [each.name for each in make_policies(flows, IMAGES)]
     assert len(set(names)) == 9
     assert all(len(name) <= 63 for name in names)
 
 
 def test_only_a_policy_for_all_pods_both_ways_covers_a_namespace() -> None:
-    (deny,) = policies([], IMAGES)
+    (deny,) = make_policies([], IMAGES)
     assert deny.name == DENY
-    assert covers([{"spec": {"podSelector": {"matchLabels": {"a": "b"}}}}, deny.data])
+    assert has_default_deny([{"spec": {"podSelector": {"matchLabels": {"a": "b"}}}}, deny.data])
     spec = deny.data["spec"]
     for change in (
         {"policyTypes": ["Ingress"]},
@@ -144,8 +144,8 @@ def test_only_a_policy_for_all_pods_both_ways_covers_a_namespace() -> None:
         {"ingress": [{}]},
         {"egress": [{}]},
     ):
-        assert not covers([{"spec": spec | change}])
-    assert not covers([])
+        assert not has_default_deny([{"spec": spec | change}])
+    assert not has_default_deny([])
 
 
 DEVICE = """

@@ -12,7 +12,7 @@ from autoclave.model.verdict import Verdict
 from autoclave.targets.base import Rollout
 from autoclave.targets.kubernetes.manifests import read
 from autoclave.targets.kubernetes.network import DENY
-from autoclave.targets.kubernetes.objects import wanted
+from autoclave.targets.kubernetes.objects import make_objects
 
 OPEN = """\
 apiVersion: networking.k8s.io/v1
@@ -45,4 +45,4 @@ ROLLOUT = Rollout(
 )
 def test_no_manifest_takes_the_name_of_what_we_make(text: str) -> None:
     with pytest.raises(ConfigError, match="kept for what Autoclave makes itself"):
-        wanted(ROLLOUT, "clinic", read(text, "deploy/open.yaml"))
+        make_objects(ROLLOUT, "clinic", read(text, "deploy/open.yaml"))

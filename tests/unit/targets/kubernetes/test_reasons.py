@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from autoclave.targets.kubernetes.reasons import hopeless, reasons
+from autoclave.targets.kubernetes.reasons import find_reasons, is_permanent
 
 RECORDED = Path(__file__).parents[3] / "fixtures" / "kubernetes" / "stalled.json"
 
@@ -38,13 +38,13 @@ def recorded() -> list[dict[str, Any]]:
     ],
 )
 def test_each_stall_is_told(about: str, says: str, for_good: bool) -> None:
-    (found,) = [each for each in reasons(recorded()) if each.about == about]
+    (found,) = [each for each in find_reasons(recorded()) if each.about == about]
     assert says in found.line
-    assert hopeless(found) is for_good
+    assert is_permanent(found) is for_good
 
 
 def test_it_fits_on_one_screen_and_names_where_to_look() -> None:
-    found = reasons(recorded())
+    found = find_reasons(recorded())
     assert len(found) <= 10
     assert all(len(each.line) < 320 for each in found)
     assert {each.log for each in found if each.log} >= {"crashes/app", "eats/app"}
@@ -59,11 +59,11 @@ def test_the_same_of_many_pods_stands_once() -> None:
         pod = copy.deepcopy(crashed)
         pod["metadata"]["name"] = f"app-57dff5d5c7-{number}"
         pods.append(pod)
-    assert len(reasons(pods)) == 1
+    assert len(find_reasons(pods)) == 1
 
 
 def test_pods_on_their_way_out_say_nothing() -> None:
     pods = [each for each in recorded() if each["kind"] == "Pod"]
     for pod in pods:
         pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    assert reasons(pods) == []
+    assert find_reasons(pods) == []

@@ -11,7 +11,7 @@ import pytest
 from autoclave.device.schema import Kubernetes
 from autoclave.errors import ConfigError, SourceError
 from autoclave.runtime.shell import Shell
-from autoclave.targets.kubernetes.render import refuse_foreign, rendered
+from autoclave.targets.kubernetes.render import refuse_foreign, render_manifests
 
 
 class NoPrograms:
@@ -33,7 +33,7 @@ def test_a_link_in_a_chart_that_leads_out_of_the_repository_is_refused(tmp_path:
     (chart / "stolen.txt").symlink_to(outside)
     settings = Kubernetes(namespace="n", chart="chart")
     with pytest.raises(SourceError, match=r"stolen.txt' leaves the device folder"):
-        rendered(settings, "device", tmp_path / "repository", SHELL)
+        render_manifests(settings, "device", tmp_path / "repository", SHELL)
 
 
 @pytest.mark.parametrize(
@@ -61,4 +61,4 @@ def test_a_kustomization_takes_nothing_from_elsewhere_and_runs_nothing(tmp_path:
 def test_exactly_one_way_is_named(tmp_path: Path, names: dict[str, object]) -> None:
     settings = msgspec.convert({"namespace": "n", **names}, Kubernetes)
     with pytest.raises(ConfigError, match="one of manifests, kustomization and chart"):
-        rendered(settings, "device", tmp_path, SHELL)
+        render_manifests(settings, "device", tmp_path, SHELL)

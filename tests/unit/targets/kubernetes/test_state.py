@@ -9,8 +9,16 @@ import pytest
 
 from autoclave.errors import ClusterError
 from autoclave.targets.kubernetes.kubectl import Kubectl
-from autoclave.targets.kubernetes.objects import digests
-from autoclave.targets.kubernetes.state import Applied, State, among, as_found, missing, title, write
+from autoclave.targets.kubernetes.objects import read_digests
+from autoclave.targets.kubernetes.state import (
+    AppliedObjects,
+    RolloutState,
+    adopt_live,
+    find_missing,
+    find_state,
+    title,
+    write,
+)
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -41,37 +49,39 @@ class Cluster:
 
 def test_it_is_read_as_it_was_written() -> None:
     cluster = Cluster()
-    state = State(Applied([deployment()], {"gateway": "sha256:1"}), Applied([], created=["Service/x"]))
+    state = RolloutState(
+        AppliedObjects([deployment()], {"gateway": "sha256:1"}), AppliedObjects([], created=["Service/x"])
+    )
     write(cast(Kubectl, cluster), "pump", "clinic", state)
-    assert among(cluster.objects, "pump", "clinic") == state
-    assert among(cluster.objects, "pump", "ward") == State()
+    assert find_state(cluster.objects, "pump", "clinic") == state
+    assert find_state(cluster.objects, "pump", "ward") == RolloutState()
 
 
 def test_damage_is_told_and_not_taken_for_nothing() -> None:
     cluster = Cluster()
-    write(cast(Kubectl, cluster), "pump", "clinic", State(Applied([deployment()])))
+    write(cast(Kubectl, cluster), "pump", "clinic", RolloutState(AppliedObjects([deployment()])))
     cluster.objects[0]["data"]["current"] = cluster.objects[0]["data"]["current"][:-20]
     with pytest.raises(ClusterError, match="is damaged"):
-        among(cluster.objects, "pump", "clinic")
+        find_state(cluster.objects, "pump", "clinic")
 
 
 def test_live_objects_are_taken_as_their_makers_wrote_them() -> None:
     live = deployment() | {"status": {"replicas": 3}}
     live["metadata"] |= {"uid": "1", "resourceVersion": "5", "managedFields": [{}], "labels": {"a": "b"}}
-    found = as_found([live])
+    found = adopt_live([live])
     assert found is not None
     assert found.objects[0]["metadata"] == {"name": "gateway", "labels": {"a": "b"}}
     assert "status" not in found.objects[0]
-    assert as_found([{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}]) is None
+    assert adopt_live([{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}]) is None
 
 
 def test_titles_name_the_group() -> None:
     assert title(deployment()) == "Deployment.apps/gateway"
     assert title({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}}) == "Service/x"
-    assert missing([deployment(), deployment("b")], [deployment()]) == ["Deployment.apps/b"]
+    assert find_missing([deployment(), deployment("b")], [deployment()]) == ["Deployment.apps/b"]
 
 
 def test_the_digest_of_each_image_is_read_from_what_was_applied() -> None:
-    assert digests([deployment(), {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}}]) == {
-        "gateway": DIGEST
-    }
+    assert read_digests(
+        [deployment(), {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "x"}}]
+    ) == {"gateway": DIGEST}

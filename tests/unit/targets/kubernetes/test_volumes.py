@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autoclave.targets.kubernetes.quantities import exact
-from autoclave.targets.kubernetes.volumes import refused
+from autoclave.targets.kubernetes.quantities import parse_quantity
+from autoclave.targets.kubernetes.volumes import check_claims
 
 
 def claim(name: str = "data", size: str = "1Gi", **spec: Any) -> dict[str, Any]:
@@ -60,7 +60,7 @@ KEPT: list[tuple[list[Any], list[Any]]] = [
 
 @pytest.mark.parametrize(("live", "wanted"), KEPT)
 def test_a_change_that_keeps_every_claim_passes(live: list[Any], wanted: list[Any]) -> None:
-    assert refused(live, wanted) == []
+    assert check_claims(live, wanted) == []
 
 
 LOST: list[tuple[list[Any], list[Any], str]] = [
@@ -111,7 +111,7 @@ LOST: list[tuple[list[Any], list[Any], str]] = [
 def test_a_change_that_would_lose_data_is_refused_by_name(
     live: list[Any], wanted: list[Any], says: str
 ) -> None:
-    reasons = refused(live, wanted)
+    reasons = check_claims(live, wanted)
     assert any(says in reason for reason in reasons), reasons
 
 
@@ -137,7 +137,7 @@ def test_a_change_that_would_lose_data_is_refused_by_name(
     ],
 )
 def test_quantities_are_exact(text: str, value: object) -> None:
-    assert exact(text) == value
+    assert parse_quantity(text) == value
 
 
 @pytest.mark.parametrize(
@@ -145,10 +145,10 @@ def test_quantities_are_exact(text: str, value: object) -> None:
 )
 def test_what_is_no_quantity_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no quantity"):
-        exact(text)
+        parse_quantity(text)
 
 
 @given(st.integers(0, 10**6), st.sampled_from([("Mi", "Ki", 1024), ("M", "k", 1000), ("G", "M", 1000)]))
 def test_the_same_amount_in_another_unit_is_the_same(number: int, units: tuple[str, str, int]) -> None:
     large, small, factor = units
-    assert exact(f"{number}{large}") == exact(f"{number * factor}{small}")
+    assert parse_quantity(f"{number}{large}") == parse_quantity(f"{number * factor}{small}")

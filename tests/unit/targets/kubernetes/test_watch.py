@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from autoclave.targets.kubernetes.watch import read_back, stuck
+from autoclave.targets.kubernetes.watch import find_stuck, read_back
 
 OLD, NEW = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 
@@ -64,6 +64,6 @@ def test_the_pod_that_a_stateful_set_waits_for_is_found() -> None:
     broken = pod("db-1", NEW, ready=False, labels={"controller-revision-hash": "db-2"}, **owner)
     fine = pod("db-0", OLD, labels={"controller-revision-hash": "db-2"}, **owner)
     starting = pod("db-2", OLD, ready=False, labels={"controller-revision-hash": "db-1"}, **owner)
-    assert stuck([wanted, broken, fine, starting]) == ["db-1"]
+    assert find_stuck([wanted, broken, fine, starting]) == ["db-1"]
     wanted["metadata"]["generation"] = 4  # its controller has not looked yet
-    assert stuck([wanted, broken]) == []
+    assert find_stuck([wanted, broken]) == []

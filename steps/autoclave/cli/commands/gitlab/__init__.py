@@ -11,27 +11,27 @@ from typing import Annotated
 
 import click
 
-from autoclave.cli.click_options import around
+from autoclave.cli.click_options import make_command
 from autoclave.cli.commands.gitlab import deployment, release
-from autoclave.cli.commands.gitlab.shared import Telling, commit, opened, tell
-from autoclave.cli.image_options import standings
+from autoclave.cli.commands.gitlab.shared import ReportOptions, find_commit, open_project, report_to_gitlab
+from autoclave.cli.image_options import read_standings
 from autoclave.context import Context
 from autoclave.errors import UsageError
 from autoclave.hosts.gitlab import merge_request_note as report
 from autoclave.hosts.gitlab import settings
 from autoclave.hosts.gitlab.merge_request_note import About
 from autoclave.hosts.gitlab.project import Status
-from autoclave.model.status import State
+from autoclave.model.status import GateStatus
 from autoclave.runtime.options import option
 
 
-class Note(Telling, frozen=True):
+class Note(ReportOptions, frozen=True):
     """Options of `autoclave gitlab note`."""
 
     merge_request: Annotated[str, option("its number; none: CI_MERGE_REQUEST_IID")] = ""
 
 
-class CommitStatus(Telling, frozen=True):
+class CommitStatus(ReportOptions, frozen=True):
     """Options of `autoclave gitlab status`."""
 
     step: Annotated[tuple[str, ...], option("only this step's gate (may be repeated)")] = ()
@@ -41,8 +41,8 @@ class CommitStatus(Telling, frozen=True):
 def command(name: str, text: str) -> click.Command:
     """Return the group of commands."""
     commands = [
-        around("note", "write the verdicts to the merge request, as one note", Note, _note),
-        around("status", "set a commit status per gate", CommitStatus, _status),
+        make_command("note", "write the verdicts to the merge request, as one note", Note, _note),
+        make_command("status", "set a commit status per gate", CommitStatus, _status),
         release.command("release", "release a tag with its evidence"),
         *deployment.commands(),
     ]
@@ -50,32 +50,32 @@ def command(name: str, text: str) -> click.Command:
 
 
 def _note(opts: Note, ctx: Context) -> None:
-    found = standings(opts, ctx)
+    found = read_standings(opts, ctx)
     device = ctx.device.device
     about = About(
         device=device.name,
         version=device.version,
         safety_class=device.safety_class.value,
-        commit=commit(opts.commit, ctx),
+        commit=find_commit(opts.commit, ctx),
         pipeline=os.environ.get("CI_PIPELINE_URL", ""),
     )
-    text = report.note(about, found)
+    text = report.render(about, found)
     if opts.dry_run:
         ctx.screen.result(text, {"action": "note", "text": text})
         return
 
     def call() -> str:
-        number = settings.known(
+        number = settings.require_setting(
             "merge request", opts.merge_request, os.environ, "CI_MERGE_REQUEST_IID", "--merge-request"
         )
-        return opened(opts).note(number, report.marker(device.name), text)
+        return open_project(opts).write_note(number, report.marker(device.name), text)
 
-    tell(opts, ctx, "note", call)
+    report_to_gitlab(opts, ctx, "note", call)
 
 
 def _status(opts: CommitStatus, ctx: Context) -> None:
-    sha = commit(opts.commit, ctx)
-    statuses = _running(opts) if opts.running else _spoken(opts, sha, ctx)
+    sha = find_commit(opts.commit, ctx)
+    statuses = _running_statuses(opts) if opts.running else _gate_statuses(opts, sha, ctx)
     if opts.dry_run or not statuses:
         lines = [f"{each.name} {each.state}: {each.description}" for each in statuses]
         ctx.screen.result(
@@ -86,10 +86,12 @@ def _status(opts: CommitStatus, ctx: Context) -> None:
         "target_url": os.environ.get("CI_PIPELINE_URL", ""),
         "pipeline": os.environ.get("CI_PIPELINE_ID", ""),
     }
-    tell(opts, ctx, "status", lambda: "\n".join(opened(opts).statuses(sha, statuses, **where)))
+    report_to_gitlab(
+        opts, ctx, "status", lambda: "\n".join(open_project(opts).set_statuses(sha, statuses, **where))
+    )
 
 
-def _running(opts: CommitStatus) -> list[Status]:
+def _running_statuses(opts: CommitStatus) -> list[Status]:
     if not opts.step:
         raise UsageError("--running says nothing without a step", next="name it, e.g. --step scan")
     return [
@@ -98,9 +100,9 @@ def _running(opts: CommitStatus) -> list[Status]:
     ]
 
 
-def _spoken(opts: CommitStatus, sha: str, ctx: Context) -> list[Status]:
+def _gate_statuses(opts: CommitStatus, sha: str, ctx: Context) -> list[Status]:
     """Return the status of every gate that has spoken on all images; refuse images of another commit."""
-    found = standings(opts, ctx)
+    found = read_standings(opts, ctx)
     for each in found:
         if each.commit and each.commit != sha:
             raise UsageError(
@@ -108,15 +110,15 @@ def _spoken(opts: CommitStatus, sha: str, ctx: Context) -> list[Status]:
                 why=f"its provenance names {each.commit}",
                 next="build it from that commit, or name the right one with --commit",
             )
-    states = {step: report.together(step, found) for step in _steps(opts)}
+    states = {step: report.combine_states(step, found) for step in _steps(opts)}
     return [
         Status(
             name=f"autoclave/{step}",
-            state="success" if state is State.PASSED else "failed",
+            state="success" if state is GateStatus.PASSED else "failed",
             description=report.description(step, found),
         )
         for step, state in states.items()
-        if state is not State.NONE
+        if state is not GateStatus.NONE
     ]
 
 

@@ -7,24 +7,24 @@ from typing import Annotated
 
 import click
 
-from autoclave.cli.click_options import around
-from autoclave.cli.commands.gitlab.shared import Telling, commit, opened, tell
-from autoclave.cli.image_options import standings
+from autoclave.cli.click_options import make_command
+from autoclave.cli.commands.gitlab.shared import ReportOptions, find_commit, open_project, report_to_gitlab
+from autoclave.cli.image_options import read_standings
 from autoclave.context import Context
 from autoclave.errors import HostError
 from autoclave.evidence import predicates, records
 from autoclave.evidence.statement import DEPLOYMENT, HOST_APPROVALS, info
 from autoclave.hosts.gitlab import deployment
-from autoclave.hosts.gitlab.merge_request_note import plain
+from autoclave.hosts.gitlab.merge_request_note import to_plain
 from autoclave.model.facts import Deployment
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
-from autoclave.release.status import Standing
+from autoclave.release.status import ImageStatus
 from autoclave.runtime.options import option
 from autoclave.signers import development
 
 
-class Place(Telling, frozen=True, kw_only=True):
+class DeploymentOptions(ReportOptions, frozen=True, kw_only=True):
     """Options of `autoclave gitlab deployment`."""
 
     environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
@@ -32,7 +32,7 @@ class Place(Telling, frozen=True, kw_only=True):
     running: Annotated[bool, option("say that the deployment begins now")] = False
 
 
-class Approved(Telling, frozen=True, kw_only=True):
+class ApprovalsOptions(ReportOptions, frozen=True, kw_only=True):
     """Options of `autoclave gitlab approvals`."""
 
     environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
@@ -46,22 +46,24 @@ class Approved(Telling, frozen=True, kw_only=True):
 def commands() -> list[click.Command]:
     """Return the commands."""
     return [
-        around("deployment", "record a deployment and the digests that run", Place, _deployment),
-        around("approvals", "print who approved a deployment", Approved, _approvals),
+        make_command(
+            "deployment", "record a deployment and the digests that run", DeploymentOptions, _deployment
+        ),
+        make_command("approvals", "print who approved a deployment", ApprovalsOptions, _approvals),
     ]
 
 
-def _deployment(opts: Place, ctx: Context) -> None:
-    ctx.device.place(opts.environment)
-    sha = commit(opts.commit, ctx)
+def _deployment(opts: DeploymentOptions, ctx: Context) -> None:
+    ctx.device.find_environment(opts.environment)
+    sha = find_commit(opts.commit, ctx)
     tag = os.environ.get("CI_COMMIT_TAG", "")
-    found = [each for each in standings(opts, ctx) if ctx.device.named(each.image).service]
-    passed = [] if opts.running else [_deployed(each, opts.environment) for each in found]
+    found = [each for each in read_standings(opts, ctx) if ctx.device.find_image(each.image).service]
+    passed = [] if opts.running else [_recorded_result(each, opts.environment) for each in found]
     if None in passed:
         # A step that found everything running already leaves no record: there is no deployment to tell of.
-        tell(opts, ctx, "deployment", lambda: _nothing(opts.environment))
+        report_to_gitlab(opts, ctx, "deployment", lambda: _refuse_unrecorded(opts.environment))
         return
-    wanted = deployment.Wanted(
+    wanted = deployment.HostDeployment(
         environment=opts.environment,
         sha=sha,
         ref=opts.ref or tag or os.environ.get("CI_COMMIT_REF_NAME", "") or sha,
@@ -74,17 +76,19 @@ def _deployment(opts: Place, ctx: Context) -> None:
             f"{wanted.environment}: {wanted.status}", {"action": "deployment", "wanted": wanted}
         )
         return
-    tell(opts, ctx, "deployment", lambda: "\n".join(deployment.record(opened(opts), wanted)))
+    report_to_gitlab(
+        opts, ctx, "deployment", lambda: "\n".join(deployment.record(open_project(opts), wanted))
+    )
 
 
-def _nothing(environment: str) -> str:
+def _refuse_unrecorded(environment: str) -> str:
     raise HostError(
         f"no record here says that the images were deployed to {environment}",
         next=f"run 'autoclave deploy {environment}' before, or say --running",
     )
 
 
-def _deployed(image: Standing, environment: str) -> bool | None:
+def _recorded_result(image: ImageStatus, environment: str) -> bool | None:
     """Tell what the newest verified deployment record of an image says about this environment, or None."""
     found = [
         record
@@ -96,28 +100,28 @@ def _deployed(image: Standing, environment: str) -> bool | None:
     return info(newest.statement).passed if newest else None
 
 
-def _approvals(opts: Approved, ctx: Context) -> None:
-    ctx.device.place(opts.environment)
-    sha = commit(opts.commit, ctx)
+def _approvals(opts: ApprovalsOptions, ctx: Context) -> None:
+    ctx.device.find_environment(opts.environment)
+    sha = find_commit(opts.commit, ctx)
     if not opts.record:
-        _print(deployment.approvals(opened(opts), opts.environment, sha), ctx)
+        _print(deployment.read_approvals(open_project(opts), opts.environment, sha), ctx)
         return
 
     def call() -> str:
-        found = deployment.approvals(opened(opts), opts.environment, sha)
+        found = deployment.read_approvals(open_project(opts), opts.environment, sha)
         _print(found, ctx)
         return _attach(found, opts, ctx)
 
-    tell(opts, ctx, "approvals", call)
+    report_to_gitlab(opts, ctx, "approvals", call)
 
 
-def _attach(found: deployment.Approvals, opts: Approved, ctx: Context) -> str:
+def _attach(found: deployment.Approvals, opts: ApprovalsOptions, ctx: Context) -> str:
     """Attach what the host said to every image that the deployment is about."""
     if not found.approvals:
         return "GitLab tells of no approval, so there is nothing to attach"
-    signer = ctx.signer_of(opts.key, opts.public_key, development.STEPS)
+    signer = ctx.open_signer(opts.key, opts.public_key, development.STEPS)
     now = ctx.now()
-    images = [each for each in standings(opts, ctx) if ctx.device.named(each.image).service]
+    images = [each for each in read_standings(opts, ctx) if ctx.device.find_image(each.image).service]
     for each in images:
         planned = StepPlan(
             step="approvals",
@@ -127,7 +131,7 @@ def _attach(found: deployment.Approvals, opts: Approved, ctx: Context) -> str:
             inputs={"environment": opts.environment, "deployment": str(found.deployment)},
         )
         info = ctx.info(planned, Verdict("approvals"), now, now)
-        subject = ctx.store.image(each.digest)
+        subject = ctx.store.find_image(each.digest)
         ctx.attach(subject, HOST_APPROVALS, predicates.host_approvals(info, found), signer=signer)
     return f"attached to {len(images)} image(s), as what GitLab said"
 
@@ -141,4 +145,4 @@ def _print(found: deployment.Approvals, ctx: Context) -> None:
         f"{each.comment}".rstrip()
         for each in found.approvals
     ]
-    ctx.screen.result("\n".join(plain(line) for line in lines), {"approvals": found})
+    ctx.screen.result("\n".join(to_plain(line) for line in lines), {"approvals": found})

@@ -16,7 +16,7 @@ from autoclave.errors import HostError, UsageError
 from autoclave.hosts.gitlab import fleet, fleet_bump, settings
 from autoclave.hosts.gitlab.ci_file import REF
 from autoclave.hosts.gitlab.fleet import Row
-from autoclave.hosts.gitlab.merge_request_note import plain
+from autoclave.hosts.gitlab.merge_request_note import to_plain
 from autoclave.hosts.gitlab.project import GitLab
 from autoclave.runtime.options import option
 
@@ -33,7 +33,7 @@ class Options(Struct, frozen=True, kw_only=True):
     debug: Annotated[bool, option("show a traceback when an error ends the command")] = False
 
 
-class Bumping(Options, frozen=True, kw_only=True):
+class BumpOptions(Options, frozen=True, kw_only=True):
     """Options of `autoclave fleet bump`."""
 
     to: Annotated[str, option("the tag (or branch, or commit) that all shall include")] = ""
@@ -64,7 +64,7 @@ def command(name: str, text: str) -> click.Command:
     """Return the group of commands."""
     commands = [
         _command("show", "show who includes which version, and overrides what", Options, _show),
-        _command("bump", "propose another version, one merge request per repository", Bumping, _bump),
+        _command("bump", "propose another version, one merge request per repository", BumpOptions, _bump),
     ]
     return _Fleet(
         name, commands=commands, help=text, short_help=text, subcommand_metavar="GROUP | COMMAND [ARGS]..."
@@ -74,7 +74,7 @@ def command(name: str, text: str) -> click.Command:
 def _command(name: str, text: str, kind: type[O], call: Callable[[O, GitLab, Screen], None]) -> click.Command:
     def run(**given: Any) -> int:
         opts = kind(**given)
-        view = screen.chosen(as_json=opts.json)
+        view = screen.choose(as_json=opts.json)
         try:
             # The name of the group stands for a project that these actions do not use.
             call(opts, GitLab(settings.server(opts.gitlab_url, os.environ), opts.group), view)
@@ -87,7 +87,7 @@ def _command(name: str, text: str, kind: type[O], call: Callable[[O, GitLab, Scr
 
 def _show(opts: Options, host: GitLab, view: Screen) -> None:
     rows = []
-    for row in fleet.look(host, opts.group, opts.includes):
+    for row in fleet.survey(host, opts.group, opts.includes):
         rows.append(row)
         if opts.json:
             view.result("", {"repository": row})
@@ -101,9 +101,9 @@ def table(rows: list[Row]) -> str:
     lines = [_COLUMNS, *(_cells(row) for row in sorted(users, key=lambda row: row.project))]
     widths = [max(len(line[column]) for line in lines) for column in range(len(_COLUMNS))]
     told = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
-    told += [f"  {row.project}: {plain(row.problem)}" for row in users if row.problem]
+    told += [f"  {row.project}: {to_plain(row.problem)}" for row in users if row.problem]
     told += ["", f"{len(users)} of {len(rows)} repositories include the template."]
-    told += [f"  {plain(row.project)}: {plain(row.problem)}" for row in rows if not row.kind]
+    told += [f"  {to_plain(row.project)}: {to_plain(row.problem)}" for row in rows if not row.kind]
     told += [
         "",
         "Waivers are the files on the default branch, and releases and digests what GitLab's releases say:"
@@ -117,10 +117,10 @@ def _cells(row: Row) -> tuple[str, ...]:
     digests = ", ".join(f"{name} {digest[:19]}" for name, digest in row.digests.items())
     waivers = "" if row.waivers is None else str(row.waivers)
     cells = (row.project, row.kind, row.ref, "; ".join(overrides), waivers, row.release, digests)
-    return tuple(plain(cell) or "-" for cell in cells)
+    return tuple(to_plain(cell) or "-" for cell in cells)
 
 
-def _bump(opts: Bumping, host: GitLab, view: Screen) -> None:
+def _bump(opts: BumpOptions, host: GitLab, view: Screen) -> None:
     if not REF.fullmatch(opts.to):
         raise UsageError(
             f"'{opts.to}' is not the name of a tag, branch or commit",
@@ -128,7 +128,7 @@ def _bump(opts: Bumping, host: GitLab, view: Screen) -> None:
         )
     failed = total = 0
     for each in fleet_bump.bump(host, opts.group, opts.includes, opts.to, dry_run=opts.dry_run):
-        view.result(plain(f"{each.project}: {each.done} {each.url}".rstrip()), {"repository": each})
+        view.result(to_plain(f"{each.project}: {each.done} {each.url}".rstrip()), {"repository": each})
         total, failed = total + 1, failed + each.failed
     if failed:
         raise HostError(

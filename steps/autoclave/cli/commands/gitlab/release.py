@@ -9,9 +9,9 @@ from typing import Annotated
 import click
 import msgspec
 
-from autoclave.cli.click_options import around
-from autoclave.cli.commands.gitlab.shared import Hosted, opened
-from autoclave.cli.image_options import standings
+from autoclave.cli.click_options import make_command
+from autoclave.cli.commands.gitlab.shared import ProjectOptions, open_project
+from autoclave.cli.image_options import read_standings
 from autoclave.context import Context
 from autoclave.errors import ReleaseGateClosed
 from autoclave.evidence import records
@@ -20,8 +20,8 @@ from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICA
 from autoclave.hosts.gitlab import settings
 from autoclave.hosts.gitlab.release import File, publish
 from autoclave.model.digest import digest_of
-from autoclave.model.status import State
-from autoclave.release.status import Standing
+from autoclave.model.status import GateStatus
+from autoclave.release.status import ImageStatus
 from autoclave.runtime.options import option
 from autoclave.store.oci import Descriptor
 
@@ -29,7 +29,7 @@ _EVIDENCE = (PROVENANCE, TEST_RESULT, VULNS, SBOM, VERIFICATION)
 _LARGEST = 1 << 30  # bytes of one file
 
 
-class Options(Hosted, frozen=True):
+class Options(ProjectOptions, frozen=True):
     """Options of `autoclave gitlab release`."""
 
     tag: Annotated[str, option("the tag to release; none: CI_COMMIT_TAG")] = ""
@@ -37,11 +37,11 @@ class Options(Hosted, frozen=True):
 
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
-    return around(name, text, Options, _run)
+    return make_command(name, text, Options, _run)
 
 
 def _run(opts: Options, ctx: Context) -> None:
-    found = standings(opts, ctx)
+    found = read_standings(opts, ctx)
     for each in found:
         _check(each)
     digests = {each.image: each.digest for each in found}
@@ -50,19 +50,19 @@ def _run(opts: Options, ctx: Context) -> None:
     if opts.dry_run:
         ctx.screen.result("\n".join(f"{file.name} {file.digest}" for file in files), {"images": digests})
         return
-    tag = settings.known("tag", opts.tag, os.environ, "CI_COMMIT_TAG", "--tag")
+    tag = settings.require_setting("tag", opts.tag, os.environ, "CI_COMMIT_TAG", "--tag")
     version = ctx.device.device.version
     if not tag.endswith(version):
         ctx.screen.warn("release", f"tag {tag} does not name the device's version {version}")
-    done = publish(opened(opts), tag, version, digests, files)
+    done = publish(open_project(opts), tag, version, digests, files)
     ctx.screen.result("\n".join(done), {"tag": tag, "images": digests, "done": done})
 
 
-def _check(image: Standing) -> None:
+def _check(image: ImageStatus) -> None:
     """Raise ReleaseGateClosed unless the image was signed and nothing attached to it is in doubt."""
-    refused = [reason for gate in image.gates if gate.state is State.REJECTED for reason in gate.reasons]
+    refused = [reason for gate in image.gates if gate.state is GateStatus.REJECTED for reason in gate.reasons]
     signed = image.gate("sign")
-    unsigned = () if signed.state is State.PASSED else signed.reasons or ("it is not signed yet",)
+    unsigned = () if signed.state is GateStatus.PASSED else signed.reasons or ("it is not signed yet",)
     if reasons := refused or unsigned:
         raise ReleaseGateClosed(
             f"image '{image.image}' carries no release",
@@ -71,7 +71,7 @@ def _check(image: Standing) -> None:
         )
 
 
-def _files(image: Standing, ctx: Context) -> list[File]:
+def _files(image: ImageStatus, ctx: Context) -> list[File]:
     """Return the newest record of each type and what is attached to it, under names that stay the same."""
     newest = [record for kind in _EVIDENCE if (record := records.latest(image.records, kind))]
     return [file for record in newest for file in _of(image.image, record, ctx)]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Annotated
 
-from autoclave.cli.image_options import Imaged
+from autoclave.cli.image_options import ImageOptions
 from autoclave.context import Context
 from autoclave.errors import UsageError
 from autoclave.hosts.gitlab import settings
@@ -14,27 +14,27 @@ from autoclave.hosts.gitlab.project import GitLab, attempt
 from autoclave.runtime.options import option
 
 
-class Hosted(Imaged, frozen=True):
+class ProjectOptions(ImageOptions, frozen=True):
     """Options of the commands that speak to a GitLab project."""
 
     gitlab_url: Annotated[str, option("the GitLab server; none: CI_SERVER_URL")] = ""
     gitlab_project: Annotated[str, option("the project's id or path; none: CI_PROJECT_ID")] = ""
 
 
-class Telling(Hosted, frozen=True):
+class ReportOptions(ProjectOptions, frozen=True):
     """Options of the commands whose failure changes no verdict."""
 
     commit: Annotated[str, option("the commit; none: CI_COMMIT_SHA, else the one checked out")] = ""
     strict: Annotated[bool, option("end with code 35 when GitLab does not take it")] = False
 
 
-def opened(opts: Hosted) -> GitLab:
+def open_project(opts: ProjectOptions) -> GitLab:
     """Open the project. Raises HostError when server, project or token is not known."""
     server = settings.server(opts.gitlab_url, os.environ)
     return GitLab(server, settings.project(opts.gitlab_project, os.environ))
 
 
-def tell(opts: Telling, ctx: Context, action: str, call: Callable[[], str]) -> None:
+def report_to_gitlab(opts: ReportOptions, ctx: Context, action: str, call: Callable[[], str]) -> None:
     """Tell GitLab, or warn that it could not be told."""
     outcome = attempt(call)
     if outcome.problem is None:
@@ -48,7 +48,7 @@ def tell(opts: Telling, ctx: Context, action: str, call: Callable[[], str]) -> N
     )
 
 
-def commit(given: str, ctx: Context) -> str:
+def find_commit(given: str, ctx: Context) -> str:
     """Return the commit to speak of. Raises UsageError when there is none."""
     found = given or os.environ.get("CI_COMMIT_SHA", "") or ctx.commit.id
     if not found:

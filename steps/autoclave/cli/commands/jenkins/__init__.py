@@ -19,14 +19,14 @@ from autoclave.console.base import Screen
 from autoclave.errors import DoctorFailed, HostError, Interrupted, RunFailed
 from autoclave.hosts.jenkins import names, plugins, settings
 from autoclave.hosts.jenkins import run as jenkins_run
-from autoclave.hosts.jenkins.plugins import Found
+from autoclave.hosts.jenkins.plugins import PluginCheck
 from autoclave.hosts.jenkins.server import Jenkins, path_of
 from autoclave.runtime.options import option
 
 _HOUR = 3600
 
 
-class Asking(Struct, frozen=True, kw_only=True):
+class ServerOptions(Struct, frozen=True, kw_only=True):
     """Options of `autoclave jenkins plugins`."""
 
     jenkins_url: Annotated[str, option("the Jenkins server; none: JENKINS_URL")] = ""
@@ -34,7 +34,7 @@ class Asking(Struct, frozen=True, kw_only=True):
     debug: Annotated[bool, option("show a traceback when an error ends the command")] = False
 
 
-class Running(Asking, frozen=True, kw_only=True):
+class RunOptions(ServerOptions, frozen=True, kw_only=True):
     """Options of `autoclave jenkins run`."""
 
     job: Annotated[str, option("the job's full name: FOLDER/JOB", argument=True)]
@@ -44,17 +44,17 @@ class Running(Asking, frozen=True, kw_only=True):
     )
 
 
-O = TypeVar("O", bound=Asking)  # noqa: E741 -- the usual letter for options
+O = TypeVar("O", bound=ServerOptions)  # noqa: E741 -- the usual letter for options
 
 
 def command(name: str, text: str) -> click.Command:
     """Return the group of commands."""
     commands = [
         provision.command("provision", "make or update the device's pipeline job"),
-        _command("run", "start a job, show its log, end as it ends", Running, _run),
+        _command("run", "start a job, show its log, end as it ends", RunOptions, _run),
         describe.command("describe", "write the verdicts into a build's description"),
         approvals.command("approvals", "keep who answered an input, as what Jenkins says"),
-        _command("plugins", "check that the server has the plugins that are needed", Asking, _plugins),
+        _command("plugins", "check that the server has the plugins that are needed", ServerOptions, _plugins),
     ]
     return click.Group(name, commands=commands, help=text, short_help=text)
 
@@ -64,7 +64,7 @@ def _command(
 ) -> click.Command:
     def run(**given: Any) -> int:
         opts = kind(**given)
-        view = screen.chosen(as_json=opts.json)
+        view = screen.choose(as_json=opts.json)
         try:
             call(opts, Jenkins(settings.server(opts.jenkins_url, os.environ)), view)
         finally:
@@ -74,7 +74,7 @@ def _command(
     return click.Command(name, callback=run, params=parameters(kind), help=text, short_help=text)
 
 
-def _run(opts: Running, host: Jenkins, view: Screen) -> None:
+def _run(opts: RunOptions, host: Jenkins, view: Screen) -> None:
     job = names.item(opts.job)
     given = dict(names.parameter(each) for each in opts.parameter)
     started = jenkins_run.start(host, job, given)
@@ -87,7 +87,7 @@ def _run(opts: Running, host: Jenkins, view: Screen) -> None:
             why="it goes on in Jenkins",
             next=f"see it, or stop it, at {where}",
         ) from None
-    except jenkins_run.TimeUp:
+    except jenkins_run.BuildTimeout:
         raise RunFailed(
             f"{job} did not end within {opts.timeout} s", why="it goes on in Jenkins", next=f"see {where}"
         ) from None
@@ -105,19 +105,23 @@ def _run(opts: Running, host: Jenkins, view: Screen) -> None:
     )
 
 
-def _follow(opts: Running, host: Jenkins, view: Screen, started: jenkins_run.Started) -> tuple[int, str]:
+def _follow(
+    opts: RunOptions, host: Jenkins, view: Screen, started: jenkins_run.QueuedBuild
+) -> tuple[int, str]:
     patience = jenkins_run.Patience(host.sleep, opts.timeout)
     if not started.item:
         view.warn("jenkins", "this server names no queue item: the build that comes next is taken for ours")
-    build = jenkins_run.number(host, started, patience, lambda why: view.note("jenkins", host.mask(why)))
-    view.started("jenkins", f"{started.job} #{build}: {host.address(f'{path_of(started.job)}{build}/')}")
-    for line in jenkins_run.log(host, started.job, build, patience):
+    build = jenkins_run.wait_for_number(
+        host, started, patience, lambda why: view.note("jenkins", host.mask(why))
+    )
+    view.begin("jenkins", f"{started.job} #{build}: {host.address(f'{path_of(started.job)}{build}/')}")
+    for line in jenkins_run.follow_log(host, started.job, build, patience):
         view.line("jenkins", line)
-    return build, jenkins_run.result(host, started.job, build, patience)
+    return build, jenkins_run.wait_for_result(host, started.job, build, patience)
 
 
-def _plugins(opts: Asking, host: Jenkins, view: Screen) -> None:
-    found = plugins.look(host)
+def _plugins(opts: ServerOptions, host: Jenkins, view: Screen) -> None:
+    found = plugins.check_all(host)
     told = {
         "plugins": [
             {"name": each.wanted.name, "version": each.version, "problem": each.problem} for each in found
@@ -133,7 +137,7 @@ def _plugins(opts: Asking, host: Jenkins, view: Screen) -> None:
         )
 
 
-def _table(found: list[Found]) -> str:
+def _table(found: list[PluginCheck]) -> str:
     rows = [("", "plugin", "version", "for", "")]
     for each in found:
         sign = "·" if each.wanted.optional and each.problem else "✔" if each.passed else "✘"

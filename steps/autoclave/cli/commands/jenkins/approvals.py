@@ -11,30 +11,30 @@ import click
 import msgspec
 from msgspec import Struct
 
-from autoclave.cli.click_options import around
+from autoclave.cli.click_options import make_command
 from autoclave.cli.image_options import check_digest
 from autoclave.context import Context
 from autoclave.errors import HostError
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import HOST_APPROVALS
-from autoclave.hosts.gitlab.merge_request_note import plain
+from autoclave.hosts.gitlab.merge_request_note import to_plain
 from autoclave.model.facts import Moment
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
-from autoclave.runtime.options import OnImages, option
+from autoclave.runtime.options import StepOptions, option
 
 FILE = "reports/device/approval.json"  # where the shared library writes who answered
 _LARGEST = 64 * 1024
 
 
-class Options(OnImages, frozen=True, kw_only=True):
+class Options(StepOptions, frozen=True, kw_only=True):
     """Options of `autoclave jenkins approvals`."""
 
     environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
     record: Annotated[bool, option("attach it to the images, signed, as what the host said")] = False
 
 
-class Said(Struct, frozen=True, kw_only=True):
+class InputAnswer(Struct, frozen=True, kw_only=True):
     """Who let a build go on, as the shared library writes it; `digest` names the images that were shown."""
 
     host: str
@@ -47,15 +47,15 @@ class Said(Struct, frozen=True, kw_only=True):
 
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
-    return around(name, text, Options, _run)
+    return make_command(name, text, Options, _run)
 
 
 def _run(opts: Options, ctx: Context) -> None:
     check_digest(opts, ctx)
-    ctx.device.place(opts.environment)
+    ctx.device.find_environment(opts.environment)
     said = _read(opts.environment, ctx)
     told = f"{said.submitter} let {said.environment} go on at {said.time:%Y-%m-%d %H:%M:%S} UTC"
-    ctx.screen.result(plain(f"{told}, says {said.build}"), {"approval": said})
+    ctx.screen.result(to_plain(f"{told}, says {said.build}"), {"approval": said})
     if not opts.record:
         return
     now = ctx.now()
@@ -81,11 +81,11 @@ def _run(opts: Options, ctx: Context) -> None:
     )
 
 
-def _read(environment: str, ctx: Context) -> Said:
+def _read(environment: str, ctx: Context) -> InputAnswer:
     path = ctx.state_folder / FILE
     try:
         with path.open("rb") as file:
-            said = msgspec.json.decode(file.read(_LARGEST), type=Said)
+            said = msgspec.json.decode(file.read(_LARGEST), type=InputAnswer)
     except (OSError, msgspec.DecodeError) as error:
         raise HostError(
             f"{path} does not say who approved",

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import click
 
-from autoclave.cli.click_options import around
-from autoclave.cli.image_options import Imaged, standings
+from autoclave.cli.click_options import make_command
+from autoclave.cli.image_options import ImageOptions, read_standings
 from autoclave.context import Context
 from autoclave.errors import HostError, UsageError
 from autoclave.hosts.gitlab.merge_request_note import About
@@ -19,7 +19,7 @@ from autoclave.hosts.jenkins.server import Jenkins
 from autoclave.runtime.options import option
 
 
-class Options(Imaged, frozen=True):
+class Options(ImageOptions, frozen=True):
     """Options of `autoclave jenkins describe`."""
 
     job: Annotated[str, option("the job's full name (FOLDER/JOB); none: JOB_NAME", argument=True)] = ""
@@ -32,11 +32,11 @@ class Options(Imaged, frozen=True):
 
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
-    return around(name, text, Options, _describe)
+    return make_command(name, text, Options, _describe)
 
 
 def _describe(opts: Options, ctx: Context) -> None:
-    found = standings(opts, ctx)
+    found = read_standings(opts, ctx)
     device = ctx.device.device
     about = About(
         device=device.name,
@@ -50,7 +50,7 @@ def _describe(opts: Options, ctx: Context) -> None:
         ctx.screen.result(text, told)
         return
     try:
-        done = _told(opts, text)
+        done = _send(opts, text)
     except HostError as error:
         if opts.strict:
             raise
@@ -60,14 +60,14 @@ def _describe(opts: Options, ctx: Context) -> None:
     ctx.screen.result(f"{done}\n{report.badge(found)}", told | {"done": True})
 
 
-def _told(opts: Options, text: str) -> str:
-    job = _known("job", opts.job, "JOB_NAME")
-    number = names.number(_known("build", opts.number, "BUILD_NUMBER"))
+def _send(opts: Options, text: str) -> str:
+    job = _require("job", opts.job, "JOB_NAME")
+    number = names.number(_require("build", opts.number, "BUILD_NUMBER"))
     host = Jenkins(settings.server(opts.jenkins_url, os.environ))
-    return describe(host, names.item(job), number, lambda before: report.merged(before, text))
+    return describe(host, names.item(job), number, lambda before: report.merge(before, text))
 
 
-def _known(what: str, given: str, variable: str) -> str:
+def _require(what: str, given: str, variable: str) -> str:
     found = given or os.environ.get(variable, "")
     if not found:
         raise UsageError(f"no {what} is named", why=f"{variable} is not set", next="name it: JOB NUMBER")

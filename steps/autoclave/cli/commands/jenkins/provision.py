@@ -10,11 +10,11 @@ from typing import Annotated
 import click
 
 from autoclave import __version__
-from autoclave.cli.click_options import around
+from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 from autoclave.errors import UsageError
 from autoclave.hosts.jenkins import jobs, names, settings
-from autoclave.hosts.jenkins.job_config import Library, Wanted
+from autoclave.hosts.jenkins.job_config import JobSpec, Library
 from autoclave.hosts.jenkins.server import Jenkins
 from autoclave.runtime.options import Common, option
 
@@ -47,14 +47,14 @@ class Options(Common, frozen=True):
 
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
-    return around(name, text, Options, _provision)
+    return make_command(name, text, Options, _provision)
 
 
 def _provision(opts: Options, ctx: Context) -> None:
     device = ctx.device.device
     name = names.item("/".join(part for part in (opts.jenkins_folder, opts.job or device.name) if part))
     library, version = names.library(opts.library)
-    wanted = Wanted(
+    wanted = JobSpec(
         git_url=names.remote(opts.git_url or _git(ctx, "remote", "get-url", "origin")),
         branch=names.branch(opts.branch),
         script=names.script(opts.script),
@@ -77,7 +77,7 @@ def _provision(opts: Options, ctx: Context) -> None:
             )
     _warn_of_script(ctx, opts.script, library, version)
     if not opts.dry_run and any(plan.changes for plan in plans):
-        done = jobs.carry_out(host, plans)
+        done = jobs.apply(host, plans)
         ctx.screen.result("\n".join(done), {"action": "provision", "done": done})
     if of_folder is None:
         _warn_of_library(ctx, host, name, library, version)
