@@ -40,6 +40,7 @@ class Input:
     description: str
     default: Any = ""
     options: tuple[str, ...] = ()
+    pattern: str = ""
 
     def spec(self) -> list[str]:
         """Return the lines below `inputs:`."""
@@ -49,7 +50,7 @@ class Input:
         if self.options:
             lines.append(f"      options: {json.dumps(list(self.options))}")
         elif self.kind == "string":
-            lines.append(f"      regex: '{PATTERNS.get(self.name, TEXT)}'")
+            lines.append(f"      regex: '{self.pattern or PATTERNS.get(self.name, TEXT)}'")
         return [*lines, f"      description: {json.dumps(self.description)}"]
 
 

@@ -54,7 +54,17 @@ def _input(option: Field) -> Input:
     default = option.default if not option.multiple else ""
     text = option.description + (" (several: separated by spaces)" if option.multiple else "")
     name = option.name.replace("_", "-")
-    return Input(name, kind, text, None if option.required else default)
+    choices = () if option.multiple else option.choices
+    if choices and default == "":
+        choices = ("", *choices)  # GitLab wants a default to be one of the options
+    pattern = words_of(option.choices) if option.multiple and option.choices else ""
+    return Input(name, kind, text, None if option.required else default, choices, pattern)
+
+
+def words_of(choices: tuple[str, ...]) -> str:
+    """Return the pattern of some of these words, or none, separated by single spaces."""
+    word = f"({'|'.join(choices)})"
+    return f"^({word}( {word})*)?$"
 
 
 def jobs(step: Step) -> str:

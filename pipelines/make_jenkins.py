@@ -153,10 +153,18 @@ def _key(option: Field) -> Key:
         kind="list" if option.multiple else plain,
         description=option.description,
         variable=option.variable,
-        pattern=_PATTERNS.get(option.name, ""),
+        pattern=_pattern(option),
         default=default,
         required=option.required,
     )
+
+
+def _pattern(option: Field) -> str:
+    """Return what a value must match: one of the option's choices, where it has some."""
+    if not option.choices:
+        return _PATTERNS.get(option.name, "")
+    none = [""] if option.default == "" else []
+    return f"^({'|'.join([*option.choices, *none])})$"
 
 
 def _literal(text: str) -> str:

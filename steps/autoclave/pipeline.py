@@ -19,7 +19,7 @@ from autoclave.junit import writer
 from autoclave.model.facts import Deployment
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
-from autoclave.runtime.options import StepOptions, fields, option
+from autoclave.runtime.options import StepOptions, option
 
 T = TypeVar("T", bound=StepOptions)
 
@@ -148,7 +148,7 @@ def _record_verdict(verdicts: list[Verdict], step: str, call: Callable[[], Any])
 
 def _options_of(kind: type[T], step: str, opts: Options, **more: Any) -> T:
     """Return a step's options out of the run's."""
-    names = {field.name for field in fields(kind)}
+    names = {field.name for field in structs.fields(kind)}  # a group is handed on whole
     here = {name: value for name, value in structs.asdict(opts).items() if name in names}
     here["again"] = opts.again or step in opts.again_step
     return kind(**(here | more))

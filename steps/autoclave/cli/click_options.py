@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from autoclave.cli import screen
 from autoclave.context import Context
-from autoclave.runtime.options import Common, Field, fields
+from autoclave.runtime.options import Common, Field, build, fields
 
 O = TypeVar("O", bound=Common)  # noqa: E741 -- the usual letter for options
 
@@ -44,7 +44,7 @@ def make_command(
     """Return a command that opens a context, calls, and stops everything it started when interrupted."""
 
     def run(**given: Any) -> int:
-        options = kind(**given)
+        options = build(kind, given)
         view = screen.choose(as_json=options.json)
         context: Context | None = None
         try:
@@ -65,7 +65,7 @@ def _option(field: Field) -> click.Option:
     names = [field.flag, field.name] + ([field.short] if field.short else [])
     return click.Option(
         names,
-        type=None if field.kind is bool else field.kind,
+        type=click.Choice(field.choices) if field.choices else None if field.kind is bool else field.kind,
         is_flag=field.kind is bool,
         multiple=field.multiple,
         default=default,

@@ -5,17 +5,22 @@ The command line, and later the hosts' inputs and the reference table, are made 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Meta, Struct
 
 from autoclave.errors import UsageError
 
+K = TypeVar("K", bound=Struct)
 
-def option(description: str, *, short: str = "", argument: bool = False) -> Meta:
-    """Describe an option; `argument` makes it positional."""
-    return Meta(description=description, extra={"short": short, "argument": argument})
+
+def option(
+    description: str, *, short: str = "", argument: bool = False, choices: tuple[str, ...] = ()
+) -> Meta:
+    """Describe an option; `argument` makes it positional, `choices` are all the values that it can have."""
+    return Meta(description=description, extra={"short": short, "argument": argument, "choices": choices})
 
 
 class Common(Struct, frozen=True, kw_only=True):
@@ -93,12 +98,39 @@ class Field(Struct, frozen=True, kw_only=True):
     description: str
     short: str
     argument: bool
+    choices: tuple[str, ...]
 
 
 def fields(kind: type[Struct]) -> list[Field]:
-    """Return the options of a struct in order."""
+    """Return the options of a struct in order; those of a group stand where the group is."""
+    return list(_fields(kind))
+
+
+def build(kind: type[K], values: Mapping[str, Any]) -> K:
+    """Make a struct of options out of values by name; a group takes those of its own options."""
+    own = {}
+    for each, group in _groups(kind):
+        if group:
+            own[each.name] = build(group, values)
+        elif each.name in values:
+            own[each.name] = values[each.name]
+    return kind(**own)
+
+
+def _fields(kind: type[Struct]) -> Iterator[Field]:
     hints = get_type_hints(kind, include_extras=True)
-    return [_field(each, hints[each.name]) for each in msgspec.structs.fields(kind)]
+    for each, group in _groups(kind):
+        if group:
+            yield from _fields(group)
+        else:
+            yield _field(each, hints[each.name])
+
+
+def _groups(kind: type[Struct]) -> Iterator[tuple[msgspec.structs.FieldInfo, type[Struct] | None]]:
+    """Yield each field, with its type when it is a group: a struct of options that several commands share."""
+    for each in msgspec.structs.fields(kind):
+        is_group = isinstance(each.type, type) and issubclass(each.type, Struct)
+        yield each, each.type if is_group else None
 
 
 def _field(each: msgspec.structs.FieldInfo, hint: Any) -> Field:
@@ -118,4 +150,5 @@ def _field(each: msgspec.structs.FieldInfo, hint: Any) -> Field:
         description=meta.description or "",
         short=extra.get("short", ""),
         argument=extra.get("argument", False),
+        choices=extra.get("choices", ()),
     )
