@@ -12,10 +12,11 @@ import pytest
 from msgspec import structs
 
 from autoclave.hosts.jenkins import build as jenkins_build
-from autoclave.hosts.jenkins import client, plugins
+from autoclave.hosts.jenkins import plugins
 from autoclave.hosts.jenkins.permissions import NEEDS
 from autoclave.hosts.jenkins.server import Jenkins
 from autoclave.hosts.jenkins.settings import Account, server
+from autoclave.runtime.retry import TRIES
 from doubles import jenkins_double
 from doubles.jenkins_double import ALL, Double, Fault
 from doubles.jenkins_state import Build
@@ -126,7 +127,7 @@ def test_patience_ends_and_retry_after_is_followed_but_not_for_long(double: Doub
     double.faults = [Fault("GET", "pluginManager", 503, {"Retry-After": "86400"}, times=99)]
     error = catch_refusal(lambda: plugins.check_all(jenkins(double, slept=slept)))
     assert (error.status, "starting up" in error.what) == (503, True)
-    assert slept == [20.0] * (client.TRIES - 1)
+    assert slept == [30.0] * (TRIES - 1)
 
 
 @pytest.mark.parametrize(

@@ -19,13 +19,11 @@ from autoclave.errors import HostError
 from autoclave.hosts.gitlab.permissions import Need
 from autoclave.hosts.gitlab.settings import Server
 from autoclave.runtime.redact import Mask
+from autoclave.runtime.retry import BUSY, Retry
 
 T = TypeVar("T")
 
 TIMEOUT = 30.0  # seconds without an answer
-TRIES = 4
-_LONGEST_WAIT = 20.0  # seconds before one retry, whatever the server asks for
-_BUSY = (429, 502, 503, 504)
 _LONGEST_MESSAGE = 500
 
 
@@ -50,49 +48,40 @@ class Client(gitlab.Gitlab):
         # Following a redirect would carry the token's header to wherever it points.
         self.session.max_redirects = 0
         self.session.hooks["response"].append(self._keep_retry_after)
-        self._sleep = sleep
-        self._asked_to_wait = ""
+        self._retry = Retry(sleep)
+        self._retry_after = ""
 
     def http_request(self, verb: str, path: str, *args: Any, **kwargs: Any) -> Any:
         """Make a request; repeat it a few times while the server is busy or cannot be reached."""
         if "://" in path and not path.startswith(f"{self.api_url}/"):
             raise exceptions.RedirectError(f"the server points to another one: {path}")
         kwargs |= {"obey_rate_limit": False, "retry_transient_errors": False}
-        for turn in range(TRIES):
-            self._asked_to_wait = ""
+
+        def attempt() -> Any:
+            self._retry_after = ""
             try:
-                return super().http_request(verb, path, *args, **kwargs)
+                return super(Client, self).http_request(verb, path, *args, **kwargs)
             except exceptions.GitlabHttpError as error:
-                if error.response_code not in _BUSY:
-                    raise
-                if verb == "post" and error.response_code != 429:
+                if verb == "post" and error.response_code in BUSY and error.response_code != 429:
                     raise UnclearAnswer from error
-                if turn == TRIES - 1:
-                    raise
+                raise
             except OSError as error:  # every failure below HTTP: refused, reset, timed out, not resolved
                 if verb == "post":
                     raise UnclearAnswer from error
-                if turn == TRIES - 1:
-                    raise
-            self._sleep(wait(self._asked_to_wait, turn))
-        raise AssertionError("the last turn returns or raises")
+                raise
+
+        def retry_after(outcome: Any) -> str | None:
+            is_busy = isinstance(outcome, exceptions.GitlabHttpError) and outcome.response_code in BUSY
+            return self._retry_after if is_busy or isinstance(outcome, OSError) else None
+
+        return self._retry(attempt, retry_after)
 
     def repeat_unclear(self, call: Callable[[], T]) -> T:
         """Run a find-or-create; when its POST got no clear answer, run it again from finding on."""
-        for turn in range(TRIES - 1):
-            try:
-                return call()
-            except UnclearAnswer:
-                self._sleep(wait("", turn))
-        return call()
+        return self._retry(call, lambda outcome: "" if isinstance(outcome, UnclearAnswer) else None)
 
     def _keep_retry_after(self, response: Any, **_: Any) -> None:
-        self._asked_to_wait = response.headers.get("Retry-After", "")
-
-
-def wait(asked: str, turn: int) -> float:
-    """Return how many seconds to wait: what the server asked for, else ever longer; never very long."""
-    return min(float(asked), _LONGEST_WAIT) if asked.isdecimal() else min(0.5 * 2**turn, _LONGEST_WAIT)
+        self._retry_after = response.headers.get("Retry-After", "")
 
 
 @contextmanager

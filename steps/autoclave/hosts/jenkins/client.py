@@ -18,15 +18,13 @@ import jenkins
 from autoclave import __version__
 from autoclave.hosts.jenkins.errors import ErrorAnswer, ForeignRedirect, UnclearAnswer, shorten
 from autoclave.hosts.jenkins.settings import Server
+from autoclave.runtime.retry import BUSY, Retry
 
 # python-jenkins takes and gives objects of the library below it; all of them go through its session.
 Request = jenkins.requests.Request
 Response: TypeAlias = Any
 
 TIMEOUT = 30.0  # seconds without an answer
-TRIES = 4
-_LONGEST_WAIT = 20.0  # seconds before one retry, whatever the server asks for
-_BUSY = (429, 502, 503, 504)
 _LARGEST = 64 << 20  # bytes of one answer
 _HOPS = 3  # redirects on the same server that a question may take
 # A POST to these says what shall be: saying it twice does no more than once.
@@ -43,7 +41,7 @@ class Client(jenkins.Jenkins):  # type: ignore[misc] # python-jenkins has no typ
         self._session.verify = True
         self._session.headers.clear()
         self._session.headers.update({"User-Agent": f"autoclave/{__version__}", "Accept": "*/*"})
-        self._sleep = sleep
+        self._retry = Retry(sleep)
 
     def get(self, path: str, **query: str) -> Response:
         """GET a path below the server's address."""
@@ -80,23 +78,18 @@ class Client(jenkins.Jenkins):  # type: ignore[misc] # python-jenkins has no typ
         raise ForeignRedirect("the server redirects in a circle")
 
     def _send_with_retries(self, prepared: Any, repeatable: bool) -> Response:
-        for turn in range(TRIES):
-            asked = ""
+        def attempt() -> Response:
             try:
                 answer = self._send(prepared)
             except OSError as error:  # every failure below HTTP: refused, reset, timed out, not resolved
-                if not repeatable:
-                    raise UnclearAnswer from error
-                if turn == TRIES - 1:
+                if repeatable:
                     raise
-            else:
-                if answer.status_code not in _BUSY or turn == TRIES - 1:
-                    return answer
-                if not repeatable and answer.status_code != 429:
-                    raise UnclearAnswer from ErrorAnswer(answer.status_code, _error_text(answer))
-                asked = answer.headers.get("Retry-After", "")
-            self._sleep(wait(asked, turn))
-        raise AssertionError("the last turn returns or raises")
+                raise UnclearAnswer from error
+            if not repeatable and answer.status_code in BUSY and answer.status_code != 429:
+                raise UnclearAnswer from ErrorAnswer(answer.status_code, _error_text(answer))
+            return answer
+
+        return self._retry(attempt, _retry_after)
 
     def _send(self, prepared: Any) -> Response:
         """Send once, and read the answer up to a limit: a log without end must not fill the memory."""
@@ -139,9 +132,11 @@ class Client(jenkins.Jenkins):  # type: ignore[misc] # python-jenkins has no typ
         return response
 
 
-def wait(asked: str, turn: int) -> float:
-    """Return how many seconds to wait: what the server asked for, else ever longer; never very long."""
-    return min(float(asked), _LONGEST_WAIT) if asked.isdecimal() else min(0.5 * 2**turn, _LONGEST_WAIT)
+def _retry_after(outcome: Any) -> str | None:
+    if isinstance(outcome, Exception):
+        return "" if isinstance(outcome, OSError) else None
+    asked: str = outcome.headers.get("Retry-After", "")
+    return asked if outcome.status_code in BUSY else None
 
 
 def _origin(url: str) -> str:

@@ -16,11 +16,12 @@ from msgspec import Struct
 
 from autoclave.errors import StoreError
 from autoclave.runtime.redact import Mask
+from autoclave.runtime.retry import Retry
 from autoclave.store.registry.address import Address, origin_of, printable_url
 from autoclave.store.registry.auth import Credentials
 from autoclave.store.registry.errors import explain_refusal
 from autoclave.store.registry.http import Answer, Wire
-from autoclave.store.registry.retry import Retry
+from autoclave.store.registry.retry import send_until_answered
 
 _WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 _NEXT_SCHEME = re.compile(rf"\s*,?\s*(?P<scheme>{_WORD})(?:\s+(?=\S)|\s*$|\s*(?=,))")
@@ -130,7 +131,7 @@ class Authority:
         def attempt() -> Answer:
             return self._wire.send(method, url, headers=headers, body=body).read(_ANSWER)
 
-        answer = self._retry(attempt, url)
+        answer = send_until_answered(self._retry, attempt, url)
         if answer.status != 200:  # redirects too: the credentials are for this server alone
             raise explain_refusal(method, answer, tried=self.tried, mask=self.mask)
         return answer

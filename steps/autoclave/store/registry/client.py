@@ -7,11 +7,12 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from urllib.parse import urljoin
 
+from autoclave.runtime.retry import TRIES, Retry
 from autoclave.store.registry.address import Address, origin_of, printable_url
 from autoclave.store.registry.challenge import Authority, Source
 from autoclave.store.registry.errors import RegistryError, explain_refusal
 from autoclave.store.registry.http import Answer, Wire
-from autoclave.store.registry.retry import TRIES, Retry
+from autoclave.store.registry.retry import send_until_answered
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HOPS = 5
@@ -96,7 +97,7 @@ class Client:
                 return answer.read(_ERROR)
             return answer.read(DOCUMENT) if whole else answer
 
-        answer = self.retry(attempt, url, tries=tries)
+        answer = send_until_answered(self.retry, attempt, url, tries=tries)
         if answer.status not in ok:
             raise explain_refusal(method, answer, tried=self._authority.tried, mask=self._authority.mask)
         return answer

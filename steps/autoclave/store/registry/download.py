@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from autoclave.errors import StoreError
+from autoclave.runtime.retry import TRIES
 from autoclave.store.registry.client import Client
 from autoclave.store.registry.errors import explain_silence
 from autoclave.store.registry.http import Answer, Broken
-from autoclave.store.registry.retry import TRIES
 
 _HEADWAY = 16 * 1024 * 1024
 

@@ -9,10 +9,11 @@ import re
 from collections.abc import Callable, Iterator
 from urllib.parse import quote
 
+from autoclave.runtime.retry import TRIES
 from autoclave.store.registry.client import Client
 from autoclave.store.registry.errors import RegistryError
 from autoclave.store.registry.http import Answer
-from autoclave.store.registry.retry import RETRIED, TRIES
+from autoclave.store.registry.retry import RETRIED
 
 CHUNK = 16 * 1024 * 1024
 _LARGEST_CHUNK = 1 << 30

@@ -6,7 +6,6 @@ import pytest
 
 from autoclave.errors import HostError
 from autoclave.hosts.gitlab import permissions, settings
-from autoclave.hosts.gitlab.client import wait
 from autoclave.hosts.gitlab.deployment import parse_approvals
 from autoclave.hosts.gitlab.permissions import NEEDS
 from autoclave.hosts.gitlab.project import attempt
@@ -89,22 +88,6 @@ def test_the_table_of_needs_has_a_row_per_action_with_every_endpoint() -> None:
         assert line.startswith(f"| {need.action} | ")
         assert all(f"`{endpoint}`" in line for endpoint in need.endpoints)
         assert line.count("|") == 7
-
-
-@pytest.mark.parametrize(
-    ("asked", "turn", "seconds"),
-    [
-        ("", 0, 0.5),
-        ("", 3, 4.0),
-        ("", 20, 20.0),
-        ("7", 0, 7.0),
-        ("86400", 0, 20.0),
-        ("Wed, 21 Oct", 1, 1.0),
-        ("-5", 0, 0.5),
-    ],
-)
-def test_waits_grow_and_stay_short(asked: str, turn: int, seconds: float) -> None:
-    assert wait(asked, turn) == seconds
 
 
 def test_only_the_hosts_refusal_is_an_outcome() -> None:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from autoclave.errors import StoreError
+from autoclave.runtime.retry import Retry
 from autoclave.runtime.shell import Completed, Shell
 from autoclave.store.registry.address import Address
 from autoclave.store.registry.auth import Credentials, find_credentials
 from autoclave.store.registry.challenge import Authority
 from autoclave.store.registry.http import Wire
-from autoclave.store.registry.retry import Retry
 
 HOST = "registry.example.com:5050"
 SECRET = "s3cret:with/colon+1"

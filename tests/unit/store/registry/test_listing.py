@@ -1,16 +1,15 @@
-"""Waiting times, media types, and lists that come in pages: without a registry."""
+"""What is asked again, media types, and lists that come in pages: without a registry."""
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 import pytest
 
 from autoclave.errors import StoreError
 from autoclave.model.digest import digest_of
+from autoclave.runtime.retry import TRIES, Retry
 from autoclave.store.artifacts import media_type_of
 from autoclave.store.oci import INDEX, MANIFEST, Descriptor
 from autoclave.store.registry import listing
@@ -18,25 +17,10 @@ from autoclave.store.registry.address import Address
 from autoclave.store.registry.client import Client
 from autoclave.store.registry.errors import RegistryError
 from autoclave.store.registry.http import Broken
-from autoclave.store.registry.retry import TRIES, Retry, pause
+from autoclave.store.registry.retry import send_until_answered
 
 DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 SUBJECT = "sha256-" + "5" * 64
-
-
-def test_pauses_double_up_to_a_limit() -> None:
-    assert [pause(turn, part=1) for turn in range(1, 7)] == [0.5, 1, 2, 4, 8, 8]
-    assert all(0.25 <= pause(1) <= 0.5 for _ in range(100))
-
-
-def test_a_registry_may_ask_for_a_longer_pause_within_reason() -> None:
-    assert pause(1, "7", part=1) == 7
-    assert pause(1, "86400", part=1) == 30
-    assert pause(5, "0", part=1) == 8
-    for nonsense in ("", "soon", "-5", "1.5", "٣", "9" * 5000):
-        assert pause(1, nonsense, part=1) in {0.5, 30}
-    later = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
-    assert 15 < pause(1, later, part=1) <= 20
 
 
 class Reply:
@@ -56,7 +40,7 @@ def test_only_what_may_pass_is_tried_again(status: int, tries: int) -> None:
         made.append(Reply(status))
         return made[-1]
 
-    assert Retry(slept.append)(attempt, "https://h/").status == status
+    assert send_until_answered(Retry(slept.append), attempt, "https://h/").status == status
     assert (len(made), len(slept)) == (tries, tries - 1)
 
 
@@ -68,7 +52,7 @@ def test_a_connection_that_stays_broken_is_told(final: bool, tries: int) -> None
         raise Broken("Connection refused", final=final)
 
     with pytest.raises(RegistryError, match=r"does not answer: https://h/a$") as caught:
-        Retry(slept.append)(attempt, "https://u:secret@h/a?state=x")
+        send_until_answered(Retry(slept.append), attempt, "https://u:secret@h/a?state=x")
     assert caught.value.why == "Connection refused"
     assert len(slept) == tries - 1
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from autoclave.errors import StoreError
+from autoclave.runtime.retry import Retry
 from autoclave.store.registry import upload as uploading
 from autoclave.store.registry.address import Address
 from autoclave.store.registry.download import download
 from autoclave.store.registry.errors import RegistryError
 from autoclave.store.registry.http import Broken
-from autoclave.store.registry.retry import Retry
 
 CONTENT = b"0123456789abcdefghij"
 
