@@ -29,7 +29,7 @@ spec: {accessModes: [ReadWriteMany], storageClassName: "", resources: {requests:
 """
 
 
-def test_an_unhealthy_upgrade_is_put_back_and_proven(clinic: Clinic) -> None:
+def test_an_unhealthy_upgrade_is_restored_and_proven(clinic: Clinic) -> None:
     assert clinic.deploy(GOOD).code == 0
     clinic.repository.edit("autoclave.toml", "timeout = 60", "timeout = 8")
     began = time.monotonic()
@@ -100,7 +100,7 @@ def until_said(lines: Iterable[str], what: str) -> str:
     return said
 
 
-def test_a_killed_deployment_is_put_back_by_the_next_one(clinic: Clinic) -> None:
+def test_a_killed_deployment_is_restored_by_the_next_one(clinic: Clinic) -> None:
     assert clinic.deploy(GOOD).code == 0
     with clinic.start_deployment(UNHEALTHY) as process:
         clinic.wait_until("a pod of the new version is there", lambda: clinic.pods_of(UNHEALTHY))
@@ -114,7 +114,7 @@ def test_a_killed_deployment_is_put_back_by_the_next_one(clinic: Clinic) -> None
     report(f"kubernetes: killed deployment recovered by the next one in {time.monotonic() - began:.1f} s")
 
 
-def test_a_stall_for_quota_is_told_and_put_back(clinic: Clinic) -> None:
+def test_a_stall_for_quota_is_reported_and_restored(clinic: Clinic) -> None:
     assert clinic.deploy(GOOD).code == 0
     clinic.cluster.kubectl("apply", "-n", clinic.namespace, "-f-", stdin=QUOTA)
     failed = clinic.deploy(NEXT)
@@ -125,7 +125,7 @@ def test_a_stall_for_quota_is_told_and_put_back(clinic: Clinic) -> None:
     report(f"kubernetes: a full quota is told: {failed.message.splitlines()[2][:100]}…")
 
 
-def test_an_image_of_nobody_is_refused_and_nothing_applied(clinic: Clinic) -> None:
+def test_an_image_that_is_not_the_devices_is_refused_and_nothing_applied(clinic: Clinic) -> None:
     sidecar = "        - {name: proxy, image: nginx:latest}\n"
     clinic.write("app.yaml", DEPLOYMENT + sidecar)
     refused = clinic.deploy(GOOD)
@@ -198,7 +198,7 @@ def test_a_claim_keeps_its_data_and_is_never_shrunk(clinic: Clinic, cluster: Clu
     report(f"kubernetes: claim kept through an upgrade, shrinking refused: {shrunk.message.splitlines()[1]}")
 
 
-def test_fields_of_somebody_else_are_not_taken(clinic: Clinic) -> None:
+def test_fields_of_other_managers_are_not_overwritten(clinic: Clinic) -> None:
     assert clinic.deploy(GOOD).code == 0
     clinic.cluster.kubectl("scale", "deployment/app", "--replicas=2", "-n", clinic.namespace)
     refused = clinic.deploy(NEXT)
@@ -218,7 +218,7 @@ def test_two_deployments_at_once_do_not_meet(clinic: Clinic) -> None:
     assert clinic.get("leases") == []
 
 
-def test_what_the_manifests_no_longer_hold_is_deleted_and_told(clinic: Clinic) -> None:
+def test_objects_removed_from_the_manifests_are_deleted_and_reported(clinic: Clinic) -> None:
     assert clinic.deploy(GOOD).code == 0
     (clinic.repository.folder / "deploy" / "service.yaml").unlink()
     done = clinic.deploy(NEXT)
@@ -228,7 +228,7 @@ def test_what_the_manifests_no_longer_hold_is_deleted_and_told(clinic: Clinic) -
     assert json.dumps(clinic.get("networkpolicies")).count('"name": "autoclave-default-deny"') >= 1
 
 
-def test_what_runs_is_put_back_also_when_its_record_in_the_cluster_is_lost(clinic: Clinic) -> None:
+def test_the_running_version_is_restored_even_when_its_record_in_the_cluster_is_lost(clinic: Clinic) -> None:
     assert clinic.deploy(GOOD).code == 0
     clinic.cluster.kubectl("delete", "configmap", f"autoclave-{NAME}-demo", "-n", clinic.namespace)
     clinic.repository.edit("autoclave.toml", "timeout = 60", "timeout = 8")
@@ -240,7 +240,7 @@ def test_what_runs_is_put_back_also_when_its_record_in_the_cluster_is_lost(clini
     )
 
 
-def test_a_stateful_set_that_waits_for_a_broken_pod_is_put_back(clinic: Clinic) -> None:
+def test_a_stateful_set_that_waits_for_a_broken_pod_is_restored(clinic: Clinic) -> None:
     stateful = DEPLOYMENT.replace("kind: Deployment", "kind: StatefulSet").replace(
         "replicas: 3", "replicas: 2"
     )

@@ -60,7 +60,7 @@ def test_a_kustomization_is_rendered_with_its_patches(folder: Path) -> None:
     assert by_kind["ConfigMap"].data["data"]["spo2"] == "90"
 
 
-def test_a_kustomization_takes_no_file_from_beside_it(folder: Path) -> None:
+def test_a_kustomization_reads_no_file_outside_its_folder(folder: Path) -> None:
     write(folder, {"deploy/kustomization.yaml": "resources: [../app.yaml]\n", "app.yaml": DEPLOYMENT})
     with pytest.raises(ToolError, match="exit code"):
         render_manifests(Kubernetes(namespace="n", kustomization="deploy"), "pump", folder, Shell())

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.xdist_group("cluster-released")
 WHY = "alarms come late since 1.1.0"
 
 
-def test_a_rollback_puts_the_former_digest_back_and_records_why(clinic: Clinic) -> None:
+def test_a_rollback_restores_the_previous_digest_and_records_why(clinic: Clinic) -> None:
     assert clinic.deploy(GOOD).code == 0
     nothing = clinic.autoclave("rollback", "demo", "--reason", WHY)
     assert nothing.code == 52, nothing.err

@@ -41,7 +41,7 @@ def test_the_table_of_layers_is_the_contract() -> None:
     assert shown == list(enumerate(FOUND.layers))[1:]  # the entry has no row
 
 
-def test_no_arrow_between_rooms_goes_up_but_the_feet() -> None:
+def test_only_script_feet_import_upwards() -> None:
     assert FOUND.wrong() == []
     assert sorted(FOUND.feet) == sorted((step, "cli") for step in STEPS_AND_ORDER)
 

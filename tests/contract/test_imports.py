@@ -60,7 +60,7 @@ def test_each_outside_package_has_its_one_importer() -> None:
         ("engines/podman.py", "import docker", set()),
     ],
 )
-def test_a_trespass_is_seen(where: str, source: str, bad: set[str]) -> None:
+def test_a_forbidden_import_is_found(where: str, source: str, bad: set[str]) -> None:
     assert trespasses(where, source) == bad
 
 

@@ -73,7 +73,7 @@ def test_the_flows_let_router_and_names_through() -> None:
     assert names[0]["ports"] == [{"protocol": "UDP", "port": 5353}]
 
 
-def test_a_pod_without_a_users_number_is_no_finding() -> None:
+def test_a_pod_without_a_user_id_is_not_a_finding() -> None:
     (pod,) = manifests.read(POD, "backend.yaml")
     judged = hardening.Pod(pod.title, pod.kind, manifests.pod_spec(pod))
     assert hardening.findings([judged]) == ()

@@ -24,7 +24,7 @@ def names() -> set[str]:
     }
 
 
-def test_every_requirement_is_linked_and_every_link_meets_a_test() -> None:
+def test_every_requirement_is_linked_and_every_link_matches_a_test() -> None:
     links = tomllib.loads((ROOT / "links.toml").read_text("utf-8"))["link"]
     tests = names()
     for link in links:

@@ -96,7 +96,7 @@ def test_every_test_says_its_requirements(tmp_path: Path, workers: tuple[str, ..
 
 
 @pytest.mark.parametrize("mark", ["()", "(1)", "('')", "('R-1,R-2')", "(id='R-1')"])
-def test_what_is_no_id_stops_pytest(tmp_path: Path, mark: str) -> None:
+def test_an_invalid_id_stops_pytest(tmp_path: Path, mark: str) -> None:
     tests = f"import pytest\n@pytest.mark.requirement{mark}\ndef test_it(): pass\n"
     done, _ = pytest_of(tmp_path, tests)
     assert done.returncode == 4

@@ -34,7 +34,7 @@ def test_every_program_answers_in_its_pinned_version(words: tuple[str, ...], ver
     assert version in said(*words, HOME="/tmp")
 
 
-def test_the_steps_find_trivy_without_being_told() -> None:
+def test_the_steps_find_trivy_by_themselves() -> None:
     assert Path(os.environ["AUTOCLAVE_TRIVY"]) == Path(shutil.which("trivy") or "")
 
 
@@ -53,11 +53,11 @@ def test_the_programs_cannot_be_replaced_by_their_user() -> None:
         assert not os.access(path, os.W_OK), path
 
 
-def test_git_reads_a_workspace_that_somebody_else_cloned() -> None:
+def test_git_reads_a_workspace_owned_by_another_user() -> None:
     assert said("git", "config", "--system", "--get-all", "safe.directory") == "*\n"
 
 
-def test_bad_input_is_told_and_never_a_traceback(tmp_path: Path) -> None:
+def test_bad_input_is_an_error_and_never_a_traceback(tmp_path: Path) -> None:
     done = subprocess.run(
         ["autoclave", "build"], cwd=tmp_path, check=False, capture_output=True, text=True, timeout=60
     )

@@ -133,7 +133,7 @@ def test_the_engine_refuses_what_is_damaged_on_the_way(
         engine.images.get(other.id)
 
 
-def test_an_image_built_on_top_is_told_from_one_that_is_not(
+def test_an_image_is_known_to_be_built_on_top_of_another_or_not(
     store: LayoutStore, engine: Any, built: Any, tag: str
 ) -> None:
     lower = read_identity(store, kept(store, built).digest)

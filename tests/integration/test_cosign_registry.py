@@ -150,7 +150,7 @@ def test_an_attestation_by_the_release_key_is_a_signature_to_cosign_but_not_to_u
     assert "it is an attestation, not a signature: " + VERIFICATION in caught.value.why
 
 
-def test_an_older_attestation_by_the_release_key_is_no_signature_to_anybody(
+def test_an_older_attestation_by_the_release_key_is_a_signature_to_neither(
     place: Place, tmp_path: Path
 ) -> None:
     image = place.image()
@@ -177,9 +177,7 @@ def test_we_read_what_cosign_attested(place: Place, words: list[str], tmp_path: 
     assert records.read_all(place.store, image.digest, trust) == ([], [])
 
 
-def test_any_bundle_hides_our_signature_from_cosign_unless_told_otherwise(
-    place: Place, tmp_path: Path
-) -> None:
+def test_any_bundle_hides_our_signature_from_cosign_by_default(place: Place, tmp_path: Path) -> None:
     image, store = place.image(), place.store
     signer = open_signer(f"file:{place.device.home}/autoclave/keys/development-release.pem", None)
     cosign.sign_image(store, image.digest, "device/app", signer)

@@ -96,7 +96,7 @@ def test_the_pipeline_cannot_waive_and_development_keys_cannot_either(
     assert here.run("waive", FOUND, *WHY).code == 2
 
 
-def test_what_was_decided_is_told_as_openvex_and_as_cyclonedx(here: Repository, people: Organisation) -> None:
+def test_decisions_are_written_as_openvex_and_as_cyclonedx(here: Repository, people: Organisation) -> None:
     openvex = json.loads(here.run("vex", *people.trust).out)
     (said,) = openvex["statements"]
     assert said["vulnerability"]["name"] == FOUND
@@ -148,7 +148,7 @@ def test_an_approval_is_of_one_verification(here: Repository, people: Organisati
     assert "the approval by Ada Quality does not count: it is about an earlier verification" in closed.message
 
 
-def test_whoever_left_the_organisation_has_approved_nothing(
+def test_approvals_of_persons_who_left_the_organisation_do_not_count(
     here: Repository, people: Organisation, tmp_path: Path
 ) -> None:
     trust = people.folder / "today.toml"

@@ -96,7 +96,7 @@ def test_the_sample_goes_from_commit_to_deployment(device: Callable[..., Reposit
     assert "no trusted release key signed the image" in refused.message
 
 
-def test_each_step_alone(device: Callable[..., Repository]) -> None:
+def test_each_step_runs_alone(device: Callable[..., Repository]) -> None:
     repository = device(KNOWN_BAD / "control", "t-steps")
     too_early = repository.run("scan")
     assert too_early.code == 40
@@ -182,7 +182,7 @@ def test_two_images_are_released_whole_or_not_at_all(device: Callable[..., Repos
         (["run", "--key", "file:/nonexistent", "--again"], 33, "cannot be read"),
     ],
 )
-def test_bad_words_get_a_clear_error(
+def test_bad_arguments_get_a_clear_error(
     words: list[str], code: int, says: str, device: Callable[..., Repository]
 ) -> None:
     repository = device(KNOWN_BAD / "control", "t-words")
@@ -249,7 +249,7 @@ def test_each_step_is_a_script_too(module: str) -> None:
     assert "--folder" in done.stdout
 
 
-def test_an_earlier_run_s_verdicts_do_not_stand_for_a_later_one_s(tmp_path: Path) -> None:
+def test_verdicts_of_an_earlier_run_do_not_count_for_a_later_one(tmp_path: Path) -> None:
     with prepare(KNOWN_BAD / "control", tmp_path, to="build") as repository:
         earlier_verdicts(repository)
 

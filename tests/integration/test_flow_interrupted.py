@@ -42,7 +42,7 @@ def test_a_stopped_run_leaves_no_container(number: signal.Signals, words: list[s
         assert repository.signatures() == []
 
 
-def test_a_killed_run_is_swept_and_resumed(tmp_path: Path) -> None:
+def test_a_killed_run_is_cleaned_up_and_resumed(tmp_path: Path) -> None:
     with device(KNOWN_BAD / "hanging-test", tmp_path, name="t-killed") as repository:
         waits_in_its_test(repository)
         repository.commit()
@@ -86,7 +86,7 @@ def test_a_deployment_that_is_cut_off_can_be_repeated(number: signal.Signals, tm
         assert len(repository.containers()) == 1
 
 
-def test_a_container_to_keep_goes_too_when_its_run_is_stopped(tmp_path: Path) -> None:
+def test_a_kept_container_is_removed_when_its_run_is_stopped(tmp_path: Path) -> None:
     with prepare(KNOWN_BAD / "hanging-test", tmp_path, to="build", change=waits_in_its_test) as repository:
         built = repository.run("build")
         assert built.code == 0

@@ -109,7 +109,7 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
     return Bench(tmp_path / "device")
 
 
-def test_the_note_tells_what_the_verified_records_say(bench: Bench, double: Double) -> None:
+def test_the_note_shows_what_the_verified_records_say(bench: Bench, double: Double) -> None:
     bench.attach("build")
     bench.attach("scan", "CVE-2026-1 @all", "CVE-2026-2")
     assert bench.run("note") == 0
@@ -138,7 +138,7 @@ def test_the_newest_record_counts(bench: Bench, double: Double) -> None:
     ]
 
 
-def test_statuses_of_all_gates_that_have_spoken(bench: Bench, double: Double) -> None:
+def test_every_gate_with_a_verdict_gets_a_status(bench: Bench, double: Double) -> None:
     bench.all_passed()
     bench.attach("deploy", "not healthy")
     assert bench.run("status", "--step", "scan", "--running") == 0
@@ -302,7 +302,7 @@ def test_a_dry_run_asks_nothing(bench: Bench, double: Double, capsys: pytest.Cap
     assert double.seen == []
 
 
-def test_what_other_jobs_handed_on_is_taken_in(bench: Bench, double: Double) -> None:
+def test_handovers_of_other_jobs_are_read(bench: Bench, double: Double) -> None:
     bench.attach("build")
     handed = bench.folder / "handed"
     (bench.folder / ".autoclave").rename(handed)
@@ -312,7 +312,7 @@ def test_what_other_jobs_handed_on_is_taken_in(bench: Bench, double: Double) -> 
     assert [each["name"] for each in double.projects[5].statuses] == ["autoclave/build"]
 
 
-def test_one_digest_stands_for_no_several_images(
+def test_one_digest_cannot_mean_several_images(
     bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (bench.folder / "autoclave.toml").write_text(DEVICE + '[[image]]\nname = "other"\n')

@@ -193,7 +193,7 @@ def test_bump_dry_run_changes_nothing(double: Double, capsys: pytest.CaptureFixt
     assert double.requests("POST") == []
 
 
-def test_bump_goes_on_from_a_branch_that_an_earlier_run_left(
+def test_bump_continues_from_a_branch_of_an_earlier_run(
     double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
     double.faults = [Fault("POST", "/projects/1/merge_requests", 403)]
@@ -221,6 +221,6 @@ def test_a_lost_answer_to_a_commit_makes_no_second_branch(
 
 
 @pytest.mark.parametrize("ref", ["", "-v1", "a..b", "v1\n", "a b", "x.lock"])
-def test_bump_takes_no_odd_ref(double: Double, capsys: pytest.CaptureFixture[str], ref: str) -> None:
+def test_bump_refuses_an_invalid_ref(double: Double, capsys: pytest.CaptureFixture[str], ref: str) -> None:
     told(capsys, "bump", "acme", f"--to={ref}", code=2)
     assert double.seen == []

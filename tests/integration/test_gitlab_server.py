@@ -78,7 +78,7 @@ def test_the_note_is_found_on_a_later_page(double: Double) -> None:
     assert len([each for each in double.requests("GET", "notes") if "page=3" in each]) == 2
 
 
-def test_a_note_of_somebody_else_with_our_marker_is_not_ours(double: Double) -> None:
+def test_a_note_of_another_user_with_our_marker_is_ignored(double: Double) -> None:
     notes = double.projects[5].notes[17]
     notes.append({"id": 1, "body": f"{MARK}\nall gates passed", "author": {"id": 8}, "system": False})
     assert "wrote" in gitlab(double).write_note("17", MARK, f"{MARK}\nclosed")
@@ -86,7 +86,7 @@ def test_a_note_of_somebody_else_with_our_marker_is_not_ours(double: Double) -> 
 
 
 @pytest.mark.parametrize("code", [502, 0])
-def test_a_lost_answer_to_a_post_makes_no_second_note(double: Double, code: int) -> None:
+def test_a_lost_answer_to_a_post_creates_no_second_note(double: Double, code: int) -> None:
     double.faults = [Fault("POST", "/notes", code, late=True)]
     assert "already" in gitlab(double).write_note("17", MARK, f"{MARK}\none")
     assert len(double.projects[5].notes[17]) == 1
@@ -99,7 +99,7 @@ def test_a_job_token_is_refused_before_any_request(double: Double) -> None:
     assert double.seen == []
 
 
-def test_an_unknown_merge_request_is_told(double: Double) -> None:
+def test_an_unknown_merge_request_is_an_error(double: Double) -> None:
     error = refused(lambda: gitlab(double).write_note("18", MARK, MARK))
     assert error.status == 404
     assert "not the number" in refused(lambda: gitlab(double).write_note("!18", MARK, MARK)).what
@@ -129,7 +129,7 @@ def test_statuses_go_from_running_to_their_end_and_repeat_nothing(double: Double
     assert [each["status"] for each in double.projects[5].statuses] == ["failed", "success"]
 
 
-def test_a_status_of_an_unknown_commit_is_told(double: Double) -> None:
+def test_a_status_of_an_unknown_commit_is_an_error(double: Double) -> None:
     error = refused(lambda: gitlab(double).set_statuses("b" * 40, [status("success")]))
     assert (error.status, "status" in error.what) == (404, True)
 
@@ -185,14 +185,14 @@ def test_a_damaged_upload_is_noticed(double: Double) -> None:
     assert double.projects[5].releases == []
 
 
-def test_a_link_to_another_place_is_put_right(double: Double) -> None:
+def test_a_release_link_with_another_address_is_corrected(double: Double) -> None:
     link = {"id": 1, "name": "evidence.json", "url": "https://elsewhere.example/"}
     double.projects[5].releases.append({"tag_name": "v1", "description": None, "links": [link]})
     publish(gitlab(double), "v1", "1", {}, [file()])
     assert link["url"].startswith(double.url)
 
 
-def test_a_release_of_a_tag_that_is_not_there_is_told(double: Double) -> None:
+def test_a_release_of_a_missing_tag_is_an_error(double: Double) -> None:
     error = refused(lambda: publish(gitlab(double), "v2", "2", {}, []))
     assert (error.status, "Ref is not specified" in error.why) == (400, True)
 
@@ -218,7 +218,7 @@ def test_a_deployment_runs_then_succeeds_and_its_digest_is_named(double: Double)
     ]
 
 
-def test_an_older_server_without_descriptions_is_not_believed(double: Double) -> None:
+def test_an_older_server_that_drops_descriptions_is_noticed(double: Double) -> None:
     double.environment_descriptions = False
     assert "the digest is not there" in deployment.record(gitlab(double), wanted("success"))[1]
 
@@ -268,14 +268,16 @@ def test_approvals_are_read_from_both_places_once(double: Double) -> None:
 @pytest.mark.parametrize(
     ("token", "code"), [("wrong-token-value", 401), ("reader", 403), ("guest", 403), ("stranger", 404)]
 )
-def test_a_refused_token_is_told_what_the_action_needs(double: Double, token: str, code: int) -> None:
+def test_a_refused_token_is_reported_with_what_the_action_needs(
+    double: Double, token: str, code: int
+) -> None:
     error = refused(lambda: gitlab(double, token).write_note("17", MARK, MARK))
     assert error.status == code
     assert "note needs a personal, project or group access token with scope api" in error.next
     assert token not in error.what + error.why + error.next
 
 
-def test_a_busy_server_is_asked_again_after_the_time_it_names(double: Double) -> None:
+def test_a_busy_server_is_retried_after_the_time_it_names(double: Double) -> None:
     double.faults = [
         Fault("GET", "/notes", 429, {"Retry-After": "3"}),
         Fault("GET", "/notes", 503),
@@ -297,7 +299,7 @@ def test_a_server_that_stays_down_is_given_up(double: Double, code: int) -> None
     assert error.status == code
 
 
-def test_a_server_that_is_not_there_is_an_outcome_and_no_crash() -> None:
+def test_a_missing_server_is_an_outcome_and_not_a_crash() -> None:
     server = Server(url="http://127.0.0.1:9", token=Token("secret-token", job=False))
     outcome = attempt(lambda: GitLab(server, "5", sleep=lambda _: None).write_note("17", MARK, MARK))
     assert outcome.problem is not None
@@ -322,14 +324,14 @@ def test_an_address_on_another_server_is_not_asked_with_the_token(double: Double
             host.client.http_get(address)
 
 
-def test_a_token_in_the_servers_words_is_masked(double: Double) -> None:
+def test_a_token_in_the_servers_answer_is_masked(double: Double) -> None:
     double.tokens["glpat-0123456789"] = double.tokens["bot"]
     double.faults = [Fault("GET", "/user", 403, text="no glpat-0123456789 here")]
     error = refused(lambda: gitlab(double, "glpat-0123456789").write_note("17", MARK, MARK))
     assert "403 no [masked] here" in error.why
 
 
-def test_other_errors_are_told_as_they_are(double: Double) -> None:
+def test_other_errors_are_shown_unchanged(double: Double) -> None:
     double.faults = [Fault("GET", "/user", 500), Fault("GET", "/user", 409)]
     assert "failed with status 500" in refused(lambda: gitlab(double).write_note("17", MARK, MARK)).what
     assert "conflicts" in refused(lambda: gitlab(double).write_note("17", MARK, MARK)).what

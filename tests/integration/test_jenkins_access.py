@@ -39,7 +39,7 @@ def job(double: Double) -> Jenkins:
     return host
 
 
-def test_a_wrong_token_and_missing_permissions_are_told_with_what_is_needed(
+def test_a_wrong_token_and_missing_permissions_are_reported_with_what_is_needed(
     double: Double, job: Jenkins
 ) -> None:
     wrong = catch_refusal(lambda: run(jenkins(double, token="another-token")))
@@ -108,7 +108,7 @@ def test_the_token_never_goes_to_another_server(double: Double, job: Jenkins, ve
     assert heard == []
 
 
-def test_a_redirect_to_the_login_page_is_no_success(double: Double, job: Jenkins) -> None:
+def test_a_redirect_to_the_login_page_is_an_error(double: Double, job: Jenkins) -> None:
     double.items[JOB].builds[1] = Build(1, [], "SUCCESS")
     double.faults = [Fault("POST", "submitDescription", 302, {"Location": "/ci/login?from=%2F"})]
     assert catch_refusal(lambda: jenkins_build.describe(job, JOB, 1, lambda _: "x")).status == 401
@@ -133,7 +133,7 @@ def test_patience_ends_and_retry_after_is_followed_but_not_for_long(double: Doub
 @pytest.mark.parametrize(
     ("status", "what"), [(500, "Jenkins fails"), (409, "conflicts"), (400, "does not take this")]
 )
-def test_refusals_are_told_in_one_line_without_the_page(
+def test_refusals_are_shown_in_one_line_without_the_page(
     double: Double, job: Jenkins, status: int, what: str
 ) -> None:
     page = f"<html><head><style>x{{}}</style></head><body><h1>Oops!</h1>{TOKEN}\n\x1b[31m</body></html>"
@@ -143,7 +143,7 @@ def test_refusals_are_told_in_one_line_without_the_page(
     assert error.why == f"{status}: Oops! [masked] [31m"
 
 
-def test_a_server_that_is_down_or_something_else_is_told(double: Double, job: Jenkins) -> None:
+def test_a_server_that_is_down_or_not_jenkins_is_reported(double: Double, job: Jenkins) -> None:
     double.faults = [Fault("GET", "pluginManager", 200, text="<html>A hotel's login</html>")]
     assert "not one of Jenkins" in catch_refusal(lambda: plugins.check_all(job)).what
     down = {

@@ -76,7 +76,7 @@ def test_the_difference_comes_first_and_a_dry_run_sends_nothing(
     assert len(double.sent) == sent == 2
 
 
-def test_what_library_and_jenkinsfile_lack_is_told(
+def test_a_missing_library_or_jenkinsfile_line_is_reported(
     bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert provision(bench) == 0
@@ -190,7 +190,7 @@ def build(bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]) -> B
     return made
 
 
-def test_the_description_tells_what_the_verified_records_say(
+def test_the_description_shows_what_the_verified_records_say(
     bench: Bench, double: Double, build: Build, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bench.attach("build")
@@ -275,7 +275,7 @@ def test_plugins_as_a_table_with_an_exit_code(double: Double, capsys: pytest.Cap
         ("JENKINS_URL", "https://jenkins.example.com:99999", "not the address"),
     ],
 )
-def test_accounts_and_addresses_that_are_none_are_told_without_quoting(
+def test_invalid_accounts_and_addresses_are_refused_without_quoting(
     double: Double,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -349,6 +349,6 @@ def test_an_answer_about_something_else_is_refused(
     assert says in capsys.readouterr().err
 
 
-def test_no_answer_is_told(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_answer_of_a_person_is_an_error(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.run("approvals", "staging") == 35
     assert "writes it when a person answers" in capsys.readouterr().err

@@ -146,7 +146,9 @@ def test_crumbs_are_needed_and_renewed_when_they_are_not_valid(host: Jenkins, na
     assert host.client.crumb["crumb"] != "0" * 32
 
 
-def test_wrong_accounts_and_missing_permissions_are_told(hudson: Hudson, host: Jenkins, name: str) -> None:
+def test_wrong_accounts_and_missing_permissions_are_reported(
+    hudson: Hudson, host: Jenkins, name: str
+) -> None:
     made(host, name, "true")
     follow(host, name, {})
     wrong = refused(lambda: follow(jenkins(hudson, password="not-the-password"), name, {}))
@@ -159,7 +161,7 @@ def test_wrong_accounts_and_missing_permissions_are_told(hudson: Hudson, host: J
     assert refused(lambda: made(reader, f"{name}-2", "true")).status == 403
 
 
-def test_what_this_old_server_cannot_do_is_told(host: Jenkins, name: str) -> None:
+def test_what_this_old_server_cannot_do_is_reported(host: Jenkins, name: str) -> None:
     wanted = JobSpec(git_url="https://git.example.com/pump.git", branch="main", script="Jenkinsfile")
     error = refused(lambda: apply(host, plan(host, name, wanted, None)))
     assert (error.status, error.what) == (500, "Jenkins fails (provision)")

@@ -103,7 +103,7 @@ def test_hostile_values_are_text_and_nothing_else(double: Double) -> None:
     assert double.items[JOB].config.find(".//x") is None
 
 
-def test_a_parameter_of_another_kind_stays_and_is_told(double: Double) -> None:
+def test_a_parameter_of_another_kind_stays_and_is_reported(double: Double) -> None:
     provision(jenkins(double))
     known = double.items[JOB].config.find("properties/*/parameterDefinitions/*")
     assert known is not None
@@ -144,7 +144,7 @@ def test_secrets_in_a_configuration_are_not_shown(double: Double) -> None:
     assert "AQAAA" not in shown
 
 
-def test_a_library_of_the_folder_is_added_beside_others(double: Double) -> None:
+def test_a_library_is_added_to_those_of_the_folder(double: Double) -> None:
     provision(jenkins(double))
     assert provision(jenkins(double), library=LIBRARY) == ["changed devices", "devices/pump is so already"]
     libraries = "properties/org.jenkinsci.plugins.workflow.libs.FolderLibraries/libraries"
@@ -160,7 +160,7 @@ def test_a_library_of_the_folder_is_added_beside_others(double: Double) -> None:
     assert jobs.library_at(jenkins(double), JOB, "third") == ("", [])
 
 
-def test_what_jenkins_drops_without_a_word_is_told(double: Double) -> None:
+def test_what_jenkins_drops_silently_is_reported(double: Double) -> None:
     double.drops = ("hudson.plugins.git.GitSCM",)
     error = catch_refusal(lambda: provision(jenkins(double)))
     assert "did not keep all of devices/pump" in error.what
@@ -250,18 +250,18 @@ def test_unknown_parameters_are_refused_since_jenkins_would_ignore_them(double: 
     assert double.sent == []
 
 
-def test_a_disabled_job_is_told(double: Double, job: Jenkins) -> None:
+def test_a_disabled_job_is_an_error(double: Double, job: Jenkins) -> None:
     double.items[JOB].config.find("disabled").text = "true"
     assert "takes no builds" in catch_refusal(lambda: run(job)).what
     assert double.sent == []
 
 
-def test_a_build_that_is_taken_out_of_the_queue_is_told(double: Double, job: Jenkins) -> None:
+def test_a_build_that_was_cancelled_in_the_queue_is_an_error(double: Double, job: Jenkins) -> None:
     double.cancels = True
     assert "taken out of the queue" in catch_refusal(lambda: run(job)).what
 
 
-def test_a_queue_item_that_is_forgotten_is_told(double: Double, job: Jenkins) -> None:
+def test_a_forgotten_queue_item_is_an_error(double: Double, job: Jenkins) -> None:
     started = jenkins_run.start(job, JOB, {})
     double.queue.clear()
     patience = jenkins_run.Patience(job.sleep, 0)
@@ -279,7 +279,7 @@ def test_a_lost_answer_starts_no_second_build(double: Double, job: Jenkins, stat
     assert len(double.queue) == 1
 
 
-def test_a_server_that_fails_while_the_log_is_followed_is_asked_again(double: Double, job: Jenkins) -> None:
+def test_a_server_that_fails_while_the_log_is_followed_is_retried(double: Double, job: Jenkins) -> None:
     double.script = ["one\n", "two\n", "three\n"]
     double.faults = [Fault("GET", "progressiveText", 503, times=3), Fault("GET", "/1/api/json", 0)]
     assert run(job)[2] == ["one", "two", "three"]
@@ -310,7 +310,7 @@ def plugin(name: str, version: str, *, active: bool = True) -> dict[str, Any]:
     return {"shortName": name, "version": version, "active": active, "enabled": active}
 
 
-def test_plugins_that_are_missing_old_or_switched_off_are_told(double: Double) -> None:
+def test_missing_old_and_disabled_plugins_are_reported(double: Double) -> None:
     new = {each.name: plugin(each.name, "9999.v1") for each in plugins.WANTED if not each.optional}
     double.plugins = list(new.values())
     assert all(each.passed for each in plugins.check_all(jenkins(double)))
@@ -340,5 +340,5 @@ def test_plugins_that_are_missing_old_or_switched_off_are_told(double: Double) -
         ("unknown", "1", False),
     ],
 )
-def test_versions_of_plugins(version: str, than: str, answer: bool) -> None:
+def test_plugin_versions_are_compared(version: str, than: str, answer: bool) -> None:
     assert plugins.is_newer(version, than) is answer

@@ -103,7 +103,7 @@ def database(folder: Path, *words: str) -> Path:
 
 @pytest.mark.xdist_group("control")
 @pytest.mark.parametrize("case", ["empty Trivy database", "missing Trivy database"])
-def test_a_database_that_is_none_is_refused(case: str, tmp_path: Path) -> None:
+def test_an_unusable_database_is_refused(case: str, tmp_path: Path) -> None:
     file = database(tmp_path / "cache") / "db" / "trivy.db"
     file.write_bytes(b"")
     says = "the file is empty"

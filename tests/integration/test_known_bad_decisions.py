@@ -69,7 +69,7 @@ def test_a_test_of_another_digest(control: Repository) -> None:
 
 
 @in_control
-def test_a_component_without_an_entry(control: Repository) -> None:
+def test_a_component_without_an_entry_closes_the_release_gate(control: Repository) -> None:
     control.edit("soup.toml", 'component = "debian"', 'component = "alpine"')
     control.commit()
     says = "components have no entry in the SOUP register: debian 12."
@@ -116,7 +116,7 @@ def test_the_same_waiver_in_order_is_used(vulnerable: Repository, people: Organi
 
 
 @on_the_finding
-def test_an_expired_waiver(vulnerable: Repository, people: Organisation) -> None:
+def test_an_expired_waiver_does_not_count(vulnerable: Repository, people: Organisation) -> None:
     day = timedelta(days=1)
     decided(
         vulnerable,
@@ -130,7 +130,7 @@ def test_an_expired_waiver(vulnerable: Repository, people: Organisation) -> None
 
 
 @on_the_finding
-def test_a_waiver_approved_by_its_author(vulnerable: Repository, people: Organisation) -> None:
+def test_a_waiver_approved_by_its_author_does_not_count(vulnerable: Repository, people: Organisation) -> None:
     people.add_person("ada-again", "Ada Quality", "quality")
     decided(vulnerable, people, waiver(vulnerable.name, "ada"), "ada", "ada-again")
     says = "author and approver are the same person (ada)"
@@ -138,7 +138,7 @@ def test_a_waiver_approved_by_its_author(vulnerable: Repository, people: Organis
 
 
 @on_the_finding
-def test_a_waiver_with_one_word_changed(vulnerable: Repository, people: Organisation) -> None:
+def test_a_waiver_with_one_word_changed_does_not_count(vulnerable: Repository, people: Organisation) -> None:
     decided(vulnerable, people, waiver(vulnerable.name, "ada"), "ada", "ben")
     file = vulnerable.folder / "decisions" / "W-1.waiver.json"
     good = file.read_bytes()
@@ -189,7 +189,7 @@ def suppliers(people: Organisation) -> Organisation:
 
 
 @on_the_finding
-def test_a_suppliers_word_in_order_is_used(vulnerable: Repository, suppliers: Organisation) -> None:
+def test_a_valid_document_of_a_supplier_is_used(vulnerable: Repository, suppliers: Organisation) -> None:
     supplied(vulnerable, suppliers, "not_affected", "pallets")
     done = vulnerable.run("scan", *suppliers.options[:4])
     assert done.code == 0, done.err
@@ -198,21 +198,23 @@ def test_a_suppliers_word_in_order_is_used(vulnerable: Repository, suppliers: Or
 
 
 @on_the_finding
-def test_a_suppliers_warning(vulnerable: Repository, suppliers: Organisation) -> None:
+def test_a_suppliers_warning_closes_the_release_gate(vulnerable: Repository, suppliers: Organisation) -> None:
     supplied(vulnerable, suppliers, "affected", "pallets")
     says = "its supplier says that the package is affected"
     refused(vulnerable, suppliers, "supplier's VEX that warns", says)
 
 
 @on_the_finding
-def test_a_suppliers_word_about_anothers_package(vulnerable: Repository, suppliers: Organisation) -> None:
+def test_a_suppliers_document_about_anothers_package_does_not_count(
+    vulnerable: Repository, suppliers: Organisation
+) -> None:
     supplied(vulnerable, suppliers, "not_affected", "somebody")
     says = "the trust file lets no signer speak of pkg:pypi/jinja2"
     refused(vulnerable, suppliers, "supplier's VEX of another's package", says)
 
 
 @on_the_finding
-def test_an_approval_by_a_pipeline_key(tmp_path: Path, people: Organisation) -> None:
+def test_an_approval_by_a_pipeline_key_does_not_count(tmp_path: Path, people: Organisation) -> None:
     with device(KNOWN_BAD / "control", tmp_path, name="t-claims") as control:
         with (control.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
             file.write('\n[[environment]]\nname = "production"\n')

@@ -22,7 +22,7 @@ def here(tmp_path: Path) -> Iterator[Repository]:
         yield repository
 
 
-def test_nothing_is_wrong_with_the_copy(here: Repository) -> None:
+def test_the_copied_release_verifies(here: Repository) -> None:
     assert here.run("sign").code == 0
     assert len(here.signatures()) == 1
 
@@ -41,7 +41,7 @@ def test_a_record_damaged_on_disk(here: Repository) -> None:
     assert_not_signed(here, "record damaged on disk", "vulns record")
 
 
-def test_a_record_of_another_image(here: Repository) -> None:
+def test_a_record_of_another_image_closes_the_release_gate(here: Repository) -> None:
     index = tampering.load(here.store)
     first = tampering.record(index, tampering.VULNS)
     envelope = tampering.envelope(here.store, tampering.VULNS).read_bytes()
@@ -63,7 +63,7 @@ def test_a_record_by_an_unknown_key(here: Repository, tmp_path: Path) -> None:
     assert_not_signed(here, "record signed by an unknown key", "signed by an unknown key")
 
 
-def test_a_deleted_scan_record(here: Repository) -> None:
+def test_a_deleted_scan_record_closes_the_release_gate(here: Repository) -> None:
     index = tampering.load(here.store)
     index["manifests"].remove(tampering.record(index, tampering.VULNS))
     tampering.save(here.store, index)

@@ -166,7 +166,7 @@ def refuse_secrets(text: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_fault(
+def test_registry_fault_ends_as_the_page_says(
     case: Case,
     proxy: FaultyRegistry,
     known: Known,

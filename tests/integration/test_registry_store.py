@@ -89,7 +89,7 @@ def test_an_image_comes_back_byte_for_byte(opened: Open, tmp_path: Path) -> None
     assert LayoutStore(tmp_path / "two").locate(image.digest) == location
 
 
-def test_what_is_not_there_is_told(opened: Open) -> None:
+def test_missing_content_is_reported(opened: Open) -> None:
     store = opened("one")
     unknown = digest_of(b"?")
     assert not store.has(unknown)
@@ -196,7 +196,7 @@ def test_other_tools_find_the_records_where_that_is_possible(
         assert proxy.count("PUT", "/manifests/sha256-[0-9a-f]{64}$") == 0
 
 
-def test_a_lost_index_loses_nothing_and_is_mended(
+def test_a_lost_index_is_rebuilt_without_losing_records(
     opened: Open, proxy: FaultyRegistry, repository: str, request: pytest.FixtureRequest
 ) -> None:
     if request.node.callspec.params["proxy"] != "debian":
@@ -258,7 +258,7 @@ def test_many_tags_are_listed_page_by_page(
     assert proxy.count("GET", "tags/list") >= 2
 
 
-def test_a_record_under_a_wrong_tag_is_told(opened: Open, request: pytest.FixtureRequest) -> None:
+def test_a_record_under_a_wrong_tag_is_reported(opened: Open, request: pytest.FixtureRequest) -> None:
     if request.node.callspec.params["proxy"] == "referrers":
         return
     store = opened("one")
@@ -269,7 +269,7 @@ def test_a_record_under_a_wrong_tag_is_told(opened: Open, request: pytest.Fixtur
         opened("two").referrers(image.digest)
 
 
-def test_a_damaged_cache_is_healed_from_the_registry(opened: Open, tmp_path: Path) -> None:
+def test_a_damaged_cache_is_restored_from_the_registry(opened: Open, tmp_path: Path) -> None:
     store = opened("one")
     image = add_image(store, b"layer one", b"layer two")
     record = attach(store, image, b"record")

@@ -16,7 +16,7 @@ def answer(repository: Repository) -> bytes:
         return bytes(got.read())
 
 
-def test_the_former_version_is_put_back_with_a_reason(tmp_path: Path) -> None:
+def test_the_previous_version_is_restored_with_a_reason(tmp_path: Path) -> None:
     with prepare(KNOWN_BAD / "unhealthy-version", tmp_path, to="sign") as repository:
         assert repository.run("run").code == 0
         nothing = repository.run("rollback", "staging", "--reason", WHY)

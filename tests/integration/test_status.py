@@ -17,7 +17,7 @@ manifests = ["k8s"]
 """
 
 
-def test_an_environment_out_of_reach_is_told_and_the_others_as_well(tmp_path: Path) -> None:
+def test_an_unreachable_environment_is_reported_beside_the_others(tmp_path: Path) -> None:
     with device(KNOWN_BAD / "control", tmp_path, name="t-reach") as repository:
         text = (repository.folder / "autoclave.toml").read_text("utf-8")
         before, mark, after = text.partition("[[environment]]")

@@ -119,7 +119,7 @@ def test_a_lock_held_elsewhere_names_its_process_and_dies_with_it(store: LayoutS
     LayoutStore(store.root, lock_timeout=0.1).tag("late", image)
 
 
-def test_a_writer_at_work_is_not_swept_by_another_opening(store: LayoutStore) -> None:
+def test_a_running_writers_files_survive_another_opening(store: LayoutStore) -> None:
     def content() -> list[bytes]:
         LayoutStore(store.root)
         return [b"still ", b"here"]

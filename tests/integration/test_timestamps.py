@@ -77,7 +77,7 @@ def test_a_release_is_time_stamped_and_deployed(scanned: Repository, lasting: ts
     assert "ends on" in scanned.run("verify", "--warn-days", "4000").err
 
 
-def test_an_authority_that_nobody_trusts_stamps_nothing(
+def test_an_untrusted_authority_gives_no_stamp(
     scanned: Repository, lasting: tsa_double.Authority, tmp_path: Path
 ) -> None:
     untrusted = scanned.run("sign", "--tsa", lasting.url)

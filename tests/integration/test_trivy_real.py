@@ -46,7 +46,7 @@ def scan(scanner: Trivy, image: Callable[[Path], tuple[str, str]], folder: Path)
     return scanner.scan(Shell(), f"{layout}@{image(layout)[0]}", work)
 
 
-def test_version_and_database_are_told(scanner: Trivy, cache: Path) -> None:
+def test_version_and_database_are_read(scanner: Trivy, cache: Path) -> None:
     versions = scanner.version(Shell())
     assert versions.version == VERSION
     assert versions.database.size == database.path(cache).stat().st_size
@@ -73,9 +73,7 @@ def test_an_image_from_scratch_shows_that_nothing_was_scanned(scanner: Trivy, tm
     assert (facts.os, facts.packages, facts.findings) == ("", 0, ())
 
 
-def test_sbom_and_sarif_are_derived_and_tell_nothing_about_this_machine(
-    scanner: Trivy, tmp_path: Path
-) -> None:
+def test_sbom_and_sarif_reveal_nothing_about_this_machine(scanner: Trivy, tmp_path: Path) -> None:
     _, raw = scan(scanner, tiny_layout.bad, tmp_path)
     sbom = json.loads(scanner.sbom(Shell(), raw, tmp_path).read_bytes())
     assert sbom["bomFormat"] == "CycloneDX"

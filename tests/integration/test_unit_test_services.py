@@ -185,7 +185,7 @@ def test_an_unhealthy_service_shows_its_log(tmp_path: Path) -> None:
         nothing_left(repository)
 
 
-def test_a_service_that_cannot_start_is_told_at_once(tmp_path: Path) -> None:
+def test_a_service_that_cannot_start_is_reported_at_once(tmp_path: Path) -> None:
     with prepare_device(tmp_path) as repository:
         repository.edit("autoclave.toml", 'environment = { STORE = "t-shelf" }\n', 'health = ["false"]\n')
         repository.edit("store.py", 'print("the store begins", flush=True)', 'sys.exit("there is no name")')
@@ -224,7 +224,7 @@ def test_a_stopped_run_leaves_nothing(number: signal.Signals, tmp_path: Path) ->
         assert existing_volumes(volumes) == []
 
 
-def test_what_a_killed_run_leaves_is_swept(tmp_path: Path) -> None:
+def test_what_a_killed_run_leaves_is_removed(tmp_path: Path) -> None:
     with (
         prepare_device(tmp_path, WAITS) as repository,
         start_command(repository, "unit-test", "--image", "app") as process,
@@ -256,7 +256,7 @@ def test_a_service_pinned_by_digest_is_pulled(tmp_path: Path, registry: str) -> 
         assert (ran["image"], ran["digest"]) == tuple(reference.split("@"))
 
 
-def test_a_service_that_nothing_tells_about_is_refused(tmp_path: Path) -> None:
+def test_a_service_without_any_health_check_is_refused(tmp_path: Path) -> None:
     with prepare_device(tmp_path) as repository:
         repository.edit("store.Dockerfile", "HEALTHCHECK", "#")
         repository.commit()

@@ -69,7 +69,7 @@ def _answering(address: str) -> docker.DockerClient:
     pytest.fail("the second engine does not answer: see its log")
 
 
-def test_the_tests_stand_on_the_released_layers_of_another_machine(
+def test_the_tests_run_on_the_released_layers_of_another_machine(
     gitlab: GitLab, device: Callable[[str, str], Repository], elsewhere: str
 ) -> None:
     other = f"\nautoclave-unit-test: {{variables: {{DOCKER_HOST: '{elsewhere}'}}}}\n"

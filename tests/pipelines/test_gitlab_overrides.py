@@ -137,7 +137,7 @@ def test_an_override_leaves_the_gate_closed(commit: Commit, attempt: str) -> Non
     gitlab_page.keep_override(attempt, override, f"autoclave-{job}", reason)
 
 
-def test_a_needed_job_that_never_runs_is_no_pipeline_at_all(gitlab: GitLab, control: Repository) -> None:
+def test_a_needed_job_that_never_runs_starts_no_pipeline(gitlab: GitLab, control: Repository) -> None:
     pipeline = gitlab.run(control, ci=WHOLE_FLOW + "\nautoclave-scan: {rules: [{when: never}]}\n")
     assert pipeline.code != 0
     assert pipeline.jobs == {}

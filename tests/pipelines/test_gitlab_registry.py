@@ -56,7 +56,7 @@ def passed(gitlab: GitLab, sample: Repository, login: dict[str, str]) -> Pipelin
     return pipeline
 
 
-def test_the_flow_over_a_registry(passed: Pipeline, sample: Repository) -> None:
+def test_the_flow_passes_over_a_registry(passed: Pipeline, sample: Repository) -> None:
     assert passed.jobs == {f"autoclave-{job}": "PASS" for job in JOBS}
     assert len(sample.containers()) == 1
     # Image and records are in the registry; the jobs left each other digests and public keys alone.

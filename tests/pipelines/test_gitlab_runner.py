@@ -121,7 +121,7 @@ def digest(ran: PipelineResult) -> str:
     return ran.job("build").dotenv["AUTOCLAVE_DIGEST"]
 
 
-def test_a_device_walks_from_source_to_staging_in_jobs_of_the_docker_executor(
+def test_a_device_is_released_to_staging_by_jobs_of_the_docker_executor(
     gitlab: GitLab, passed: PipelineResult, good: Repository
 ) -> None:
     assert passed.coordinator.violations == []
@@ -133,7 +133,7 @@ def test_a_device_walks_from_source_to_staging_in_jobs_of_the_docker_executor(
     report(f"GitLab Runner, docker executor: {len(passed.jobs)} jobs passed; {digest(passed)}")
 
 
-def test_the_digest_is_handed_on_as_a_variable(passed: PipelineResult) -> None:
+def test_the_digest_is_passed_on_as_a_variable(passed: PipelineResult) -> None:
     assert digest(passed).startswith("app=sha256:")
     assert passed.job("build").artifact("dotenv").name == ".env.gz"
     for step in STEPS[1:]:
@@ -190,9 +190,7 @@ def test_reports_arrive_in_the_types_that_gitlab_shows(passed: PipelineResult) -
     assert findings["scan"]["type"] == "container_scanning"
 
 
-def test_what_a_job_leaves_is_taken_in_by_the_jobs_that_need_it(
-    passed: PipelineResult, tmp_path: Path
-) -> None:
+def test_artifacts_of_a_job_are_read_by_the_jobs_that_need_it(passed: PipelineResult, tmp_path: Path) -> None:
     for step in STEPS[1:]:
         names = [each["name"] for each in passed.job(step).sent["dependencies"]]
         assert names == list(passed.job(step).needs)
@@ -237,7 +235,7 @@ def test_a_failed_job_leaves_its_evidence_all_the_same(
     assert made["scan"]["passed"] is False
 
 
-def test_what_the_runner_lacks_is_no_failure_of_the_script(
+def test_a_missing_image_is_a_failure_of_the_runner_not_of_the_script(
     gitlab: GitLab, good: Repository, image: str, tmp_path: Path
 ) -> None:
     gitlab.device(good, ci(image))

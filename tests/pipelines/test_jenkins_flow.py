@@ -135,7 +135,7 @@ def two_places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]
 
 
 @pytest.mark.xdist_group("two-places")
-def test_a_person_lets_the_release_go_on_and_is_recorded(
+def test_a_person_approves_the_release_and_is_recorded(
     two_places: Repository, secrets: dict[str, dict[str, str]], tmp_path: Path
 ) -> None:
     jenkinsfile = RELEASING.replace("'hospital'", "'test'")

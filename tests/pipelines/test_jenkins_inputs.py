@@ -174,7 +174,7 @@ def test_one_gate_left_out_leaves_the_release_closed(sample: Repository, tmp_pat
     assert "No scan step of this build has left anything" in build.log
 
 
-def test_over_a_registry_and_a_pull_request_writes_beside_it(
+def test_over_a_registry_a_pull_request_writes_to_its_own_repository(
     sample: Repository, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     with registries.serve_with_password(tmp_path_factory.mktemp("registry")) as address:

@@ -131,7 +131,7 @@ def test_the_image_is_small_enough_starts_fast_and_is_not_root(image: str) -> No
     assert size < 800
 
 
-def test_the_scan_of_the_step_image_is_told(on_gitlab: Pipeline) -> None:
+def test_the_scan_of_the_step_image_is_reported(on_gitlab: Pipeline) -> None:
     trivy = json.loads(
         on_gitlab.artifact("autoclave-scan", ".autoclave/reports/steps/trivy.json").read_text("utf-8")
     )
@@ -144,7 +144,7 @@ def test_the_scan_of_the_step_image_is_told(on_gitlab: Pipeline) -> None:
     assert packages > 100
 
 
-def test_the_sample_walks_the_flow_inside_of_the_step_image(image: str, tmp_path: Path) -> None:
+def test_the_sample_passes_the_flow_inside_the_step_image(image: str, tmp_path: Path) -> None:
     repository = copy_device(SAMPLE, tmp_path, name="t-in-step-image")
     subprocess.run(["chmod", "-R", "g+rwX", str(tmp_path)], check=True)
     socket = Path("/var/run/docker.sock")

@@ -52,7 +52,7 @@ def test_an_image_and_its_records_arrive_byte_for_byte(tmp_path: Path) -> None:
     assert cosign.list_layers(target, image.digest, "sig") == cosign.list_layers(source, image.digest, "sig")
 
 
-def test_records_of_jobs_beside_each_other_all_arrive(tmp_path: Path) -> None:
+def test_records_of_parallel_jobs_all_arrive(tmp_path: Path) -> None:
     first, second, target = (LayoutStore(tmp_path / name) for name in "abc")
     image = add_image(first, "app")
     transfer.copy_image(first, target, image.digest, name="app")
@@ -104,7 +104,7 @@ def test_a_digest_that_is_not_given_is_never_guessed() -> None:
         StepOptions(digest=f"app={A}").digest_of("other")
 
 
-def test_one_bare_digest_stands_for_the_chosen_image() -> None:
+def test_one_bare_digest_means_the_chosen_image() -> None:
     assert StepOptions(digest=A).digest_of("app") == A
     assert StepOptions(digest=A, image=("app",)).digest_of("other") == ""
 

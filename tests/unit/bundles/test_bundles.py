@@ -60,7 +60,7 @@ def test_other_tools_read_the_archive(tmp_path: Path) -> None:
     assert tar.header("a", (1 << 33) + 5)[124:136] == b"\x80\0\0\0\0\0\0\2\0\0\0\5"
 
 
-def test_without_a_trust_file_the_bundle_vouches_for_itself_and_that_is_told(
+def test_without_a_trust_file_the_bundle_vouches_for_itself_with_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     taken(bundled.bundle(tmp_path), tmp_path, trust=False)
@@ -112,7 +112,7 @@ SPOILT: list[tuple[Callable[[Members], object], str]] = [
 
 
 @pytest.mark.parametrize(("spoil", "says"), SPOILT, ids=[says for _, says in SPOILT])
-def test_a_spoilt_bundle_is_refused(tmp_path: Path, spoil: Callable[[Members], object], says: str) -> None:
+def test_a_damaged_bundle_is_refused(tmp_path: Path, spoil: Callable[[Members], object], says: str) -> None:
     refused(bundled.rewrite(bundled.bundle(tmp_path), spoil), tmp_path, says)
 
 
@@ -150,7 +150,7 @@ ANNOUNCED: list[tuple[Callable[[Members], object], str, type[AutoclaveError]]] =
 
 
 @pytest.mark.parametrize(("spoil", "says", "kind"), ANNOUNCED, ids=[says for _, says, _ in ANNOUNCED])
-def test_a_head_that_tells_the_truth_about_spoilt_content_does_not_help(
+def test_damaged_content_is_refused_even_when_the_head_describes_it(
     tmp_path: Path, spoil: Callable[[Members], object], says: str, kind: type[AutoclaveError]
 ) -> None:
     refused(bundled.rewrite(bundled.bundle(tmp_path), spoil, announce=True), tmp_path, says, kind)
@@ -175,7 +175,7 @@ def without(kind: str) -> Callable[[Members], object]:
     return spoil
 
 
-def test_a_sealed_record_that_was_taken_out_is_missed(tmp_path: Path) -> None:
+def test_a_removed_sealed_record_is_reported_missing(tmp_path: Path) -> None:
     bundle = bundled.rewrite(bundled.bundle(tmp_path), without("provenance/v1"), announce=True)
     refused(bundle, tmp_path, "the sealed provenance record sha256:", RecordError)
 

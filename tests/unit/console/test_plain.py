@@ -26,7 +26,7 @@ def played(screen: Screen) -> None:
     screen.close()
 
 
-def test_standard_output_holds_the_result_alone() -> None:
+def test_standard_output_has_only_the_result() -> None:
     out, err = io.StringIO(), io.StringIO()
     played(PlainScreen(out, err))
     assert out.getvalue() == "sha256:1\n"
@@ -37,7 +37,7 @@ def test_standard_output_holds_the_result_alone() -> None:
         assert f"- {reason}" in said
 
 
-def test_every_json_line_is_an_object_and_tells_the_verdict() -> None:
+def test_every_json_line_is_an_object_with_the_verdict() -> None:
     out = io.StringIO()
     played(JsonScreen(out))
     events = [json.loads(line) for line in out.getvalue().splitlines()]

@@ -98,7 +98,7 @@ def test_the_requirements_file_must_be_there(tmp_path: Path) -> None:
     assert load(tmp_path).device.requirements == "r.csv"
 
 
-def test_names_are_found_or_the_nearest_is_told() -> None:
+def test_unknown_names_get_the_nearest_suggestion() -> None:
     data: dict[str, Any] = {
         "device": {"name": "pump", "version": "1", "safety-class": "A"},
         "image": [{"name": "gateway"}],
@@ -111,7 +111,7 @@ def test_names_are_found_or_the_nearest_is_told() -> None:
         device.find_environment("staging")
 
 
-def test_sizes() -> None:
+def test_sizes_are_read_in_bytes() -> None:
     assert [parse_size(text) for text in ("7", "1k", "2m", "1g")] == [7, 1024, 2 << 20, 1 << 30]
 
 

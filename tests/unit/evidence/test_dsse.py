@@ -52,7 +52,7 @@ def test_a_raw_signature_is_not_the_der_one() -> None:
 
 
 @pytest.mark.parametrize("signature", ["", "AA==", base64.b64encode(b"\0" * 71).decode()])
-def test_nonsense_is_no_signature(signature: str) -> None:
+def test_an_invalid_signature_does_not_count(signature: str) -> None:
     data = envelope()
     data["signatures"][0]["sig"] = signature
     assert good(data) == []
@@ -68,6 +68,6 @@ def test_the_payload_type_is_signed() -> None:
 @pytest.mark.parametrize(
     "raw", [b"", b"[]", b"\xff", b'{"payload":1}', b'{"payload":"e30","payloadType":"t","signatures":[]}']
 )
-def test_what_is_no_envelope_is_refused(raw: bytes) -> None:
+def test_an_invalid_envelope_is_refused(raw: bytes) -> None:
     with pytest.raises(RecordError):
         dsse.verify(raw, BOTH)

@@ -114,7 +114,7 @@ def test_files_that_were_not_signed_with_a_record_reject_it(
     assert says in why
 
 
-def test_an_unknown_key_is_told_as_such(store: LayoutStore) -> None:
+def test_an_unknown_key_is_rejected_with_that_reason(store: LayoutStore) -> None:
     subject = write_image(store)
     attach(store, subject, payload(subject.digest), STRANGER)
     assert "signed by an unknown key" in rejected(store, subject)
@@ -126,7 +126,7 @@ def test_a_key_may_sign_only_its_roles(store: LayoutStore) -> None:
     assert "may not sign build" in rejected(store, subject)
 
 
-def test_a_record_about_another_image_is_told_as_such(store: LayoutStore) -> None:
+def test_a_record_about_another_image_is_rejected_with_that_reason(store: LayoutStore) -> None:
     subject, other = write_image(store), write_image(store, b"other")
     attach(store, subject, payload(other.digest), STEPS)
     assert "about another image" in rejected(store, subject)
@@ -186,7 +186,7 @@ def test_one_changed_byte_anywhere_breaks_the_signature(store: LayoutStore) -> N
         (lambda data: {"payload": data["payload"]}, "not a DSSE envelope"),
     ],
 )
-def test_a_spoilt_envelope_is_rejected(store: LayoutStore, spoil: Any, says: str) -> None:
+def test_a_damaged_envelope_is_rejected(store: LayoutStore, spoil: Any, says: str) -> None:
     subject = write_image(store)
     replaced(store, subject, json.dumps(spoil(envelope(subject))).encode())
     assert says in rejected(store, subject)
@@ -245,7 +245,7 @@ def test_the_image_s_signature_is_about_this_digest_and_by_this_key(store: Layou
         cosign.verify_signature(store, other.digest, [release])
 
 
-def test_signatures_of_two_keys_stand_beside_each_other(store: LayoutStore) -> None:
+def test_signatures_of_two_keys_are_both_kept(store: LayoutStore) -> None:
     subject = write_image(store)
     for signer in (RELEASE, STEPS, RELEASE):
         cosign.sign_image(store, subject.digest, "pump/app", signer)

@@ -83,7 +83,7 @@ def test_what_a_record_is_called_from_outside_does_not_make_it_one(
         (statement.PAYLOAD_TYPE, b"\xff", "holds no in-toto statement"),
     ],
 )
-def test_a_signed_payload_that_is_no_statement_is_rejected(
+def test_a_signed_payload_that_is_not_a_statement_is_rejected(
     store: LayoutStore, image: Descriptor, kind: str, body: bytes, says: str
 ) -> None:
     layer = store.write([dsse.sign(body, kind, SIGNER)], media_type=dsse.MEDIA_TYPE)

@@ -62,7 +62,7 @@ def remove(store: LayoutStore, digest: str) -> None:
     path.write_text(json.dumps(index))
 
 
-def test_what_is_sealed_and_there_is_no_problem_and_what_is_newer_is_told(store: LayoutStore) -> None:
+def test_sealed_records_are_complete_and_newer_ones_are_listed(store: LayoutStore) -> None:
     subject = write_image(store)
     first = record(store, subject)
     one = sealed(store, subject, first)
@@ -77,7 +77,7 @@ def test_what_is_sealed_and_there_is_no_problem_and_what_is_newer_is_told(store:
     assert seal.find_covering(found.seals, two) == []
 
 
-def test_a_sealed_record_that_is_gone_is_found(store: LayoutStore) -> None:
+def test_a_missing_sealed_record_is_found(store: LayoutStore) -> None:
     subject = write_image(store)
     first = record(store, subject)
     sealed(store, subject, first)
@@ -85,7 +85,7 @@ def test_a_sealed_record_that_is_gone_is_found(store: LayoutStore) -> None:
     assert chain(store, subject).problems == (f"the sealed provenance record {first.manifest} is gone",)
 
 
-def test_a_seal_whose_predecessor_is_gone_is_found(store: LayoutStore) -> None:
+def test_a_seal_with_a_missing_predecessor_is_found(store: LayoutStore) -> None:
     subject = write_image(store)
     one = sealed(store, subject, record(store, subject))
     two = sealed(store, subject, previous=one, turn=2)
@@ -104,7 +104,7 @@ def test_a_seal_by_a_key_that_no_longer_counts_breaks_the_chain(store: LayoutSto
     assert found.problems == (f"the seal {one} before seal {two[:19]}… does not verify",)
 
 
-def test_a_sealed_signature_that_is_gone_or_another_is_found(store: LayoutStore) -> None:
+def test_a_missing_or_replaced_sealed_signature_is_found(store: LayoutStore) -> None:
     subject = write_image(store)
     one = sealed(store, subject, signatures=(Signature("sha256:payload", "MEUC"),))
     assert chain(store, subject).problems == (f"a release signature that seal {one[:19]}… names is gone",)

@@ -75,7 +75,7 @@ def test_one_changed_word_and_no_signature_fits() -> None:
 @pytest.mark.parametrize(
     "raw", [b"", b"{}", b"[]", b"\xff", b'{"payload":"","payloadType":"x","signatures":[]}']
 )
-def test_what_is_no_waiver_is_an_error(raw: bytes) -> None:
+def test_an_invalid_waiver_is_an_error(raw: bytes) -> None:
     with pytest.raises(RecordError):
         waivers.verify(raw, TRUST)
 
@@ -123,7 +123,7 @@ def test_a_suppliers_document_becomes_a_waiver_for_the_package_it_names() -> Non
         ("pkg:deb/debian/openssl@3.0.1", False),
     ],
 )
-def test_a_supplier_speaks_of_its_own_packages_alone(package: str, counts: bool) -> None:
+def test_a_suppliers_document_covers_its_own_packages_only(package: str, counts: bool) -> None:
     (signed,) = supplied(SUPPLIER, document(products=[{"@id": package}]))
     assert (signed.defect == "") is counts
     if not counts:
@@ -134,7 +134,7 @@ def test_a_supplier_speaks_of_its_own_packages_alone(package: str, counts: bool)
 
 
 @pytest.mark.parametrize("hand", [PIPELINE, STRANGER, ADAS])
-def test_a_document_by_nobody_trusted_counts_for_nothing(hand: Hand) -> None:
+def test_a_document_without_a_trusted_signature_does_not_count(hand: Hand) -> None:
     (signed,) = supplied(hand, document())
     assert "no supplier's key" in signed.defect
 

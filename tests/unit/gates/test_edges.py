@@ -59,7 +59,7 @@ def test_as_many_tests_as_demanded_are_enough() -> None:
     assert len(reasons_of(TestFacts(passed=1, skipped=101, cases=cases(101, "skipped")), "A")) == 1
 
 
-def test_a_run_cut_short_is_told_once() -> None:
+def test_a_run_cut_short_is_reported_once() -> None:
     (reason,) = reasons_of(TestFacts(defect="missing"), timed_out=True, exit_code=137)
     assert "did not end within 60 s" in reason
 
@@ -111,7 +111,7 @@ def test_a_severity_that_is_unknown_or_unfixed_follows_its_own_switch() -> None:
     assert reason == "high CVE-2026-1 in jinja2 1.0 (no fixed version yet)"
 
 
-def test_exactly_ten_findings_are_all_told() -> None:
+def test_ten_findings_are_all_listed() -> None:
     found = tuple(vulnerability(Severity.HIGH, name=f"CVE-2026-{n}") for n in range(10))
     reasons = scan.judge(replace(SCAN, findings=found), POLICY["B"], NOW).reasons
     assert len(reasons) == 10
@@ -129,7 +129,7 @@ def test_a_record_is_too_old_one_second_after_its_limit(name: str) -> None:
 @pytest.mark.parametrize(
     ("field", "name"), [("build", "provenance"), ("unit_test", "test-result"), ("scan", "vulns")]
 )
-def test_a_record_whose_facts_are_unread_is_no_record(field: str, name: str) -> None:
+def test_a_record_with_unreadable_facts_does_not_count(field: str, name: str) -> None:
     reasons = release.judge(replace(EVIDENCE, **{field: None}), POLICY["A"], NOW).reasons
     assert reasons[0] == f"no valid {name} record is attached to the image"
 

@@ -15,7 +15,7 @@ from autoclave.model.facts import Finding, Kind, Material, Severity, TestCase, T
 from builders.judged import APPROVALS, BUILD, CONFIG, EVIDENCE, NOW, POLICY, SCAN, TESTS, THEN, vulnerability
 
 
-def test_nothing_wrong_passes_everywhere() -> None:
+def test_good_facts_pass_every_gate() -> None:
     for policy in POLICY.values():
         assert build.judge(BUILD, policy).passed
         assert unit_test.judge(TESTS, policy).passed
@@ -30,7 +30,7 @@ def test_root_is_refused_where_the_profile_forbids_it(user: str) -> None:
     assert "runs as root" in build.judge(facts, POLICY["B"]).reasons[0]
 
 
-def test_a_base_image_nobody_can_name_is_refused() -> None:
+def test_a_base_image_that_cannot_be_resolved_is_refused() -> None:
     facts = replace(BUILD, materials=(Material(name="base python", digest={"sha256": ""}),))
     assert "the digest of base python is not known" in build.judge(facts, POLICY["A"]).reasons[0]
 
@@ -91,7 +91,7 @@ def test_what_blocks_depends_on_the_class(finding: Finding, classes: str) -> Non
     assert "".join(closed) == classes
 
 
-def test_many_findings_are_told_worst_first_and_cut() -> None:
+def test_many_findings_are_listed_worst_first_and_cut() -> None:
     found = [vulnerability(Severity.HIGH, name=f"CVE-2026-{n}") for n in range(20)]
     facts = replace(SCAN, findings=(*found, vulnerability(Severity.CRITICAL, name="CVE-2026-99")))
     reasons = scan.judge(facts, POLICY["B"], NOW).reasons
@@ -109,7 +109,7 @@ def test_many_findings_are_told_worst_first_and_cut() -> None:
         ({"database": replace(SCAN.database, updated=NOW + timedelta(hours=2))}, "dated in the future"),
     ],
 )
-def test_a_scan_that_cannot_be_believed_closes(changed: dict[str, Any], says: str) -> None:
+def test_a_scan_that_cannot_be_trusted_closes_the_gate(changed: dict[str, Any], says: str) -> None:
     for policy in POLICY.values():
         reasons = scan.judge(replace(SCAN, **changed), policy, NOW).reasons
         assert any(says in reason for reason in reasons), reasons
@@ -178,7 +178,7 @@ def test_a_good_release_may_run_anywhere_and_later() -> None:
 
 
 @pytest.mark.parametrize(("changed", "says"), DEPLOY_FAULTS)
-def test_the_deploy_gate_trusts_nothing(changed: dict[str, Any], says: str) -> None:
+def test_the_deploy_gate_judges_all_evidence_again(changed: dict[str, Any], says: str) -> None:
     reasons = deploy.judge(replace(RELEASED, **changed), POLICY["B"], NOW).reasons
     assert any(says in reason for reason in reasons), reasons
 

@@ -50,7 +50,7 @@ def test_a_severity_that_the_policy_does_not_block_passes() -> None:
     assert not hardening.judge(found_in(FOLDER / "AK-PRIVILEGED.yaml"), POLICY["A"]).passed
 
 
-def test_many_findings_are_counted_and_the_worst_told_first() -> None:
+def test_many_findings_are_counted_and_the_worst_listed_first() -> None:
     found = found_in(FOLDER / "AK-LIVENESS.yaml") * 20 + found_in(FOLDER / "AK-PRIVILEGED.yaml")
     reasons = hardening.judge(found, POLICY["C"]).reasons
     assert "critical AK-PRIVILEGED in Deployment/gateway gateway" in reasons[0]
@@ -122,7 +122,7 @@ def test_a_job_needs_no_probes_but_a_sidecar_does() -> None:
     assert ids(sidecar) == {"AK-READINESS", "AK-LIVENESS"}
 
 
-def test_a_limit_stands_for_its_request_as_kubernetes_has_it() -> None:
+def test_a_limit_counts_as_the_request_as_in_kubernetes() -> None:
     spec = copy.deepcopy(GOOD)
     spec["containers"][0]["resources"] = {"limits": {"cpu": "1", "memory": "32Mi"}}
     assert ids(spec) == set()

@@ -59,7 +59,7 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
 
 
 @pytest.mark.parametrize(("fields", "classes", "says"), FAULTS)
-def test_every_fault_of_an_entry_has_its_words(fields: dict[str, Any], classes: str, says: str) -> None:
+def test_every_defect_of_an_entry_has_a_reason(fields: dict[str, Any], classes: str, says: str) -> None:
     told = {name: judge([COMPONENT], [replace(ENTRY, **fields)], POLICY[name].soup, TODAY) for name in "BC"}
     assert "".join(name for name, reasons in told.items() if reasons) == classes
     assert all(says in reason for reasons in told.values() for reason in reasons)
@@ -123,7 +123,7 @@ def test_a_register_outside_of_the_repository_is_refused(tmp_path: Path) -> None
         soup_register.read(tmp_path, "../soup.toml")
 
 
-def test_what_lacks_is_begun_so_that_it_can_be_read_and_still_closes(tmp_path: Path) -> None:
+def test_missing_entries_are_drafted_as_toml_that_still_closes_the_gate(tmp_path: Path) -> None:
     hostile = replace(NEW, name='a"b\n[[soup]]', purl="", version='1"\x00')
     text = soup.draft(match_components([NEW, CURL, hostile], ()))
     (tmp_path / "soup.toml").write_text(text)

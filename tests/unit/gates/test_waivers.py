@@ -85,7 +85,7 @@ REFUSED: list[tuple[SignedWaiver, WaiverState, str]] = [
 
 
 @pytest.mark.parametrize(("signed", "state", "says"), REFUSED)
-def test_every_fault_of_a_waiver_has_its_words_and_the_gate_tells_them(
+def test_every_defect_of_a_waiver_has_a_reason_that_the_gate_shows(
     signed: SignedWaiver, state: WaiverState, says: str
 ) -> None:
     one = standing(signed)
@@ -105,7 +105,7 @@ def test_an_alias_is_the_same_finding() -> None:
     assert standing(changed(finding="GHSA-1")).counts
 
 
-def test_what_soon_expires_is_told_while_it_counts() -> None:
+def test_a_waiver_that_expires_soon_is_reported_while_it_counts() -> None:
     soon = standing(changed(expires=NOW + timedelta(days=29)))
     assert soon.counts
     assert waiving.list_expiring([soon]) == ["waiver W-1 (CVE-2026-1) expires on 2026-12-23"]
@@ -152,7 +152,7 @@ def words(*statuses: VexStatus, supplier: str = "Pallets") -> list[SignedWaiver]
         ([VexStatus.AFFECTED, VexStatus.NOT_AFFECTED, VexStatus.FIXED], True),
     ],
 )
-def test_a_suppliers_last_word_counts(said: list[VexStatus], passes: bool, turned: bool) -> None:
+def test_the_latest_document_of_a_supplier_counts(said: list[VexStatus], passes: bool, turned: bool) -> None:
     signed = words(*said)
     found = waiving.judge(
         signed[::-1] if turned else signed,
@@ -168,7 +168,7 @@ def test_a_suppliers_last_word_counts(said: list[VexStatus], passes: bool, turne
         assert old.why == f"a supplier said {said[-1]} later, on 2026-10-26"
 
 
-def test_of_two_words_of_one_moment_the_warning_counts() -> None:
+def test_of_two_documents_of_one_moment_the_warning_counts() -> None:
     said = [replace(each, waiver=replace(each.waiver, created=NOW)) for each in words(*VexStatus)]
     for signed in (said, said[::-1]):
         found = waiving.judge(
@@ -199,7 +199,7 @@ OTHER_VERSION = Scope(package="pkg:pypi/jinja2", versions="2.9")
     ],
     ids=["a person's decision", "a warning by the next key", "a warning about another version"],
 )
-def test_whose_word_counts(waivers: list[SignedWaiver], passes: bool) -> None:
+def test_which_waiver_or_document_counts(waivers: list[SignedWaiver], passes: bool) -> None:
     found = waiving.judge(
         waivers, [FINDING], device="pump", digest=DIGEST, policy=POLICY["B"].waivers, now=NOW
     )

@@ -57,14 +57,14 @@ def test_the_links_file_the_property_and_the_plugin_go_into_the_plan(tmp_path: P
         traceability.inputs(context(tmp_path, table))
 
 
-def test_the_links_file_lies_in_the_device(tmp_path: Path) -> None:
+def test_the_links_file_must_be_inside_the_device(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="is not a file"):
         context(tmp_path, '[traceability]\nlinks = "links.toml"\n')
     with pytest.raises(SourceError, match="leaves the device folder"):
         context(tmp_path, '[traceability]\nlinks = "../links.toml"\n')
 
 
-def test_the_plugin_lands_in_the_container_whatever_the_device_has_there(tmp_path: Path) -> None:
+def test_the_plugin_is_copied_over_whatever_the_device_has_there(tmp_path: Path) -> None:
     (tmp_path / "plugins").mkdir()
     (tmp_path / "plugins/autoclave_requirements.py").write_text("not ours")
     ctx = context(tmp_path, "[traceability]\npytest-plugin = true\n")
@@ -97,7 +97,7 @@ def traced(*ids: str) -> TestRun:
     return replace(TESTS, report=TestFacts(passed=1, traced=(test,)))
 
 
-def test_a_warning_tells_early_what_the_release_gate_will_say(tmp_path: Path) -> None:
+def test_a_warning_announces_why_the_release_gate_will_close(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("id,text\nR-1,a\nR-2,b\n")
     ctx = context(tmp_path, head=HEAD + 'requirements = "r.csv"\n')
     traceability.warn_of_gaps(ctx.device.image[0], traced("R-1", "R-2"), "unit-test", ctx)

@@ -14,7 +14,7 @@ def test_who_ran_is_the_job_of_the_host() -> None:
     assert identify_runner(jenkins) == "http://jenkins.example:8080/job/gateway/7/"
 
 
-def test_who_ran_tells_no_secret() -> None:
+def test_who_ran_contains_no_secret() -> None:
     assert (
         identify_runner({"BUILD_URL": "https://bot:s3cret@ci.example/7?token=s3cret#s3cret"})
         == "https://ci.example/7"

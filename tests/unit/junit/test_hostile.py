@@ -109,7 +109,7 @@ def test_failures_beyond_all_measure_are_a_defect(monkeypatch: pytest.MonkeyPatc
 
 
 @given(st.integers(1, len(GOOD) - 1), st.binary(max_size=4))
-def test_whatever_the_bytes_are_nothing_is_raised(cut: int, noise: bytes) -> None:
+def test_any_bytes_raise_nothing(cut: int, noise: bytes) -> None:
     facts = reader.read([GOOD[:cut], noise, GOOD[cut:]])
     assert facts.defect or facts.failed <= 1
 

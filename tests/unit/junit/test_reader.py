@@ -63,7 +63,7 @@ def test_the_property_that_holds_requirement_ids_can_be_chosen() -> None:
     assert facts.requirements == {"SRS-999": RequirementCount(passed=1)}
 
 
-def test_bare_suite_without_totals() -> None:
+def test_bare_suite_without_totals_is_counted() -> None:
     assert counts(read('<testsuite><testcase name="a"/><testcase name="b"/></testsuite>')) == (2, 0, 0, 0)
 
 

@@ -38,7 +38,7 @@ FAILURE = '<failure message="no"/>'
 PYTEST = '<testsuites name="pytest tests"><testsuite name="pytest" tests="9">'
 
 
-def test_googletest_tells_its_requirements_and_the_tests_without_one() -> None:
+def test_googletest_requirements_and_unlinked_tests_are_read() -> None:
     facts = sample("googletest")
     assert outcomes(facts) == {"Pump::Stops": "passed", "Pump::Alarms": "failed", "Pump::NoSensor": "skipped"}
     assert facts.unlinked == 4
@@ -60,7 +60,7 @@ def test_ctest_has_no_properties_and_is_linked_by_name(tmp_path: Path) -> None:
     assert (len(facts.traced), facts.unlinked) == (4, 0)
 
 
-def test_surefire_tells_what_passed_only_on_a_repetition() -> None:
+def test_surefire_repetitions_are_flaky() -> None:
     one = {f"pump.PumpTest::{name}": ("SRS-1",) for name in ("alarms", "breaks", "stops", "slow")}
     facts = sample("surefire", links_of=one)
     assert outcomes(facts) == {

@@ -26,7 +26,7 @@ def test_an_open_gate_is_a_passed_test_and_a_closed_one_a_failure_with_all_reaso
     assert "CVE-2" in (fromstring(raw).findtext(".//failure") or "")
 
 
-def test_a_gate_that_is_closed_without_words_still_shows_as_failed() -> None:
+def test_a_gate_closed_without_a_reason_still_shows_as_failed() -> None:
     assert reader.read([writer.write([Verdict("a", False), Verdict("b", False, ("",))])]).failed == 2
 
 

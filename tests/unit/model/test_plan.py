@@ -31,7 +31,7 @@ def test_each_difference_is_named_with_both_values() -> None:
     ]
 
 
-def test_a_step_that_one_plan_lacks_is_named() -> None:
+def test_a_step_missing_from_one_plan_is_named() -> None:
     assert differences([BUILD], [SCAN]) == [
         "build app: only in the first plan",
         "scan app: only in the second plan",

@@ -83,7 +83,7 @@ def test_a_device_may_not_demand_less(section: str, key: str, value: Any, demand
     assert demanded in caught.value.what
 
 
-def test_the_organisation_stands_between_profile_and_device(tmp_path: Path) -> None:
+def test_the_organisations_policy_applies_between_profile_and_device(tmp_path: Path) -> None:
     file = tmp_path / "policy.toml"
     file.write_text('[scan]\nblock = ["critical", "high", "low"]\n')
     policy = effective_policy(device("B", {"scan": {"block-unknown": True}}), str(file))
@@ -130,6 +130,6 @@ def test_wrong_types_are_refused_with_their_path() -> None:
         effective_policy(device(policy={"scan": {"block": ["sever"]}}))
 
 
-def test_the_digest_tells_policies_apart() -> None:
+def test_different_policies_have_different_digests() -> None:
     assert digest(read_profile(SafetyClass.A)) != digest(read_profile(SafetyClass.B))
     assert digest(effective_policy(device("B"))) == digest(read_profile(SafetyClass.B))

@@ -16,9 +16,7 @@ SECRETS = ["hunter2hunter2", "p@ss/word+2026?", "\u00fcber-geheim\u00ff\u00fe", 
 @pytest.mark.parametrize("before", [b"", b"u", b"us", b"usr"])
 @pytest.mark.parametrize("after", [b"", b"\n", b":x", b"::x"])
 @pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode])
-def test_base64_gives_at_most_the_edges_away(
-    secret: str, before: bytes, after: bytes, encode: object
-) -> None:
+def test_base64_reveals_at_most_the_edges(secret: str, before: bytes, after: bytes, encode: object) -> None:
     encoded = encode(before + secret.encode() + after).decode()
     masked = Mask([secret])(encoded)
     assert "[masked]" in masked
@@ -31,7 +29,7 @@ def test_base64_gives_at_most_the_edges_away(
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_the_value_itself_and_its_url_encoding_are_gone(secret: str) -> None:
+def test_the_value_and_its_url_encoding_are_masked(secret: str) -> None:
     mask = Mask([secret])
     assert mask(f"token={secret};") == "token=[masked];"
     assert mask(f"https://u:{quote(secret, safe='')}@host") == "https://u:[masked]@host"

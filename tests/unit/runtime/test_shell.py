@@ -29,7 +29,7 @@ def test_a_shown_command_can_be_pasted() -> None:
 
 
 @pytest.mark.parametrize("secret", SECRETS)
-def test_a_failed_command_is_told_without_secrets(secret: str) -> None:
+def test_a_failed_command_is_reported_without_secrets(secret: str) -> None:
     code = "import sys; sys.stderr.write(sys.argv[1]); sys.exit(3)"
     with pytest.raises(ToolError, match="ended with exit code 3") as caught:
         Shell(mask=Mask([secret])).run([sys.executable, "-c", code, secret])
@@ -37,7 +37,7 @@ def test_a_failed_command_is_told_without_secrets(secret: str) -> None:
     assert shlex.split(caught.value.next)[-1] == "[masked]"
 
 
-def test_a_command_that_takes_too_long_is_told_without_secrets() -> None:
+def test_a_command_that_takes_too_long_is_reported_without_secrets() -> None:
     with pytest.raises(ToolError, match="did not finish") as caught:
         Shell(mask=Mask(["swordfish"])).run(
             [sys.executable, "-c", "import time; time.sleep(60)", "swordfish"], timeout=0.1
@@ -53,7 +53,7 @@ def test_a_streamed_line_has_no_secret() -> None:
     assert (code, lines) == (0, ["a [masked]", "b"])
 
 
-def test_a_missing_program_is_told_with_the_way_to_get_it() -> None:
+def test_a_missing_program_is_reported_with_how_to_install_it() -> None:
     with pytest.raises(ToolError, match="is not there") as caught:
         Shell().run(["no-such-program-of-ours"])
     assert "autoclave doctor" in caught.value.next

@@ -32,7 +32,7 @@ def test_a_folder_or_nothing_in_place_of_a_file_is_refused(tmp_path: Path) -> No
     assert caught.value.next == "check the path"
 
 
-def test_the_nearest_word_or_all_of_them() -> None:
+def test_the_nearest_name_or_all_of_them_are_suggested() -> None:
     assert nearest("stagin", ["production", "staging"]) == "did you mean 'staging'?"
     assert nearest("zzz", ["b", "a"]) == "valid here: a, b"
 
@@ -59,9 +59,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("extra", "where"), REFUSED)
-def test_a_value_that_could_do_harm_is_refused_where_it_stands(
-    tmp_path: Path, extra: str, where: str
-) -> None:
+def test_a_harmful_value_is_refused_with_its_place(tmp_path: Path, extra: str, where: str) -> None:
     (tmp_path / "autoclave.toml").write_text(HEAD + extra + "\n")
     with pytest.raises(ConfigError) as caught:
         load(tmp_path)

@@ -61,7 +61,7 @@ def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: str, wha
     assert "links.toml" in caught.value.what
 
 
-def test_a_links_file_lies_in_the_device(tmp_path: Path) -> None:
+def test_a_links_file_outside_of_the_device_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="leaves the device folder"):
         links.read(tmp_path, "../links.toml")
 

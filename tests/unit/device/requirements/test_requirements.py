@@ -44,7 +44,7 @@ def test_csv_in_any_order_of_columns(tmp_path: Path) -> None:
     )
 
 
-def test_toml(tmp_path: Path) -> None:
+def test_toml_requirements_are_read(tmp_path: Path) -> None:
     text = """
 [[requirement]]
 id = "R-1"
@@ -173,7 +173,7 @@ TRICKS = {
 
 
 @pytest.mark.parametrize("case", TRICKS)
-def test_yaml_does_nothing_but_say_words(tmp_path: Path, case: str) -> None:
+def test_hostile_yaml_is_an_error_with_its_reason(tmp_path: Path, case: str) -> None:
     content, told = TRICKS[case]
     read_doorstop(tmp_path, {"R1.yml": "text: a\n"})
     with pytest.raises(ConfigError) as caught:

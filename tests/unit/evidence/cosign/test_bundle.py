@@ -102,7 +102,7 @@ def test_a_bundle_signature_counts_beside_bad_ones(store: LayoutStore, image: De
 @pytest.mark.parametrize(
     "kind", [TEST_RESULT, VERIFICATION, "https://cosign.sigstore.dev/attestation/v1", ""]
 )
-def test_an_attestation_by_the_release_key_is_no_signature(
+def test_an_attestation_by_the_release_key_is_not_a_signature(
     store: LayoutStore, image: Descriptor, kind: str
 ) -> None:
     attach(store, image, bundle(statement(image.digest, kind)))  # annotated as a signature
@@ -185,7 +185,7 @@ SPOILT: dict[str, tuple[Callable[[str], Any], str]] = {
 
 
 @pytest.mark.parametrize("case", SPOILT)
-def test_a_spoilt_bundle_does_not_count(store: LayoutStore, image: Descriptor, case: str) -> None:
+def test_a_damaged_bundle_does_not_count(store: LayoutStore, image: Descriptor, case: str) -> None:
     make, why = SPOILT[case]
     attach(store, image, make(image.digest))
     with pytest.raises(RecordError, match="no trusted release key") as caught:
@@ -212,7 +212,7 @@ def test_a_bundle_whose_content_is_missing_does_not_count(store: LayoutStore, im
         cosign.verify_signature(store, image.digest, [KEY])
 
 
-def test_only_some_reasons_are_told(store: LayoutStore, image: Descriptor) -> None:
+def test_at_most_five_reasons_are_shown(store: LayoutStore, image: Descriptor) -> None:
     for number in range(20):
         attach(store, image, b"%d" % number)
     with pytest.raises(RecordError) as caught:
@@ -228,7 +228,7 @@ def test_a_signature_of_another_image_attached_here_does_not_count(
         cosign.verify_signature(store, image.digest, [KEY])
 
 
-def test_bundles_are_no_records(store: LayoutStore, image: Descriptor) -> None:
+def test_bundles_are_not_records(store: LayoutStore, image: Descriptor) -> None:
     attach(store, image, bundle(statement(image.digest)))
     attach(store, image, bundle(statement(image.digest, VERIFICATION)))
     attach(store, image, b"nonsense")

@@ -72,7 +72,7 @@ SPOILT: list[tuple[bytes, str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("body", "signature", "more"), SPOILT, ids=range(len(SPOILT)))
-def test_a_spoilt_signature_does_not_count(
+def test_a_damaged_signature_does_not_count(
     store: LayoutStore, body: bytes, signature: str, more: dict[str, Any]
 ) -> None:
     listed(store, body, signature, **more)
@@ -80,7 +80,7 @@ def test_a_spoilt_signature_does_not_count(
         cosign.verify_signature(store, DIGEST, [KEY])
 
 
-def test_nobody_is_trusted_without_keys(store: LayoutStore) -> None:
+def test_without_keys_nothing_verifies(store: LayoutStore) -> None:
     cosign.sign_image(store, DIGEST, "pump/app", SIGNER)
     with pytest.raises(RecordError, match="no trusted release key"):
         cosign.verify_signature(store, DIGEST, [])

@@ -30,7 +30,7 @@ def test_the_server_is_the_named_one_else_that_of_the_job(
 
 
 @pytest.mark.parametrize("url", ["", "gitlab.example", "file:///etc/passwd"])
-def test_what_is_no_address_is_refused(url: str) -> None:
+def test_an_invalid_address_is_refused(url: str) -> None:
     with pytest.raises(HostError, match="GitLab server"):
         settings.server(url, {"CI_JOB_TOKEN": "x"})
 
@@ -50,14 +50,14 @@ def test_the_access_token_comes_first_and_a_job_token_stays_one(
     assert settings.token(environ) == token
 
 
-def test_no_token_is_told_with_the_variables_to_set() -> None:
+def test_a_missing_token_is_an_error_with_the_variables_to_set() -> None:
     with pytest.raises(HostError) as caught:
         settings.token({"AUTOCLAVE_GITLAB_TOKEN": " "})
     assert "AUTOCLAVE_GITLAB_TOKEN" in caught.value.next
 
 
 @pytest.mark.parametrize("value", ["two words", "two\nlines", "gléat"])
-def test_what_is_no_token_is_refused_unquoted(value: str) -> None:
+def test_an_invalid_token_is_refused_without_quoting_it(value: str) -> None:
     with pytest.raises(HostError) as caught:
         settings.token({"AUTOCLAVE_GITLAB_TOKEN": value})
     assert value not in f"{caught.value.what}{caught.value.why}{caught.value.next}"
@@ -123,6 +123,6 @@ def test_an_answer_without_its_fields_is_a_host_error(answer: dict[str, object])
         parse_approvals(answer)
 
 
-def test_no_approvals_are_none() -> None:
+def test_no_approvals_are_an_empty_list() -> None:
     told = parse_approvals({"id": 1, "environment": {"name": "x"}, "sha": "a", "status": "success"})
     assert (told.approvals, told.pending) == ((), 0)

@@ -142,7 +142,7 @@ def test_many_and_long_reasons_are_bounded_and_counted() -> None:
     assert len(max(made.splitlines(), key=len)) < 350
 
 
-def test_a_whole_note_is_bounded_and_cut_between_lines() -> None:
+def test_a_long_note_is_cut_between_lines() -> None:
     rows = [row(f"app-{number}", scan=closed(*["`" * 299 + "x"] * 10)) for number in range(60)]
     made = render(ABOUT, rows)
     assert len(made) < LONGEST_NOTE + 100

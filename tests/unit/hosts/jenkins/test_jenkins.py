@@ -26,7 +26,7 @@ def row(*reasons: str, image: str = "app") -> Row:
 
 
 @pytest.mark.parametrize("name", ["pump", "devices/pump 2", "/devices/pump/", "Gerät"])
-def test_names_of_items(name: str) -> None:
+def test_item_names_are_accepted(name: str) -> None:
     assert names.item(name) == name.strip("/")
 
 
@@ -57,7 +57,7 @@ def test_names_that_jenkins_or_people_would_trip_over(name: str) -> None:
 @pytest.mark.parametrize(
     "url", ["https://h/p.git", "ssh://git@h:22/p.git", "git@h:devices/p.git", "file:///p"]
 )
-def test_addresses_of_repositories(url: str) -> None:
+def test_repository_addresses_are_accepted(url: str) -> None:
     assert names.remote(url) == url
 
 
@@ -87,7 +87,7 @@ def test_xml_1_1_is_read_and_blanks_between_elements_are_no_difference() -> None
 
 
 @pytest.mark.parametrize("text", ["", "<a>", "<!DOCTYPE a><a/>", "<a>&x;</a>", "Not Found"])
-def test_what_is_no_configuration_is_refused(text: str) -> None:
+def test_an_invalid_configuration_is_refused(text: str) -> None:
     with pytest.raises(HostError):
         read(text)
 

@@ -61,7 +61,7 @@ def test_whatever_is_wrong_fails_the_report_and_is_its_reason(known: Inputs, say
     assert any(says in reason for reason in verdict.reasons), verdict.reasons
 
 
-def test_what_weakens_a_verdict_stands_with_it() -> None:
+def test_what_weakens_a_verdict_is_listed_with_it() -> None:
     assert report().verdict.remarks == ()
     (record,) = [each for each in GOOD.records if each.name == "provenance"]
     keys = tuple(structs.replace(key, development=True) for key in record.keys)
@@ -81,7 +81,7 @@ def test_what_does_not_verify_is_listed_as_such() -> None:
     assert (row.name, row.why) == ("vulns", "signed by an unknown key")
 
 
-def test_seals_are_told_with_their_time_stamps() -> None:
+def test_seals_are_shown_with_their_time_stamps() -> None:
     (bare,) = report().seals
     assert (bare.records, bare.stamped, bare.why) == (0, None, "it bears no time stamp")
     stamp = Stamp(authority="test authority", time=THEN, ends=NOW)
@@ -163,7 +163,7 @@ def test_a_secret_blocks_whatever_a_waiver_says() -> None:
     assert made.findings.rows[0].disposition is Disposition.BLOCKS
 
 
-def test_waivers_are_all_listed_with_how_they_stand() -> None:
+def test_waivers_are_all_listed_with_their_state() -> None:
     known = findings(vulnerability(Severity.HIGH))
     waivers = (
         waiver("CVE-2026-1"),
@@ -223,7 +223,7 @@ def test_the_register_and_the_ntia_fields_are_counted() -> None:
     assert made.sbom.components[1].missing == ("supplier", "version", "identifier")
 
 
-def test_differences_to_the_last_release() -> None:
+def test_differences_to_the_last_release_are_listed() -> None:
     before = Snapshot(
         evidence=with_evidence(
             components=(structs.replace(COMPONENT, version="0.9", purl="pkg:pypi/jinja2@0.9"),),

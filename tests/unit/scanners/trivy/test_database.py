@@ -28,7 +28,7 @@ def cache(folder: Path, content: bytes) -> Path:
     return folder
 
 
-def test_time_digest_and_size_of_the_database_are_told(tmp_path: Path) -> None:
+def test_time_digest_and_size_of_the_database_are_read(tmp_path: Path) -> None:
     digest = "sha256:" + hashlib.sha256(REAL).hexdigest()
     found = database.examine(cache(tmp_path, REAL), GOOD)
     assert found == Database(updated=TIME, digest=digest, size=len(REAL))
@@ -87,7 +87,7 @@ def test_metadata_that_does_not_fit_is_refused(metadata: Metadata | None, what: 
 @pytest.mark.parametrize(
     "raw", [b"", b"null", b"{}", b'{"Version":2}', b'{"Version":2,"UpdatedAt":"2026-11-24T08:04:54"}']
 )
-def test_metadata_without_version_and_time_is_none(raw: bytes) -> None:
+def test_metadata_without_version_and_time_is_invalid(raw: bytes) -> None:
     assert database.decode(raw) is None
 
 

@@ -30,7 +30,7 @@ def by_id(content: trivy_report.Content) -> dict[str, Finding]:
     return {finding.id: finding for finding in content.findings}
 
 
-def test_os_and_number_of_packages_are_told() -> None:
+def test_os_and_number_of_packages_are_read() -> None:
     content = normalise(recorded("bad"))
     assert (content.os, content.packages) == ("debian 12.8", 2)
 
@@ -97,7 +97,7 @@ def test_two_secrets_in_one_file_are_two_findings() -> None:
     ]
 
 
-def test_checks_that_passed_are_no_findings() -> None:
+def test_checks_that_passed_are_not_findings() -> None:
     report = recorded("bad")
     report["Results"][2]["Misconfigurations"][0]["Status"] = "PASS"
     assert not [f for f in normalise(report).findings if f.kind is Kind.MISCONFIGURATION]
@@ -160,7 +160,7 @@ def test_a_foreign_report_is_refused(change: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "raw", [b"", b"{}", b"null", b"FATAL", b'{"SchemaVersion":2}', b"\xff\xfe", b"[" * 100_000]
 )
-def test_what_is_no_report_is_refused(raw: bytes, tmp_path: Path) -> None:
+def test_an_invalid_report_is_refused(raw: bytes, tmp_path: Path) -> None:
     path = tmp_path / "trivy.json"
     path.write_bytes(raw)
     with pytest.raises(ScannerError):

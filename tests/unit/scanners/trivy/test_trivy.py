@@ -123,7 +123,7 @@ def test_a_failure_of_trivy_shows_its_own_reason(scanner: Trivy, tmp_path: Path)
 
 
 @pytest.mark.parametrize("printed", [b"", b"Version: 0.74.0", b"{}", b'{"Version":2}'])
-def test_a_program_that_does_not_tell_its_version_is_refused(printed: bytes, scanner: Trivy) -> None:
+def test_a_program_without_a_readable_version_is_refused(printed: bytes, scanner: Trivy) -> None:
     with pytest.raises(ScannerError):
         scanner.version(Answering(printed=printed))
 
@@ -188,7 +188,7 @@ def test_an_image_that_is_not_there_or_damaged_is_refused(scanner: Trivy, tmp_pa
         ("x\tERROR\ty\nlast", "x\tERROR\ty"),
     ],
 )
-def test_last_error(printed: str, line: str) -> None:
+def test_last_error_is_the_line_that_says_why(printed: str, line: str) -> None:
     assert trivy.find_error(printed) == line
 
 

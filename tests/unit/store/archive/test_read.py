@@ -301,7 +301,7 @@ def test_the_id_of_a_layer_or_of_any_other_file_is_not_an_image(store: LayoutSto
 
 
 @pytest.mark.parametrize("layer", [APP, BASE])
-def test_a_blob_whose_name_lies_is_refused(store: LayoutStore, layer: bytes) -> None:
+def test_a_blob_with_a_wrong_name_is_refused(store: LayoutStore, layer: bytes) -> None:
     config = config_of(layer)
     files = blobs(config) | {f"blobs/sha256/{hexed(b'other')}": layer}
     with pytest.raises(StoreError):
@@ -326,7 +326,7 @@ def test_a_manifest_that_does_not_fit_its_configuration_is_refused(store: Layout
             read_archive([containerd(config, BASE, APP, top=manifest)], store, image_id=digest_of(manifest))
 
 
-def test_a_document_that_can_be_read_two_ways_is_refused(store: LayoutStore) -> None:
+def test_an_ambiguous_document_is_refused(store: LayoutStore) -> None:
     config = config_of(APP)
     both = json.dumps(json.loads(manifest_of(config, APP)) | json.loads(config)).encode()
     with pytest.raises(StoreError, match="ambiguous"):
@@ -449,7 +449,7 @@ def test_a_manifest_with_a_wrong_layer_size_gives_no_whole_archive(store: Layout
 # --- what an image is
 
 
-def test_identity_tells_what_the_steps_need(store: LayoutStore) -> None:
+def test_identity_says_what_the_steps_need(store: LayoutStore) -> None:
     image = taken(
         store,
         BASE,
@@ -478,7 +478,7 @@ def test_identity_tells_what_the_steps_need(store: LayoutStore) -> None:
 
 
 @pytest.mark.parametrize("check", [None, {}, {"Test": None}, {"Test": []}, {"Test": ["NONE"]}])
-def test_no_healthcheck_is_told_apart(store: LayoutStore, check: object) -> None:
+def test_an_image_without_a_healthcheck_has_none(store: LayoutStore, check: object) -> None:
     image = taken(store, APP, Healthcheck=check, Labels=None, User=None, Cmd=None)
     found = read_identity(store, image.digest)
     assert (found.has_healthcheck, found.labels, found.user, found.cmd) == (False, {}, "", ())

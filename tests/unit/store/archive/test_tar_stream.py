@@ -147,7 +147,7 @@ def test_a_damaged_header_is_never_taken_for_the_end(position: int, value: int) 
 
 
 @given(raw=st.binary(max_size=1200))
-def test_noise_is_refused(raw: bytes) -> None:
+def test_random_bytes_are_refused(raw: bytes) -> None:
     if any(raw[:512]):
         with pytest.raises(StoreError):
             read([raw])

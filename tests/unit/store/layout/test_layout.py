@@ -86,7 +86,7 @@ def test_large_content_is_streamed_in_pieces_of_a_mebibyte(store: LayoutStore) -
 
 
 @given(pieces=st.lists(st.binary(max_size=3000), max_size=6))
-def test_any_content_however_cut_has_one_name(
+def test_content_has_one_name_however_it_is_cut(
     tmp_path_factory: pytest.TempPathFactory, pieces: list[bytes]
 ) -> None:
     store = LayoutStore(tmp_path_factory.getbasetemp() / "any")
@@ -116,7 +116,7 @@ def test_a_source_that_breaks_leaves_nothing_and_its_error_passes_through(store:
 
 
 @pytest.mark.parametrize("damage", [b"lost", b"xayer content", b"layer content and more", b""])
-def test_damage_is_named_when_read_and_healed_by_writing_again(store: LayoutStore, damage: bytes) -> None:
+def test_damage_is_named_when_read_and_repaired_by_writing_again(store: LayoutStore, damage: bytes) -> None:
     digest = store.write([b"layer content"], media_type=LAYER).digest
     path = blob_path(store, digest)
     path.write_bytes(damage)
@@ -210,7 +210,7 @@ def test_a_full_disk_is_a_store_error(store: LayoutStore, monkeypatch: pytest.Mo
 # --- names
 
 
-def test_a_name_stands_for_one_manifest(store: LayoutStore) -> None:
+def test_a_name_refers_to_one_manifest(store: LayoutStore) -> None:
     first, second = add_image(store, b"1", "app"), add_image(store, b"2", "app")
     assert store.tags()["app"].digest == second.digest
     assert store.find_image(first.digest).digest == first.digest, "the unnamed image stays listed"
@@ -296,7 +296,7 @@ def test_a_path_that_scanners_misread_is_refused(tmp_path: Path) -> None:
         store.locate(image.digest)
 
 
-def test_a_size_that_lies_is_refused(store: LayoutStore) -> None:
+def test_a_wrong_size_is_refused(store: LayoutStore) -> None:
     image = add_image(store, name="app")
     path = store.root / "index.json"
     path.write_bytes(path.read_bytes().replace(f'"size":{image.size}'.encode(), b'"size":7'))
@@ -382,7 +382,7 @@ def test_the_index_cannot_lend_a_record_another_image_type_or_date(store: Layout
 
 
 @pytest.mark.parametrize("harm", ["damage", "delete"])
-def test_a_listed_record_cannot_vanish_silently(store: LayoutStore, harm: str) -> None:
+def test_a_missing_record_that_is_listed_is_an_error(store: LayoutStore, harm: str) -> None:
     image = add_image(store)
     record = attach(store, image, b"a")
     path = blob_path(store, record.digest)
@@ -467,7 +467,7 @@ def test_files_that_lead_elsewhere_are_refused(store: LayoutStore, tmp_path: Pat
         add_image(LayoutStore(store.root))
 
 
-def test_opening_sweeps_what_a_crash_left_but_not_a_living_writer(store: LayoutStore) -> None:
+def test_opening_removes_what_a_crash_left_but_not_a_running_writer(store: LayoutStore) -> None:
     (store.root / ".tmp").mkdir(exist_ok=True)
     dead, living = store.root / ".tmp" / "1-dead", store.root / ".tmp" / "2-living"
     dead.touch()

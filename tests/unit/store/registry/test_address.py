@@ -34,7 +34,7 @@ from autoclave.store.registry.challenge import Challenge, parse_challenges
         ("oci://docker.io/library/debian", "https://registry-1.docker.io/v2/library/debian/x"),
     ],
 )
-def test_addresses_that_are_taken(text: str, url: str) -> None:
+def test_valid_addresses_are_accepted(text: str, url: str) -> None:
     address = parse(text)
     assert address.url("x") == url
     assert parse(str(address)) == address
@@ -80,7 +80,7 @@ def test_addresses_that_are_taken(text: str, url: str) -> None:
         "OCI://host/a",
     ],
 )
-def test_addresses_that_are_refused(text: str) -> None:
+def test_invalid_addresses_are_refused(text: str) -> None:
     with pytest.raises(StoreError, match="is not the address of a registry") as caught:
         parse(text)
     assert caught.value.why
@@ -104,19 +104,19 @@ def test_no_text_makes_a_url_that_leaves_the_repository(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "_", "1.4.0", "sha256-" + "0" * 64 + ".sig", "A" * 128])
-def test_tags_that_are_taken(name: str) -> None:
+def test_valid_tags_are_accepted(name: str) -> None:
     assert check_tag(name) == name
 
 
 @pytest.mark.parametrize(
     "name", ["", ".a", "-a", "a/b", "a:b", "../a", "a b", "a\n", "1.0+meta", "ä", "A" * 129]
 )
-def test_tags_that_are_refused(name: str) -> None:
+def test_invalid_tags_are_refused(name: str) -> None:
     with pytest.raises(StoreError, match="cannot be a tag"):
         check_tag(name)
 
 
-def test_origins_and_what_is_shown_of_a_url() -> None:
+def test_origins_are_compared_and_urls_shown_without_secrets() -> None:
     assert origin_of("https://h/a") == origin_of("https://H:443/b") == ("https", "h", 443)
     assert origin_of("http://h/a") != origin_of("https://h/a")
     assert origin_of("http://[") == ("", "", 0)
@@ -157,7 +157,7 @@ def test_origins_and_what_is_shown_of_a_url() -> None:
         ('Bearer realm="unclosed', [Challenge("bearer", {})]),
     ],
 )
-def test_challenges(header: str, found: list[Challenge]) -> None:
+def test_challenges_are_parsed(header: str, found: list[Challenge]) -> None:
     assert parse_challenges(header)[: len(found) or None] == found
 
 

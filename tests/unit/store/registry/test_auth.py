@@ -44,7 +44,7 @@ def login(folder: Path, config: dict[str, Any]) -> None:
     (folder / "config.json").write_text(json.dumps(config))
 
 
-def test_nobody_is_logged_in() -> None:
+def test_without_a_login_there_are_no_credentials() -> None:
     assert find_credentials(HOST, Shell()) is None
 
 
@@ -72,7 +72,7 @@ def test_docker_hub_has_a_key_of_its_own(host: str, home: Path) -> None:
     assert found.user == "ci"
 
 
-def test_an_identity_token_is_no_password(home: Path) -> None:
+def test_an_identity_token_is_not_a_password(home: Path) -> None:
     login(home, {"auths": {HOST: {"auth": auth("00000000", ""), "identitytoken": "token-0123456789"}}})
     shell = Shell()
     found = find_credentials(HOST, shell)

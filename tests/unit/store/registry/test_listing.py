@@ -45,7 +45,7 @@ def test_only_what_may_pass_is_tried_again(status: int, tries: int) -> None:
 
 
 @pytest.mark.parametrize(("final", "tries"), [(False, TRIES), (True, 1)])
-def test_a_connection_that_stays_broken_is_told(final: bool, tries: int) -> None:
+def test_a_connection_that_stays_broken_is_an_error(final: bool, tries: int) -> None:
     slept: list[float] = []
 
     def attempt() -> Any:
@@ -163,7 +163,7 @@ def test_referrers_are_listed_page_by_page() -> None:
         (Reply(404, {"errors": [{"code": "NAME_UNKNOWN"}]}), False),
     ],
 )
-def test_a_registry_without_the_api(reply: Reply, sure: bool) -> None:
+def test_a_registry_without_the_referrers_api_is_recognised(reply: Reply, sure: bool) -> None:
     client: Any = Pages([], "")
     client.send = lambda *_, **__: reply
     assert listing.referrers(client, "s") == (None, sure)

@@ -103,7 +103,7 @@ def test_chunks_are_as_long_as_the_registry_wants(
         ((404, 0), [8, 8, 8, 8, 4], 2),  # forgotten: from the start
     ],
 )
-def test_a_chunk_that_failed_goes_on_where_the_registry_stands(
+def test_a_failed_chunk_resumes_at_the_registrys_offset(
     fault: tuple[int, int], sizes: list[int], sessions: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uploading, "CHUNK", 8)
@@ -157,23 +157,23 @@ CUT = Broken("cut")
         [Reply(200, b"0123", CUT), Reply(200, b"01", CUT), Reply(200, b"0123456789")],
     ],
 )
-def test_a_download_goes_on_where_it_broke(replies: list[Reply]) -> None:
+def test_a_broken_download_is_resumed(replies: list[Reply]) -> None:
     content, ranges = fetch(*replies)
     assert content == b"0123456789"
     assert set(ranges[1:]) == {"bytes=4-"}
 
 
-def test_a_connection_that_breaks_after_the_last_byte_is_no_loss() -> None:
+def test_a_connection_that_breaks_after_the_last_byte_loses_nothing() -> None:
     assert fetch(Reply(200, b"0123", CUT, Content_Length="4")) == (b"0123", [""])
 
 
-def test_a_download_that_goes_on_elsewhere_is_refused() -> None:
+def test_a_download_resumed_at_another_offset_is_refused() -> None:
     with pytest.raises(RegistryError, match="does not answer") as caught:
         fetch(Reply(200, b"0123", CUT), Reply(206, b"6789", Content_Range="bytes 6-9/10"))
     assert "another place" in caught.value.why
 
 
-def test_a_drip_is_given_up() -> None:
+def test_a_download_that_makes_too_little_progress_is_an_error() -> None:
     replies = [Reply(200, b"0", CUT)]
     replies += [Reply(206, b"1", CUT, Content_Range=f"bytes {number}-") for number in range(1, 9)]
     with pytest.raises(RegistryError, match="does not answer"):

@@ -24,7 +24,7 @@ def deployment(image: str, replicas: int = 3, **metadata: Any) -> dict[str, Any]
 OLD, NEW = "r.example/d@sha256:" + "a" * 64, "r.example/d@sha256:" + "b" * 64
 
 
-def test_changed_fields_are_told_with_both_values() -> None:
+def test_changed_fields_are_shown_with_both_values() -> None:
     assert describe([deployment(OLD)], [deployment(NEW, 2)]) == [
         "~ Deployment/gateway",
         "    spec.replicas: 3 → 2",
@@ -32,13 +32,13 @@ def test_changed_fields_are_told_with_both_values() -> None:
     ]
 
 
-def test_what_the_server_adds_is_no_difference() -> None:
+def test_fields_that_the_server_adds_are_not_a_difference() -> None:
     live = deployment(OLD, uid="1", resourceVersion="5", generation=3, managedFields=[{"manager": "x"}])
     live["status"] = {"replicas": 3}
     assert describe([live], [deployment(OLD)]) == ["= 1 unchanged"]
 
 
-def test_new_objects_are_told_with_their_images() -> None:
+def test_new_objects_are_shown_with_their_images() -> None:
     assert describe([], [deployment(NEW)]) == ["+ Deployment/gateway  created, l, d@sha256:bbbbbbbbbbbb…"]
 
 

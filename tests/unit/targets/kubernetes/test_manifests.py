@@ -50,7 +50,7 @@ def test_images_are_replaced_and_comments_stay() -> None:
     assert find_unpinned({f"docker.io/busybox@{DIGEST}": "Pod/p: container c"}) == []
 
 
-def test_containers_are_told_with_their_place() -> None:
+def test_containers_are_shown_with_their_place() -> None:
     found = [(each.path, each.name, each.init) for each in containers(read(CRON, "cron.yaml"))]
     assert found == [
         ("spec.jobTemplate.spec.template.spec.initContainers[0]", "first", True),
@@ -84,14 +84,14 @@ def test_a_list_is_taken_apart_and_windows_lines_are_lines() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", "---\n---\n"])
-def test_nothing_is_nothing(text: str, tmp_path: Path) -> None:
+def test_empty_documents_are_not_manifests(text: str, tmp_path: Path) -> None:
     assert read(text, "empty.yaml") == []
     (tmp_path / "empty.yaml").write_text(text)
     with pytest.raises(ConfigError, match="no manifest in"):
         read_files(tmp_path, ["empty.yaml"])
 
 
-def test_merge_keys_hold_where_containers_are_looked_for() -> None:
+def test_merge_keys_are_resolved_where_containers_are_searched() -> None:
     text = """
 apiVersion: v1
 kind: Pod
@@ -149,7 +149,7 @@ def test_hostile_yaml_is_refused_with_its_place(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["containers: [a]", "containers: [[]]", "initContainers: [1]"])
-def test_a_container_that_is_none_is_refused(text: str) -> None:
+def test_an_invalid_container_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="is no container"):
         containers(
             read(f"{{apiVersion: v1, kind: Pod, metadata: {{name: p}}, spec: {{{text}}}}}", "bad.yaml")

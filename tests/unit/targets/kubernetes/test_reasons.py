@@ -37,20 +37,20 @@ def recorded() -> list[dict[str, Any]]:
         ("claim readings", 'not bound: storageclass.storage.k8s.io "none-such" not found', False),
     ],
 )
-def test_each_stall_is_told(about: str, says: str, for_good: bool) -> None:
+def test_each_stall_is_reported(about: str, says: str, for_good: bool) -> None:
     (found,) = [each for each in find_reasons(recorded()) if each.about == about]
     assert says in found.line
     assert is_permanent(found) is for_good
 
 
-def test_it_fits_on_one_screen_and_names_where_to_look() -> None:
+def test_reasons_fit_on_one_screen_and_name_the_logs() -> None:
     found = find_reasons(recorded())
     assert len(found) <= 10
     assert all(len(each.line) < 320 for each in found)
     assert {each.log for each in found if each.log} >= {"crashes/app", "eats/app"}
 
 
-def test_the_same_of_many_pods_stands_once() -> None:
+def test_one_reason_of_many_pods_is_shown_once() -> None:
     (crashed,) = [
         each for each in recorded() if each["metadata"]["name"] == "crashes" and each["kind"] == "Pod"
     ]

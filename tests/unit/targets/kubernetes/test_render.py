@@ -48,7 +48,7 @@ def test_a_link_in_a_chart_that_leads_out_of_the_repository_is_refused(tmp_path:
         "configMapGenerator: [{name: x, files: [key=../../outside.yaml]}]",
     ],
 )
-def test_a_kustomization_takes_nothing_from_elsewhere_and_runs_nothing(tmp_path: Path, line: str) -> None:
+def test_a_kustomization_fetches_nothing_and_runs_nothing(tmp_path: Path, line: str) -> None:
     (tmp_path / "outside.yaml").write_text("kind: x\n", "utf-8")
     folder = tmp_path / "repository"
     (folder / "deploy").mkdir(parents=True)

@@ -57,7 +57,7 @@ def test_it_is_read_as_it_was_written() -> None:
     assert find_state(cluster.objects, "pump", "ward") == RolloutState()
 
 
-def test_damage_is_told_and_not_taken_for_nothing() -> None:
+def test_damage_is_an_error_and_not_an_empty_answer() -> None:
     cluster = Cluster()
     write(cast(Kubectl, cluster), "pump", "clinic", RolloutState(AppliedObjects([deployment()])))
     cluster.objects[0]["data"]["current"] = cluster.objects[0]["data"]["current"][:-20]

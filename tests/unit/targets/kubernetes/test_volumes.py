@@ -143,7 +143,7 @@ def test_quantities_are_exact(text: str, value: object) -> None:
 @pytest.mark.parametrize(
     "text", ["", ".", "1K", "1ki", "1 Gi", "Gi", "1e", "1ee3", "0x1", "1_0", "1Gi\n", "\u0661", "inf"]
 )
-def test_what_is_no_quantity_is_refused(text: str) -> None:
+def test_an_invalid_quantity_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no quantity"):
         parse_quantity(text)
 

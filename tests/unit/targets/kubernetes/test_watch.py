@@ -47,7 +47,7 @@ def test_pods_on_their_way_out_do_not_count() -> None:
     assert read_back([pod("a", NEW), gone])[0].healthy
 
 
-def test_a_damaged_annotation_is_no_image_of_ours() -> None:
+def test_an_image_with_a_damaged_annotation_is_ignored() -> None:
     odd = pod("a", NEW)
     odd["metadata"]["annotations"]["dev.autoclave.images"] = "[not json"
     assert read_back([odd]) == []
