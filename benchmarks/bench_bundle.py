@@ -43,8 +43,8 @@ def released(folder: Path, megabytes: int) -> str:
     from autoclave.model.declared import Declared
     from autoclave.store.layout import LayoutStore
     from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Manifest, encode
-    from builders import bundled
-    from builders.judged import BUILD, STEP_INFO
+    from builders import sample_bundle
+    from builders.sample_facts import BUILD, STEP_INFO
 
     store = LayoutStore(folder / ".autoclave" / "store")
     layer = store.write((os.urandom(1 << 20) for _ in range(megabytes)), media_type=LAYER)
@@ -54,16 +54,16 @@ def released(folder: Path, megabytes: int) -> str:
     image = store.write([encode(manifest)], media_type=MANIFEST)
     store.tag("app", image)
     built = statement.make(image.digest, PROVENANCE, predicates.provenance(STEP_INFO, BUILD, {}))
-    records.attach(store, image, built, PROVENANCE, bundled.STEPS)
+    records.attach(store, image, built, PROVENANCE, sample_bundle.STEPS)
     said = predicates.verification(
         STEP_INFO, resource="urn:x", policy_digest=STEP_INFO.policy, inputs=[], declared=Declared()
     )
     body = statement.make(image.digest, VERIFICATION, said)
-    records.attach(store, image, body, VERIFICATION, bundled.RELEASE)
-    cosign.sign_image(store, image.digest, "pump/app", bundled.RELEASE)
-    bundled.seal_records(store, image)
-    (folder / "autoclave.toml").write_bytes(bundled.DEVICE)
-    (folder / "trust.toml").write_text(trust_export.text(bundled.TRUST))
+    records.attach(store, image, body, VERIFICATION, sample_bundle.RELEASE)
+    cosign.sign_image(store, image.digest, "pump/app", sample_bundle.RELEASE)
+    sample_bundle.seal_records(store, image)
+    (folder / "autoclave.toml").write_bytes(sample_bundle.DEVICE)
+    (folder / "trust.toml").write_text(trust_export.text(sample_bundle.TRUST))
     return layer.digest.removeprefix("sha256:")
 
 

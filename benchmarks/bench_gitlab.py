@@ -19,10 +19,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "steps"), str(ROOT / "tests")]
 
+from builders.devices import SAMPLE, Repository, copy_device, git  # noqa: E402
 from doubles import gitlab_double  # noqa: E402
 from doubles.gitlab_double import Token  # noqa: E402
 from doubles.gitlab_state import Project  # noqa: E402
-from integration.devices import SAMPLE, Repository, copy_device, git  # noqa: E402
 from pipelines.gitlab_local import JOB_TOKEN, PROJECT, WHOLE_FLOW, GitLab  # noqa: E402
 
 

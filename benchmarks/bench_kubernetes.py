@@ -22,10 +22,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from cluster import deploying  # noqa: E402
+from builders.registries import serve_with_referrers  # noqa: E402
+from cluster import clinics  # noqa: E402
+from cluster.clinics import DEPLOYMENT, GOOD, NEXT, SERVICE, Clinic  # noqa: E402
 from cluster.cluster import Cluster, start  # noqa: E402
-from cluster.deploying import DEPLOYMENT, GOOD, NEXT, SERVICE, Clinic  # noqa: E402
-from integration.registries import serve_with_referrers  # noqa: E402
 
 
 def ours(clinic: Clinic, version: str) -> float:
@@ -60,9 +60,9 @@ def main() -> None:
             cluster.reach(int(registry.rpartition(":")[2]))
             for name in ("ours", "theirs"):
                 cluster.kubectl("create", "namespace", name)
-            made = deploying.release_versions(registry, place / "made", (GOOD, NEXT))
+            made = clinics.release_versions(registry, place / "made", (GOOD, NEXT))
             (place / "copy").mkdir()
-            clinic = deploying.make_clinic(made, cluster, "ours", place / "copy", timeout=120)
+            clinic = clinics.make_clinic(made, cluster, "ours", place / "copy", timeout=120)
             measure(cluster, clinic, rounds)
 
 

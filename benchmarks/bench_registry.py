@@ -97,7 +97,7 @@ def cosign(*words: str) -> None:
 def compare(rounds: int, registry: str, words: list[str], more: list[str]) -> None:
     """Measure both in turn, round by round, and print medians and ratios."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from integration.registries import add_image, open_store, serve_debian, serve_with_referrers
+    from builders.registries import add_image, open_store, serve_debian, serve_with_referrers
 
     start = {"debian": serve_debian, "referrers": serve_with_referrers}[registry]
     rows: list[tuple[float, float, float]] = []

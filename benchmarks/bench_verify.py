@@ -75,8 +75,8 @@ def made(folder: Path, count: int) -> str:
     from autoclave.signers import open_signer
     from autoclave.store.layout import LayoutStore
     from autoclave.store.oci import parse_manifest
-    from builders.judged import BUILD, STEP_INFO
-    from integration.registries import add_image
+    from builders.registries import add_image
+    from builders.sample_facts import BUILD, STEP_INFO
 
     folder.mkdir()
     (folder / "key.pem").write_bytes(CryptoSigner.generate_ecdsa().private_bytes)
@@ -109,8 +109,8 @@ def listed(folder: Path, digest: str, host: str) -> str:
     from autoclave.evidence.statement import PROVENANCE
     from autoclave.signers import open_signer
     from autoclave.store.layout import LayoutStore
-    from builders.judged import BUILD, STEP_INFO
-    from integration.registries import add_image, open_store
+    from builders.registries import add_image, open_store
+    from builders.sample_facts import BUILD, STEP_INFO
 
     source = LayoutStore(folder / "store", create=False)
     remote = open_store(host, folder / "cache", repository="bench/verify")
@@ -150,7 +150,7 @@ def _trust(folder: Path):  # type: ignore[no-untyped-def]
 
 def compare(rounds: int, count: int) -> None:
     """Measure both in turn, round by round, and print medians and the ratio; then how ours grows."""
-    from integration.registries import serve_debian
+    from builders.registries import serve_debian
 
     rows: list[tuple[float, float, float]] = []
     with tempfile.TemporaryDirectory() as name, serve_debian(Path(name)) as host:

@@ -18,11 +18,11 @@ from rich.text import Text
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "tests"))
 
-from cluster import deploying  # noqa: E402
+from builders.devices import CommandResult  # noqa: E402
+from builders.registries import serve_with_referrers  # noqa: E402
+from cluster import clinics  # noqa: E402
+from cluster.clinics import GOOD, NEXT, UNHEALTHY, Clinic  # noqa: E402
 from cluster.cluster import Cluster, start  # noqa: E402
-from cluster.deploying import GOOD, NEXT, UNHEALTHY, Clinic  # noqa: E402
-from integration.devices import CommandResult  # noqa: E402
-from integration.registries import serve_with_referrers  # noqa: E402
 
 PAGE = HERE / "kubernetes.md"
 QUOTA = """\
@@ -48,9 +48,9 @@ def main() -> None:
         with serve_with_referrers(place / "registry") as registry:
             cluster.reach(int(registry.rpartition(":")[2]))
             cluster.kubectl("create", "namespace", "clinic")
-            made = deploying.release_versions(registry, place / "made")
+            made = clinics.release_versions(registry, place / "made")
             shows = run_commands(
-                cluster, deploying.make_clinic(made, cluster, "clinic", place / "copy", timeout=90)
+                cluster, clinics.make_clinic(made, cluster, "clinic", place / "copy", timeout=90)
             )
     page = PAGE.read_text("utf-8")
     for name, text in shows.items():

@@ -19,8 +19,8 @@ sys.path.insert(0, str(HERE.parent / "tests"))
 
 from picture import draw  # noqa: E402
 
-from integration.devices import KNOWN_BAD, SAMPLE, CommandResult, Repository, free_port  # noqa: E402
-from integration.flow import device  # noqa: E402
+from builders.devices import KNOWN_BAD, SAMPLE, CommandResult, Repository, free_port  # noqa: E402
+from builders.flow import device  # noqa: E402
 from integration.people import add_soup_register, full_sized_database, make_organisation  # noqa: E402
 
 _WIDTH = 1180  # CSS pixels

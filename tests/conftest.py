@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-import gathering
 import pages
 import scheduling
+import worker_results
 from timings import Timings
 
 # How long an example takes says how busy the machine is, not whether the code is right.
@@ -41,13 +41,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     config.addinivalue_line("markers", "alone: needs the machine for itself; runs last, beside nothing")
     config.pluginmanager.register(Timings(config.getoption("timings")), "timings")
-    if not gathering.worker():
+    if not worker_results.worker():
         groups = Path(tempfile.mkdtemp(prefix="autoclave-tests-")) / "groups.json"
         config.add_cleanup(lambda: shutil.rmtree(groups.parent))
         known = scheduling.seconds(config.getoption("timings"))
         config.pluginmanager.register(scheduling.Scheduling(groups, known), "scheduling")
     else:
-        _rename_host(f"{socket.gethostname()}-{gathering.worker()}")
+        _rename_host(f"{socket.gethostname()}-{worker_results.worker()}")
 
 
 def _rename_host(name: str) -> None:
@@ -64,7 +64,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     given = getattr(config, "workerinput", None)
     if given:
         items[:] = scheduling.longest_first(items, given["known"])
-        if gathering.worker() == "w0":
+        if worker_results.worker() == "w0":
             scheduling.write_groups(items, Path(given["groups"]))
 
 
@@ -72,7 +72,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _own_database(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Copy the small advisory database for this worker: scans that share a folder wait for its lock."""
     shared = os.environ.get("AUTOCLAVE_TRIVY_CACHE")
-    if not gathering.worker() or not shared:
+    if not worker_results.worker() or not shared:
         yield
         return
     own = tmp_path_factory.mktemp("database") / "trivy"
@@ -92,27 +92,27 @@ class Gatherer:
     def pytest_testnodedown(self, node: Any) -> None:
         """Take over what a worker found."""
         found = getattr(node, "workeroutput", {})
-        gathering.LINES.extend(found.get("lines", []))
+        worker_results.LINES.extend(found.get("lines", []))
         for page, rows in found.get("rows", {}).items():
-            gathering.ROWS.setdefault(page, {}).update(rows)
+            worker_results.ROWS.setdefault(page, {}).update(rows)
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Hand over what this worker found; where nobody is above, compare or write the pages."""
         output = getattr(session.config, "workeroutput", None)
         if output is not None:
-            output["lines"], output["rows"] = gathering.LINES, gathering.ROWS
+            output["lines"], output["rows"] = worker_results.LINES, worker_results.ROWS
             return
         if exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
             return
         whole = exitstatus == pytest.ExitCode.OK and _is_whole(session.config)
-        self.complaints = pages.judge(gathering.ROWS, whole=whole)
+        self.complaints = pages.judge(worker_results.ROWS, whole=whole)
         if self.complaints and exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Show what the tests found, and which page says otherwise."""
-        for title, lines in (("run for real", gathering.LINES), ("pages", self.complaints)):
+        for title, lines in (("run for real", worker_results.LINES), ("pages", self.complaints)):
             if lines:
                 terminalreporter.section(title)
                 for line in lines:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import gathering
+import worker_results
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -66,7 +66,7 @@ def judge(found: Mapping[str, Mapping[str, str]], *, whole: bool) -> list[str]:
     complaints = []
     for name, rows in found.items():
         table = TABLES[name]
-        if gathering.writes_pages():
+        if worker_results.writes_pages():
             table.write(rows, whole=whole)
         else:
             complaints += table.complaints(rows, whole=whole)

@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from builders.devices import program
 from cluster import certificates, components, loopback, namespaces, pause_image
 from cluster.namespaces import Namespaces
-from integration.devices import program
 
 _PLUGINS = ("/usr/lib/cni", "/opt/cni/bin")
 

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from cluster import deploying
+from builders.registries import serve_with_referrers
+from cluster import clinics
+from cluster.clinics import Clinic, ReleasedVersions
 from cluster.cluster import Cluster, start
-from cluster.deploying import Clinic, ReleasedVersions
-from gathering import report
-from integration.registries import serve_with_referrers
+from worker_results import report
 
 _NUMBERS = itertools.count(1)
 
@@ -54,10 +54,10 @@ def registry(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
 @pytest.fixture(scope="package")
 def released(registry: str, tmp_path_factory: pytest.TempPathFactory) -> ReleasedVersions:
     """A device whose versions are released into the registry."""
-    return deploying.release_versions(registry, tmp_path_factory.mktemp("released"))
+    return clinics.release_versions(registry, tmp_path_factory.mktemp("released"))
 
 
 @pytest.fixture
 def clinic(released: ReleasedVersions, cluster: Cluster, namespace: str, tmp_path: Path) -> Clinic:
     """That device's environment in a namespace of its own."""
-    return deploying.make_clinic(released, cluster, namespace, tmp_path)
+    return clinics.make_clinic(released, cluster, namespace, tmp_path)

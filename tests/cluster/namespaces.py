@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from integration.devices import program
+from builders.devices import program
 
 _NODE = Path(__file__).with_name("node.py")
 _CGROUPS = Path("/sys/fs/cgroup")

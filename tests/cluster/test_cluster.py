@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from builders.devices import program
 from cluster.cluster import Cluster
-from gathering import report
-from integration.devices import program
+from worker_results import report
 
 pytestmark = pytest.mark.xdist_group("cluster")
 

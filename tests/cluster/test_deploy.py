@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from cluster.deploying import GOOD, NEXT, Clinic
-from gathering import report
+from cluster.clinics import GOOD, NEXT, Clinic
+from worker_results import report
 
 pytestmark = pytest.mark.xdist_group("cluster-released")
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 import pytest
 
+from cluster.clinics import DEPLOYMENT, GOOD, NAME, NEXT, UNHEALTHY, Clinic
 from cluster.cluster import Cluster
-from cluster.deploying import DEPLOYMENT, GOOD, NAME, NEXT, UNHEALTHY, Clinic
-from gathering import report
+from worker_results import report
 
 pytestmark = pytest.mark.xdist_group("cluster-released")
 

@@ -10,7 +10,7 @@ from autoclave.device.schema import Kubernetes
 from autoclave.errors import ConfigError, ToolError
 from autoclave.runtime.shell import Shell
 from autoclave.targets.kubernetes.render import render_manifests
-from integration.devices import program
+from builders.devices import program
 
 DEPLOYMENT = """\
 apiVersion: apps/v1

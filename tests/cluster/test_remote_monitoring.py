@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from builders.devices import ROOT, CommandResult, Repository, own_name
+from builders.flow import device, wait_until
 from cluster.cluster import Cluster
-from integration.devices import ROOT, CommandResult, Repository, own_name
-from integration.flow import device, wait_until
 
 pytestmark = pytest.mark.xdist_group("cluster")
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from cluster.clinics import GOOD, NAME, NEXT, UNHEALTHY, Clinic
 from cluster.cluster import Cluster
-from cluster.deploying import GOOD, NAME, NEXT, UNHEALTHY, Clinic
-from gathering import report
+from worker_results import report
 
 pytestmark = pytest.mark.xdist_group("cluster-released")
 

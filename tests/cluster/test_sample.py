@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from builders.devices import SAMPLE, CommandResult, Repository, own_name
+from builders.flow import device
 from cluster.cluster import Cluster
-from gathering import report
-from integration.devices import SAMPLE, CommandResult, Repository, own_name
-from integration.flow import device
+from worker_results import report
 
 pytestmark = pytest.mark.xdist_group("cluster")
 

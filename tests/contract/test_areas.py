@@ -60,7 +60,7 @@ def test_what_an_area_names_is_there() -> None:
         ("steps/autoclave/cli/main.py", set(KNOWN)),
         ("tests/integration/test_report.py", {"report"}),
         ("tests/integration/people.py", {"evidence"}),
-        ("tests/integration/devices.py", set(KNOWN)),
+        ("tests/builders/devices.py", set(KNOWN)),
         ("tests/cluster/conftest.py", {"kubernetes"}),
         ("pipelines/gitlab/scan.yml", {"gitlab", "image"}),
         ("examples/remote-monitoring/monitoring/service.py", {"kubernetes", "examples"}),

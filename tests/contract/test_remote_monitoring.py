@@ -5,7 +5,7 @@ from __future__ import annotations
 from autoclave.device.schema import load
 from autoclave.gates import hardening
 from autoclave.targets.kubernetes import images, manifests, network
-from integration.devices import ROOT
+from builders.devices import ROOT
 
 SAMPLE = ROOT / "examples" / "remote-monitoring"
 DEVICE = load(SAMPLE)

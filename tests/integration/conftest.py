@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from integration import prepared
-from integration.devices import free_port, program
+from builders import prepared_devices
+from builders.devices import free_port, program
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +41,6 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="session", autouse=True)
 def _shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep prepared devices until the session ends."""
-    prepared.SHELF.append(tmp_path_factory.mktemp("prepared"))
+    prepared_devices.SHELF.append(tmp_path_factory.mktemp("prepared"))
     yield
-    shutil.rmtree(prepared.SHELF.pop())
+    shutil.rmtree(prepared_devices.SHELF.pop())

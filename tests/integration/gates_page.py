@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-import gathering
+import worker_results
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Row:
 
 def keep(row: Row) -> None:
     """Keep a case for the page."""
-    gathering.keep("gates", row.case, line(row))
+    worker_results.keep("gates", row.case, line(row))
 
 
 def line(row: Row) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 
 from defusedxml import ElementTree
 
-from integration import gates_page, prepared, tampering
-from integration.devices import KNOWN_BAD, CommandResult, Repository
+from builders import prepared_devices, tampering
+from builders.devices import KNOWN_BAD, CommandResult, Repository
+from integration import gates_page
 from integration.gates_page import Row
 
 TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
@@ -36,7 +37,7 @@ def prepare_scanned(folder: Path) -> Iterator[Repository]:
 
     Nothing is wrong with it. It is walked there once: tests that start here are the xdist group `control`.
     """
-    with prepared.prepare(KNOWN_BAD / "control", folder, to="scan") as repository:
+    with prepared_devices.prepare(KNOWN_BAD / "control", folder, to="scan") as repository:
         yield repository
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from integration.devices import Repository
-from integration.flow import make_keys
+from builders.devices import Repository
+from builders.flow import make_keys
 
 SOUP = """
 [[soup]]

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from builders.devices import KNOWN_BAD, SAMPLE, Repository
+from builders.flow import device
 from integration import known_bad
-from integration.devices import KNOWN_BAD, SAMPLE, Repository
-from integration.flow import device
 
 DEMANDED = "\n[policy]\nunit-test = { arbitrary-user = true }\n"
 WITHOUT_SERVICE = '[image.service]\nport = 8080\nhealth = "/health"\nmemory = "64m"\nstart-timeout = 10\n'

@@ -9,8 +9,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from integration.devices import KNOWN_BAD, copy_device
-from integration.flow import device, make_keys
+from builders.devices import KNOWN_BAD, copy_device
+from builders.flow import device, make_keys
 
 
 def test_a_base_image_is_pulled_and_recorded_by_digest(registry: str, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_key_that_trust_does_not_list_makes_no_record(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("step", ["sign", "deploy"])
 def test_one_image_of_two_is_not_released_alone(step: str, tmp_path: Path) -> None:
-    from integration.devices import ROOT
+    from builders.devices import ROOT
 
     repository = copy_device(ROOT / "tests" / "fixtures" / "two-images", tmp_path, name=f"t-alone-{step}")
     assert repository.run("build").code == 0

@@ -16,11 +16,11 @@ import pytest
 
 from autoclave.bundles import write
 from autoclave.model.digest import digest_of
-from builders import bundled
-from builders.bundled import Members
+from builders import sample_bundle
+from builders.devices import KNOWN_BAD, CommandResult, Repository
+from builders.flow import device, make_keys
+from builders.sample_bundle import Members
 from doubles import tsa_double
-from integration.devices import KNOWN_BAD, CommandResult, Repository
-from integration.flow import device, make_keys
 
 AUDITOR = "/usr/bin/python3"
 HEALTHCHECK = """
@@ -38,7 +38,7 @@ class Released:
     def verified(self, *words: str, bundle: Path | None = None) -> CommandResult:
         """Run the bundle's own verify.py as an auditor would: another Python, nothing of ours about."""
         script = self.bundle.with_name("verify.py")
-        script.write_bytes(bundled.members(self.bundle)["autoclave/verify.py"])
+        script.write_bytes(sample_bundle.members(self.bundle)["autoclave/verify.py"])
         argv = [AUDITOR, "-I", str(script), str(bundle or self.bundle), *words]
         environment = {"PATH": "/usr/bin:/bin"}
         done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, cwd="/")
@@ -90,7 +90,7 @@ def test_an_auditor_needs_nothing_of_ours(released: Released) -> None:
     for name, code in (("keys", 0), ("strangers", 1)):
         folder = released.bundle.with_name(name)
         folder.mkdir()
-        for member, raw in bundled.members(released.bundle).items():
+        for member, raw in sample_bundle.members(released.bundle).items():
             if member.startswith("autoclave/keys/"):
                 (folder / Path(member).name).write_bytes(raw)
         if name == "strangers":
@@ -148,7 +148,7 @@ WHERE: list[tuple[str, Callable[[Members], str], str]] = [
 def test_one_changed_byte_is_found_and_named(
     released: Released, tmp_path: Path, place: Callable[[Members], str], says: str
 ) -> None:
-    found = bundled.members(released.bundle)
+    found = sample_bundle.members(released.bundle)
     name = place(found)
     spoilt = tmp_path / "spoilt.tar"
     shutil.copyfile(released.bundle, spoilt)
@@ -178,7 +178,7 @@ def test_a_change_that_fits_everywhere_but_in_what_was_signed_is_named(
     """Somebody who can make all digests fit again still cannot sign."""
     spoilt = tmp_path / "spoilt.tar"
     shutil.copyfile(released.bundle, spoilt)
-    bundled.rewrite(spoilt, _without_deployment, announce=True)
+    sample_bundle.rewrite(spoilt, _without_deployment, announce=True)
     done = released.verified(bundle=spoilt)
     assert done.code == 1, done.out + done.err
     assert "WRONG: deployment sha256:" in done.out
@@ -192,7 +192,7 @@ def test_a_file_exchanged_beside_a_record_is_named(released: Released, tmp_path:
     """Everything fits but the signed statement: a weaker policy lies where the one of the day lay."""
     spoilt = tmp_path / "spoilt.tar"
     shutil.copyfile(released.bundle, spoilt)
-    bundled.rewrite(spoilt, _with_another_policy, announce=True)
+    sample_bundle.rewrite(spoilt, _with_another_policy, announce=True)
     done = released.verified(bundle=spoilt)
     assert done.code == 1, done.out + done.err
     assert "its files are not those that were signed with it: policy.json" in done.out
@@ -225,7 +225,7 @@ def test_what_a_bundle_holds_steers_no_terminal(released: Released, tmp_path: Pa
             if name.endswith(".pub"):
                 found[name] = raw.replace(b"name: release", b"name: release\x1b[2J\rVERIFIED", 1)
 
-    bundled.rewrite(spoilt, renamed, announce=True)
+    sample_bundle.rewrite(spoilt, renamed, announce=True)
     done = released.verified(bundle=spoilt)
     assert "release?[2J?VERIFIED may sign" in done.out
     assert "\x1b" not in done.out + done.err

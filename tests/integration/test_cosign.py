@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS
-from integration import tampering
-from integration.devices import KNOWN_BAD, Repository, copy_device, program
+from builders import tampering
+from builders.devices import KNOWN_BAD, Repository, copy_device, program
 
 
 @pytest.fixture(scope="module")

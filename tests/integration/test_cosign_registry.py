@@ -19,9 +19,9 @@ from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICA
 from autoclave.evidence.trust import Trust
 from autoclave.signers import development, open_signer
 from autoclave.store.oci import parse_manifest
-from integration.cosigning import Place, import_keys
-from integration.devices import KNOWN_BAD, Repository, copy_device
-from integration.registries import PASSWORD, USER, serve_debian, serve_with_password, serve_with_referrers
+from builders.devices import KNOWN_BAD, Repository, copy_device
+from builders.registries import PASSWORD, USER, serve_debian, serve_with_password, serve_with_referrers
+from integration.signed_repository import Place, import_keys
 
 KINDS = ["debian", "referrers", "password"]
 OLDER = "--new-bundle-format=false"

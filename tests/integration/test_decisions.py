@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from integration.devices import KNOWN_BAD, Repository, free_port
-from integration.flow import device
+from builders.devices import KNOWN_BAD, Repository, free_port
+from builders.flow import device
 from integration.people import Organisation, add_soup_register, full_sized_database, make_organisation
 
 FOUND = "CVE-2019-10906"

@@ -9,8 +9,8 @@ from typing import Any
 import docker
 import pytest
 
-from integration.devices import KNOWN_BAD, Repository
-from integration.prepared import prepare
+from builders.devices import KNOWN_BAD, Repository
+from builders.prepared_devices import prepare
 
 
 def left_by_a_crash(running: Any, *, new_one_made: bool) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from integration.devices import KNOWN_BAD, Repository
-from integration.flow import device, make_keys
-from integration.prepared import prepare
+from builders.devices import KNOWN_BAD, Repository
+from builders.flow import device, make_keys
+from builders.prepared_devices import prepare
 
 PRODUCTION = '\n[[environment]]\nname = "production"\n'
 

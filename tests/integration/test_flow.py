@@ -15,8 +15,8 @@ from typing import Any
 import docker
 import pytest
 
-from integration.devices import KNOWN_BAD, ROOT, SAMPLE, Repository, copy_device
-from integration.prepared import prepare
+from builders.devices import KNOWN_BAD, ROOT, SAMPLE, Repository, copy_device
+from builders.prepared_devices import prepare
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def kept_for_a_look(repository: Repository) -> None:
 
 def test_two_images_are_released_whole_or_not_at_all(device: Callable[..., Repository]) -> None:
     repository = device(ROOT / "tests" / "fixtures" / "two-images", "t-two")
-    from integration.devices import free_port
+    from builders.devices import free_port
 
     for port in ("18083", "18084"):
         repository.edit("autoclave.toml", port, str(free_port()))

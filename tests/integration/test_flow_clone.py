@@ -6,8 +6,8 @@ import json
 import subprocess
 from pathlib import Path
 
-from integration.devices import KNOWN_BAD, SAMPLE, Repository
-from integration.flow import device
+from builders.devices import KNOWN_BAD, SAMPLE, Repository
+from builders.flow import device
 
 
 def test_each_step_alone_in_a_fresh_clone(tmp_path: Path) -> None:

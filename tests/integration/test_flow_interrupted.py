@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from integration.devices import KNOWN_BAD, Repository
-from integration.flow import (
+from builders.devices import KNOWN_BAD, Repository
+from builders.flow import (
     containers_of_image,
     containers_of_process,
     device,
@@ -18,7 +18,7 @@ from integration.flow import (
     start_command,
     wait_until,
 )
-from integration.prepared import prepare
+from builders.prepared_devices import prepare
 
 
 def waits_in_its_test(repository: Repository) -> None:

@@ -5,77 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from msgspec import structs
 
 from autoclave.cli.main import main
-from autoclave.evidence import predicates, records, statement
-from autoclave.evidence.statement import DEPLOYMENT, PROVENANCE, TEST_RESULT, VERIFICATION, VULNS, StepInfo
-from autoclave.model.facts import Deployment
-from autoclave.signers import development, open_signer
-from autoclave.store.layout import LayoutStore
-from autoclave.store.oci import CONFIG, MANIFEST, Descriptor, Manifest, encode
-from builders.judged import BUILD, SCAN, STEP_INFO, TESTS, THEN
+from builders.recorded_device import DEVICE, SHA, RecordedDevice
 from doubles import gitlab_double
 from doubles.gitlab_double import Double, Fault, Token
 from doubles.gitlab_state import Project
-
-SHA = "a" * 40
-DEVICE = """\
-[device]
-name = "pump"
-version = "1.4.0"
-safety-class = "B"
-[[image]]
-name = "app"
-[image.service]
-port = 8080
-[[environment]]
-name = "staging"
-"""
-
-
-class Bench:
-    """A device repository with one image in its store, and records to attach to it."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        (folder / "autoclave.toml").write_text(DEVICE)
-        self.store = LayoutStore(folder / ".autoclave" / "store")
-        config = self.store.write([b'{"rootfs":{"type":"layers","diff_ids":[]}}'], media_type=CONFIG)
-        manifest = Manifest(schema_version=2, media_type=MANIFEST, config=config, layers=[])
-        self.image: Descriptor = self.store.write([encode(manifest)], media_type=MANIFEST)
-        self.store.tag("app", self.image)
-
-    def attach(self, step: str, *reasons: str, key: str = development.STEPS) -> None:
-        made = structs.replace(STEP_INFO, step=step, passed=not reasons, reasons=reasons)
-        kind, body = self._body(step, made)
-        signer = open_signer(f"file:{development.ensure(key)[0]}", None)
-        report = self.store.write([f"raw {step}".encode()], media_type="application/json")
-        raw = statement.make(self.image.digest, kind, records.name_files(body, [("report.json", report)]))
-        records.attach(self.store, self.image, raw, kind, signer, attachments=[("report.json", report)])
-
-    def _body(self, step: str, made: StepInfo) -> tuple[str, dict[str, Any]]:
-        if step == "build":
-            return PROVENANCE, predicates.provenance(made, structs.replace(BUILD, commit=SHA), {})
-        if step == "unit-test":
-            return TEST_RESULT, predicates.test_result(made, TESTS)
-        if step == "scan":
-            return VULNS, predicates.vulns(made, SCAN)
-        if step == "sign":
-            return VERIFICATION, {"verificationResult": "PASSED", "autoclave": made}
-        facts = Deployment(environment="staging", target="docker", running=(), started=THEN, finished=THEN)
-        return DEPLOYMENT, predicates.deployment(made, facts)
-
-    def all_passed(self) -> None:
-        for step in ("build", "unit-test", "scan"):
-            self.attach(step)
-        self.attach("sign", key=development.RELEASE)
-
-    def run(self, *words: str) -> int:
-        return main(["gitlab", words[0], "-C", str(self.folder), *words[1:]])
 
 
 @pytest.fixture
@@ -103,13 +40,13 @@ def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecordedDevice:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     (tmp_path / "device").mkdir()
-    return Bench(tmp_path / "device")
+    return RecordedDevice(tmp_path / "device", "gitlab")
 
 
-def test_the_note_shows_what_the_verified_records_say(bench: Bench, double: Double) -> None:
+def test_the_note_shows_what_the_verified_records_say(bench: RecordedDevice, double: Double) -> None:
     bench.attach("build")
     bench.attach("scan", "CVE-2026-1 @all", "CVE-2026-2")
     assert bench.run("note") == 0
@@ -120,8 +57,8 @@ def test_the_note_shows_what_the_verified_records_say(bench: Bench, double: Doub
     assert "| ✅ passed | ⚪ no record | ❌ closed | ⚪ no record | ⚪ no record |" in note["body"]
 
 
-def test_a_record_of_an_unknown_key_is_shown_as_rejected(bench: Bench, double: Double) -> None:
-    bench.all_passed()
+def test_a_record_of_an_unknown_key_is_shown_as_rejected(bench: RecordedDevice, double: Double) -> None:
+    bench.attach_all_passed()
     bench.attach("scan", key="stranger")
     assert bench.run("note") == 0
     body = double.projects[5].notes[17][0]["body"]
@@ -129,7 +66,7 @@ def test_a_record_of_an_unknown_key_is_shown_as_rejected(bench: Bench, double: D
     assert "unknown key" in body
 
 
-def test_the_newest_record_counts(bench: Bench, double: Double) -> None:
+def test_the_newest_record_counts(bench: RecordedDevice, double: Double) -> None:
     bench.attach("scan", "CVE-2026-1")
     bench.attach("scan")
     assert bench.run("status") == 0
@@ -138,8 +75,8 @@ def test_the_newest_record_counts(bench: Bench, double: Double) -> None:
     ]
 
 
-def test_every_gate_with_a_verdict_gets_a_status(bench: Bench, double: Double) -> None:
-    bench.all_passed()
+def test_every_gate_with_a_verdict_gets_a_status(bench: RecordedDevice, double: Double) -> None:
+    bench.attach_all_passed()
     bench.attach("deploy", "not healthy")
     assert bench.run("status", "--step", "scan", "--running") == 0
     assert double.projects[5].statuses[0]["status"] == "running"
@@ -155,7 +92,7 @@ def test_every_gate_with_a_verdict_gets_a_status(bench: Bench, double: Double) -
 
 
 def test_a_status_is_not_set_on_another_commit_than_was_built(
-    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+    bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bench.attach("build")
     assert bench.run("status", "--commit", "b" * 40) == 2
@@ -165,9 +102,9 @@ def test_a_status_is_not_set_on_another_commit_than_was_built(
 
 @pytest.mark.parametrize("words", [("note",), ("status",), ("deployment", "staging")])
 def test_a_server_that_is_down_is_a_warning_unless_strict(
-    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+    bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
 ) -> None:
-    bench.all_passed()
+    bench.attach_all_passed()
     bench.attach("deploy")
     double.faults = [Fault(verb, "/api", 503, times=99) for verb in ("GET", "POST", "PUT")]
     assert bench.run(*words) == 0
@@ -177,7 +114,7 @@ def test_a_server_that_is_down_is_a_warning_unless_strict(
 
 
 def test_a_note_with_the_job_token_alone_is_a_warning_that_names_the_needs(
-    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AUTOCLAVE_GITLAB_TOKEN")
     assert bench.run("note") == 0
@@ -186,11 +123,11 @@ def test_a_note_with_the_job_token_alone_is_a_warning_that_names_the_needs(
 
 
 def test_a_release_carries_the_records_of_the_digest(
-    bench: Bench, double: Double, monkeypatch: pytest.MonkeyPatch
+    bench: RecordedDevice, double: Double, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AUTOCLAVE_GITLAB_TOKEN")  # the job token will do
     monkeypatch.setenv("CI_COMMIT_TAG", "v1.4.0")
-    bench.all_passed()
+    bench.attach_all_passed()
     bench.attach("deploy")
     for _ in range(2):
         assert bench.run("release") == 0
@@ -212,28 +149,28 @@ def test_a_release_carries_the_records_of_the_digest(
 
 
 def test_nothing_unsigned_or_doubtful_is_released(
-    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+    bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bench.attach("build")
     assert bench.run("release", "--tag", "v1.4.0") == 24
     assert "not signed yet" in capsys.readouterr().err
-    bench.all_passed()
+    bench.attach_all_passed()
     bench.attach("scan", key="stranger")
     assert bench.run("release", "--tag", "v1.4.0") == 24
     assert "unknown key" in capsys.readouterr().err
     assert double.seen == []
 
 
-def test_a_release_that_gitlab_does_not_take_is_an_error(bench: Bench, double: Double) -> None:
-    bench.all_passed()
+def test_a_release_that_gitlab_does_not_take_is_an_error(bench: RecordedDevice, double: Double) -> None:
+    bench.attach_all_passed()
     double.faults = [Fault("GET", "/packages", 403)]
     assert bench.run("release", "--tag", "v1.4.0") == 35
 
 
 def test_a_deployment_is_recorded_as_its_record_says(
-    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+    bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench.all_passed()
+    bench.attach_all_passed()
     assert bench.run("deployment", "staging", "--strict") == 35
     assert bench.run("deployment", "staging") == 0
     assert double.projects[5].deployments == []
@@ -248,7 +185,7 @@ def test_a_deployment_is_recorded_as_its_record_says(
 
 
 def test_approvals_are_printed_as_data(
-    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+    bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bench.run("deployment", "staging", "--running")
     approval = {"user": {"id": 8, "username": "ann"}, "status": "approved", "comment": "ok\x1b[31m"}
@@ -270,9 +207,9 @@ def test_approvals_are_printed_as_data(
 
 
 def test_approvals_are_attached_as_what_the_host_said(
-    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+    bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench.all_passed()
+    bench.attach_all_passed()
     bench.run("deployment", "staging", "--running")
     approval = {"user": {"id": 8, "username": "ann"}, "status": "approved", "comment": "ok"}
     double.projects[5].deployments[0]["approvals"] = [approval | {"created_at": "2026-11-24T10:00:00Z"}]
@@ -285,16 +222,18 @@ def test_approvals_are_attached_as_what_the_host_said(
 
 
 def test_approvals_that_cannot_be_read_change_no_verdict(
-    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+    bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench.all_passed()
+    bench.attach_all_passed()
     assert bench.run("approvals", "staging", "--record") == 0
     assert "no deployment of" in capsys.readouterr().err
     assert bench.run("approvals", "staging", "--record", "--strict") == 35
 
 
-def test_a_dry_run_asks_nothing(bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]) -> None:
-    bench.all_passed()
+def test_a_dry_run_asks_nothing(
+    bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.attach_all_passed()
     bench.attach("deploy")
     for words in (("note",), ("status",), ("release", "--tag", "v1.4.0"), ("deployment", "staging")):
         assert bench.run(*words, "--dry-run") == 0
@@ -302,7 +241,7 @@ def test_a_dry_run_asks_nothing(bench: Bench, double: Double, capsys: pytest.Cap
     assert double.seen == []
 
 
-def test_handovers_of_other_jobs_are_read(bench: Bench, double: Double) -> None:
+def test_handovers_of_other_jobs_are_read(bench: RecordedDevice, double: Double) -> None:
     bench.attach("build")
     handed = bench.folder / "handed"
     (bench.folder / ".autoclave").rename(handed)
@@ -313,7 +252,7 @@ def test_handovers_of_other_jobs_are_read(bench: Bench, double: Double) -> None:
 
 
 def test_one_digest_cannot_mean_several_images(
-    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+    bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (bench.folder / "autoclave.toml").write_text(DEVICE + '[[image]]\nname = "other"\n')
     assert bench.run("note", "--digest", bench.image.digest) == 2

@@ -11,18 +11,13 @@ import pytest
 
 from autoclave.cli.main import main
 from autoclave.hosts.jenkins import plugins
+from builders.devices import git
+from builders.recorded_device import RecordedDevice
 from doubles import jenkins_double
 from doubles.jenkins_double import PREFIX, Double, Fault
 from doubles.jenkins_state import Build
-from integration.devices import git
-from integration.test_gitlab_commands import Bench as Device
 
 TOKEN = "token-of-the-bot"
-
-
-class Bench(Device):
-    def run(self, *words: str) -> int:
-        return main(["jenkins", words[0], "-C", str(self.folder), *words[1:]])
 
 
 @pytest.fixture
@@ -44,17 +39,17 @@ def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecordedDevice:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     folder = tmp_path / "device"
     folder.mkdir()
     git(folder, "init", "-q")
     git(folder, "remote", "add", "origin", "https://git.example.com/devices/pump.git")
     (folder / "Jenkinsfile").write_text("@Library('autoclave@v0.1.0') _\nautoclavePipeline()\n", "utf-8")
-    return Bench(folder)
+    return RecordedDevice(folder, "jenkins")
 
 
-def provision(bench: Bench, *words: str) -> int:
+def provision(bench: RecordedDevice, *words: str) -> int:
     return bench.run("provision", "--jenkins-folder", "devices", *words)
 
 
@@ -62,7 +57,7 @@ def provision(bench: Bench, *words: str) -> int:
 
 
 def test_the_difference_comes_first_and_a_dry_run_sends_nothing(
-    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+    bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert provision(bench, "--dry-run") == 0
     shown = capsys.readouterr().out
@@ -77,7 +72,7 @@ def test_the_difference_comes_first_and_a_dry_run_sends_nothing(
 
 
 def test_a_missing_library_or_jenkinsfile_line_is_reported(
-    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+    bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert provision(bench) == 0
     assert "no folder around devices/pump has a library autoclave" in capsys.readouterr().err
@@ -119,7 +114,7 @@ def test_a_missing_library_or_jenkinsfile_line_is_reported(
     ],
 )
 def test_hostile_names_are_refused_before_any_request(
-    bench: Bench, double: Double, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    bench: RecordedDevice, double: Double, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert provision(bench, *words) == 2
     assert double.seen == []
@@ -130,7 +125,7 @@ def test_hostile_names_are_refused_before_any_request(
 
 
 def test_a_build_ends_as_it_ended_there(
-    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+    bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
     provision(bench, "--parameter", "ENVIRONMENT=staging")
     capsys.readouterr()
@@ -144,7 +139,9 @@ def test_a_build_ends_as_it_ended_there(
         assert f"ended as {outcome}" in capsys.readouterr().err
 
 
-def test_machines_get_lines_of_json(bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]) -> None:
+def test_machines_get_lines_of_json(
+    bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str]
+) -> None:
     provision(bench)
     capsys.readouterr()
     assert main(["jenkins", "run", "devices/pump", "--json"]) == 0
@@ -153,7 +150,7 @@ def test_machines_get_lines_of_json(bench: Bench, double: Double, capsys: pytest
 
 
 def test_ctrl_c_leaves_the_build_running_and_says_so(
-    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     provision(bench)
 
@@ -171,7 +168,7 @@ def test_ctrl_c_leaves_the_build_running_and_says_so(
 
 
 def test_a_build_that_takes_too_long_is_not_followed_for_ever(
-    bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]
+    bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
     provision(bench)
     double.waits = 1_000_000
@@ -183,7 +180,7 @@ def test_a_build_that_takes_too_long_is_not_followed_for_ever(
 
 
 @pytest.fixture
-def build(bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]) -> Build:
+def build(bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str]) -> Build:
     provision(bench)
     capsys.readouterr()
     made = double.items["devices/pump"].builds[3] = Build(3, [], "SUCCESS")
@@ -191,7 +188,7 @@ def build(bench: Bench, double: Double, capsys: pytest.CaptureFixture[str]) -> B
 
 
 def test_the_description_shows_what_the_verified_records_say(
-    bench: Bench, double: Double, build: Build, capsys: pytest.CaptureFixture[str]
+    bench: RecordedDevice, double: Double, build: Build, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bench.attach("build")
     bench.attach("scan", "CVE-2026-1 <b>", "CVE-2026-2")
@@ -204,13 +201,15 @@ def test_the_description_shows_what_the_verified_records_say(
     assert "      CVE-2026-1 <b>\n      CVE-2026-2\n" in text
     assert bench.run("describe") == 0
     assert "says so already" in capsys.readouterr().out
-    bench.all_passed()
+    bench.attach_all_passed()
     assert bench.run("describe", "devices/pump", "3") == 0
     assert build.description.startswith("nightly\n\nAutoclave: ✔ all gates passed\n")
     assert "closed" not in build.description
 
 
-def test_html_carries_nothing_of_the_device_but_text(bench: Bench, double: Double, build: Build) -> None:
+def test_html_carries_nothing_of_the_device_but_text(
+    bench: RecordedDevice, double: Double, build: Build
+) -> None:
     bench.attach("scan", "<img src=x onerror=alert(1)> (autoclave show)", "</li></ul><script>")
     assert bench.run("describe", "--html") == 0
     text = build.description or ""
@@ -222,17 +221,19 @@ def test_html_carries_nothing_of_the_device_but_text(bench: Bench, double: Doubl
     assert "<table" not in build.description
 
 
-def test_a_record_of_an_unknown_key_is_shown_as_rejected(bench: Bench, double: Double, build: Build) -> None:
-    bench.all_passed()
+def test_a_record_of_an_unknown_key_is_shown_as_rejected(
+    bench: RecordedDevice, double: Double, build: Build
+) -> None:
+    bench.attach_all_passed()
     bench.attach("scan", key="stranger")
     assert bench.run("describe") == 0
     assert "⛔ scan: rejected" in (build.description or "")
 
 
 def test_a_server_that_is_down_is_a_warning_unless_strict(
-    bench: Bench, double: Double, build: Build, capsys: pytest.CaptureFixture[str]
+    bench: RecordedDevice, double: Double, build: Build, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench.all_passed()
+    bench.attach_all_passed()
     double.faults = [Fault(verb, PREFIX, 503, text=TOKEN, times=99) for verb in ("GET", "POST")]
     assert bench.run("describe") == 0
     assert "WARNING" in capsys.readouterr().err
@@ -304,7 +305,7 @@ def test_there_is_no_flag_for_a_token(capsys: pytest.CaptureFixture[str]) -> Non
 # ---- approvals
 
 
-def answered(bench: Bench, **changed: str) -> None:
+def answered(bench: RecordedDevice, **changed: str) -> None:
     """Leave the file that the shared library writes when a person answers (Call.groovy, `approval`)."""
     said = {
         "host": "jenkins",
@@ -321,9 +322,9 @@ def answered(bench: Bench, **changed: str) -> None:
 
 
 def test_who_answered_an_input_is_attached_as_what_jenkins_said(
-    bench: Bench, capsys: pytest.CaptureFixture[str]
+    bench: RecordedDevice, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench.all_passed()
+    bench.attach_all_passed()
     answered(bench)
     assert bench.run("approvals", "staging", "--record") == 0
     assert "ann\ufffd[31m let staging go on at 2026-11-24 10:00:00 UTC" in capsys.readouterr().out
@@ -341,14 +342,16 @@ def test_who_answered_an_input_is_attached_as_what_jenkins_said(
     ],
 )
 def test_an_answer_about_something_else_is_refused(
-    bench: Bench, capsys: pytest.CaptureFixture[str], changed: dict[str, str], says: str
+    bench: RecordedDevice, capsys: pytest.CaptureFixture[str], changed: dict[str, str], says: str
 ) -> None:
-    bench.all_passed()
+    bench.attach_all_passed()
     answered(bench, **changed)
     assert bench.run("approvals", "staging", "--record") == 35
     assert says in capsys.readouterr().err
 
 
-def test_a_missing_answer_of_a_person_is_an_error(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_answer_of_a_person_is_an_error(
+    bench: RecordedDevice, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert bench.run("approvals", "staging") == 35
     assert "writes it when a person answers" in capsys.readouterr().err

@@ -19,7 +19,7 @@ from autoclave.hosts.jenkins.jobs import Plan, apply, plan
 from autoclave.hosts.jenkins.server import Jenkins
 from autoclave.hosts.jenkins.settings import Account, Server
 from autoclave.hosts.jenkins.xml import read, set_text
-from integration.hudsons import PASSWORDS, Hudson, serve
+from integration.hudson_server import PASSWORDS, Hudson, serve
 
 FREESTYLE = """\
 <project>

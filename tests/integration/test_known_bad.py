@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from integration import prepared
-from integration.devices import KNOWN_BAD, ROOT, Repository, copy_device
+from builders import prepared_devices
+from builders.devices import KNOWN_BAD, ROOT, Repository, copy_device
 from integration.known_bad import assert_stopped, is_released, prepare_scanned
 
 
@@ -120,7 +120,7 @@ def test_an_old_database_closes_the_gate(tmp_path: Path) -> None:
     then = (datetime.now(UTC) - timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
     cache = database(tmp_path / "cache", "-updated-at", then)
     # Not scanned before: a scan with the same database, told another age, would hold.
-    with prepared.prepare(KNOWN_BAD / "control", tmp_path, to="unit-test") as repository:
+    with prepared_devices.prepare(KNOWN_BAD / "control", tmp_path, to="unit-test") as repository:
         done = repository.run("run", AUTOCLAVE_TRIVY_CACHE=str(cache))
         says = "the advisory database is 30 days old"
         assert_stopped("database 30 days old", repository, done, step="scan", code=23, says=says)

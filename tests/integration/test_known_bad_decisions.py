@@ -11,11 +11,11 @@ import pytest
 from autoclave.evidence import dsse, statement, vex, waivers
 from autoclave.model.declared import Scope, VexStatus, Waiver
 from autoclave.signers import open_signer
-from integration.devices import KNOWN_BAD, Repository
-from integration.flow import device
+from builders.devices import KNOWN_BAD, Repository
+from builders.flow import device
+from builders.prepared_devices import prepare
 from integration.known_bad import assert_not_signed, assert_stopped, is_released, prepare_scanned
 from integration.people import Organisation, add_soup_register, make_organisation
-from integration.prepared import prepare
 
 # What tests share is prepared once in the worker that gets all of them.
 in_control = pytest.mark.xdist_group("control")

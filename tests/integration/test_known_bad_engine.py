@@ -11,9 +11,9 @@ from pathlib import Path
 
 import docker
 
+from builders.devices import KNOWN_BAD
+from builders.flow import device
 from integration import gates_page
-from integration.devices import KNOWN_BAD
-from integration.flow import device
 from integration.gates_page import Row
 from integration.known_bad import is_released, step_of
 

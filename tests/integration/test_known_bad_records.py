@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from integration import tampering
-from integration.devices import Repository
+from builders import tampering
+from builders.devices import Repository
 from integration.known_bad import assert_not_signed, prepare_scanned
 
 pytestmark = pytest.mark.xdist_group("control")

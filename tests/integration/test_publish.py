@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from integration.devices import KNOWN_BAD, Repository
-from integration.flow import device
-from integration.registries import serve_with_referrers
+from builders.devices import KNOWN_BAD, Repository
+from builders.flow import device
+from builders.registries import serve_with_referrers
 
 PLACES = """
 [[environment]]

@@ -16,8 +16,7 @@ from autoclave.runtime.shell import Shell
 from autoclave.store.layout import LayoutStore
 from autoclave.store.registry.auth import Credentials, find_credentials
 from autoclave.store.registry.store import RegistryStore
-from doubles.faulty_registry import FaultyRegistry, serve_faulty
-from integration.registries import (
+from builders.registries import (
     PASSWORD,
     USER,
     add_image,
@@ -29,6 +28,7 @@ from integration.registries import (
     serve_with_referrers,
     user_credentials,
 )
+from doubles.faulty_registry import FaultyRegistry, serve_faulty
 
 PAIR = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 TOKEN = "identity-token-0123456789"

@@ -16,9 +16,7 @@ from autoclave.store.oci import LAYER, Descriptor
 from autoclave.store.registry import http
 from autoclave.store.registry import upload as uploading
 from autoclave.store.registry.store import RegistryStore
-from doubles.faulty_registry import FaultyRegistry, serve_faulty
-from integration import registry_page
-from integration.registries import (
+from builders.registries import (
     PASSWORD,
     USER,
     add_image,
@@ -26,6 +24,8 @@ from integration.registries import (
     serve_with_password,
     user_credentials,
 )
+from doubles.faulty_registry import FaultyRegistry, serve_faulty
+from integration import registry_page
 from integration.registry_page import Row
 
 BIG = bytes(range(256)) * 4096 * 3 + b"and some more"

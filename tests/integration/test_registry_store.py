@@ -26,10 +26,10 @@ from autoclave.store.registry import listing
 from autoclave.store.registry.address import parse
 from autoclave.store.registry.client import Client
 from autoclave.store.registry.store import RegistryStore
-from builders.judged import BUILD, STEP_INFO
+from builders.devices import program
+from builders.registries import add_image, no_credentials, open_store, serve_debian, serve_with_referrers
+from builders.sample_facts import BUILD, STEP_INFO
 from doubles.faulty_registry import FaultyRegistry, serve_faulty
-from integration.devices import program
-from integration.registries import add_image, no_credentials, open_store, serve_debian, serve_with_referrers
 
 RECORD = "application/vnd.example.record"
 WRITERS = 20
@@ -140,7 +140,7 @@ def test_of_twenty_writers_at_once_none_loses_a_record(
     start = time.monotonic()
     if kind == "processes":
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["integration.registries"])
+        context.set_forkserver_preload(["builders.registries"])
         jobs = [
             context.Process(target=_writer, args=(proxy.address, tmp_path / f"w{n}", repository, image, n))
             for n in range(WRITERS)

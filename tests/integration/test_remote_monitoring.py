@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from integration.devices import ROOT, Repository
-from integration.flow import device
-from integration.served import networks
+from builders.devices import ROOT, Repository
+from builders.flow import device
+from integration.service_device import networks
 
 SAMPLE = ROOT / "examples" / "remote-monitoring"
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from integration import tampering
-from integration.devices import KNOWN_BAD, ROOT, Repository, program
-from integration.flow import device
+from builders import tampering
+from builders.devices import KNOWN_BAD, ROOT, Repository, program
+from builders.flow import device
 
 SCHEMA = json.loads((ROOT / "docs" / "report.schema.json").read_text("utf-8"))
 

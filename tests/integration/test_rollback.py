@@ -5,8 +5,8 @@ from __future__ import annotations
 import urllib.request
 from pathlib import Path
 
-from integration.devices import KNOWN_BAD, Repository
-from integration.prepared import prepare
+from builders.devices import KNOWN_BAD, Repository
+from builders.prepared_devices import prepare
 
 WHY = "alarms come late since 1.1.0"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from integration.devices import KNOWN_BAD
-from integration.flow import device
+from builders.devices import KNOWN_BAD
+from builders.flow import device
 
 CLUSTER = """
 [[environment]]

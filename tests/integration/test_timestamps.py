@@ -14,10 +14,10 @@ from autoclave.evidence.timestamps import http as timestamp_http
 from autoclave.evidence.timestamps import rfc3161
 from autoclave.evidence.trust import Authority
 from autoclave.runtime.shell import Shell
+from builders.devices import KNOWN_BAD, Repository
+from builders.flow import make_keys
+from builders.prepared_devices import prepare
 from doubles import tsa_double
-from integration.devices import KNOWN_BAD, Repository
-from integration.flow import make_keys
-from integration.prepared import prepare
 
 DEMANDS = "\n[policy]\nrelease = { timestamp = true }\n"
 

@@ -8,8 +8,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from integration.devices import KNOWN_BAD, SAMPLE, Repository
-from integration.flow import device
+from builders.devices import KNOWN_BAD, SAMPLE, Repository
+from builders.flow import device
 
 LINKS = """\
 [[link]]

@@ -15,10 +15,10 @@ from typing import Any
 import docker
 import pytest
 
+from builders.devices import Repository
+from builders.flow import interrupt, start_command, wait_until
 from integration import known_bad
-from integration.devices import Repository
-from integration.flow import interrupt, start_command, wait_until
-from integration.served import (
+from integration.service_device import (
     ASKS,
     STORE,
     existing_volumes,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from builders.devices import KNOWN_BAD, Repository, copy_device
 from doubles import gitlab_double
 from doubles.gitlab_double import Token
-from integration.devices import KNOWN_BAD, Repository, copy_device
 from pipelines.gitlab_local import JOB_TOKEN, PROJECT_TOKEN, WHOLE_FLOW, GitLab
 
 

@@ -19,9 +19,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from builders.devices import ROOT, Repository, git, program
 from doubles.gitlab_double import Double
 from doubles.gitlab_state import Project
-from integration.devices import ROOT, Repository, git, program
 
 TEMPLATES = "platform/autoclave"
 VERSION = "v0.1.0"

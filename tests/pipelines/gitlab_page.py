@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import gathering
-from integration.devices import ROOT
+import worker_results
+from builders.devices import ROOT
 
 PAGE = ROOT / "docs" / "gitlab.md"
 
@@ -18,4 +18,4 @@ def keep_override(attempt: str, override: str, job: str, said: str) -> None:
     """Keep the row of one attempt: what was tried, the job that refused, its words."""
     tried = "<br>".join([attempt, *(f"`{line}`" for line in override.splitlines())]).replace("|", "\\|")
     cells = [tried, f"`{job}`", said.replace("|", "\\|")]
-    gathering.keep("overrides", tried, f"| {' | '.join(cells)} |")
+    worker_results.keep("overrides", tried, f"| {' | '.join(cells)} |")

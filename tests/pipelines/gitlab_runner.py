@@ -26,10 +26,10 @@ from typing import Any
 
 import docker
 
+from builders.devices import ROOT, Repository, git, own_name, program
 from doubles import gitlab_coordinator
 from doubles.gitlab_coordinator import Coordinator, Job, variable
 from doubles.gitlab_double import Token
-from integration.devices import ROOT, Repository, git, own_name, program
 from pipelines.gitlab_local import GitLab, commit
 
 PAGE = ROOT / "docs" / "gitlab.md"

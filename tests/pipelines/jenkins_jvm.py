@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-from integration.devices import ROOT, program
+from builders.devices import ROOT, program
 
 HARNESS = ROOT / "tests" / "pipelines" / "jenkins"
 LIMIT_SECONDS = 500

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from integration.devices import KNOWN_BAD, ROOT, Repository, copy_device, git
+from builders.devices import KNOWN_BAD, ROOT, Repository, copy_device, git
 from pipelines import jenkins_jvm
 
 LIBRARY = ROOT / "pipelines" / "jenkins"

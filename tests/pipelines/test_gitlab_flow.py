@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from integration.devices import SAMPLE, Repository, copy_device
+from builders.devices import SAMPLE, Repository, copy_device
 from pipelines.gitlab_local import (
     MERGE_REQUEST,
     PROJECT_TOKEN,

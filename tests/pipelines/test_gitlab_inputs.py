@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from integration.devices import ROOT, Repository
+from builders.devices import ROOT, Repository
 from pipelines.gitlab_local import TEMPLATES, VERSION, WHOLE_FLOW, GitLab
 
 Device = Callable[[str, str], Repository]

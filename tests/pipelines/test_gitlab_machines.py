@@ -13,8 +13,8 @@ import pytest
 
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import parse_manifest
-from integration import registries
-from integration.devices import KNOWN_BAD, Repository, copy_device
+from builders import registries
+from builders.devices import KNOWN_BAD, Repository, copy_device
 from pipelines.gitlab_local import WHOLE_FLOW, GitLab, records
 
 BASE = "python:3.11-slim-bookworm"

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from gathering import report
-from integration.devices import Repository
+from builders.devices import Repository
 from pipelines import gitlab_page
 from pipelines.gitlab_local import WHOLE_FLOW, GitLab, Pipeline
+from worker_results import report
 
 _NO_SCAN = "no valid vulns record is attached"
 _NO_TEST = "no valid test-result record is attached"

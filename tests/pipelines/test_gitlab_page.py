@@ -7,7 +7,7 @@ import re
 import pytest
 
 from autoclave.hosts.gitlab import permissions
-from integration.devices import ROOT, Repository
+from builders.devices import ROOT, Repository
 from pipelines.gitlab_local import GitLab
 from pipelines.gitlab_page import PAGE, part
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gathering import report
-from integration import registries
-from integration.devices import SAMPLE, Repository, copy_device, git
-from integration.flow import make_keys
+from builders import registries
+from builders.devices import SAMPLE, Repository, copy_device, git
+from builders.flow import make_keys
 from pipelines.gitlab_local import WHOLE_FLOW, GitLab, Pipeline
+from worker_results import report
 
 JOBS = ["build", "unit-test", "scan", "sign", "deploy-staging"]
 

@@ -17,11 +17,11 @@ import pytest
 from autoclave.engines.base import BuildRequest
 from autoclave.engines.docker import DockerEngine
 from autoclave.runtime.shell import Shell
-from gathering import report
-from integration.devices import KNOWN_BAD, ROOT, Repository, copy_device, own_name
-from pipelines import gitlab_runner, own
+from builders.devices import KNOWN_BAD, ROOT, Repository, copy_device, own_name
+from pipelines import gitlab_runner, own_project
 from pipelines.gitlab_local import TEMPLATES, VERSION, GitLab, records
 from pipelines.gitlab_runner import PipelineResult
+from worker_results import report
 
 STEPS = ("build", "unit-test", "scan", "sign", "deploy-staging")
 SECRET = "s3cret-of-the-group-0815"
@@ -46,7 +46,7 @@ def ci(image: str, engine: str = "socket") -> str:
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The step image, of the layers that the tests of our own pipelines build too."""
     subprocess.run([ROOT / "setup" / "step-tools.sh"], check=True, capture_output=True)
-    with own.project(tmp_path_factory.mktemp("image")) as repository:
+    with own_project.project(tmp_path_factory.mktemp("image")) as repository:
         recipe = Path("pipelines/image/Dockerfile")
         request = BuildRequest(folder=repository.folder, context=Path(), dockerfile=recipe, target="release")
         built = DockerEngine(Shell()).build(request, lambda _: None)

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from gathering import report
-from integration.devices import ROOT, Repository, free_port
-from integration.flow import make_keys
+from builders.devices import ROOT, Repository, free_port
+from builders.flow import make_keys
 from pipelines import jenkins_unit
 from pipelines.gitlab_local import records
 from pipelines.jenkins_unit import IMPORT, PULL_REQUEST, Build, Scenario
+from worker_results import report
 
 COMMANDS = [f"autoclave {step}" for step in ("build", "unit-test", "scan", "sign", "deploy")]
 PAGE = (ROOT / "docs" / "jenkins.md").read_text("utf-8")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from integration import registries
-from integration.devices import Repository, git
+from builders import registries
+from builders.devices import Repository, git
 from pipelines import jenkins_unit
 from pipelines.gitlab_local import records
 from pipelines.jenkins_unit import IMPORT, LIBRARY, PULL_REQUEST, Scenario, quote

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.devices import Repository
+from builders.devices import Repository
 from pipelines import jenkins_jvm, jenkins_unit
 from pipelines.jenkins_unit import Scenario
 

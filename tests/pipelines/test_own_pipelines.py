@@ -13,12 +13,12 @@ from pathlib import Path
 import docker
 import pytest
 
-from gathering import report
-from integration import registries
-from integration.devices import ROOT, SAMPLE, Repository, copy_device, git
-from pipelines import jenkins_unit, own
+from builders import registries
+from builders.devices import ROOT, SAMPLE, Repository, copy_device, git
+from pipelines import jenkins_unit, own_project
 from pipelines.gitlab_local import GitLab, Pipeline, records
 from pipelines.jenkins_unit import Build, Scenario
+from worker_results import report
 
 pytestmark = pytest.mark.timeout(1800)  # whole pipelines, on a machine that others use too
 STEPS = ("build", "unit-test", "scan", "sign")
@@ -31,7 +31,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
     The tests' advisory database is partial, so nothing of theirs may reach production: the environment that
     publishes has an exempt name here, and releases go to it by themselves.
     """
-    with own.project(tmp_path_factory.mktemp("own")) as repository:
+    with own_project.project(tmp_path_factory.mktemp("own")) as repository:
         repository.edit("autoclave.toml", 'name = "published"', 'name = "test"')
         repository.edit(".gitlab-ci.yml", "staging: none", "staging: test")
         repository.edit(".gitlab-ci.yml", "production: published", "production: none")

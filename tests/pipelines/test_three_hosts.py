@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from gathering import report
-from integration.devices import SAMPLE, Repository, copy_device, git
+from builders.devices import SAMPLE, Repository, copy_device, git
 from pipelines import jenkins_unit
 from pipelines.gitlab_local import WHOLE_FLOW, GitLab, records
 from pipelines.jenkins_unit import IMPORT, Scenario
+from worker_results import report
 
 pytestmark = pytest.mark.timeout(1800)  # whole pipelines, on a machine that others use too
 HOSTS = ("laptop", "GitLab", "Jenkins")

@@ -17,8 +17,8 @@ from autoclave.errors import AutoclaveError, BundleError, RecordError
 from autoclave.evidence import records, trust_export
 from autoclave.model.digest import digest_of
 from autoclave.store.layout import LayoutStore
-from builders import bundled
-from builders.bundled import TRUST, Members
+from builders import sample_bundle
+from builders.sample_bundle import TRUST, Members
 
 HEAD, INDEX = "autoclave/bundle.json", "index.json"
 
@@ -42,19 +42,19 @@ def refused(path: Path, folder: Path, says: str, kind: type[AutoclaveError] = Bu
 
 
 def test_what_comes_out_is_what_went_in(tmp_path: Path) -> None:
-    store, subject = bundled.make_release(tmp_path)
-    bundle = bundled.write(tmp_path / "b.tar", store, subject)
+    store, subject = sample_bundle.make_release(tmp_path)
+    bundle = sample_bundle.write(tmp_path / "b.tar", store, subject)
     site = taken(bundle, tmp_path)
     assert records.read_all(site, subject.digest, TRUST) == records.read_all(store, subject.digest, TRUST)
     assert site.find("app") is not None
-    again = bundled.write(tmp_path / "again.tar", site, subject)
+    again = sample_bundle.write(tmp_path / "again.tar", site, subject)
     assert again.read_bytes() == bundle.read_bytes()
     # Once more into the same place changes nothing.
     assert taken(bundle, tmp_path).tags() == site.tags()
 
 
 def test_other_tools_read_the_archive(tmp_path: Path) -> None:
-    with tarfile.open(bundled.bundle(tmp_path)) as archive:
+    with tarfile.open(sample_bundle.bundle(tmp_path)) as archive:
         found = archive.getmembers()
     assert all(each.isreg() and not each.mtime and each.mode == 0o644 for each in found)
     assert tar.header("a", (1 << 33) + 5)[124:136] == b"\x80\0\0\0\0\0\0\2\0\0\0\5"
@@ -63,7 +63,7 @@ def test_other_tools_read_the_archive(tmp_path: Path) -> None:
 def test_without_a_trust_file_the_bundle_vouches_for_itself_with_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    taken(bundled.bundle(tmp_path), tmp_path, trust=False)
+    taken(sample_bundle.bundle(tmp_path), tmp_path, trust=False)
     told = capsys.readouterr().out
     assert "VOUCHES FOR ITSELF" in told
     assert all(trust_export.fingerprint(key) in told for key in TRUST.keys)
@@ -113,7 +113,7 @@ SPOILT: list[tuple[Callable[[Members], object], str]] = [
 
 @pytest.mark.parametrize(("spoil", "says"), SPOILT, ids=[says for _, says in SPOILT])
 def test_a_damaged_bundle_is_refused(tmp_path: Path, spoil: Callable[[Members], object], says: str) -> None:
-    refused(bundled.rewrite(bundled.bundle(tmp_path), spoil), tmp_path, says)
+    refused(sample_bundle.rewrite(sample_bundle.bundle(tmp_path), spoil), tmp_path, says)
 
 
 def test_content_of_another_digest_is_refused(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_content_of_another_digest_is_refused(tmp_path: Path) -> None:
         name = first_blob(found)
         found[name] = bytes([found[name][0] ^ 1]) + found[name][1:]
 
-    refused(bundled.rewrite(bundled.bundle(tmp_path), flip), tmp_path, "not what was announced")
+    refused(sample_bundle.rewrite(sample_bundle.bundle(tmp_path), flip), tmp_path, "not what was announced")
 
 
 ANNOUNCED: list[tuple[Callable[[Members], object], str, type[AutoclaveError]]] = [
@@ -153,7 +153,7 @@ ANNOUNCED: list[tuple[Callable[[Members], object], str, type[AutoclaveError]]] =
 def test_damaged_content_is_refused_even_when_the_head_describes_it(
     tmp_path: Path, spoil: Callable[[Members], object], says: str, kind: type[AutoclaveError]
 ) -> None:
-    refused(bundled.rewrite(bundled.bundle(tmp_path), spoil, announce=True), tmp_path, says, kind)
+    refused(sample_bundle.rewrite(sample_bundle.bundle(tmp_path), spoil, announce=True), tmp_path, says, kind)
 
 
 def without(kind: str) -> Callable[[Members], object]:
@@ -176,13 +176,13 @@ def without(kind: str) -> Callable[[Members], object]:
 
 
 def test_a_removed_sealed_record_is_reported_missing(tmp_path: Path) -> None:
-    bundle = bundled.rewrite(bundled.bundle(tmp_path), without("provenance/v1"), announce=True)
+    bundle = sample_bundle.rewrite(sample_bundle.bundle(tmp_path), without("provenance/v1"), announce=True)
     refused(bundle, tmp_path, "the sealed provenance record sha256:", RecordError)
 
 
 def test_a_bundle_that_strangers_signed_is_refused(tmp_path: Path) -> None:
-    store, subject = bundled.make_release(tmp_path)
-    bundle = bundled.write(tmp_path / "b.tar", store, subject)
+    store, subject = sample_bundle.make_release(tmp_path)
+    bundle = sample_bundle.write(tmp_path / "b.tar", store, subject)
     (tmp_path / "trust.toml").write_text(trust_export.text(TRUST).replace('"release"]', '"build"]'), "utf-8")
     options = Options(file=str(bundle), into=str(tmp_path / "site"), trust=str(tmp_path / "trust.toml"))
     with pytest.raises(RecordError, match="do not verify"):
@@ -229,11 +229,11 @@ HOSTILE: list[tuple[Callable[[tarfile.TarFile], object], str]] = [
 def test_a_hostile_member_is_refused(
     tmp_path: Path, fill: Callable[[tarfile.TarFile], object], says: str
 ) -> None:
-    refused(hand_made(fill, bundled.bundle(tmp_path)), tmp_path, says)
+    refused(hand_made(fill, sample_bundle.bundle(tmp_path)), tmp_path, says)
 
 
 def test_every_cut_off_bundle_is_refused(tmp_path: Path) -> None:
-    bundle = bundled.bundle(tmp_path)
+    bundle = sample_bundle.bundle(tmp_path)
     whole = bundle.read_bytes()
     for size in range(0, len(whole) - 1024, 1511):
         bundle.write_bytes(whole[:size])
@@ -250,12 +250,14 @@ def test_a_bundle_announcing_more_than_the_disk_holds_is_refused_before_a_byte_i
         head["blobs"]["sha256:" + "0" * 64] = 1 << 49
         found[HEAD] = json.dumps(head).encode()
 
-    refused(bundled.rewrite(bundled.bundle(tmp_path), announce), tmp_path, "no room for the bundle")
+    refused(
+        sample_bundle.rewrite(sample_bundle.bundle(tmp_path), announce), tmp_path, "no room for the bundle"
+    )
 
 
 def test_another_device_file_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "autoclave.toml").write_text("# mine\n")
     with pytest.raises(BundleError, match="is another device file"):
-        taken(bundled.bundle(tmp_path), tmp_path)
+        taken(sample_bundle.bundle(tmp_path), tmp_path)
     assert (tmp_path / "site" / "autoclave.toml").read_text() == "# mine\n"

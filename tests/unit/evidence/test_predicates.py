@@ -26,7 +26,7 @@ from autoclave.model.facts import (
     TestFacts,
     TestRun,
 )
-from builders.judged import BUILD, DIGEST, SCAN, STEP_INFO, TESTS, THEN, vulnerability
+from builders.sample_facts import BUILD, DIGEST, SCAN, STEP_INFO, TESTS, THEN, vulnerability
 
 INFO = replace(STEP_INFO, step="scan", safety_class="C", passed=False, reasons=("no",))
 SECRET = Finding(id="key", kind=Kind.SECRET, severity=Severity.LOW, title="a key", target="/k")

@@ -20,8 +20,8 @@ from autoclave.model.facts import BuildFacts, ScanFacts
 from autoclave.signers import development, open_signer
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import EMPTY_CONFIG, Descriptor
-from builders.judged import BUILD, SCAN, STEP_INFO, THEN
-from builders.stored import write_image
+from builders.sample_facts import BUILD, SCAN, STEP_INFO, THEN
+from builders.sample_image import write_image
 
 STEPS, RELEASE, STRANGER = (CryptoSigner.generate_ecdsa() for _ in range(3))
 

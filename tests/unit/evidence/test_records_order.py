@@ -14,7 +14,7 @@ from autoclave.evidence.statement import PROVENANCE, VULNS
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
-from builders.judged import BUILD, SCAN, STEP_INFO, THEN
+from builders.sample_facts import BUILD, SCAN, STEP_INFO, THEN
 
 SIGNER = CryptoSigner.generate_ecdsa()
 TRUST = Trust((TrustedKey(name="k", key=SIGNER.public_key, may=("build", "scan")),), "trust.toml")

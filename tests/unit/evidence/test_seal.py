@@ -17,8 +17,8 @@ from autoclave.evidence.statement import PROVENANCE, SEAL
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
-from builders.judged import BUILD, STEP_INFO, THEN
-from builders.stored import write_image
+from builders.sample_facts import BUILD, STEP_INFO, THEN
+from builders.sample_image import write_image
 
 SIGNER = CryptoSigner.generate_ecdsa()
 TRUST = Trust((TrustedKey(name="k", key=SIGNER.public_key, may=("build", "release")),), "trust.toml")

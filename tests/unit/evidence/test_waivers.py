@@ -18,8 +18,8 @@ from autoclave.evidence.statement import PAYLOAD_TYPE, SBOM, make, parse
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.gates import approvals
 from autoclave.model.declared import Justification, Meaning, Person, Scope, VexStatus, Waiver
-from builders.judged import ADA, BEN, DIGEST, NOW, approval
-from builders.waived import FINDING, SIGNED, WAIVER
+from builders.sample_facts import ADA, BEN, DIGEST, NOW, approval
+from builders.sample_waiver import FINDING, SIGNED, WAIVER
 
 QUORUM = {"engineering": 1, "quality": 1}
 

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 from autoclave.gates import deploy, release
 from autoclave.gates.deploy import Candidate
 from autoclave.model.facts import TestFacts
-from builders.judged import APPROVALS, EVIDENCE, NOW, POLICY, TESTS, THEN
-from builders.waived import FACTS, SIGNED, WAIVER
+from builders.sample_facts import APPROVALS, EVIDENCE, NOW, POLICY, TESTS, THEN
+from builders.sample_waiver import FACTS, SIGNED, WAIVER
 
 RELEASED = Candidate(
     evidence=replace(EVIDENCE, scan=FACTS, waivers=(SIGNED,)),

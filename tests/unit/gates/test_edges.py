@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from autoclave.gates import build, deploy, release, scan, unit_test
 from autoclave.gates.deploy import Candidate
 from autoclave.model.facts import Finding, Kind, Severity, TestCase, TestFacts
-from builders.judged import APPROVALS, BUILD, EVIDENCE, NOW, POLICY, SCAN, TESTS, THEN, vulnerability
+from builders.sample_facts import APPROVALS, BUILD, EVIDENCE, NOW, POLICY, SCAN, TESTS, THEN, vulnerability
 
 MINUTE = timedelta(minutes=1)
 BARELY = timedelta(seconds=1)

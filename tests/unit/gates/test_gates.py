@@ -12,7 +12,18 @@ from autoclave.gates import build, deploy, release, scan, unit_test
 from autoclave.gates.deploy import Candidate
 from autoclave.model.declared import Declared
 from autoclave.model.facts import Finding, Kind, Material, Severity, TestCase, TestFacts
-from builders.judged import APPROVALS, BUILD, CONFIG, EVIDENCE, NOW, POLICY, SCAN, TESTS, THEN, vulnerability
+from builders.sample_facts import (
+    APPROVALS,
+    BUILD,
+    CONFIG,
+    EVIDENCE,
+    NOW,
+    POLICY,
+    SCAN,
+    TESTS,
+    THEN,
+    vulnerability,
+)
 
 
 def test_good_facts_pass_every_gate() -> None:

@@ -14,7 +14,7 @@ from autoclave.gates.hardening import CHECKS, UNREAD, Pod
 from autoclave.model.facts import Finding, Severity
 from autoclave.targets.kubernetes.manifests import read
 from autoclave.targets.kubernetes.workloads import find_pods
-from builders.judged import POLICY
+from builders.sample_facts import POLICY
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "manifests"
 BAD = sorted(path for path in FOLDER.glob("AK-*.yaml"))

@@ -15,7 +15,7 @@ from autoclave.errors import ConfigError, SourceError
 from autoclave.gates import release
 from autoclave.gates.soup import judge, match_components
 from autoclave.model.declared import Component
-from builders.judged import COMPONENT, ENTRY, EVIDENCE, NOW, POLICY
+from builders.sample_facts import COMPONENT, ENTRY, EVIDENCE, NOW, POLICY
 
 TODAY = date(2026, 11, 24)
 NEW = Component(name="flask", version="3.1.3", purl="pkg:pypi/flask@3.1.3")

@@ -12,7 +12,7 @@ from autoclave.gates.traceability import RequirementState
 from autoclave.model.declared import Declared, Method, Requirement, RequirementKind
 from autoclave.model.facts import TestFacts, TestRun, TracedTest
 from autoclave.policy.schema import Policy
-from builders.judged import POLICY, TESTS
+from builders.sample_facts import POLICY, TESTS
 
 PLAIN = Requirement(id="R-1", text="adds")
 CONTROL = Requirement(id="R-2", text="refuses", kind=RequirementKind.RISK_CONTROL, hazard="H-7")

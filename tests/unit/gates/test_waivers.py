@@ -16,8 +16,8 @@ from autoclave.gates.version_ranges import in_range
 from autoclave.gates.waivers import WaiverState
 from autoclave.model.declared import Scope, SignedWaiver, VexStatus
 from autoclave.model.facts import Finding, Kind, Severity
-from builders.judged import ADA, BEN, DIGEST, NOW, POLICY, SCAN, vulnerability
-from builders.waived import FACTS, FINDING, SIGNED, WAIVER
+from builders.sample_facts import ADA, BEN, DIGEST, NOW, POLICY, SCAN, vulnerability
+from builders.sample_waiver import FACTS, FINDING, SIGNED, WAIVER
 
 
 def standing(signed: SignedWaiver, *found: Finding, policy: str = "C") -> waiving.JudgedWaiver:

@@ -14,7 +14,7 @@ from autoclave.gates import deploy, release, unit_test
 from autoclave.gates.deploy import Candidate
 from autoclave.model.facts import ArbitraryUserRun, ServiceRun, TestFacts
 from autoclave.policy.schema import Policy
-from builders.judged import DIGEST, EVIDENCE, NOW, POLICY, TESTS, THEN
+from builders.sample_facts import DIGEST, EVIDENCE, NOW, POLICY, TESTS, THEN
 
 DEVICE = """
 [device]

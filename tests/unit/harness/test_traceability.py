@@ -17,7 +17,7 @@ from autoclave.engines.base import ImageState
 from autoclave.errors import ConfigError, SourceError
 from autoclave.harness import archive, container, traceability
 from autoclave.model.facts import TestFacts, TestRun, TracedTest
-from builders.judged import POLICY, TESTS
+from builders.sample_facts import POLICY, TESTS
 
 HEAD = '[device]\nname = "pump"\nversion = "1"\nsafety-class = "B"\n'
 TAIL = '[[image]]\nname = "app"\n[unit-test]\ncommand = ["t"]\n'

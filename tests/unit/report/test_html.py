@@ -16,8 +16,18 @@ from autoclave.model.facts import Severity, TestFacts, TracedTest
 from autoclave.report.html import cases, group_cases, replace_invisible
 from autoclave.report.inputs import Inputs
 from autoclave.report.rows import TestLink, TestRow
-from builders.judged import SCAN, vulnerability
-from builders.reported import COMPONENT, ENTRY, GOOD, NOTHING, REQUIREMENT, RUN, html, waiver, with_evidence
+from builders.sample_facts import SCAN, vulnerability
+from builders.sample_report import (
+    COMPONENT,
+    ENTRY,
+    GOOD,
+    NOTHING,
+    REQUIREMENT,
+    RUN,
+    html,
+    waiver,
+    with_evidence,
+)
 
 SECTIONS = (
     "identity", "provenance", "timeline", "gates", "requirements", "tests", "findings", "decisions", "soup",

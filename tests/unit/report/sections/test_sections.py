@@ -16,8 +16,8 @@ from autoclave.report.inputs import Inputs, Snapshot
 from autoclave.report.rows import Change, Disposition, GateState
 from autoclave.report.schema import Outcome
 from autoclave.report.sections import changes
-from builders.judged import DIGEST, NOW, SCAN, THEN, vulnerability
-from builders.reported import (
+from builders.sample_facts import DIGEST, NOW, SCAN, THEN, vulnerability
+from builders.sample_report import (
     ADA,
     COMPONENT,
     ENTRY,

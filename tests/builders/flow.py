@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from autoclave.engines.base import OWNER_LABEL, RUN_LABEL
-from integration.devices import CommandResult, Repository, copy_device
+from builders.devices import CommandResult, Repository, copy_device
 
 ROLES = {"steps": ("build", "unit-test", "scan", "deploy"), "release": ("release",)}
 

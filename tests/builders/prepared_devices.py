@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from integration.devices import Repository, copy_device
+from builders.devices import Repository, copy_device
 
 Change = Callable[[Repository], None]
 _MADE: dict[tuple[Path, str, str, tuple[str, ...]], Repository] = {}

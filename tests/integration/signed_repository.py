@@ -14,8 +14,8 @@ from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
 from autoclave.store.registry.auth import find_credentials
 from autoclave.store.registry.store import RegistryStore
-from integration.devices import CommandResult, Repository, program
-from integration.registries import add_image
+from builders.devices import CommandResult, Repository, program
+from builders.registries import add_image
 
 OFFLINE = ["--yes", "--tlog-upload=false", "--use-signing-config=false"]
 

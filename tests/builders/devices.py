@@ -17,7 +17,7 @@ from typing import Any
 
 import docker
 
-import gathering
+import worker_results
 
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN_BAD = ROOT / "examples" / "known-bad"
@@ -180,7 +180,7 @@ def git(folder: Path, *words: str) -> None:
 
 def own_name(name: str) -> str:
     """Return the name under which this worker process has a device; workers beside it have others."""
-    worker = gathering.worker()
+    worker = worker_results.worker()
     return f"{name}-{worker}" if worker else name
 
 
@@ -192,7 +192,7 @@ _next_port = itertools.count(os.getpid() * 37)  # not where another run on this 
 
 def free_port() -> int:
     """Return a port of this worker's own that nobody listens on, and that it has not given before."""
-    first = 18200 + int(gathering.worker().removeprefix("w") or 0) * _PORTS_A_WORKER
+    first = 18200 + int(worker_results.worker().removeprefix("w") or 0) * _PORTS_A_WORKER
     for number in _next_port:
         port = first + number % _PORTS_A_WORKER
         with socket.socket() as listener, contextlib.suppress(OSError):

@@ -16,7 +16,7 @@ from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
 from autoclave.store.registry.auth import Credentials
 from autoclave.store.registry.store import RegistryStore
-from integration.devices import free_port, program
+from builders.devices import free_port, program
 
 USER, PASSWORD = "ci", "s3cret-pass/word+1"
 

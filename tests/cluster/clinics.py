@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from builders.devices import KNOWN_BAD, CommandResult, Repository, copy_device, own_name
+from builders.flow import make_keys, start_command, wait_until
 from cluster.cluster import Cluster
-from integration.devices import KNOWN_BAD, CommandResult, Repository, copy_device, own_name
-from integration.flow import make_keys, start_command, wait_until
 
 GOOD, NEXT, UNHEALTHY = "1.0.0", "1.1.0", "2.0.0"
 """The versions: from 2.0.0 on the device answers every probe with 503."""

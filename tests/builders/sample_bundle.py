@@ -21,8 +21,8 @@ from autoclave.model.declared import Declared
 from autoclave.model.digest import digest_of
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
-from builders.judged import BUILD, STEP_INFO
-from builders.stored import write_image
+from builders.sample_facts import BUILD, STEP_INFO
+from builders.sample_image import write_image
 
 STEPS, RELEASE = (CryptoSigner.generate_ecdsa() for _ in range(2))
 TRUST = Trust(

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from integration.devices import free_port, program
+from builders.devices import free_port, program
 
 PASSWORDS = {"bot": "a-secret-of-the-bot", "reader": "a-secret-of-the-reader"}
 # It does not announce itself on the network: that never ends where the machine's name has no address, as with

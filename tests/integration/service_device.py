@@ -10,9 +10,9 @@ from typing import Any
 import docker
 
 from autoclave.engines.base import OWNER_LABEL
-from integration.devices import KNOWN_BAD, Repository
-from integration.flow import device
-from integration.prepared import prepare
+from builders.devices import KNOWN_BAD, Repository
+from builders.flow import device
+from builders.prepared_devices import prepare
 
 ASKS = 'assert ask() == "{name}", ask()'
 STORE = "t-shelf"

@@ -40,7 +40,7 @@ from autoclave.report.html import page
 from autoclave.report.inputs import Inputs, RecordedDeployment
 from autoclave.report.schema import Report
 from autoclave.store.oci import Descriptor
-from builders.judged import DIGEST, EVIDENCE, NOW, POLICY, STEP_INFO, TESTS, THEN
+from builders.sample_facts import DIGEST, EVIDENCE, NOW, POLICY, STEP_INFO, TESTS, THEN
 
 KEY = TrustedKey(name="steps", key=CryptoSigner.generate_ecdsa().public_key, may=("build",))
 ADA = Person(id="ada", name="Ada Quality", roles=("quality",))

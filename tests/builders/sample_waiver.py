@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from autoclave.model.declared import Scope, SignedWaiver, VexStatus, Waiver
 from autoclave.model.facts import Severity
-from builders.judged import ADA, BEN, DIGEST, NOW, SCAN, vulnerability
+from builders.sample_facts import ADA, BEN, DIGEST, NOW, SCAN, vulnerability
 
 FINDING = replace(
     vulnerability(Severity.HIGH), purl="pkg:pypi/jinja2@2.10", version="2.10", aliases=("GHSA-1",)

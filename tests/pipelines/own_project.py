@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from integration.devices import ROOT, Repository, git
+from builders.devices import ROOT, Repository, git
 
 
 @contextmanager
