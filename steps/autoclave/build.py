@@ -17,7 +17,7 @@ from autoclave.errors import ConfigError, EngineError, SourceError
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import PROVENANCE
 from autoclave.gates import build as gate
-from autoclave.model.digest import digest_of
+from autoclave.model.digest import Digest, digest_of
 from autoclave.model.facts import BuildFacts, Material
 from autoclave.model.plan import StepPlan
 from autoclave.runtime.options import StepOptions, option
@@ -260,7 +260,7 @@ def _read(path: Path) -> bytes:
 
 
 def _bare(digest: str) -> dict[str, str]:
-    return {"sha256": digest.removeprefix("sha256:")}
+    return {"sha256": Digest(digest).hex}
 
 
 def _utc(seconds: int) -> str:

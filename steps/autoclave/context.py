@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Raw
@@ -34,6 +34,7 @@ from autoclave.evidence import records, statement, trust
 from autoclave.evidence.records import Record
 from autoclave.evidence.statement import StepInfo
 from autoclave.evidence.trust import Trust, TrustedKey
+from autoclave.model.digest import Digests
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
 from autoclave.policy import load as policy
@@ -74,6 +75,18 @@ def _read_development_keys(folder: Path) -> list[TrustedKey]:
         for name, may in development.ROLES.items()
         if (path := folder / f"{name}.pub").is_file()
     ]
+
+
+class ImageChoice(Protocol):
+    """Options that name images, and digests of them."""
+
+    @property
+    def image(self) -> tuple[str, ...]:
+        """The names of the images; empty for all of the device."""
+
+    @property
+    def digest(self) -> str:
+        """One digest, or NAME=DIGEST,NAME=DIGEST."""
 
 
 class Context:
@@ -165,6 +178,10 @@ class Context:
     def images(self, names: tuple[str, ...]) -> list[Image]:
         """Return the images that a step is to work on: the named ones, else all."""
         return [self.device.find_image(name) for name in names] if names else list(self.device.image)
+
+    def digests(self, opts: ImageChoice) -> Digests:
+        """Return the digests that the options give. Raises UsageError, StoreError for malformed ones."""
+        return Digests.parse(opts.digest, [each.name for each in self.images(opts.image)])
 
     def subject(self, image: Image, digest: str = "") -> Descriptor:
         """Return the image to work on: by digest, else the one built last. Raises StoreError.

@@ -19,7 +19,7 @@ from autoclave.evidence import predicates
 from autoclave.evidence.statement import DEPLOYMENT
 from autoclave.gates import deploy as gate
 from autoclave.gates import hardening, waivers
-from autoclave.model.digest import digest_of
+from autoclave.model.digest import Digest, digest_of
 from autoclave.model.facts import Deployment, Finding, Running
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
@@ -83,8 +83,9 @@ def select_images(environment: Environment, opts: StepOptions, ctx: Context) -> 
     Whatever image was named: a device is deployed whole or not at all. A cluster's manifests say how
     images run, and everything is published; elsewhere only images with a service are deployed.
     """
+    digests = ctx.digests(opts)
     images = [
-        Subject(image, ctx.subject(image, opts.digest_of(image.name)))
+        Subject(image, ctx.subject(image, digests.of(image.name)))
         for image in ctx.device.image
         if image.service or environment.kubernetes or environment.target == "registry"
     ]
@@ -215,7 +216,7 @@ def _make_error(facts: Deployment, returned: Restoration, target: Target, ctx: C
             why=f"{facts.failure}\n{returned.silent}",
             next=f"look at it now: {target.inspect_command(ctx.device.device.name, facts.environment)}",
         )
-    answers = ", ".join(f"{each.image} {each.digest[:19]}… answers" for each in facts.put_back)
+    answers = ", ".join(f"{each.image} {Digest(each.digest).short} answers" for each in facts.put_back)
     return DeployFailed(
         f"{facts.environment}: the new version did not become healthy",
         why=f"{facts.failure}\nstill there: {answers or 'what ran before was not touched'}",

@@ -16,6 +16,7 @@ from autoclave.evidence.statement import SBOM, VULNS
 from autoclave.gates import scan as gate
 from autoclave.gates import waivers
 from autoclave.hosts.gitlab import container_scanning
+from autoclave.model.digest import Digest
 from autoclave.model.facts import ScanFacts
 from autoclave.model.plan import StepPlan
 from autoclave.release import decisions
@@ -86,15 +87,17 @@ def plan(image: Image, ctx: Context, versions: Versions) -> StepPlan:
 
 def _scan(image: Image, opts: Options, ctx: Context, reports: list[bytes]) -> Descriptor:
     """Scan one image; `reports` are GitLab's of the images before, in this run, and takes this one's."""
-    descriptor = ctx.subject(image, opts.digest_of(image.name))
+    descriptor = ctx.subject(image, ctx.digests(opts).of(image.name))
     scanner = create_scanner(opts)
     planned = plan(image, ctx, scanner.version(ctx.shell))
     held = None if opts.again else _find_valid(descriptor, planned, ctx)
     if held:
         _report_to_gitlab(held, image, ctx, reports)
-        ctx.screen.skip(STEP, f"{image.name}: {descriptor.digest[:19]}… was scanned with this database")
+        ctx.screen.skip(
+            STEP, f"{image.name}: {Digest(descriptor.digest).short} was scanned with this database"
+        )
         return descriptor
-    ctx.screen.begin(STEP, f"{image.name} {descriptor.digest[:19]}…")
+    ctx.screen.begin(STEP, f"{image.name} {Digest(descriptor.digest).short}")
     with tempfile.TemporaryDirectory(prefix="autoclave-scan-") as folder:
         facts, raw = scanner.scan(ctx.shell, ctx.store.locate(descriptor.digest), Path(folder))
         _warn_if_partial(facts, ctx)

@@ -14,7 +14,7 @@ from autoclave.errors import RecordError
 from autoclave.evidence import cosign, predicates, records
 from autoclave.evidence.statement import VERIFICATION
 from autoclave.gates import release as gate
-from autoclave.model.digest import digest_of
+from autoclave.model.digest import Digest, digest_of
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
 from autoclave.release import decisions as declaring
@@ -51,7 +51,9 @@ def run(opts: Options, ctx: Context) -> list[Descriptor]:
         if each in closed or not _is_signed(each, ctx) or opts.again:
             _conclude(each, signer, ctx, withheld=bool(closed))
         else:
-            ctx.screen.skip(STEP, f"{each.image.name} {each.descriptor.digest[:19]}… is signed already")
+            ctx.screen.skip(
+                STEP, f"{each.image.name} {Digest(each.descriptor.digest).short} is signed already"
+            )
     for each in closed:
         look = f"autoclave show {each.descriptor.digest}"
         ctx.require(each.verdict, repeat=f"autoclave sign   (the records: {look})")
@@ -66,8 +68,9 @@ def plan(image: Image, ctx: Context) -> StepPlan:
 def _judge(opts: Options, ctx: Context) -> list[_Judgement]:
     """Judge every image by its records, and by what the checkout declares and decides."""
     found = {}
+    digests = ctx.digests(opts)
     for image in ctx.device.image:
-        descriptor = ctx.subject(image, opts.digest_of(image.name))
+        descriptor = ctx.subject(image, digests.of(image.name))
         found[image.name] = descriptor, read_release(descriptor, image, ctx)
     runs = {name: verified.evidence.unit_test for name, (_, verified) in found.items()}
     together = {name: descriptor.digest for name, (descriptor, _) in found.items()}
@@ -86,7 +89,7 @@ def _judge(opts: Options, ctx: Context) -> list[_Judgement]:
 
 def _conclude(judged: _Judgement, signer: Signer, ctx: Context, *, withheld: bool) -> None:
     """Attach the verdict; sign the image when the whole device passed."""
-    ctx.screen.begin(STEP, f"{judged.image.name} {judged.descriptor.digest[:19]}…")
+    ctx.screen.begin(STEP, f"{judged.image.name} {Digest(judged.descriptor.digest).short}")
     started = ctx.now()
     _attach_verdict(judged, signer, ctx)
     if judged.verdict.passed and not withheld:

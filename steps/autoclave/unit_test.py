@@ -24,7 +24,7 @@ from autoclave.harness import archive as copying
 from autoclave.harness import container as container_tests
 from autoclave.harness.services import STEP, PinnedService, RunningServices
 from autoclave.hosts.base import identify_runner
-from autoclave.model.digest import digest_of
+from autoclave.model.digest import Digest, digest_of
 from autoclave.model.facts import TestRun
 from autoclave.model.plan import StepPlan
 from autoclave.runtime.options import StepOptions, option
@@ -78,14 +78,16 @@ def _service_input(service: TestService, ctx: Context) -> str:
 def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
     tests = _tests_of(image, ctx)
     _refuse_kept_services(tests, opts)
-    descriptor = ctx.subject(image, opts.digest_of(image.name))
-    chosen = services.pin(tests, ctx, opts.digest_of)
+    descriptor = ctx.subject(image, ctx.digests(opts).of(image.name))
+    chosen = services.pin(tests, ctx, ctx.digests(opts))
     planned = plan(image, ctx)
     looking = opts.shell or opts.keep
     if not opts.again and not looking and _is_recorded(descriptor, planned, chosen, ctx):
-        ctx.screen.skip(STEP, f"{image.name}: these tests already passed on {descriptor.digest[:19]}…")
+        ctx.screen.skip(
+            STEP, f"{image.name}: these tests already passed on {Digest(descriptor.digest).short}"
+        )
         return descriptor
-    ctx.screen.begin(STEP, f"{image.name} {descriptor.digest[:19]}…")
+    ctx.screen.begin(STEP, f"{image.name} {Digest(descriptor.digest).short}")
     started = ctx.now()
     under_test = _image_under_test(image, tests, descriptor, ctx)
     with services.start_services(image, chosen, ctx) as beside:
@@ -227,9 +229,7 @@ def _on_top_of(released: ImageState, request: BuildRequest, image: Image, ctx: C
     anew, with other layers.
     """
     text = (request.folder / request.dockerfile).read_text("utf-8", "replace")
-    name = (
-        f"autoclave-released/{ctx.device.device.name}/{image.name}:{released.id.removeprefix('sha256:')[:12]}"
-    )
+    name = f"autoclave-released/{ctx.device.device.name}/{image.name}:{Digest(released.id).hex[:12]}"
     changed = dockerfile.replace_stage(text, image.target, name)
     if changed is None:
         return request  # the tests' stage is not based on a named one: the gate compares layers in any case

@@ -16,7 +16,7 @@ from autoclave.evidence.records import TITLE, Record
 from autoclave.evidence.statement import APPROVAL, VERIFICATION, info
 from autoclave.gates import release, soup, traceability, waivers
 from autoclave.model.declared import Approval, Meaning, Person
-from autoclave.model.digest import digest_of
+from autoclave.model.digest import Digest, digest_of
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
@@ -44,7 +44,7 @@ def read_subject(image: Image, digest: str, ctx: Context) -> Subject:
     summary = records.latest(verified.records, VERIFICATION)
     if summary is None:
         raise DecisionError(
-            f"{image.name} {descriptor.digest[:19]}… cannot be approved",
+            f"{image.name} {Digest(descriptor.digest).short} cannot be approved",
             why="no release gate has judged it",
             next="run 'autoclave sign' first",
         )

@@ -10,12 +10,13 @@ there already.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from autoclave.context import Context
-from autoclave.errors import StoreError
+from autoclave.errors import StoreError, UsageError
 from autoclave.evidence import transfer
-from autoclave.model.digest import check_digest
+from autoclave.model.digest import Digests
 from autoclave.runtime.options import StepOptions
 from autoclave.signers import development
 from autoclave.store.base import is_address
@@ -26,15 +27,15 @@ _STORE, _DIGESTS, _KEYS = "store", "digests.env", "keys"
 _LONGEST = 64 * 1024
 
 
-def take_in(opts: StepOptions, ctx: Context) -> None:
+def take_in(folders: Sequence[str], ctx: Context) -> None:
     """Take in what earlier jobs handed on. A folder that is not there is told; the gates miss its records."""
-    for name in opts.take_from:
+    for name in folders:
         folder = ctx.folder / name
         if not (folder / _DIGESTS).is_file():
             ctx.screen.warn("take in", f"no job left anything in {name}")
             continue
         ctx.handed_keys.append(folder / _KEYS)
-        if not is_address(opts.store):
+        if not is_address(ctx.options.store):
             _take(folder, ctx)
 
 
@@ -44,7 +45,8 @@ def hand_on(step: str, opts: StepOptions, ctx: Context) -> None:
         return
     # A build hands on what it built, and nothing that an earlier one left under the same name.
     names = [image.name for image in ctx.images(opts.image) if step != "build" or image.name in ctx.built]
-    digests = {name: ctx.subject(ctx.device.find_image(name), opts.digest_of(name)).digest for name in names}
+    given = ctx.digests(opts)
+    digests = {name: ctx.subject(ctx.device.find_image(name), given.of(name)).digest for name in names}
     folder = ctx.folder / opts.hand_on
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -67,20 +69,20 @@ def _take(folder: Path, ctx: Context) -> None:
         transfer.copy_attached(source, ctx.store, digest)
 
 
-def _digests(path: Path, ctx: Context) -> dict[str, str]:
+def _digests(path: Path, ctx: Context) -> Mapping[str, str]:
     """Read the digests that a job left. Raises StoreError for images that this device does not have."""
     with path.open(encoding="utf-8", errors="replace") as file:
         text = file.read(_LONGEST).strip()
-    known = {image.name for image in ctx.device.image}
-    found = {}
-    for pair in text.removeprefix(f"{VARIABLE}=").split(",") if text else []:
-        name, _, digest = pair.partition("=")
-        if name not in known:
-            raise StoreError(
-                f"{path} names the image {name[:100]!r}, which this device does not have",
-                next="hand on and take in with the same autoclave.toml",
-            )
-        found[name] = check_digest(digest)
+    known = [image.name for image in ctx.device.image]
+    try:
+        found = Digests.parse(text.removeprefix(f"{VARIABLE}="), known, option=str(path)).by_image
+    except UsageError as error:
+        raise StoreError(error.what, why=error.why, next="run the job that left it again") from error
+    if unknown := sorted(found.keys() - set(known)):
+        raise StoreError(
+            f"{path} names the image {unknown[0][:100]!r}, which this device does not have",
+            next="hand on and take in with the same autoclave.toml",
+        )
     return found
 
 

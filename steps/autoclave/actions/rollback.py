@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from msgspec import Struct
@@ -11,9 +12,11 @@ from autoclave.context import Context
 from autoclave.deploy import Subject
 from autoclave.device.schema import Environment, Image
 from autoclave.errors import NothingToRollBack, StoreError, UsageError
+from autoclave.model.digest import Digest, Digests
 from autoclave.model.facts import Deployment, Running
 from autoclave.release.verification import deployments_of
 from autoclave.runtime.options import Signing, option
+from autoclave.runtime.toml import nearest
 
 _SHORTEST = 8  # characters: "because" is no reason
 
@@ -54,7 +57,8 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
         opts.to, target.running(ctx.device.device.name, environment.name), environment, ctx
     )
     told = ", ".join(
-        f"{each.image.name} {each.here[:19] or 'nothing'}… → {each.before[:19]}…" for each in steps
+        f"{each.image.name} {Digest(each.here).short or 'nothing'} → {Digest(each.before).short}"
+        for each in steps
     )
     ctx.screen.begin("deploy", f"rollback of {environment.name}: {told}")
     if opts.dry_run:
@@ -103,18 +107,17 @@ def _find_previous(
     return newest.replaced if newest else {}
 
 
-def _parse_digests(to: str, images: list[Image], environment: Environment, ctx: Context) -> dict[str, str]:
+def _parse_digests(to: str, images: list[Image], environment: Environment, ctx: Context) -> Mapping[str, str]:
     """Return the digests that were asked for; each must have run in this environment before."""
-    named = dict(pair.partition("=")[::2] for pair in to.split(",")) if "=" in to else {images[0].name: to}
-    if unknown := sorted(named.keys() - {each.name for each in images}):
-        raise UsageError(f"--to names the unknown image '{unknown[0]}'")
-    if "=" not in to and len(images) > 1:
-        raise UsageError("--to needs NAME=DIGEST for each image", why=f"the device has {len(images)} of them")
+    names = [each.name for each in images]
+    named = Digests.parse(to, names, option="--to").by_image
+    if unknown := sorted(named.keys() - set(names)):
+        raise UsageError(f"--to names the unknown image '{unknown[0]}'", next=nearest(unknown[0], names))
     for image in images:
         digest = named.get(image.name, "")
         if digest and not _read_deployments(image, digest, environment, ctx):
             raise NothingToRollBack(
-                f"{digest[:19]}… never ran in {environment.name}",
+                f"{Digest(digest).short} never ran in {environment.name}",
                 why="no trusted record tells of its deployment there",
                 next=f"deploy it instead: autoclave deploy {environment.name} --digest {digest}",
             )

@@ -14,7 +14,7 @@ from autoclave.bundles.contents import BLOBS, Bundle
 from autoclave.errors import BundleError
 from autoclave.evidence import trust_export
 from autoclave.evidence.trust import Trust
-from autoclave.model.digest import digest_of
+from autoclave.model.digest import Digest, digest_of
 from autoclave.store.base import Store
 from autoclave.store.layout.folder import INDEX_FILE, MARKER, MARKER_FILE
 
@@ -51,7 +51,7 @@ def write(path: Path, store: Store, collected: Collection, release: BundleInputs
             for name, raw in ((contents.FIRST, head), *sorted(files.items())):
                 tar.write(file, name, len(raw), [raw])
             for digest, size in sorted(collected.blobs.items()):
-                tar.write(file, BLOBS + digest.removeprefix("sha256:"), size, store.chunks(digest))
+                tar.write(file, BLOBS + Digest(digest).hex, size, store.chunks(digest))
             tar.end(file)
             file.flush()
             os.fsync(file.fileno())

@@ -15,6 +15,7 @@ from msgspec import Struct
 from autoclave.errors import RecordError
 from autoclave.evidence.statement import NAME_OF, Statement, StepInfo
 from autoclave.model.declared import Approval, Declared
+from autoclave.model.digest import Digest
 from autoclave.model.facts import BuildFacts, Deployment, Finding, Kind, ScanFacts, TestRun
 
 F = TypeVar("F", bound=Struct)
@@ -48,11 +49,9 @@ def provenance(info: StepInfo, facts: BuildFacts, parameters: Mapping[str, Any])
 
 def test_result(info: StepInfo, run: TestRun) -> dict[str, Any]:
     """in-toto test-result v0.1. Its spec has no field for skipped tests or counts; `facts` has them."""
-    configuration = [
-        {"name": "command and limits", "digest": {"sha256": info.inputs.removeprefix("sha256:")}}
-    ]
+    configuration = [{"name": "command and limits", "digest": {"sha256": Digest(info.inputs).hex}}]
     if run.report_digest:
-        raw = {"name": "junit.xml", "digest": {"sha256": run.report_digest.removeprefix("sha256:")}}
+        raw = {"name": "junit.xml", "digest": {"sha256": Digest(run.report_digest).hex}}
         configuration.append(raw)
     return {
         "result": "PASSED" if info.passed else "FAILED",
@@ -69,7 +68,7 @@ def vulns(info: StepInfo, facts: ScanFacts) -> dict[str, Any]:
             "uri": f"pkg:generic/{facts.scanner}",
             "version": facts.scanner_version,
             "db": {
-                "uri": f"urn:sha256:{facts.database.digest.removeprefix('sha256:')}",
+                "uri": f"urn:sha256:{Digest(facts.database.digest).hex}",
                 "version": facts.database.digest,
                 "lastUpdate": facts.database.updated,
             },
@@ -98,10 +97,10 @@ def verification(
         "resourceUri": resource,
         "policy": {
             "uri": f"urn:autoclave:policy:{info.safety_class}",
-            "digest": {"sha256": policy_digest.removeprefix("sha256:")},
+            "digest": {"sha256": Digest(policy_digest).hex},
         },
         "inputAttestations": [
-            {"uri": f"urn:autoclave:record:{name}", "digest": {"sha256": digest.removeprefix("sha256:")}}
+            {"uri": f"urn:autoclave:record:{name}", "digest": {"sha256": Digest(digest).hex}}
             for name, digest in inputs
         ],
         "verificationResult": "PASSED" if info.passed else "FAILED",

@@ -14,6 +14,7 @@ from msgspec import Struct
 from autoclave.evidence import cosign, predicates
 from autoclave.evidence.records import Record, Rejected
 from autoclave.evidence.statement import SEAL, StepInfo
+from autoclave.model.digest import Digest
 from autoclave.store.base import Store
 
 
@@ -93,13 +94,13 @@ def check(good: Sequence[Record], bad: Sequence[Rejected], signatures: Collectio
     for digest, seal in seals.items():
         problems += [why for each in seal.records if (why := _find_difference(each, here))]
         problems += [
-            f"a release signature that seal {digest[:19]}… names is gone"
+            f"a release signature that seal {Digest(digest).short} names is gone"
             for each in seal.signatures
             if each not in signatures
         ]
         if seal.previous and seal.previous not in seals:
             state = "does not verify" if seal.previous in here else "is gone"
-            problems.append(f"the seal {seal.previous} before seal {digest[:19]}… {state}")
+            problems.append(f"the seal {seal.previous} before seal {Digest(digest).short} {state}")
         named |= {each.manifest for each in seal.records} | {seal.previous}
     named.add(next(reversed(seals), ""))
     unsealed = tuple(each for each in here.values() if each.manifest not in named)

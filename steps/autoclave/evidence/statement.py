@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from autoclave.errors import RecordError
+from autoclave.model.digest import Digest
 
 TYPE = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -110,7 +111,7 @@ def make(
     image_digest: str, predicate_type: str, predicate: dict[str, Any] | Raw, *, commit: str = ""
 ) -> bytes:
     """Return the bytes of a statement about an image digest (and the git commit it came from)."""
-    subjects: list[dict[str, Any]] = [{"digest": {"sha256": image_digest.removeprefix("sha256:")}}]
+    subjects: list[dict[str, Any]] = [{"digest": {"sha256": Digest(image_digest).hex}}]
     if commit:
         subjects.append({"digest": {"gitCommit": commit}})
     return msgspec.json.encode(
@@ -131,7 +132,7 @@ def parse(payload: bytes) -> Statement:
 
 def is_about(statement: Statement, image_digest: str) -> bool:
     """Tell whether the statement's subjects include the image."""
-    wanted = image_digest.removeprefix("sha256:")
+    wanted = Digest(image_digest).hex
     return any(subject.digest.get("sha256") == wanted for subject in statement.subject)
 
 

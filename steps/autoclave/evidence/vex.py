@@ -18,7 +18,7 @@ from autoclave.evidence import dsse
 from autoclave.evidence.statement import PAYLOAD_TYPE, parse
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.model.declared import Justification, Scope, SignedWaiver, VexStatus, Waiver
-from autoclave.model.digest import digest_of
+from autoclave.model.digest import Digest, digest_of
 from autoclave.model.facts import Finding, Moment
 
 CONTEXT = "https://openvex.dev/ns/v0.2.0"
@@ -97,7 +97,7 @@ def openvex(
     """Return our decisions as an OpenVEX document. `image` is the product's package URL."""
     statements = [_openvex(signed.waiver, finding, image) for signed, found in waived for finding in found]
     body = {"author": author, "timestamp": now, "version": 1, "statements": statements}
-    name = digest_of(msgspec.json.encode(statements)).removeprefix("sha256:")
+    name = Digest(digest_of(msgspec.json.encode(statements))).hex
     return {"@context": CONTEXT, "@id": f"urn:autoclave:vex:{name}", **body}
 
 

@@ -14,7 +14,7 @@ from autoclave.evidence import dsse
 from autoclave.evidence.statement import PAYLOAD_TYPE, TYPE, Statement, parse
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.model.declared import SignedWaiver, Waiver
-from autoclave.model.digest import digest_of
+from autoclave.model.digest import Digest, digest_of
 
 PREDICATE = "urn:autoclave:predicate:waiver:v1"
 
@@ -24,7 +24,7 @@ def sign(waiver: Waiver, signer: Signer) -> bytes:
     scope = waiver.scope
     # A statement must name a digest; a waiver for versions of a package is about its name.
     digest = scope.digest or digest_of(scope.package.encode())
-    subject = {"name": scope.package, "digest": {"sha256": digest.removeprefix("sha256:")}}
+    subject = {"name": scope.package, "digest": {"sha256": Digest(digest).hex}}
     payload = msgspec.json.encode(
         {"_type": TYPE, "subject": [subject], "predicateType": PREDICATE, "predicate": waiver}
     )

@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 
 from autoclave.gates.version_ranges import in_range
 from autoclave.model.declared import SignedWaiver, VexStatus, Waiver
+from autoclave.model.digest import Digest
 from autoclave.model.facts import Finding, Kind
 from autoclave.policy.schema import WaiversPolicy
 
@@ -259,7 +260,7 @@ def places(finding: Finding) -> Collection[str]:
 
 def _explain_stale(waiver: Waiver, named: Sequence[Finding], digest: str) -> str:
     if waiver.scope.digest not in {"", digest}:
-        return f"it is about another image, {waiver.scope.digest[:19]}…"
+        return f"it is about another image, {Digest(waiver.scope.digest).short}"
     found = ", ".join(sorted({f"{each.package or each.target} {each.version}".strip() for each in named})[:5])
     wanted = f"{waiver.scope.package} {waiver.scope.versions}".strip()
     return f"it is about {wanted}, found is {found}"

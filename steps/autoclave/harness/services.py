@@ -15,6 +15,7 @@ from autoclave.engines.base import ContainerSpec, ImageState
 from autoclave.errors import ConfigError, EngineError, StoreError
 from autoclave.gates.build import is_root
 from autoclave.harness import lifecycle
+from autoclave.model.digest import Digest, Digests
 from autoclave.model.facts import ServiceRun
 from autoclave.store.oci import Descriptor
 
@@ -86,8 +87,8 @@ class RunningServices:
                 thread.join()
 
 
-def pin(tests: UnitTest, ctx: Context, digest_of: Callable[[str], str]) -> list[PinnedService]:
-    """Return each service's exact image; `digest_of` returns the digest that was asked for, if any."""
+def pin(tests: UnitTest, ctx: Context, digests: Digests) -> list[PinnedService]:
+    """Return each service's exact image; `digests` are those that were asked for."""
     found = []
     for service in tests.service:
         if "@" in service.image:
@@ -95,7 +96,7 @@ def pin(tests: UnitTest, ctx: Context, digest_of: Callable[[str], str]) -> list[
             found.append(PinnedService(service, digest, None, tuple(service.scratch), service.environment))
             continue
         image = ctx.device.find_image(service.image)
-        descriptor = ctx.subject(image, digest_of(image.name))
+        descriptor = ctx.subject(image, digests.of(image.name))
         deployed = image.service
         scratch = (*(deployed.volumes.values() if deployed else ()), *service.scratch)
         environment = {**(deployed.environment if deployed else {}), **service.environment}
@@ -138,7 +139,9 @@ def _start(each: PinnedService, there: RunningServices, made: list[tuple[str, st
         )
     container = ctx.engine.create(_spec(each, state, there.network, ctx))
     made.append((declared.name, container))
-    ctx.screen.note(STEP, f"service {declared.name}: {declared.image.partition('@')[0]} {each.digest[:19]}…")
+    ctx.screen.note(
+        STEP, f"service {declared.name}: {declared.image.partition('@')[0]} {Digest(each.digest).short}"
+    )
     lifecycle.start(container, ctx)
     probe = lifecycle.probe_by_command(container, command, ctx.engine)
     waited = lifecycle.wait_until_healthy(container, probe, timeout=declared.start_timeout, ctx=ctx)

@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from msgspec import structs
 
+from autoclave.model.digest import Digest
 from autoclave.report import charts
 from autoclave.report.rows import TestLink, TestRow
 from autoclave.report.schema import Report
@@ -76,6 +77,10 @@ def _day(day: date | None) -> str:
     return f"{day:%Y-%m-%d}" if day else ""
 
 
+def _shorten(digest: str) -> str:
+    return Digest(digest).short
+
+
 @cache
 def _environment() -> Environment:
     made = Environment(
@@ -86,5 +91,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"when": _utc, "zoned": _local_time, "day": _day, "together": group_cases, "cases": cases}
+    made.filters |= {"when": _utc, "zoned": _local_time, "day": _day, "short": _shorten}
+    made.filters |= {"together": group_cases, "cases": cases}
     return made

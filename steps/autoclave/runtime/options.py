@@ -11,8 +11,6 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta, Struct
 
-from autoclave.errors import UsageError
-
 K = TypeVar("K", bound=Struct)
 
 
@@ -51,7 +49,7 @@ class Signing(Common, frozen=True):
 
 
 ImageNames = Annotated[tuple[str, ...], option("only this image of the device (may be repeated)")]
-Digest = Annotated[
+DigestText = Annotated[
     str, option("this digest, if not the one built last (of several images: NAME=DIGEST,NAME=DIGEST)")
 ]
 TakeFrom = Annotated[
@@ -63,26 +61,10 @@ class StepOptions(Signing, frozen=True):
     """Options of the steps that work on images."""
 
     image: ImageNames = ()
-    digest: Digest = ""
+    digest: DigestText = ""
     take_from: TakeFrom = ()
     hand_on: Annotated[str, option("leave image, records and digests for the next job in this folder")] = ""
     again: Annotated[bool, option("run even if a record for the same inputs holds")] = False
-
-    def digest_of(self, image: str) -> str:
-        """Return the digest to use for an image: the given one when it stands for this image, else none.
-
-        Raises UsageError when digests are given by name, and this name is not among them.
-        """
-        if "=" not in self.digest:
-            return self.digest if not self.image or image in self.image else ""
-        digests = dict(pair.partition("=")[::2] for pair in self.digest.split(","))
-        if image not in digests:
-            raise UsageError(
-                f"--digest names no digest of image '{image}'",
-                why=f"it has {', '.join(sorted(digests))}; the image built last may be another pipeline's",
-                next="give the digests as the build step printed them",
-            )
-        return digests[image]
 
 
 class Field(Struct, frozen=True, kw_only=True):

@@ -5,12 +5,11 @@ Source: OCI image specification 1.1 (descriptor.md, manifest.md, image-layout.md
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 from msgspec import Struct
 
 from autoclave.errors import StoreError
+from autoclave.model.digest import digest_of
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -42,9 +41,7 @@ class Manifest(Struct, frozen=True, kw_only=True, omit_defaults=True, rename="ca
 
 
 EMPTY_BLOB = b"{}"
-EMPTY_CONFIG = Descriptor(
-    media_type=EMPTY, digest="sha256:" + hashlib.sha256(EMPTY_BLOB).hexdigest(), size=len(EMPTY_BLOB)
-)
+EMPTY_CONFIG = Descriptor(media_type=EMPTY, digest=digest_of(EMPTY_BLOB), size=len(EMPTY_BLOB))
 
 
 def parse_manifest(raw: bytes, digest: str) -> Manifest:

@@ -23,6 +23,7 @@ from autoclave.engines.base import (
     Engine,
 )
 from autoclave.errors import Busy, EngineError
+from autoclave.model.digest import Digest
 from autoclave.model.facts import Running
 from autoclave.runtime.owner import is_gone
 from autoclave.targets.base import Restoration, Rollout, Service, Tell, Unhealthy
@@ -96,7 +97,7 @@ class EngineTarget:
     def rehearse(self, rollout: Rollout, tell: Tell) -> None:
         """Run each new version beside what is there, with volumes of its own. Raises Unhealthy."""
         for service in rollout.services:
-            tell.note(f"{service.image}: rehearsing {service.digest[:19]}… beside what runs")
+            tell.note(f"{service.image}: rehearsing {Digest(service.digest).short} beside what runs")
             with _name_service(service):
                 self._rehearse(service, rollout, tell.line)
 
@@ -263,7 +264,7 @@ def _name_service(service: Service) -> Iterator[None]:
     try:
         yield
     except Unhealthy as error:
-        raise Unhealthy(f"{service.image} {service.digest[:19]}…: {error}") from error
+        raise Unhealthy(f"{service.image} {Digest(service.digest).short}: {error}") from error
 
 
 def _spec(service: Service, image_id: str, device: str, environment: str, *, name: str) -> ContainerSpec:

@@ -9,7 +9,7 @@ import pytest
 from autoclave.actions import handover
 from autoclave.console.json import JsonScreen
 from autoclave.context import Context
-from autoclave.errors import StoreError, UsageError
+from autoclave.errors import StoreError
 from autoclave.evidence import cosign, transfer
 from autoclave.runtime.options import StepOptions
 from autoclave.store.layout import LayoutStore
@@ -94,21 +94,6 @@ def test_what_refers_to_nothing_is_not_adopted(tmp_path: Path) -> None:
         store.adopt(store.read(image.digest))
 
 
-def test_digests_are_given_by_name() -> None:
-    opts = StepOptions(digest=f"app={A},exporter={B}")
-    assert (opts.digest_of("app"), opts.digest_of("exporter")) == (A, B)
-
-
-def test_a_digest_that_is_not_given_is_never_guessed() -> None:
-    with pytest.raises(UsageError, match="names no digest of image 'other'"):
-        StepOptions(digest=f"app={A}").digest_of("other")
-
-
-def test_one_bare_digest_means_the_chosen_image() -> None:
-    assert StepOptions(digest=A).digest_of("app") == A
-    assert StepOptions(digest=A, image=("app",)).digest_of("other") == ""
-
-
 DEVICE = """\
 [device]
 name = "pump"
@@ -135,3 +120,24 @@ def test_what_a_run_built_stays_its_own_when_another_run_takes_the_name(tmp_path
     handover.hand_on("build", opts, ctx)
     assert (tmp_path / "left" / "digests.env").read_text() == f"AUTOCLAVE_DIGEST=app={ours.digest}\n"
     assert set(LayoutStore(tmp_path / "left" / "store").tags()) == {"app"}
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (f"pump={A}", "names the image 'pump', which this device does not have"),
+        (f"app={A},app={B}", "two digests for the image 'app'"),
+        ("app=", "no digest for the image 'app'"),
+        (f"app={A},", "not NAME=DIGEST"),
+        ("app=sha256:12", "is not an image digest"),
+    ],
+)
+def test_what_a_job_left_is_refused_when_its_digests_are_malformed(
+    tmp_path: Path, line: str, message: str
+) -> None:
+    (tmp_path / "autoclave.toml").write_text(DEVICE)
+    left = tmp_path / "left"
+    LayoutStore(left / "store")
+    (left / "digests.env").write_text(f"AUTOCLAVE_DIGEST={line}\n")
+    with pytest.raises(StoreError, match=message):
+        handover.take_in(["left"], Context(StepOptions(folder=str(tmp_path)), JsonScreen()))

@@ -10,7 +10,6 @@ import click
 
 from autoclave.actions import approve, waive
 from autoclave.cli.click_options import make_command
-from autoclave.cli.image_options import check_digest
 from autoclave.context import Context
 from autoclave.errors import DecisionError, UsageError
 from autoclave.evidence import predicates
@@ -37,9 +36,9 @@ def command(name: str, text: str) -> click.Command:
 
 
 def _run(opts: Options, ctx: Context) -> None:
-    check_digest(opts, ctx)
+    digests = ctx.digests(opts)
     ctx.device.find_environment(opts.environment)
-    subjects = [approve.read_subject(image, opts.digest_of(image.name), ctx) for image in ctx.device.image]
+    subjects = [approve.read_subject(image, digests.of(image.name), ctx) for image in ctx.device.image]
     text = approve.describe(subjects, opts.environment, ctx)
     digest = digest_of(text.encode())
     ctx.screen.result(text, {"shown": text, "digest": digest})

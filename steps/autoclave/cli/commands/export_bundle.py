@@ -17,6 +17,7 @@ from autoclave.device.schema import FILE
 from autoclave.errors import BundleError, UsageError
 from autoclave.evidence import records
 from autoclave.evidence.statement import VERIFICATION, info
+from autoclave.model.digest import Digest
 from autoclave.runtime.options import Common, option
 
 
@@ -100,5 +101,5 @@ def describe(image: VerifiedImage) -> list[str]:
         if each.stamp:
             lines.append(f"  time-stamped {each.stamp.time:%Y-%m-%d %H:%M:%S} UTC by {each.stamp.authority}")
         else:
-            lines.append(f"  NOT PROVEN IN TIME: seal {each.seal[:19]}…: {each.why}")
+            lines.append(f"  NOT PROVEN IN TIME: seal {Digest(each.seal).short}: {each.why}")
     return lines

@@ -15,6 +15,7 @@ from autoclave.device.schema import Image
 from autoclave.errors import UsageError
 from autoclave.evidence import records
 from autoclave.evidence.statement import SBOM, info
+from autoclave.model.digest import Digest
 from autoclave.report import pdf
 from autoclave.report.assemble import assemble
 from autoclave.report.collect import production_environments, read_inputs
@@ -75,7 +76,7 @@ def _image_of(descriptor: Descriptor, opts: Options, ctx: Context) -> Image:
     if len(named) == 1:
         return ctx.device.find_image(named.pop())
     raise UsageError(
-        f"which image of {ctx.device.device.name} is {descriptor.digest[:19]}…?",
+        f"which image of {ctx.device.device.name} is {Digest(descriptor.digest).short}?",
         why="its records do not say it",
         next="name it with --image",
     )

@@ -14,6 +14,7 @@ from autoclave.evidence import records
 from autoclave.evidence.cosign import third_party
 from autoclave.evidence.records import Record
 from autoclave.evidence.statement import NAME_OF, SBOM, info
+from autoclave.model.digest import Digest
 from autoclave.runtime.options import Common, option
 from autoclave.store.oci import Descriptor
 
@@ -63,7 +64,7 @@ def _print_record(record: Record, ctx: Context) -> None:
         made = info(record.statement)
         lines.append(
             f"      {'passed' if made.passed else 'CLOSED'}, class {made.safety_class}, {made.device} "
-            f"{made.device_version}, policy {made.policy[:19]}…"
+            f"{made.device_version}, policy {Digest(made.policy).short}"
         )
         lines += [f"      - {reason}" for reason in made.reasons]
     lines += [f"      with {_title(each)} {each.digest}" for each in record.attachments]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from autoclave.cli.click_options import make_command
-from autoclave.cli.image_options import ImageOptions, check_digest
+from autoclave.cli.image_options import ImageOptions
 from autoclave.context import Context
 from autoclave.device import soup_register
 from autoclave.errors import ConfigError
@@ -16,7 +16,6 @@ from autoclave.gates import soup as gate
 from autoclave.gates.soup import Match, identity
 from autoclave.model.declared import Component
 from autoclave.release.verification import read_release
-from autoclave.runtime.options import StepOptions
 
 
 class Options(ImageOptions, frozen=True, kw_only=True):
@@ -29,11 +28,10 @@ def command(name: str, text: str) -> click.Command:
 
 
 def _run(opts: Options, ctx: Context) -> None:
-    check_digest(opts, ctx)
-    named = StepOptions(image=opts.image, digest=opts.digest)
+    digests = ctx.digests(opts)
     components: dict[tuple[str, str], Component] = {}
     for image in ctx.images(opts.image):
-        verified = read_release(ctx.subject(image, named.digest_of(image.name)), image, ctx)
+        verified = read_release(ctx.subject(image, digests.of(image.name)), image, ctx)
         components |= {(gate.identity(each), each.version): each for each in verified.evidence.components}
     if not components:
         raise ConfigError("no SBOM tells of any component", next="run 'autoclave scan' first")

@@ -9,12 +9,11 @@ import click
 from autoclave import build, deploy, scan, sign, unit_test
 from autoclave.actions import handover
 from autoclave.cli.click_options import make_command
-from autoclave.cli.image_options import check_digest
 from autoclave.context import Context
 from autoclave.device.schema import Image
 from autoclave.errors import GateClosed
+from autoclave.model.digest import Digests
 from autoclave.model.plan import StepPlan
-from autoclave.runtime.options import StepOptions
 
 _MODULES: dict[str, Any] = {
     "build": build,
@@ -30,12 +29,12 @@ def command(name: str, text: str) -> click.Command:
     module = _MODULES[name]
 
     def call(options: Any, ctx: Context) -> None:
-        check_digest(options, ctx)
+        digests = ctx.digests(options)
         if options.dry_run:
             for image in ctx.images(options.image):
                 _print(_plan(name, image, options, ctx), ctx)
             return
-        handover.take_in(options, ctx)
+        handover.take_in(options.take_from, ctx)
         try:
             module.run(options, ctx)
         except GateClosed:
@@ -43,7 +42,7 @@ def command(name: str, text: str) -> click.Command:
             handover.hand_on(name, options, ctx)
             raise
         handover.hand_on(name, options, ctx)
-        _print_digests(options, ctx)
+        _print_digests(options.image, digests, ctx)
 
     return make_command(name, text, module.Options, call)
 
@@ -63,8 +62,8 @@ def _print(planned: StepPlan, ctx: Context) -> None:
     ctx.screen.result(format_plan(planned), {"plan": planned, "hash": planned.digest})
 
 
-def _print_digests(options: StepOptions, ctx: Context) -> None:
+def _print_digests(names: tuple[str, ...], digests: Digests, ctx: Context) -> None:
     """Print the digests that the next step needs."""
-    for image in ctx.images(options.image):
-        digest = ctx.subject(image, options.digest_of(image.name)).digest
+    for image in ctx.images(names):
+        digest = ctx.subject(image, digests.of(image.name)).digest
         ctx.screen.result(f"{image.name} {digest}", {"image": image.name, "digest": digest})

@@ -11,7 +11,7 @@ import msgspec
 
 from autoclave.actions import handover
 from autoclave.cli.click_options import make_command
-from autoclave.cli.image_options import ImageOptions, check_digest
+from autoclave.cli.image_options import ImageOptions
 from autoclave.context import Context
 from autoclave.errors import UsageError
 from autoclave.gates import traceability
@@ -19,7 +19,7 @@ from autoclave.gates.traceability import Matrix, RequirementRow, RequirementStat
 from autoclave.harness import traceability as tracing
 from autoclave.model.declared import Declared
 from autoclave.release import verification
-from autoclave.runtime.options import StepOptions, option
+from autoclave.runtime.options import option
 
 _ORDER = (
     RequirementState.UNTESTED,
@@ -74,12 +74,11 @@ def _run(opts: Options, ctx: Context) -> None:
 
 def _matrix(opts: Options, ctx: Context) -> Matrix:
     """Lay the checkout's requirements against the newest verified test record of each image."""
-    check_digest(opts, ctx)
-    named = StepOptions(store=opts.store, image=opts.image, digest=opts.digest, take_from=opts.take_from)
-    handover.take_in(named, ctx)
+    digests = ctx.digests(opts)
+    handover.take_in(opts.take_from, ctx)
     runs = {
         image.name: verification.read_release(
-            ctx.subject(image, named.digest_of(image.name)), image, ctx
+            ctx.subject(image, digests.of(image.name)), image, ctx
         ).evidence.unit_test
         for image in ctx.images(opts.image)
     }

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from autoclave.cli.click_options import make_command
-from autoclave.cli.image_options import ImageOptions, check_digest
+from autoclave.cli.image_options import ImageOptions
 from autoclave.context import Context
 from autoclave.errors import UsageError
 from autoclave.evidence import records, sbom, vex
@@ -18,7 +18,7 @@ from autoclave.model.declared import SignedWaiver
 from autoclave.model.facts import Finding
 from autoclave.release.decisions import read_decisions
 from autoclave.release.verification import Release, read_release
-from autoclave.runtime.options import StepOptions, option
+from autoclave.runtime.options import option
 
 
 class Options(ImageOptions, frozen=True, kw_only=True):
@@ -35,10 +35,9 @@ def command(name: str, text: str) -> click.Command:
 def _run(opts: Options, ctx: Context) -> None:
     if opts.format not in {"openvex", "cyclonedx"}:
         raise UsageError(f"there is no format '{opts.format}'", next="openvex or cyclonedx")
-    check_digest(opts, ctx)
-    named = StepOptions(image=opts.image, digest=opts.digest)
+    digests = ctx.digests(opts)
     for image in ctx.images(opts.image):
-        descriptor = ctx.subject(image, named.digest_of(image.name))
+        descriptor = ctx.subject(image, digests.of(image.name))
         verified = read_release(descriptor, image, ctx)
         waived = _find_waived(verified, ctx)
         if opts.format == "openvex":

@@ -99,11 +99,12 @@ def _approve(name: str, signer: Signer, ctx: Context) -> None:
 
 
 def _list(opts: Options, ctx: Context) -> None:
+    digests = ctx.digests(opts)
     decisions = declaring.read_decisions(ctx)
     if not decisions:
         ctx.screen.result(f"no waiver in {ctx.device.device.decisions}/", {"waivers": []})
     for image, found in _findings(opts, ctx).items():
-        digest = opts.digest_of(image) or ctx.subject(ctx.device.find_image(image)).digest
+        digest = digests.of(image) or ctx.subject(ctx.device.find_image(image)).digest
         for each in waiving.judge(
             decisions,
             found,
@@ -121,10 +122,11 @@ def _list(opts: Options, ctx: Context) -> None:
 def _findings(opts: Options, ctx: Context) -> dict[str, tuple[Finding, ...]]:
     """Return what the newest verified scan of each image found; nothing for an image without one."""
     found: dict[str, tuple[Finding, ...]] = {}
+    digests = ctx.digests(opts)
     for image in ctx.images(opts.image):
-        if not opts.digest_of(image.name) and ctx.store.find(image.name) is None:
+        if not digests.of(image.name) and ctx.store.find(image.name) is None:
             continue
-        scan = read_release(ctx.subject(image, opts.digest_of(image.name)), image, ctx).evidence.scan
+        scan = read_release(ctx.subject(image, digests.of(image.name)), image, ctx).evidence.scan
         found[image.name] = scan.findings if scan else ()
     return found
 
@@ -133,7 +135,7 @@ def _digest(opts: Options, ctx: Context) -> str:
     images = ctx.images(opts.image)
     if len(images) != 1:
         raise UsageError("--exact is for one image", next="name it with --image")
-    return ctx.subject(images[0], opts.digest_of(images[0].name)).digest
+    return ctx.subject(images[0], ctx.digests(opts).of(images[0].name)).digest
 
 
 def _describe_state(standing: JudgedWaiver) -> str:

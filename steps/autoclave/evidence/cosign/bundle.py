@@ -17,6 +17,7 @@ from autoclave.errors import RecordError, StoreError
 from autoclave.evidence import dsse
 from autoclave.evidence.statement import PAYLOAD_TYPE, TYPE, Statement
 from autoclave.evidence.trust import TrustedKey
+from autoclave.model.digest import Digest
 from autoclave.store.base import Store
 from autoclave.store.oci import Descriptor, parse_manifest
 
@@ -61,7 +62,7 @@ def find_signers(
             ).keys
         except (RecordError, StoreError) as error:
             why = f"{error.what}: {error.why}" if error.why else error.what
-            refused.append(f"bundle {referrer.digest[:19]}…: {why}")
+            refused.append(f"bundle {Digest(referrer.digest).short}: {why}")
     return [key for key in keys if key in signed], refused
 
 
@@ -96,7 +97,7 @@ def verify_statement(raw: bytes, image_digest: str, keys: Sequence[TrustedKey]) 
         raise RecordError("it holds no in-toto statement", why=str(error)) from error
     if statement.type not in STATEMENTS:
         raise RecordError("it holds a statement of another version", why=statement.type[:100])
-    wanted = image_digest.removeprefix("sha256:")
+    wanted = Digest(image_digest).hex
     if not any(each.digest.get("sha256") == wanted for each in statement.subject):
         raise RecordError("it is about another image", why=f"its subjects do not include {image_digest}")
     return VerifiedStatement(

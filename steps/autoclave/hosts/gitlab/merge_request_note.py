@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from autoclave.model.digest import Digest
 from autoclave.model.status import Gate, GateStatus, Row
 
 STEPS = ("build", "unit-test", "scan", "sign", "deploy")
@@ -84,7 +85,7 @@ def description(step: str, rows: Sequence[Row]) -> str:
     for row in rows:
         gate = row.gate(step)
         reasons = f", {len(gate.reasons)} reasons: {gate.reasons[0]}" if gate.reasons else ""
-        short = row.digest.removeprefix("sha256:")[:_SHORT] or "not built"
+        short = Digest(row.digest).hex[:_SHORT] or "not built"
         told.append(f"{row.image} {short} {gate.state.value}{reasons}")
     return cut(to_plain("; ".join(told)), 255)
 
@@ -128,7 +129,7 @@ _ICON = {GateStatus.PASSED: "✅", GateStatus.CLOSED: "❌", GateStatus.REJECTED
 def _table(rows: Sequence[Row]) -> str:
     lines = ["| image | digest | " + " | ".join(STEPS) + " |", "|---|---|" + ":-:|" * len(STEPS)]
     for row in rows:
-        short = row.digest.removeprefix("sha256:")[:_SHORT]
+        short = Digest(row.digest).hex[:_SHORT]
         cells = [f"{_ICON[gate.state]} {gate.state.value}" for gate in map(row.gate, STEPS)]
         digest = code_span(short, cell=True) if short else "not built"
         lines.append(f"| {code_span(row.image, cell=True)} | {digest} | {' | '.join(cells)} |")

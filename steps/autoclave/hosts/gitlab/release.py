@@ -18,6 +18,7 @@ from msgspec import Struct
 from autoclave.errors import HostError
 from autoclave.hosts.gitlab.client import find_or_none
 from autoclave.hosts.gitlab.project import GitLab
+from autoclave.model.digest import Digest
 
 PACKAGE = "autoclave-evidence"
 BEGIN, END = "<!-- autoclave begin -->", "<!-- autoclave end -->"
@@ -58,7 +59,7 @@ def upload(host: GitLab, version: str, files: Sequence[File]) -> list[str]:
     with host.perform("evidence"):
         there = _list_files(host, version)
         for file in files:
-            wanted = file.digest.removeprefix("sha256:")
+            wanted = Digest(file.digest).hex
             have = there.get(file.name, set())
             if have - {wanted}:
                 raise HostError(

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from autoclave.errors import DatabaseError, ScannerError, StoreError, ToolError
-from autoclave.model.digest import check_digest, digest_of
+from autoclave.model.digest import Digest, check_digest, digest_of
 from autoclave.model.facts import Database, Finding, ScanFacts
 from autoclave.runtime.shell import Completed, Shell
 from autoclave.scanners.base import Versions
@@ -180,7 +180,7 @@ def read_config_digest(layout: Path, digest: str) -> str:
     Raises StoreError when the manifest is not there, has another digest, or is an index.
     """
     try:
-        with (layout / "blobs" / "sha256" / digest.removeprefix("sha256:")).open("rb") as file:
+        with (layout / "blobs" / "sha256" / Digest(digest).hex).open("rb") as file:
             raw = file.read(_LARGEST_MANIFEST)
     except OSError as error:
         raise StoreError(

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from autoclave.errors import StoreError
+from autoclave.model.digest import Digest
 from autoclave.store.base import Store
 from autoclave.store.image import CONFIG_LIMIT, check_layers, parse_config
 from autoclave.store.oci import INDEX, MANIFEST, Descriptor, Manifest, parse_manifest
@@ -95,7 +96,7 @@ def _full_name(name: str) -> str:
 
 
 def _path(digest: str) -> str:
-    return f"blobs/sha256/{digest.removeprefix('sha256:')}"
+    return f"blobs/sha256/{Digest(digest).hex}"
 
 
 def _file(name: str, raw: bytes) -> bytes:

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from autoclave.errors import StoreError
-from autoclave.model.digest import check_digest
+from autoclave.model.digest import Digest, check_digest
 
 CHUNK = 1024 * 1024
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -52,7 +52,7 @@ class Blobs:
     def path(self, digest: str) -> str:
         """Return where the blob lies; raise StoreError when the digest is malformed."""
         # Text, not Path: listing records opens every one of them, and Path would double the time.
-        return f"{self._folder}/{check_digest(digest).removeprefix('sha256:')}"
+        return f"{self._folder}/{Digest(check_digest(digest)).hex}"
 
     def has(self, digest: str) -> bool:
         """Tell whether a regular file stands under the digest."""

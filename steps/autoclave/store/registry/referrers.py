@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from autoclave.errors import StoreError
-from autoclave.model.digest import digest_of
+from autoclave.model.digest import Digest, digest_of
 from autoclave.store import artifacts
 from autoclave.store.oci import MANIFEST, Descriptor
 from autoclave.store.registry import listing
@@ -170,4 +170,4 @@ def _standard_tag(subject: str) -> str:
 
 
 def _own_tag(subject: str, artifact: str) -> str:
-    return f"{_standard_tag(subject)}.{artifact.removeprefix('sha256:')[:40]}"
+    return f"{_standard_tag(subject)}.{Digest(artifact).hex[:40]}"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from autoclave.errors import StoreError
-from autoclave.model.digest import check_digest, digest_of
+from autoclave.model.digest import Digest, check_digest, digest_of
 from autoclave.store import artifacts
 from autoclave.store.base import SMALL
 from autoclave.store.layout import LayoutStore
@@ -144,7 +144,7 @@ class RegistryStore:
         """Fetch the image into the cache and return where a scanner finds it there: `DIR@sha256:…`."""
         image = self.find_image(digest)
         self._fetch(image)
-        self._cache.tag(f"image-{digest.removeprefix('sha256:')}", image)
+        self._cache.tag(f"image-{Digest(digest).hex}", image)
         return self._cache.locate(digest)
 
     def _fetch(self, image: Descriptor) -> None:

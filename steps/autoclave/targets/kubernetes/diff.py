@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from autoclave.model.digest import Digest
+
 _NOISE = frozenset({"managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink"})
 _NOISY_ANNOTATIONS = frozenset(
     {"deployment.kubernetes.io/revision", "kubectl.kubernetes.io/last-applied-configuration"}
@@ -76,7 +78,7 @@ def _show(value: Any) -> str:
     text = str(value)
     if "@sha256:" in text:  # of a reference, the digest is what matters
         repository, _, digest = text.partition("@")
-        return f"{repository.rpartition('/')[2]}@{digest[:19]}…"
+        return f"{repository.rpartition('/')[2]}@{Digest(digest).short}"
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 

@@ -18,6 +18,7 @@ from autoclave.hosts.gitlab.ci_file import REF
 from autoclave.hosts.gitlab.fleet import Row
 from autoclave.hosts.gitlab.merge_request_note import to_plain
 from autoclave.hosts.gitlab.project import GitLab
+from autoclave.model.digest import Digest
 from autoclave.runtime.options import option
 
 _COLUMNS = ("project", "includes", "version", "overrides", "waivers", "last release", "digest")
@@ -114,7 +115,7 @@ def table(rows: list[Row]) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     overrides = [f"{each.job} ({', '.join(each.keys)})" for each in row.overrides] + list(row.variables)
-    digests = ", ".join(f"{name} {digest[:19]}" for name, digest in row.digests.items())
+    digests = ", ".join(f"{name} {Digest(digest).short}" for name, digest in row.digests.items())
     waivers = "" if row.waivers is None else str(row.waivers)
     cells = (row.project, row.kind, row.ref, "; ".join(overrides), waivers, row.release, digests)
     return tuple(to_plain(cell) or "-" for cell in cells)

@@ -12,12 +12,12 @@ import msgspec
 from msgspec import Struct
 
 from autoclave.cli.click_options import make_command
-from autoclave.cli.image_options import check_digest
 from autoclave.context import Context
 from autoclave.errors import HostError
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import HOST_APPROVALS
 from autoclave.hosts.gitlab.merge_request_note import to_plain
+from autoclave.model.digest import Digest
 from autoclave.model.facts import Moment
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
@@ -51,7 +51,7 @@ def command(name: str, text: str) -> click.Command:
 
 
 def _run(opts: Options, ctx: Context) -> None:
-    check_digest(opts, ctx)
+    digests = ctx.digests(opts)
     ctx.device.find_environment(opts.environment)
     said = _read(opts.environment, ctx)
     told = f"{said.submitter} let {said.environment} go on at {said.time:%Y-%m-%d %H:%M:%S} UTC"
@@ -60,10 +60,10 @@ def _run(opts: Options, ctx: Context) -> None:
         return
     now = ctx.now()
     for image in ctx.device.image:
-        subject = ctx.subject(image, opts.digest_of(image.name))
+        subject = ctx.subject(image, digests.of(image.name))
         if subject.digest not in said.digest:
             raise HostError(
-                f"what was approved in Jenkins is not {image.name} {subject.digest[:19]}…",
+                f"what was approved in Jenkins is not {image.name} {Digest(subject.digest).short}",
                 why=f"the question named {said.digest[:300]}",
                 next="give the digests of that build: --digest NAME=DIGEST",
             )
