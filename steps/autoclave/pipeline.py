@@ -34,8 +34,7 @@ class Options(scan.ScannerOptions, frozen=True):
     again: Annotated[bool, option("run every step even if its record holds")] = False
     to: Annotated[str, option("the last step: build, unit-test, scan, sign or deploy")] = ""
     environment: Annotated[str, option("where to deploy; none: the first that is not production")] = ""
-    release_key: Annotated[str, option("URI of the release key; none: the development release key")] = ""
-    release_public_key: Annotated[str, option("PEM file of the release key's public half")] = ""
+    release: sign.ReleaseKey = sign.ReleaseKey()
     again_step: Annotated[tuple[str, ...], option("run this step even if its record holds (repeatable)")] = ()
 
 

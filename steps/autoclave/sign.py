@@ -27,11 +27,17 @@ from autoclave.store.oci import Descriptor
 STEP = "sign"
 
 
-class Options(StepOptions, frozen=True):
-    """Options of `autoclave sign`."""
+class ReleaseKey(Struct, frozen=True, kw_only=True):
+    """Options of the key that signs releases."""
 
     release_key: Annotated[str, option("URI of the release key; none: the development release key")] = ""
     release_public_key: Annotated[str, option("PEM file of the release key's public half")] = ""
+
+
+class Options(StepOptions, frozen=True):
+    """Options of `autoclave sign`."""
+
+    release: ReleaseKey = ReleaseKey()
 
 
 class _Judgement(Struct, frozen=True):
@@ -43,7 +49,7 @@ class _Judgement(Struct, frozen=True):
 
 def run(opts: Options, ctx: Context) -> list[Descriptor]:
     """Judge every image of the device, and sign all of them or none."""
-    signer = ctx.open_signer(opts.release_key, opts.release_public_key, development.RELEASE)
+    signer = ctx.open_signer(opts.release.release_key, opts.release.release_public_key, development.RELEASE)
     # Whatever image was named: a device is released whole or not at all.
     judged = _judge(opts, ctx)
     closed = [each for each in judged if not each.verdict.passed]
