@@ -145,7 +145,7 @@ GOOD = Inputs(
 NOTHING = structs.replace(
     GOOD,
     evidence=structs.replace(
-        EVIDENCE, finished={}, build=None, unit_test=None, scan=None, digest=DIGEST, device="pump"
+        EVIDENCE, finished={}, build=None, unit_test=None, scans=(), digest=DIGEST, device="pump"
     ),
     records=(),
     summary="",

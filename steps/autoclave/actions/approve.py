@@ -122,8 +122,8 @@ def _describe_image(each: Subject, ctx: Context) -> list[str]:
         lines.append(
             f"tests: {report.passed} passed, {report.failed + report.errors} failed, {report.skipped} skipped"
         )
-    if evidence.scan:
-        severities = Counter(str(finding.severity) for finding in evidence.scan.findings)
+    if evidence.scans:
+        severities = Counter(str(finding.severity) for finding in evidence.findings)
         lines.append(f"findings: {_join_counts(severities) or 'none'}")
     lines += _describe_waivers(each, policy)
     register = evidence.declared.register

@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 from securesystemslib.signer import Signer
 
 from autoclave.errors import RecordError, StoreError
-from autoclave.evidence import dsse
+from autoclave.evidence import dsse, sbom
 from autoclave.evidence.statement import (
     APPROVAL,
     DEPLOYMENT,
@@ -21,6 +21,7 @@ from autoclave.evidence.statement import (
     ROLES_OF,
     SBOM,
     SEAL,
+    VULNS,
     Statement,
     finish_time,
     info,
@@ -225,10 +226,42 @@ def latest(records: Sequence[Record], predicate_type: str) -> Record | None:
     return found[-1] if found else None
 
 
+def latest_of_each(records: Sequence[Record], predicate_type: str) -> dict[str, Record]:
+    """Return the newest verified record of a type by each tool that made some, by the tool's name.
+
+    Several scanners may each leave their records and SBOMs; of every other type there is one maker, `""`.
+    """
+    found = {_maker(each): each for each in records if each.statement.predicate_type == predicate_type}
+    return dict(sorted(found.items()))
+
+
+def _maker(record: Record) -> str:
+    """Return the tool that made a record; empty when it cannot be read, and then nothing else can either."""
+    try:
+        if record.statement.predicate_type == VULNS:
+            return msgspec.json.decode(record.statement.predicate, type=_Scanned).facts.scanner
+        if record.statement.predicate_type == SBOM:
+            return sbom.author(record.statement)
+    except (RecordError, msgspec.DecodeError, RecursionError):
+        pass
+    return ""
+
+
+class _Scanner(Struct):
+    scanner: str
+
+
+class _Scanned(Struct):
+    facts: _Scanner
+
+
 def find_by_inputs(records: Sequence[Record], predicate_type: str, inputs: str) -> Record | None:
-    """Return the newest verified record of a type that was made from exactly these inputs, or None."""
-    record = latest(records, predicate_type)
-    return record if record and info(record.statement).inputs == inputs else None
+    """Return the newest verified record of a type that was made from exactly these inputs, or None.
+
+    A newer record by the same tool from other inputs replaces it.
+    """
+    newest = latest_of_each(records, predicate_type).values()
+    return next((each for each in newest if info(each.statement).inputs == inputs), None)
 
 
 def _annotate(descriptor: Descriptor, annotations: dict[str, str]) -> Descriptor:

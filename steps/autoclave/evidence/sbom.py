@@ -33,8 +33,13 @@ class _Edge(Struct, rename="camel"):
     depends_on: list[str] = []
 
 
+class _Metadata(Struct, frozen=True):
+    tools: Any = None
+
+
 class _Bom(Struct, rename="camel"):
     serial_number: str = ""
+    metadata: _Metadata = _Metadata()
     components: list[_Component] = []
     dependencies: list[_Edge] = []
 
@@ -51,6 +56,15 @@ def components(statement: Statement) -> tuple[Component, ...]:
 def serial(statement: Statement) -> str:
     """Return the serial number of an SBOM, `urn:uuid:…`. Raises RecordError."""
     return _decode(statement).serial_number
+
+
+def author(statement: Statement) -> str:
+    """Return the names of the tools that wrote an SBOM, without versions. Raises RecordError."""
+    tools = _decode(statement).metadata.tools
+    # A list in CycloneDX up to 1.4, then a table of lists.
+    listed = tools.get("components") if isinstance(tools, dict) else tools
+    named = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    return ", ".join(sorted(str(each.get("name", "")) for each in named))
 
 
 def _decode(statement: Statement) -> _Bom:

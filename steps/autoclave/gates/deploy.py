@@ -7,7 +7,7 @@ from datetime import datetime
 from msgspec import Struct
 
 from autoclave.gates import approvals as approving
-from autoclave.gates import release
+from autoclave.gates import release, scan
 from autoclave.model.declared import SignedApproval
 from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
@@ -86,11 +86,11 @@ def _any_user(released: Candidate) -> list[str]:
 
 
 def _production(released: Candidate, policy: Policy) -> list[str]:
-    scan = released.evidence.scan
     least = policy.production.min_database_bytes
-    if scan and scan.database.size < least:
-        return [
-            f"the scan used a partial advisory database ({scan.database.size:,} bytes, production demands "
-            f"{least:,}): scan again with the scanner's full database"
-        ]
-    return []
+    return [
+        f"{label}the scan used a partial advisory database ({scan.explain_partial(facts.database)}"
+        f"{f', production demands {least:,}' if facts.database.complete is None else ''}): "
+        "scan again with the scanner's full database"
+        for label, facts in scan.label_scans(released.evidence.scans)
+        if scan.is_partial(facts.database, policy.production)
+    ]

@@ -10,7 +10,7 @@ from msgspec import Struct
 from autoclave.gates import build, scan, soup, traceability, unit_test
 from autoclave.gates import waivers as waiving
 from autoclave.model.declared import Component, Declared, SignedWaiver
-from autoclave.model.facts import BuildFacts, ScanFacts, TestRun
+from autoclave.model.facts import BuildFacts, Finding, ScanFacts, TestRun
 from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
 
@@ -19,7 +19,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """What the records of one image say, after their signatures and subjects were verified.
 
     `finished` maps the short names of the newest good records to their times; `rejected` are
-    (name, reason) of everything attached that does not verify. A missing record's facts are None.
+    (name, reason) of everything attached that does not verify. A missing record's facts are None. `scans` are
+    the newest ones, one of each scanner.
     `device` and `digest` say which image it is. `runs` are the test runs of all images of the device by name:
     requirements are the device's. `components` are the SBOM's. `declared` and `waivers` are the device
     repository's when it signs, and what the verification record says and holds of them when it deploys;
@@ -30,7 +31,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     rejected: tuple[tuple[str, str], ...]
     build: BuildFacts | None
     unit_test: TestRun | None
-    scan: ScanFacts | None
+    scans: tuple[ScanFacts, ...]
     config: str
     device: str = ""
     digest: str = ""
@@ -39,6 +40,11 @@ class Evidence(Struct, frozen=True, kw_only=True):
     declared: Declared = Declared()
     waivers: tuple[SignedWaiver, ...] = ()
     unjudged: bool = False
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What any scanner found, each finding once."""
+        return tuple(dict.fromkeys(each for scan in self.scans for each in scan.findings))
 
 
 REQUIRED = ("provenance", "test-result", "vulns", "sbom")
@@ -51,7 +57,8 @@ def judge(evidence: Evidence, policy: Policy, now: datetime, *, waived: datetime
     `waived` is the moment at which waivers must hold, when it is not `now`.
     """
     reasons = [f"{name} record: {why}" for name, why in evidence.rejected]
-    reasons += [*_present(evidence), *_fresh(evidence, policy, now)]
+    reasons += [*_present(evidence), *scan.find_missing(evidence.scans, policy.scan)]
+    reasons += _fresh(evidence, policy, now)
     if evidence.build:
         reasons += build.judge(evidence.build, policy).reasons
         reasons += _source(evidence.build, policy)
@@ -59,10 +66,8 @@ def judge(evidence: Evidence, policy: Policy, now: datetime, *, waived: datetime
             reasons.append("the provenance record names another image configuration than this image has")
     if evidence.unit_test:
         reasons += unit_test.judge(evidence.unit_test, policy).reasons
-    if evidence.scan:
-        reasons += scan.judge(
-            evidence.scan, policy, now, judge_waivers(evidence, policy, waived or now)
-        ).reasons
+    found = judge_waivers(evidence, policy, waived or now)
+    reasons += scan.judge_all(evidence.scans, policy, now, found).reasons
     if evidence.unjudged:
         return Verdict("sign", (*reasons, UNJUDGED))
     runs = evidence.runs or {"": evidence.unit_test}
@@ -75,7 +80,7 @@ def judge_waivers(evidence: Evidence, policy: Policy, now: datetime) -> tuple[wa
     """Return how the waivers stand for what was found in the image."""
     return waiving.judge(
         evidence.waivers,
-        evidence.scan.findings if evidence.scan else (),
+        evidence.findings,
         device=evidence.device,
         digest=evidence.digest,
         policy=policy.waivers,
@@ -84,8 +89,8 @@ def judge_waivers(evidence: Evidence, policy: Policy, now: datetime) -> tuple[wa
 
 
 def _present(evidence: Evidence) -> list[str]:
-    facts = {"provenance": evidence.build, "test-result": evidence.unit_test, "vulns": evidence.scan}
-    unread = {name for name, seen in facts.items() if seen is None}
+    facts = {"provenance": evidence.build, "test-result": evidence.unit_test, "vulns": evidence.scans}
+    unread = {name for name, seen in facts.items() if not seen}
     return [
         f"no valid {name} record is attached to the image"
         for name in REQUIRED
@@ -96,14 +101,16 @@ def _present(evidence: Evidence) -> list[str]:
 def _fresh(evidence: Evidence, policy: Policy, now: datetime) -> list[str]:
     allowed = timedelta(hours=policy.release.max_record_age_hours)
     reasons = []
-    for name in REQUIRED:
-        at = evidence.finished.get(name)
-        if at and now - at > allowed:
+    times = [(name, at) for name in REQUIRED if (at := evidence.finished.get(name))]
+    older = [each for each in evidence.scans if each.finished != evidence.finished.get("vulns")]
+    times += [(f"vulns ({each.scanner})", each.finished) for each in older]
+    for name, at in times:
+        if now - at > allowed:
             reasons.append(
                 f"the {name} record is {(now - at).total_seconds() / 3600:.0f} h old, "
                 f"the policy allows {policy.release.max_record_age_hours} h"
             )
-        if at and at - now > timedelta(minutes=5):
+        if at - now > timedelta(minutes=5):
             reasons.append(f"the {name} record is dated in the future ({at:%Y-%m-%d %H:%M} UTC)")
     return reasons
 

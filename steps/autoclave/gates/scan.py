@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from autoclave.gates.waivers import JudgedWaiver, explain_refusal, find_refused, find_waived, key
-from autoclave.model.facts import Finding, Kind, ScanFacts, Severity
+from autoclave.model.facts import Database, Finding, Kind, ScanFacts, Severity
 from autoclave.model.verdict import Verdict
-from autoclave.policy.schema import Policy, ScanPolicy
+from autoclave.policy.schema import Policy, ProductionPolicy, ScanPolicy
 
 _SHOWN = 10
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
@@ -22,6 +22,43 @@ def judge(facts: ScanFacts, policy: Policy, now: datetime, waivers: Sequence[Jud
         "scan",
         (*_check_credibility(facts, policy.scan, now), *_list_blocking(blocking, find_refused(waivers))),
     )
+
+
+def judge_all(
+    scans: Sequence[ScanFacts], policy: Policy, now: datetime, waivers: Sequence[JudgedWaiver] = ()
+) -> Verdict:
+    """Judge the scans of one image, one of each scanner: what any of them found counts."""
+    reasons = [
+        f"{label}{reason}"
+        for label, facts in label_scans(scans)
+        for reason in judge(facts, policy, now, waivers).reasons
+    ]
+    return Verdict("scan", tuple(reasons))
+
+
+def label_scans(scans: Sequence[ScanFacts]) -> list[tuple[str, ScanFacts]]:
+    """Return each scan after the label of what is said about it: its scanner, where there are several."""
+    return [(f"{each.scanner}: " if len(scans) > 1 else "", each) for each in scans]
+
+
+def find_missing(scans: Sequence[ScanFacts], policy: ScanPolicy) -> list[str]:
+    """Return a reason for each scanner that the policy requires and that has not scanned the image."""
+    return [
+        f"no valid vulns record of the scanner '{name}' is attached to the image, and the policy requires one"
+        for name in sorted(policy.scanners - {each.scanner for each in scans})
+    ]
+
+
+def is_partial(database: Database, policy: ProductionPolicy) -> bool:
+    """Return whether an advisory database lists only some advisories: by its scanner's word, else by size."""
+    if database.complete is None:
+        return database.size < policy.min_database_bytes
+    return not database.complete
+
+
+def explain_partial(database: Database) -> str:
+    """Return the fact by which an advisory database counts as partial."""
+    return f"{database.size:,} bytes" if database.complete is None else "its scanner says so"
 
 
 def is_blocking(finding: Finding, policy: ScanPolicy) -> bool:
@@ -58,7 +95,9 @@ def _check_credibility(facts: ScanFacts, policy: ScanPolicy, now: datetime) -> l
         reasons.append(old)
     if facts.packages == 0:
         reasons.append("nothing was scanned: the scanner found no packages in the image")
-    elif not facts.os:
+    elif facts.unjudged:
+        reasons.append(facts.unjudged)
+    elif facts.unjudged is None and not facts.os:
         reasons.append("the scanner did not recognise an operating system, so its packages were not judged")
     return reasons
 
@@ -73,8 +112,8 @@ def _list_blocking(blocking: list[Finding], refused: dict[str, JudgedWaiver]) ->
 
 def _describe(finding: Finding) -> str:
     if finding.kind is Kind.VULNERABILITY:
-        mend = f"fixed in {finding.fixed}" if finding.fixed else "no fixed version yet"
-        return f"{finding.severity} {finding.id} in {finding.package} {finding.version} ({mend})"
+        fix = f"fixed in {finding.fixed}" if finding.fixed else "no fixed version yet"
+        return f"{finding.severity} {finding.id} in {finding.package} {finding.version} ({fix})"
     return f"{finding.severity} {finding.kind} {finding.id} in {finding.target}: {finding.title}"
 
 

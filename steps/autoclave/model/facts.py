@@ -55,16 +55,26 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     url: str = ""
 
 
-class Database(Struct, frozen=True, kw_only=True):
-    """The advisory database a scan used: its own time, the digest and size (bytes) of its file."""
+class Database(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The advisory database of a scan: the time of its advisories, its digest and size (bytes).
+
+    `complete` is the scanner's word on whether it has all advisories of its sources; None when the scanner
+    cannot say, and the size decides.
+    """
 
     updated: Moment
     digest: str
-    size: int
+    size: int = 0
+    complete: bool | None = None
 
 
-class ScanFacts(Struct, frozen=True, kw_only=True):
-    """One scan of one image. `os` is `family version` or empty; `packages` counts what was looked at."""
+class ScanFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One scan of one image by one scanner.
+
+    `os` is `family version` or empty; `packages` counts what was examined. `unjudged` is the scanner's word
+    on what of the image it cannot judge and why, empty when it judged everything; None when it does not say,
+    and then an image without a recognised system was not judged.
+    """
 
     scanner: str
     scanner_version: str
@@ -74,6 +84,7 @@ class ScanFacts(Struct, frozen=True, kw_only=True):
     os: str
     packages: int
     findings: tuple[Finding, ...]
+    unjudged: str | None = None
 
 
 class TestCase(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -55,6 +55,10 @@ class ScanPolicy(_Section, frozen=True):
     max_database_age_hours: Annotated[
         int, Meta(ge=1), _stricter("lower", "oldest advisory database, in hours")
     ]
+    scanners: Annotated[
+        frozenset[str],
+        _stricter("superset", "scanners that must each have scanned the image; one always must"),
+    ]
 
 
 class ReleasePolicy(_Section, frozen=True):
@@ -72,7 +76,11 @@ class ProductionPolicy(_Section, frozen=True):
 
     exempt: Annotated[frozenset[str], _stricter("subset", "names of environments that are not production")]
     min_database_bytes: Annotated[
-        int, Meta(ge=0), _stricter("higher", "smallest advisory database; smaller ones are partial")
+        int,
+        Meta(ge=0),
+        _stricter(
+            "higher", "smallest advisory database, where the scanner cannot say itself whether it is complete"
+        ),
     ]
 
 

@@ -67,13 +67,13 @@ def gates(good: Sequence[Record], rejected: Sequence[tuple[str, str]]) -> tuple[
     found = []
     for step, kind in _RECORD_OF.items():
         refused = [f"{name} record: {why}" for name, why in rejected if _STEP_OF.get(name, "sign") == step]
-        record = records.latest(good, kind)
+        recorded = [info(each.statement) for each in records.latest_of_each(good, kind).values()]
         if refused:
             found.append(Gate(step=step, state=GateStatus.REJECTED, reasons=tuple(refused)))
-        elif record:
-            made = info(record.statement)
-            state = GateStatus.PASSED if made.passed else GateStatus.CLOSED
-            found.append(Gate(step=step, state=state, reasons=made.reasons))
+        elif recorded:
+            state = GateStatus.PASSED if all(each.passed for each in recorded) else GateStatus.CLOSED
+            reasons = tuple(reason for each in recorded for reason in each.reasons)
+            found.append(Gate(step=step, state=state, reasons=reasons))
         else:
             found.append(Gate(step=step, state=GateStatus.NONE))
     return tuple(found)

@@ -58,7 +58,7 @@ def read_release(descriptor: Descriptor, image: Image, ctx: Context, *, environm
     good = [each for each in good if _is_of(each, image, ctx)]
     build = _facts(good, bad, PROVENANCE, BuildFacts)
     unit_test = _facts(good, bad, TEST_RESULT, TestRun)
-    scan = _facts(good, bad, VULNS, ScanFacts)
+    scans = _scans(good, bad)
     summary = records.latest(good, VERIFICATION)
     components = _components(good, bad)
     evidence = Evidence(
@@ -66,7 +66,7 @@ def read_release(descriptor: Descriptor, image: Image, ctx: Context, *, environm
         rejected=tuple((each.name, each.why) for each in bad),
         build=build,
         unit_test=unit_test,
-        scan=scan,
+        scans=scans,
         config=read_identity(ctx.store, descriptor.digest).config,
         device=ctx.device.device.name,
         digest=descriptor.digest,
@@ -206,19 +206,30 @@ def _is_of(record: Record, image: Image, ctx: Context) -> bool:
 
 
 def _components(good: Sequence[Record], bad: list[Rejected]) -> tuple[Component, ...]:
-    record = records.latest(good, SBOM)
-    try:
-        return sbom.components(record.statement) if record else ()
-    except RecordError as error:
-        bad.append(Rejected(digest=record.digest if record else "", name="sbom", why=error.what))
-        return ()
+    """Return what any scanner's newest SBOM names, each component once."""
+    found: dict[Component, None] = {}
+    for record in records.latest_of_each(good, SBOM).values():
+        try:
+            found |= dict.fromkeys(sbom.components(record.statement))
+        except RecordError as error:
+            bad.append(Rejected(digest=record.digest, name="sbom", why=error.what))
+    return tuple(found)
+
+
+def _scans(good: Sequence[Record], bad: list[Rejected]) -> tuple[ScanFacts, ...]:
+    """Return the facts of each scanner's newest record; what cannot be read joins the rejected ones."""
+    newest = records.latest_of_each(good, VULNS).values()
+    found = [_facts_of(each, bad, ScanFacts) for each in newest]
+    return tuple(each for each in found if each)
 
 
 def _facts(good: Sequence[Record], bad: list[Rejected], predicate_type: str, kind: type[F]) -> F | None:
     """Return the facts of the newest record of a type; what cannot be read joins the rejected ones."""
     record = records.latest(good, predicate_type)
-    if record is None:
-        return None
+    return _facts_of(record, bad, kind) if record else None
+
+
+def _facts_of(record: Record, bad: list[Rejected], kind: type[F]) -> F | None:
     try:
         return predicates.facts_of(record.statement, kind)
     except RecordError as error:

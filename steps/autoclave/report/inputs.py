@@ -70,6 +70,10 @@ class Inputs(Struct, frozen=True, kw_only=True):
         """Return the newest good record by its short name."""
         return records.latest(self.records, TYPE_OF[name])
 
+    def newest_of_each(self, name: str) -> tuple[Record, ...]:
+        """Return the newest good record by its short name of each tool that made some."""
+        return tuple(records.latest_of_each(self.records, TYPE_OF[name]).values())
+
 
 def info_of(record: Record | None) -> StepInfo | None:
     """Return how a record was made; None for an SBOM, which does not tell."""

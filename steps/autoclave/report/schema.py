@@ -144,16 +144,22 @@ class TestRecord(Struct, frozen=True, kw_only=True):
     attachments: tuple[AttachmentRow, ...]
 
 
-class Findings(Struct, frozen=True, kw_only=True):
-    """What the scan found, worst first, and with what it looked."""
+class ScanRow(Struct, frozen=True, kw_only=True):
+    """What one scanner examined, and with which database. `partial`: why it is, if it is."""
 
     scanner: str
-    database_updated: Moment | None
+    database_updated: Moment
     database_digest: str
     database_size: int
-    partial: bool
+    partial: str
     os: str
     packages: int
+
+
+class Findings(Struct, frozen=True, kw_only=True):
+    """What the scanners found, worst first, and with what they looked."""
+
+    scans: tuple[ScanRow, ...]
     severities: tuple[SeverityRow, ...]
     rows: tuple[FindingRow, ...]
 

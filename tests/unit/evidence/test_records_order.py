@@ -9,9 +9,11 @@ import pytest
 from msgspec.structs import replace
 from securesystemslib.signer import CryptoSigner
 
+from autoclave.errors import RecordError
 from autoclave.evidence import dsse, predicates, records, statement
 from autoclave.evidence.statement import PROVENANCE, VULNS
 from autoclave.evidence.trust import Trust, TrustedKey
+from autoclave.model.facts import ScanFacts
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
 from builders.sample_facts import BUILD, SCAN, STEP_INFO, THEN
@@ -50,6 +52,39 @@ def test_the_newest_record_counts_in_whatever_order_they_came(store: LayoutStore
     # An older record that fits the inputs does not count when a newer one says something else.
     assert records.find_by_inputs(good, PROVENANCE, "newest") == good[-1]
     assert records.find_by_inputs(good, PROVENANCE, "middle") is None
+
+
+def scanned(store: LayoutStore, image: Descriptor, scanner: str, hours: int, inputs: str) -> None:
+    info = replace(STEP_INFO, finished_on=THEN + timedelta(hours=hours), inputs=inputs)
+    body = statement.make(image.digest, VULNS, predicates.vulns(info, replace(SCAN, scanner=scanner)))
+    records.attach(store, image, body, VULNS, SIGNER)
+
+
+def test_each_scanner_has_its_newest_record(store: LayoutStore, image: Descriptor) -> None:
+    scanned(store, image, "trivy", 1, "old database")
+    scanned(store, image, "toy", 2, "toy's")
+    scanned(store, image, "trivy", 3, "new database")
+    good, _ = records.read_all(store, image.digest, TRUST)
+    newest = records.latest_of_each(good, VULNS)
+    assert {name: statement.info(each.statement).inputs for name, each in newest.items()} == {
+        "toy": "toy's",
+        "trivy": "new database",
+    }
+    assert records.find_by_inputs(good, VULNS, "toy's") == good[1]  # another scanner's newer one is no matter
+    assert records.find_by_inputs(good, VULNS, "old database") is None
+
+
+def test_a_scan_that_names_no_scanner_is_kept_apart_and_cannot_be_read(
+    store: LayoutStore, image: Descriptor
+) -> None:
+    scanned(store, image, "trivy", 1, "good")
+    body = statement.make(image.digest, VULNS, {"autoclave": STEP_INFO, "facts": {"findings": []}})
+    records.attach(store, image, body, VULNS, SIGNER)
+    good, _ = records.read_all(store, image.digest, TRUST)
+    unnamed, trivy = records.latest_of_each(good, VULNS).items()
+    assert (unnamed[0], trivy[0]) == ("", "trivy")
+    with pytest.raises(RecordError):
+        predicates.facts_of(unnamed[1].statement, ScanFacts)
 
 
 def rejected(store: LayoutStore, image: Descriptor) -> str:

@@ -13,7 +13,7 @@ from builders.sample_facts import APPROVALS, EVIDENCE, NOW, POLICY, TESTS, THEN
 from builders.sample_waiver import FACTS, SIGNED, WAIVER
 
 RELEASED = Candidate(
-    evidence=replace(EVIDENCE, scan=FACTS, waivers=(SIGNED,)),
+    evidence=replace(EVIDENCE, scans=(FACTS,), waivers=(SIGNED,)),
     summary="PASSED",
     verified=THEN,
     signature="",

@@ -127,10 +127,12 @@ def test_a_record_is_too_old_one_second_after_its_limit(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "name"), [("build", "provenance"), ("unit_test", "test-result"), ("scan", "vulns")]
+    ("field", "name"), [("build", "provenance"), ("unit_test", "test-result"), ("scans", "vulns")]
 )
 def test_a_record_with_unreadable_facts_does_not_count(field: str, name: str) -> None:
-    reasons = release.judge(replace(EVIDENCE, **{field: None}), POLICY["A"], NOW).reasons
+    reasons = release.judge(
+        replace(EVIDENCE, **{field: () if field == "scans" else None}), POLICY["A"], NOW
+    ).reasons
     assert reasons[0] == f"no valid {name} record is attached to the image"
 
 
@@ -171,7 +173,7 @@ def test_a_database_of_exactly_the_least_size_is_whole() -> None:
     least = POLICY["A"].production.min_database_bytes
     for size, passes in ((least, True), (least - 1, False)):
         sized = replace(SCAN, database=replace(SCAN.database, size=size))
-        judged = replace(RELEASED, evidence=replace(EVIDENCE, scan=sized))
+        judged = replace(RELEASED, evidence=replace(EVIDENCE, scans=(sized,)))
         assert deploy.judge(judged, POLICY["A"], NOW).passed is passes
 
 

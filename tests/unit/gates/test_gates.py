@@ -144,7 +144,7 @@ RELEASE_FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"build": replace(BUILD, user="root")}, "runs as root"),
     ({"config": "sha256:" + "3" * 64}, "another image configuration"),
     ({"unit_test": replace(TESTS, exit_code=1)}, "exit code 1"),
-    ({"scan": replace(SCAN, findings=(secret(),))}, "secret private-key"),
+    ({"scans": (replace(SCAN, findings=(secret(),)),)}, "secret private-key"),
 ]
 
 
@@ -196,7 +196,7 @@ def test_the_deploy_gate_judges_all_evidence_again(changed: dict[str, Any], says
 
 def test_a_partial_database_is_enough_for_staging_only() -> None:
     partial = replace(SCAN, database=replace(SCAN.database, size=65_536))
-    released = replace(RELEASED, evidence=replace(EVIDENCE, scan=partial))
+    released = replace(RELEASED, evidence=replace(EVIDENCE, scans=(partial,)))
     assert deploy.judge(replace(released, environment="staging"), POLICY["C"], NOW).passed
     for place in ("production", "hospital-7"):
         reasons = deploy.judge(replace(released, environment=place), POLICY["A"], NOW).reasons

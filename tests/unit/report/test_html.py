@@ -72,7 +72,7 @@ def hostile(text: str) -> Inputs:
     traced = (TracedTest(name=text or "t", outcome="passed", requirements=("SRS-1", text)),)
     known = with_evidence(
         rejected=((text, text),),
-        scan=structs.replace(SCAN, findings=(finding,), os=text),
+        scans=(structs.replace(SCAN, findings=(finding,), os=text),),
         unit_test=structs.replace(
             RUN, report=TestFacts(passed=1, traced=traced, flaky=(text,)), command=(text,)
         ),

@@ -57,7 +57,7 @@ def _find_waived(verified: Release, ctx: Context) -> list[tuple[SignedWaiver, li
     """Return the waivers that count and their findings: those of the release, else the checkout's."""
     evidence = verified.evidence
     released = records.latest(verified.records, VERIFICATION)
-    findings = evidence.scan.findings if evidence.scan else ()
+    findings = evidence.findings
     found = waivers.judge(
         evidence.waivers if released else read_decisions(ctx),
         findings,

@@ -126,8 +126,8 @@ def _findings(opts: Options, ctx: Context) -> dict[str, tuple[Finding, ...]]:
     for image in ctx.images(opts.image):
         if not digests.of(image.name) and ctx.store.find(image.name) is None:
             continue
-        scan = read_release(ctx.subject(image, digests.of(image.name)), image, ctx).evidence.scan
-        found[image.name] = scan.findings if scan else ()
+        descriptor = ctx.subject(image, digests.of(image.name))
+        found[image.name] = read_release(descriptor, image, ctx).evidence.findings
     return found
 
 

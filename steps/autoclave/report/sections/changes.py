@@ -7,7 +7,7 @@ from typing import Any
 
 from autoclave.gates.soup import identity
 from autoclave.model.declared import Component, Requirement
-from autoclave.model.facts import ScanFacts, TestRun
+from autoclave.model.facts import Finding, TestRun
 from autoclave.report.inputs import Inputs, Snapshot
 from autoclave.report.rows import Change, DifferenceRow
 from autoclave.report.schema import Differences
@@ -26,7 +26,7 @@ def compare(before: Snapshot, after: Snapshot) -> Iterator[DifferenceRow]:
     """Yield every difference, area by area."""
     one, other = before.evidence, after.evidence
     yield from _compare("component", _components(one.components), _components(other.components))
-    yield from _compare("finding", _findings(one.scan), _findings(other.scan))
+    yield from _compare("finding", _findings(one.findings), _findings(other.findings))
     yield from _compare(
         "requirement", _requirements(one.declared.requirements), _requirements(other.declared.requirements)
     )
@@ -61,12 +61,9 @@ def _components(found: tuple[Component, ...]) -> dict[str, str]:
     return {name: ", ".join(sorted(every)) for name, every in versions.items()}
 
 
-def _findings(scan: ScanFacts | None) -> dict[str, str]:
+def _findings(found: tuple[Finding, ...]) -> dict[str, str]:
     # Without the version: the same finding in the next version of a package is the same one.
-    return {
-        f"{each.id} in {each.package or each.target}": str(each.severity)
-        for each in (scan.findings if scan else ())
-    }
+    return {f"{each.id} in {each.package or each.target}": str(each.severity) for each in found}
 
 
 def _requirements(declared: tuple[Requirement, ...] | None) -> dict[str, str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from autoclave.gates.scan import is_blocking
+from autoclave.gates.scan import explain_partial, is_blocking, is_partial
 from autoclave.gates.waivers import JudgedWaiver, find_refused, find_waived, key
 from autoclave.model.facts import Finding, ScanFacts, Severity
 from autoclave.policy.schema import Policy, ScanPolicy
 from autoclave.report.inputs import Inputs
 from autoclave.report.rows import Disposition, FindingRow, SeverityRow
-from autoclave.report.schema import Findings
+from autoclave.report.schema import Findings, ScanRow
 
 _WORST_FIRST = tuple(reversed(Severity))
 _RANK = {severity: rank for rank, severity in enumerate(_WORST_FIRST)}
@@ -18,27 +18,29 @@ _ORDER = {Disposition.BLOCKS: 0, Disposition.WAIVED: 1, Disposition.BELOW: 2}
 
 
 def findings(known: Inputs, standings: Sequence[JudgedWaiver]) -> Findings | None:
-    """Return every finding of the newest scan, worst first; None when no scan verifies."""
-    scan = known.evidence.scan
-    if scan is None:
+    """Return every finding of each scanner's newest scan, worst first; None when no scan verifies."""
+    evidence = known.evidence
+    if not evidence.scans:
         return None
-    rows = sorted(rows_of(scan.findings, standings, known.policy.scan), key=_order)
+    rows = sorted(rows_of(evidence.findings, standings, known.policy.scan), key=_order)
     return Findings(
-        scanner=f"{scan.scanner} {scan.scanner_version}",
-        database_updated=scan.database.updated,
-        database_digest=scan.database.digest,
-        database_size=scan.database.size,
-        partial=is_partial(scan, known.policy),
-        os=scan.os,
-        packages=scan.packages,
+        scans=tuple(_scan(each, known.policy) for each in evidence.scans),
         severities=severities(rows),
         rows=tuple(rows),
     )
 
 
-def is_partial(scan: ScanFacts, policy: Policy) -> bool:
-    """Return whether the advisory database was too small to be whole."""
-    return scan.database.size < policy.production.min_database_bytes
+def _scan(scan: ScanFacts, policy: Policy) -> ScanRow:
+    partial = is_partial(scan.database, policy.production)
+    return ScanRow(
+        scanner=f"{scan.scanner} {scan.scanner_version}",
+        database_updated=scan.database.updated,
+        database_digest=scan.database.digest,
+        database_size=scan.database.size,
+        partial=explain_partial(scan.database) if partial else "",
+        os=scan.os,
+        packages=scan.packages,
+    )
 
 
 def rows_of(

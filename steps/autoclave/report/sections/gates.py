@@ -12,7 +12,6 @@ from autoclave.policy.schema import Policy
 from autoclave.report.inputs import Inputs, info_of
 from autoclave.report.rows import Gate, GateState
 from autoclave.report.schema import Outcome, Verdict
-from autoclave.report.sections.findings import is_partial
 
 RECORD_OF = {
     "build": "provenance",
@@ -45,18 +44,19 @@ def verdict(known: Inputs) -> Verdict:
 
 def remarks(known: Inputs) -> tuple[str, ...]:
     """Return what makes the verdict weaker than it looks: keys that anybody has, a scan that knew little."""
-    scan, found = known.evidence.scan, []
+    found = []
     names = sorted({each.name for each in known.records if all(key.development for key in each.keys)})
     if names:
         found.append(
             f"signed by development keys alone: {', '.join(names)}. Those are made on first use and"
             " show that the flow works, not who released; production refuses them"
         )
-    if scan and is_partial(scan, known.policy):
-        found.append(
-            f"scanned with a partial advisory database ({scan.database.size:,} bytes):"
-            " few findings mean little; production refuses it"
-        )
+    found += [
+        f"{label}scanned with a partial advisory database ({scan.explain_partial(each.database)}):"
+        " few findings mean little; production refuses it"
+        for label, each in scan.label_scans(known.evidence.scans)
+        if scan.is_partial(each.database, known.policy.production)
+    ]
     return tuple(found)
 
 
@@ -67,19 +67,19 @@ def gates(known: Inputs, standings: Sequence[JudgedWaiver], now: Verdict) -> tup
     today = {
         "build": build.judge(evidence.build, policy) if evidence.build else None,
         "unit-test": unit_test.judge(evidence.unit_test, policy) if evidence.unit_test else None,
-        "scan": scan.judge(evidence.scan, policy, at, standings) if evidence.scan else None,
+        "scan": scan.judge_all(evidence.scans, policy, at, standings) if evidence.scans else None,
         "sign": now,
         "deploy": None,
     }
     found = []
     for name, record_name in RECORD_OF.items():
         record, told = known.newest(record_name), today[name]
-        info = info_of(record)
+        made = [info for each in known.newest_of_each(record_name) if (info := info_of(each))]
         found.append(
             Gate(
                 name=name,
-                recorded=_state(None if info is None else info.passed),
-                reasons=info.reasons if info else (),
+                recorded=_state(all(each.passed for each in made) if made else None),
+                reasons=tuple(reason for each in made for reason in each.reasons),
                 record=record.digest if record else "",
                 at=record.finished if record else None,
                 today=_state(None if told is None else not told.reasons),

@@ -50,7 +50,7 @@ def test_a_release_in_which_nothing_is_wrong_passed() -> None:
         (structs.replace(GOOD, summary="FAILED"), "the verification record says FAILED"),
         (structs.replace(GOOD, signature="nobody signed"), "nobody signed"),
         (structs.replace(GOOD, timestamp="no seal bears a time stamp"), "no seal bears a time stamp"),
-        (with_evidence(scan=None), "no valid vulns record"),
+        (with_evidence(scans=()), "no valid vulns record"),
         (with_evidence(declared=Declared(register=(ENTRY,))), "names no requirements file"),
         (NOTHING, "no valid provenance record"),
     ],
@@ -68,7 +68,7 @@ def test_what_weakens_a_verdict_is_listed_with_it() -> None:
     weak = structs.replace(record, keys=keys)
     others = tuple(each for each in GOOD.records if each is not record)
     small = structs.replace(SCAN, database=structs.replace(SCAN.database, size=65_536))
-    known = structs.replace(with_evidence(scan=small), records=(weak, *others))
+    known = structs.replace(with_evidence(scans=(small,)), records=(weak, *others))
     verdict = report(known).verdict
     assert verdict.outcome is Outcome.PASSED
     signed, scanned = verdict.remarks
@@ -125,7 +125,7 @@ def test_the_test_record_has_what_is_asked_of_it() -> None:
 
 
 def findings(*found: Finding) -> Inputs:
-    return with_evidence(scan=structs.replace(SCAN, findings=found))
+    return with_evidence(scans=(structs.replace(SCAN, findings=found),))
 
 
 def test_each_finding_says_what_was_done_about_it() -> None:
@@ -227,7 +227,7 @@ def test_differences_to_the_last_release_are_listed() -> None:
     before = Snapshot(
         evidence=with_evidence(
             components=(structs.replace(COMPONENT, version="0.9", purl="pkg:pypi/jinja2@0.9"),),
-            scan=structs.replace(SCAN, findings=(vulnerability(Severity.HIGH),)),
+            scans=(structs.replace(SCAN, findings=(vulnerability(Severity.HIGH),)),),
             declared=Declared(requirements=(structs.replace(REQUIREMENT, text="it beeps"),)),
         ).evidence,
         policy={"scan": {"block": ["critical"]}},

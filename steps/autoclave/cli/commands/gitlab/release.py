@@ -73,12 +73,16 @@ def _check(image: ImageStatus) -> None:
 
 def _files(image: ImageStatus, ctx: Context) -> list[File]:
     """Return the newest record of each type and what is attached to it, under names that stay the same."""
-    newest = [record for kind in _EVIDENCE if (record := records.latest(image.records, kind))]
-    return [file for record in newest for file in _of(image.image, record, ctx)]
+    newest = [records.latest_of_each(image.records, kind) for kind in _EVIDENCE]
+    return [
+        file
+        for each in newest
+        for tool, record in each.items()
+        for file in _of(f"{image}-{record.name}{f'-{_safe(tool)}' if len(each) > 1 else ''}", record, ctx)
+    ]
 
 
-def _of(image: str, record: Record, ctx: Context) -> list[File]:
-    base = f"{image}-{record.name}"
+def _of(base: str, record: Record, ctx: Context) -> list[File]:
     named = [(f"{base}.dsse.json", record.envelope)]
     named += [(f"{base}-{_safe(_title(each))}", each) for each in record.attachments]
     return [_file(name, ctx.store.read(each.digest, limit=_LARGEST)) for name, each in named]
