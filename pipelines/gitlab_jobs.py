@@ -87,7 +87,7 @@ HOST = (
         f"autoclave:{__version__}",
     ),
     Input(
-        "engine",
+        "engine-access",
         "string",
         "socket: mounted by the runner; dind: Docker-in-Docker; remote: the DOCKER_HOST of the project",
         "socket",

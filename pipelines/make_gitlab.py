@@ -80,7 +80,7 @@ def jobs(step: Step) -> str:
 def _job(step: Step, name: str, body: str, kind: str, takes: tuple[str, ...]) -> str:
     lines = [
         f"{name}:",
-        "  extends: .autoclave-engine-$[[ inputs.engine ]]",
+        "  extends: .autoclave-engine-$[[ inputs.engine-access ]]",
         # Which runners take the job is the repository's to say; an image or script of its own is not.
         "  inherit:",
         "    default: [tags]",

@@ -66,7 +66,7 @@ def _add_caches(request: BuildRequest, opts: Options, ctx: Context) -> BuildRequ
         raise ConfigError(
             "the classic builder has no cache in a registry",
             why="only BuildKit can take single layers out of an image",
-            next="install buildx, name a client with --docker, or leave the cache out",
+            next=f"{ctx.engine.buildkit_hint}, or leave the cache out",
         )
     found = {name: find_credentials(registry_of(name), ctx.shell) for name in names}
     logins = {registry_of(name): each for name, each in found.items() if each and each.password}
@@ -82,7 +82,7 @@ def _plan(image: Image, request: BuildRequest, materials: list[Material], ctx: C
     return StepPlan(
         step=STEP,
         image=image.name,
-        commands=(("docker", *ctx.engine.build_command(request)[1:]),),
+        commands=((ctx.engine.name, *ctx.engine.build_arguments(request)),),
         tools={"builder": ctx.engine.builder()},
         inputs={each.name: "+".join(sorted(each.digest.values())) for each in materials}
         | {"dirty": str(ctx.commit.dirty).lower()}

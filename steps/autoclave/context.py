@@ -137,7 +137,7 @@ class Context:
 
     @cached_property
     def _engine(self) -> Engine:
-        return engines.connect(self.shell, self.options.docker)
+        return engines.create(self.options.engine, self.shell, self.options.engine_command)
 
     @cached_property
     def commit(self) -> git.Commit:

@@ -94,7 +94,13 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
         labels = {} if opts.keep else ctx.labels()  # a kept container is nobody's to sweep
         plugin = ctx.device.traceability.pytest_plugin
         spec = container_tests.spec_of(
-            tests, under_test, beside.network, shell=opts.shell, labels=labels, plugin=plugin
+            tests,
+            under_test,
+            beside.network,
+            outbound=ctx.engine.outbound_network,
+            shell=opts.shell,
+            labels=labels,
+            plugin=plugin,
         )
         if opts.shell:
             _open_shell(spec, tests, beside, opts, ctx)

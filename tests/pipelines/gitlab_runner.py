@@ -327,7 +327,7 @@ def docker_executor(image: str, helper: str, **more: Any) -> dict[str, Any]:
 
 
 def with_socket(image: str, helper: str, database: Path) -> dict[str, Any]:
-    """Return the section of a runner as docs/gitlab.md gives it for `engine: socket`, for this machine."""
+    """Return a runner's section as docs/gitlab.md gives it for `engine-access: socket`, for this machine."""
     (text,) = re.findall(r"```toml\n(\[runners\.docker\].*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     said = tomllib.loads(text)["runners"]["docker"]
     assert said["group_add"] == ["999"]

@@ -60,7 +60,7 @@ def test_a_hostile_value_reaches_the_command_as_it_is(
         ("store", "oci://registry.example/x; touch pwned"),
         ("staging", "Staging; true"),
         ("job-image", "image && touch pwned"),
-        ("engine", "podman"),
+        ("engine-access", "podman"),
         ("again", "perhaps"),
     ],
 )

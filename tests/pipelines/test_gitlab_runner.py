@@ -38,7 +38,7 @@ autoclave-{job}:
 def ci(image: str, engine: str = "socket") -> str:
     """Return a CI file with the one include."""
     include = f"{{project: {TEMPLATES}, ref: {VERSION}, file: /pipelines/gitlab/autoclave.yml"
-    include += f", inputs: {{job-image: '{image}', engine: {engine}}}}}"
+    include += f", inputs: {{job-image: '{image}', engine-access: {engine}}}}}"
     return f"include:\n  - {include}\n" + "".join(AFTER.format(job=job) for job in ("build", "scan", "sign"))
 
 
@@ -276,7 +276,7 @@ def test_reports_of_several_images_arrive_as_one(gitlab: GitLab, image: str, tmp
 def test_an_engine_behind_tls_as_a_service_builds_and_tests(
     gitlab: GitLab, image: str, helper: str, tmp_path: Path
 ) -> None:
-    """`engine: dind`, as far as it can be had without a container in a container: see dind_image."""
+    """`engine-access: dind`, as far as it can be had without a container in a container: see dind_image."""
     repository = copy_device(KNOWN_BAD / "control", tmp_path, name="t-runner-dind")
     gitlab.device(repository, ci(image, engine="dind"))
     jobs = gitlab_runner.pipeline(gitlab, repository, {}, only=("build", "unit-test"))

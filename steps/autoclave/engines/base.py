@@ -70,8 +70,8 @@ class ContainerSpec(Struct, frozen=True, kw_only=True):
     """A container and its limits. Always: all capabilities dropped, no new privileges, read-only root.
 
     `memory` is bytes and also the swap limit (so: no swap). `scratch` are paths that get an anonymous
-    volume. `publish` is (container port, host port; 0 lets the engine choose) on 127.0.0.1. `dns` are the
-    name servers behind the engine's own one.
+    volume. `publish` is (container port, host port; 0 lets the engine choose) on 127.0.0.1. `network` is one
+    of the engine's, "none" for no network. `dns` are the name servers behind the engine's own one.
     """
 
     image: str
@@ -120,8 +120,20 @@ class NetworkState(Struct, frozen=True, kw_only=True):
 class Engine(Protocol):
     """A container engine. Every method raises EngineError when the engine does not answer or refuses."""
 
+    @property
+    def name(self) -> str:
+        """The engine's name, as `--engine` takes it: plans name it, and hash it."""
+
+    @property
+    def outbound_network(self) -> str:
+        """The network that is always there, and from which containers reach other machines."""
+
+    @property
+    def buildkit_hint(self) -> str:
+        """What a person can do when `builder` is `classic` and an image needs BuildKit, as an imperative."""
+
     def info(self) -> EngineInfo:
-        """Tell which engine answers."""
+        """Return which engine answers."""
 
     def builder(self) -> str:
         """Return how images are built: `buildkit` or `classic`."""
@@ -129,8 +141,8 @@ class Engine(Protocol):
     def build(self, request: BuildRequest, line: Callable[[str], None]) -> str:
         """Build an image and return its id. Raises BuildFailed; output goes to `line` as it comes."""
 
-    def build_command(self, request: BuildRequest) -> list[str]:
-        """Return the command that `build` runs."""
+    def build_arguments(self, request: BuildRequest) -> list[str]:
+        """Return the arguments of the command that `build` runs, for the plan: the same on every machine."""
 
     def context_files(self, request: BuildRequest) -> list[Path]:
         """Return the build context's files, relative and sorted, without what .dockerignore leaves out."""
@@ -209,3 +221,6 @@ class Engine(Protocol):
 
     def attach_command(self, container: str) -> list[str]:
         """Return the command that starts a container on the user's terminal."""
+
+    def command_line(self, *words: str) -> str:
+        """Return a line to paste; `words` are those of docker's command line, without `docker` itself."""

@@ -23,7 +23,6 @@ STEP = "unit-test"
 
 _SETTLED = 1.0  # seconds after which an image without a service has shown that it starts
 _TAIL = 12  # lines of its output that are shown
-_BRIDGE = "bridge"
 _NOT_EXECUTABLE = 126  # the shell's exit code for a file that may not be executed
 _DENIED = (
     "permission denied",
@@ -37,7 +36,7 @@ _DENIED = (
 def run(image: Image, tests: UnitTest, released: ImageState, network: str, ctx: Context) -> ArbitraryUserRun:
     """Run the image under the arbitrary user and tell what came of it; the container is always removed."""
     by_port = not released.health and image.service is not None and image.service.health != ""
-    spec = _spec(image, tests, released, _BRIDGE if by_port else network or "none", ctx)
+    spec = _spec(image, tests, released, "" if by_port else network or "none", ctx)
     container = ctx.engine.create(spec)
     try:
         if by_port and network:
@@ -103,6 +102,7 @@ def _answers(host: str, port: int, path: str, seconds: float) -> bool:
 
 
 def _spec(image: Image, tests: UnitTest, released: ImageState, network: str, ctx: Context) -> ContainerSpec:
+    """Return the container; `network` is empty for the engine's own one, at which its port is published."""
     service = image.service
     deployed = service.environment if service else {}
     return ContainerSpec(
@@ -110,12 +110,12 @@ def _spec(image: Image, tests: UnitTest, released: ImageState, network: str, ctx
         user=USER,
         # Also what the tests are told, since that is how the services beside them are found.
         environment={**deployed, **tests.environment},
-        network=network,
-        dns=() if network in {_BRIDGE, "none"} else lifecycle.NO_DNS,
+        network=network or ctx.engine.outbound_network,
+        dns=() if network in {"", "none"} else lifecycle.NO_DNS,
         memory=parse_size(service.memory if service else tests.memory),
         cpus=service.cpus if service else tests.cpus,
         pids=service.pids if service else tests.pids,
         scratch=tuple(service.volumes.values()) if service else (),
-        publish=(service.port, 0) if network == _BRIDGE and service and service.port else None,
+        publish=(service.port, 0) if not network and service and service.port else None,
         labels=ctx.labels(),
     )

@@ -24,7 +24,6 @@ FOLDER = "/autoclave"
 RESULTS = f"{FOLDER}/results"
 
 _DID_NOT_RUN = -1  # the exit code of tests whose services failed before
-_OUT = "bridge"  # the engine's network that has a way out
 _LARGEST_REPORT = 2 << 30  # bytes
 
 
@@ -66,18 +65,22 @@ def spec_of(
     under_test: ImageState,
     network: str,
     *,
+    outbound: str,
     shell: bool,
     labels: dict[str, str],
     plugin: bool = False,
 ) -> ContainerSpec:
-    """Return the test container; `network` is that of its services, empty without any."""
+    """Return the test container; `network` is that of its services, empty without any.
+
+    `outbound` is the engine's network from which other machines can be reached.
+    """
     limits = limits_of(tests)
     return ContainerSpec(
         image=under_test.id,
         command=("/bin/sh",) if shell else tuple(tests.command),
         user=lifecycle.NOBODY if is_root(under_test.user) else "",
         environment=_environment(tests, under_test, plugin=plugin),
-        network=network or (_OUT if tests.network else "none"),
+        network=network or (outbound if tests.network else "none"),
         dns=lifecycle.NO_DNS if network and not tests.network else (),
         memory=limits.memory,
         cpus=limits.cpus,
@@ -114,17 +117,18 @@ def open_container(spec: ContainerSpec, tests: UnitTest, ctx: Context, *, keep: 
     container = ctx.engine.create(spec)
     try:
         ctx.engine.put(container, FOLDER, _files(tests, ctx))
-        if tests.network and spec.network != _OUT:
-            ctx.engine.connect(_OUT, container)  # the services' own network has no way out
+        if tests.network and spec.network != ctx.engine.outbound_network:
+            # The services' own network reaches nothing outside.
+            ctx.engine.connect(ctx.engine.outbound_network, container)
         yield container
     except KeyboardInterrupt:
         keep = False  # only a run that ended leaves something to look at
         raise
     finally:
         if keep and not ctx.cancelled.is_set():
-            ctx.screen.note(
-                STEP, f"kept: docker start -ai {container[:12]} (remove it: docker rm -v {container[:12]})"
-            )
+            start = ctx.engine.command_line("start", "-ai", container[:12])
+            remove = ctx.engine.command_line("rm", "-v", container[:12])
+            ctx.screen.note(STEP, f"kept: {start} (remove it: {remove})")
         else:
             lifecycle.remove(ctx.engine, container)
 

@@ -31,7 +31,10 @@ class Common(Struct, frozen=True, kw_only=True):
     policy: Annotated[str, option("the organisation's policy file, which may only tighten")] = ""
     trust: Annotated[str, option("the organisation's trust file: which key may sign what")] = ""
     template: Annotated[str, option("version of the host's template: another than this one is refused")] = ""
-    docker: Annotated[str, option("the docker command for building, if not the best one on PATH")] = ""
+    engine: Annotated[str, option("the container engine, by name")] = "docker"
+    engine_command: Annotated[
+        str, option("the engine's command for building, if not the best one on PATH")
+    ] = ""
     verbose: Annotated[bool, option("print every external command as a line to paste", short="-v")] = False
     dry_run: Annotated[bool, option("print what would run, and run nothing")] = False
     json: Annotated[bool, option("one JSON object per line instead of text")] = False

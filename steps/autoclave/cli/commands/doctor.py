@@ -80,8 +80,12 @@ def _engine(ctx: Context) -> Check:
 def _builder(ctx: Context) -> Check:
     builder = ctx.engine.builder()
     needs = [image.name for image in ctx.device.image if image.secrets]
-    mend = "install buildx (Debian: apt-get install docker.io), or name a client with --docker"
-    return Check("builder", fine=builder == "buildkit" or not needs, seen=builder, mend=mend)
+    return Check(
+        "builder",
+        fine=builder == "buildkit" or not needs,
+        seen=builder,
+        mend=ctx.engine.buildkit_hint,
+    )
 
 
 def _scanner(opts: Options, ctx: Context) -> Check:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -33,8 +34,17 @@ _CHUNK = 1 << 20
 _TIMEOUT = 120  # seconds until the engine must have answered
 
 
+def create(shell: Shell, command: str) -> DockerEngine:
+    """Connect to the engine. Raises EngineError."""
+    return DockerEngine(shell, command)
+
+
 class DockerEngine:
     """The engine that DOCKER_HOST, else Docker's current context, names."""
+
+    name = "docker"
+    outbound_network = "bridge"
+    buildkit_hint = docker_build.BUILDKIT_HINT
 
     def __init__(self, shell: Shell, client: str = "") -> None:
         self._shell = shell
@@ -77,9 +87,9 @@ class DockerEngine:
             )
         return image_id
 
-    def build_command(self, request: BuildRequest) -> list[str]:
-        """Return the command that `build` runs."""
-        return docker_build.command(self._client, request)
+    def build_arguments(self, request: BuildRequest) -> list[str]:
+        """Return the arguments of the command that `build` runs."""
+        return docker_build.command(self._client, request)[1:]
 
     def context_files(self, request: BuildRequest) -> list[Path]:
         """Return the files of the build context that .dockerignore does not leave out."""
@@ -277,6 +287,10 @@ class DockerEngine:
     def attach_command(self, container: str) -> list[str]:
         """Return the command that starts a container on the user's terminal."""
         return [self._client.program, "start", "--attach", "--interactive", container]
+
+    def command_line(self, *words: str) -> str:
+        """Return a line for a person to paste."""
+        return shlex.join([self.name, *words])
 
 
 def _label_filter(labels: Mapping[str, str]) -> dict[str, list[str]]:

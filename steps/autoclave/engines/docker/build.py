@@ -16,6 +16,8 @@ from autoclave.engines.base import BuildRequest
 from autoclave.errors import BuildFailed, ConfigError, ToolError
 from autoclave.runtime.shell import Shell
 
+BUILDKIT_HINT = "install buildx (Debian: apt-get install docker.io), or name a client with --engine-command"
+
 _TAIL = 20  # lines of a failed build that the error shows
 
 
@@ -87,7 +89,7 @@ def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[s
     _check_secrets(client, request)
     said: list[str] = []
 
-    def heard(text: str) -> None:
+    def keep_line(text: str) -> None:
         if text.strip():
             said.append(text)
             del said[:-_TAIL]
@@ -103,7 +105,7 @@ def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[s
         )
         code = shell.stream(
             argv,
-            heard,
+            keep_line,
             cwd=request.folder,
             env=client.environment | _login(request, Path(folder)),
             shown=command(client, request),
@@ -112,7 +114,7 @@ def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[s
             raise BuildFailed(
                 f"the build of {request.dockerfile} failed (exit code {code})",
                 why="\n".join(said),
-                next="mend the Dockerfile; 'autoclave build -v' shows the command to run by hand",
+                next="fix the Dockerfile; 'autoclave build -v' shows the command to run by hand",
             )
         return id_file.read_text("ascii").strip()
 
@@ -146,7 +148,7 @@ def _check_secrets(client: Client, request: BuildRequest) -> None:
         raise ConfigError(
             "the image needs build secrets, which the classic builder cannot mount",
             why="as build arguments they would stay in the image's history",
-            next="install buildx (Debian: apt-get install docker.io), or name a client with --docker",
+            next=BUILDKIT_HINT,
         )
     missing = sorted(variable for variable in request.secrets.values() if not os.environ.get(variable))
     if missing:
