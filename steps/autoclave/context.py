@@ -31,7 +31,7 @@ from autoclave.errors import (
     UnitTestGateClosed,
 )
 from autoclave.evidence import records, statement, trust
-from autoclave.evidence.records import Record
+from autoclave.evidence.records import RawRecord, Record
 from autoclave.evidence.statement import StepInfo
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.model.digest import Digests
@@ -227,8 +227,8 @@ class Context:
         signer: Signer | None = None,
         attachments: list[tuple[str, Descriptor]] | None = None,
         stamped: Callable[[bytes], Sequence[tuple[str, Descriptor]]] = lambda _: (),
-    ) -> Descriptor:
-        """Sign a record about an image and attach it; `stamped` gives more files for the signed envelope."""
+    ) -> RawRecord:
+        """Sign a record about an image, attach and return it; `stamped` gives more files for the envelope."""
         signer = signer or self.signer
         self._refuse_untrusted(signer, statement.ROLES_OF[predicate_type])
         if attachments and isinstance(predicate, dict):

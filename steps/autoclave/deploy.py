@@ -8,7 +8,7 @@ from typing import Annotated
 
 from msgspec import Struct, structs
 
-from autoclave import targets
+from autoclave import release, targets
 from autoclave.context import Context, load_image
 from autoclave.device import git
 from autoclave.device.schema import Environment, Image, Kubernetes, parse_size
@@ -23,8 +23,9 @@ from autoclave.model.digest import Digest, digest_of
 from autoclave.model.facts import Deployment, Finding, Running
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
-from autoclave.release import decisions, seal
-from autoclave.release.verification import foreign_release, read_candidate
+from autoclave.release import Release, decisions, seal
+from autoclave.release.candidate import candidate_of
+from autoclave.release.deployments import foreign_release
 from autoclave.runtime.options import StepOptions, option
 from autoclave.store.base import is_address
 from autoclave.store.image import read_identity
@@ -54,8 +55,8 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
     become healthy (the previous one runs), RollbackFailed when that does not answer either.
     """
     environment = ctx.device.find_environment(opts.environment)
-    images = select_images(environment, opts, ctx)
-    verdict = judge(images, environment, ctx)
+    images = read(select_images(environment, opts, ctx), environment, ctx)
+    verdict = judge(images, ctx)
     target = open_target(environment, ctx)
     if verdict.passed and not opts.again and _is_running(images, environment, target, ctx):
         ctx.screen.skip(STEP, f"{environment.name}: exactly these digests run there, verified and healthy")
@@ -126,19 +127,22 @@ def _manifests(settings: Kubernetes, ctx: Context) -> dict[str, str]:
     }
 
 
-def judge(images: list[Subject], environment: Environment, ctx: Context) -> Verdict:
+def read(subjects: Sequence[Subject], environment: Environment, ctx: Context) -> list[Release]:
+    """Read the release record of each image, once: what is judged here is what is sealed afterwards."""
+    return [release.read(each.image, each.descriptor, ctx, environment=environment.name) for each in subjects]
+
+
+def judge(images: Sequence[Release], ctx: Context) -> Verdict:
     """Return one verdict for the whole device: it is deployed whole or not at all."""
     reasons: list[str] = []
-    for each in images:
-        judged = gate.judge(
-            read_candidate(each.descriptor, each.image, ctx, environment.name), ctx.policy, ctx.now()
-        )
+    for each, runs in zip(images, release.read_runs(images, ctx), strict=True):
+        judged = gate.judge(candidate_of(each, runs, ctx), ctx.policy, ctx.now())
         prefix = f"{each.image.name}: " if len(images) > 1 else ""
         reasons += [f"{prefix}{reason}" for reason in judged.reasons]
     return Verdict(STEP, tuple(reasons))
 
 
-def _is_running(images: list[Subject], environment: Environment, target: Target, ctx: Context) -> bool:
+def _is_running(images: Sequence[Release], environment: Environment, target: Target, ctx: Context) -> bool:
     running = {each.image: each for each in target.running(ctx.device.device.name, environment.name)}
     for each in images:
         here = running.get(each.image.name)
@@ -153,7 +157,7 @@ def _is_running(images: list[Subject], environment: Environment, target: Target,
 
 
 def roll_out(
-    images: list[Subject], environment: Environment, target: Target, ctx: Context, *, reason: str = ""
+    images: Sequence[Release], environment: Environment, target: Target, ctx: Context, *, reason: str = ""
 ) -> Deployment:
     """Roll out the whole device, or put back whatever was replaced; record what came of it.
 
@@ -166,7 +170,13 @@ def roll_out(
 
 
 def _roll_out(
-    rollout: Rollout, images: list[Subject], target: Target, ctx: Context, *, reason: str, waived: list[str]
+    rollout: Rollout,
+    images: Sequence[Release],
+    target: Target,
+    ctx: Context,
+    *,
+    reason: str,
+    waived: list[str],
 ) -> Deployment:
     environment = rollout.environment
     tell = Tell(
@@ -224,19 +234,19 @@ def _make_error(facts: Deployment, returned: Restoration, target: Target, ctx: C
     )
 
 
-def _record(facts: Deployment, images: list[Subject], environment: Environment, ctx: Context) -> None:
+def _record(facts: Deployment, images: Sequence[Release], environment: Environment, ctx: Context) -> None:
     """Attach what came of the deployment to every image of the device."""
     verdict = Verdict(STEP, (facts.failure,) if facts.failure else ())
     for each in images:
         info = ctx.info(plan(each.image, environment, ctx), verdict, facts.started, facts.finished)
-        ctx.attach(each.descriptor, DEPLOYMENT, predicates.deployment(info, facts))
-        seal.apply(each.descriptor, each.image, ctx, stamp=False)
+        made = ctx.attach(each.descriptor, DEPLOYMENT, predicates.deployment(info, facts))
+        seal.apply(release.add(each, made, ctx).attached, each.image, ctx, stamp=False)
     seconds = (facts.finished - facts.started).total_seconds()
     ctx.screen.verdict(verdict, seconds, f"{ctx.device.device.name} in {environment.name}")
 
 
 def _make_rollout(
-    images: list[Subject], environment: Environment, ctx: Context, waived: list[str]
+    images: Sequence[Release], environment: Environment, ctx: Context, waived: list[str]
 ) -> Rollout:
     descriptors = {each.descriptor.digest: each.descriptor for each in images}
     repository = environment.kubernetes.repository if environment.kubernetes else ""
@@ -288,7 +298,7 @@ def _repository(ctx: Context) -> str:
     return ctx.options.store.partition("://")[2]
 
 
-def _service(each: Subject, environment: Environment, ctx: Context) -> Service:
+def _service(each: Release, environment: Environment, ctx: Context) -> Service:
     settings = each.image.service or ServiceSettings()
     return Service(
         image=each.image.name,

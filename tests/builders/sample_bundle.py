@@ -13,8 +13,8 @@ from securesystemslib.signer import CryptoSigner
 
 from autoclave.bundles import collect, tar
 from autoclave.bundles import write as writing
-from autoclave.evidence import cosign, predicates, records, seal, statement, trust_export
-from autoclave.evidence.seal import Seal, SealedRecord
+from autoclave.evidence import cosign, image_records, predicates, records, seal, statement, trust_export
+from autoclave.evidence.seal import Seal
 from autoclave.evidence.statement import PROVENANCE, SEAL, VERIFICATION
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.model.declared import Declared
@@ -62,12 +62,11 @@ def make_release(folder: Path) -> tuple[LayoutStore, Descriptor]:
 
 def seal_records(store: LayoutStore, subject: Descriptor, turn: int = 1) -> str:
     """Seal what no seal names yet."""
-    good, bad = records.read_all(store, subject.digest, TRUST)
-    signatures = seal.read_signatures(store, subject.digest)
-    chain = seal.check(good, bad, signatures)
+    attached = image_records.read(store, subject, TRUST)
+    chain = seal.check(attached)
     facts = Seal(
-        records=tuple(SealedRecord(each.name, each.manifest, each.envelope) for each in chain.unsealed),
-        signatures=signatures,
+        records=chain.unsealed,
+        signatures=seal.signatures_of(attached.signatures),
         previous=chain.newest,
         policy=STEP_INFO.policy,
         trust=trust_export.digest(TRUST),
@@ -86,12 +85,11 @@ def bundle(folder: Path) -> Path:
 def write(path: Path, store: LayoutStore, subject: Descriptor) -> Path:
     """Write a bundle of one image."""
     images = {"app": subject.digest}
-    good, bad = records.read_all(store, subject.digest, TRUST)
     release = writing.BundleInputs(
         device="pump",
         version="1",
         images=images,
-        seals={"app": seal.check(good, bad, seal.read_signatures(store, subject.digest)).newest},
+        seals={"app": seal.check(image_records.read(store, subject, TRUST)).newest},
         trust=TRUST,
         policy=b"{}",
         device_file=DEVICE,

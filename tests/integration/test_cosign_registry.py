@@ -21,6 +21,7 @@ from autoclave.signers import development, open_signer
 from autoclave.store.oci import parse_manifest
 from builders.devices import KNOWN_BAD, Repository, copy_device
 from builders.registries import PASSWORD, USER, serve_debian, serve_with_password, serve_with_referrers
+from builders.sample_image import verify_signature
 from integration.signed_repository import Place, import_keys
 
 KINDS = ["debian", "referrers", "password"]
@@ -119,9 +120,9 @@ def test_we_accept_what_cosign_signed(place: Place, words: list[str]) -> None:
     image = place.image()
     place.cosign("sign", "release", image.digest, *words, "-a", "author=qa")
     keys = [place.release_key(name) for name in ("stranger", "release", "steps")]
-    assert [each.name for each in cosign.verify_signature(place.store, image.digest, keys)] == ["release"]
+    assert [each.name for each in verify_signature(place.store, image.digest, keys)] == ["release"]
     with pytest.raises(RecordError, match="no trusted release key") as caught:
-        cosign.verify_signature(place.store, image.digest, [place.release_key("steps")])
+        verify_signature(place.store, image.digest, [place.release_key("steps")])
     assert "a key that trust accepts here" in caught.value.why
 
 
@@ -134,7 +135,7 @@ def test_we_refuse_what_cosign_signed_for_another_image(place: Place, words: lis
         layers = parse_manifest(store.read(each.digest), each.digest).layers
         store.attach(image, artifact_type=each.artifact_type, layers=layers, annotations=each.annotations)
     with pytest.raises(RecordError, match="no trusted release key"):
-        cosign.verify_signature(place.store, image.digest, [place.release_key("release")])
+        verify_signature(place.store, image.digest, [place.release_key("release")])
 
 
 def test_an_attestation_by_the_release_key_is_a_signature_to_cosign_but_not_to_us(
@@ -146,7 +147,7 @@ def test_an_attestation_by_the_release_key_is_a_signature_to_cosign_but_not_to_u
     place.cosign("attest", "release", image.digest, "--predicate", str(failed), "--type", VERIFICATION)
     place.cosign("verify", "release", image.digest)  # cosign does not ask what was attested
     with pytest.raises(RecordError) as caught:
-        cosign.verify_signature(place.store, image.digest, [place.release_key("release")])
+        verify_signature(place.store, image.digest, [place.release_key("release")])
     assert "it is an attestation, not a signature: " + VERIFICATION in caught.value.why
 
 
@@ -159,7 +160,7 @@ def test_an_older_attestation_by_the_release_key_is_a_signature_to_neither(
     place.cosign("attest", "release", image.digest, *words)
     place.cosign("verify", "release", image.digest, OLDER, code=1)
     with pytest.raises(RecordError, match="carries no release signature"):
-        cosign.verify_signature(place.store, image.digest, [place.release_key("release")])
+        verify_signature(place.store, image.digest, [place.release_key("release")])
 
 
 @pytest.mark.parametrize("words", FORMATS.values(), ids=FORMATS)
@@ -186,7 +187,7 @@ def test_any_bundle_hides_our_signature_from_cosign_by_default(place: Place, tmp
     place.cosign("attest", "stranger", image.digest, "--predicate", str(tmp_path / "p.json"))
     place.cosign("verify", "release", image.digest, code=1)
     place.cosign("verify", "release", image.digest, OLDER)
-    assert cosign.verify_signature(place.store, image.digest, [place.release_key("release")])
+    assert verify_signature(place.store, image.digest, [place.release_key("release")])
 
 
 @pytest.mark.parametrize("words", FORMATS.values(), ids=FORMATS)

@@ -29,6 +29,7 @@ from autoclave.store.registry.store import RegistryStore
 from builders.devices import program
 from builders.registries import add_image, no_credentials, open_store, serve_debian, serve_with_referrers
 from builders.sample_facts import BUILD, STEP_INFO
+from builders.sample_image import verify_signature
 from doubles.faulty_registry import FaultyRegistry, serve_faulty
 
 RECORD = "application/vnd.example.record"
@@ -336,7 +337,7 @@ def test_signed_records_and_signatures_are_kept_and_found(
     assert bad == []
     assert len(good) == 2
     assert made.digest in {record.digest for record in good}
-    assert cosign.verify_signature(reader, image.digest, [key]) == [key]
+    assert verify_signature(reader, image.digest, [key]) == [key]
     (tmp_path / "key.pub").write_text(signer.public_key.keyval["public"])
     argv = [program("cosign", "AUTOCLAVE_COSIGN"), "verify", "--key", str(tmp_path / "key.pub")]
     argv += ["--insecure-ignore-tlog", "--new-bundle-format=false", "--allow-http-registry"]

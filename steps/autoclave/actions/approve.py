@@ -6,49 +6,45 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-import msgspec
+from msgspec import Struct
 
 from autoclave.context import Context
 from autoclave.device.schema import Image
 from autoclave.errors import DecisionError
-from autoclave.evidence import predicates, records
-from autoclave.evidence.records import TITLE, Record
-from autoclave.evidence.statement import APPROVAL, VERIFICATION, info
-from autoclave.gates import release, soup, traceability, waivers
+from autoclave.evidence import predicates
+from autoclave.evidence.records import Record
+from autoclave.evidence.statement import APPROVAL, info
+from autoclave.gates import soup, traceability, waivers
+from autoclave.gates.release import judge_waivers
 from autoclave.model.declared import Approval, Meaning, Person
 from autoclave.model.digest import Digest, digest_of
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
-from autoclave.release import decisions
-from autoclave.release.verification import Release, read_release
+from autoclave.release import Release, read
+from autoclave.release.decisions import policy_of_day
 from autoclave.signers import Signer
-from autoclave.store.oci import Descriptor
 
 SHOWN = "shown.txt"
 
 
-class Subject(msgspec.Struct, frozen=True):
-    """An image to approve: its verified evidence and the verification that the approval is about."""
+class Subject(Struct, frozen=True):
+    """An image to approve: its release record, and the verification that the approval is about."""
 
-    image: Image
-    descriptor: Descriptor
-    verified: Release
+    release: Release
     summary: Record
 
 
 def read_subject(image: Image, digest: str, ctx: Context) -> Subject:
     """Return an image that can be approved. Raises DecisionError when no release gate judged it."""
-    descriptor = ctx.subject(image, digest)
-    verified = read_release(descriptor, image, ctx)
-    summary = records.latest(verified.records, VERIFICATION)
-    if summary is None:
+    found = read(image, ctx.subject(image, digest), ctx)
+    if found.summary is None:
         raise DecisionError(
-            f"{image.name} {Digest(descriptor.digest).short} cannot be approved",
+            f"{image.name} {Digest(found.digest).short} cannot be approved",
             why="no release gate has judged it",
             next="run 'autoclave sign' first",
         )
-    return Subject(image, descriptor, verified, summary)
+    return Subject(found, found.summary)
 
 
 def describe(subjects: Sequence[Subject], environment: str, ctx: Context) -> str:
@@ -57,10 +53,10 @@ def describe(subjects: Sequence[Subject], environment: str, ctx: Context) -> str
     lines = [
         f"RELEASE OF {device.name} {device.version} (IEC 62304 class {device.safety_class}) TO {environment}",
     ]
-    runs = {each.image.name: each.verified.evidence.unit_test for each in subjects}
+    runs = {each.release.image.name: each.release.evidence.unit_test for each in subjects}
     for each in subjects:
         lines += ["", *_describe_image(each, ctx)]
-    matrix = traceability.matrix(subjects[0].verified.evidence.declared, runs)
+    matrix = traceability.matrix(subjects[0].release.evidence.declared, runs)
     states = Counter(str(row.state) for row in matrix.requirements)
     lines += ["", f"requirements: {_join_counts(states) or 'none declared'}"]
     return "\n".join(lines) + "\n"
@@ -94,7 +90,7 @@ def attach(approval: Approval, text: str, subjects: Sequence[Subject], signer: S
     for each in subjects:
         planned = StepPlan(
             step="approve",
-            image=each.image.name,
+            image=each.release.image.name,
             commands=(),
             tools={},
             inputs={"environment": approval.environment, "shown": approval.shown},
@@ -102,16 +98,16 @@ def attach(approval: Approval, text: str, subjects: Sequence[Subject], signer: S
         now = ctx.now()
         made_by = ctx.info(planned, Verdict("approve"), now, now)
         body = predicates.approval(made_by, approval, each.summary.digest)
-        ctx.attach(each.descriptor, APPROVAL, body, signer=signer, attachments=[(SHOWN, kept)])
+        ctx.attach(each.release.descriptor, APPROVAL, body, signer=signer, attachments=[(SHOWN, kept)])
 
 
 def _describe_image(each: Subject, ctx: Context) -> list[str]:
-    evidence = each.verified.evidence
-    result = predicates.result_of(each.summary.statement)
-    policy = policy_of(each.summary, ctx)
+    evidence = each.release.evidence
+    policy = policy_of_day(each.summary, ctx) or ctx.policy
     lines = [
-        f"image {each.image.name} {each.descriptor.digest}",
-        f"verification of {each.summary.finished:%Y-%m-%d %H:%M:%S} UTC ({each.summary.digest}): {result}",
+        f"image {each.release.image.name} {each.release.digest}",
+        f"verification of {each.summary.finished:%Y-%m-%d %H:%M:%S} UTC ({each.summary.digest}): "
+        f"{each.release.result}",
         *(f"  - {reason}" for reason in info(each.summary.statement).reasons),
         f"former release: {evidence.declared.previous or 'none'}",
     ]
@@ -134,24 +130,13 @@ def _describe_image(each: Subject, ctx: Context) -> list[str]:
 
 def _describe_waivers(each: Subject, policy: Policy) -> list[str]:
     # As of the verification: the text must be the same tomorrow.
-    found = release.judge_waivers(each.verified.evidence, policy, each.summary.finished)
+    found = judge_waivers(each.release.evidence, policy, each.summary.finished)
     return [
         f"waiver {one.signed.waiver.id}: {one.signed.waiver.finding} is {one.state} until "
         f"{one.signed.waiver.expires:%Y-%m-%d}: {one.signed.waiver.rationale}"
         for one in found
         if one.state is not waivers.WaiverState.UNUSED
     ]
-
-
-def policy_of(summary: Record, ctx: Context) -> Policy:
-    """Return the policy of the day that a release took along; today's for one that took none."""
-    for each in summary.attachments:
-        if each.annotations.get(TITLE) == decisions.POLICY:
-            try:
-                return msgspec.json.decode(ctx.store.read(each.digest), type=Policy)
-            except msgspec.DecodeError:
-                break
-    return ctx.policy
 
 
 def _join_counts(counts: Counter[str]) -> str:

@@ -14,7 +14,8 @@ from autoclave.device.schema import Environment, Image
 from autoclave.errors import NothingToRollBack, StoreError, UsageError
 from autoclave.model.digest import Digest, Digests
 from autoclave.model.facts import Deployment, Running
-from autoclave.release.verification import deployments_of
+from autoclave.release.deployments import deployments_of
+from autoclave.release.verification import read_attached
 from autoclave.runtime.options import Signing, option
 from autoclave.runtime.toml import nearest
 
@@ -63,8 +64,9 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
     ctx.screen.begin("deploy", f"rollback of {environment.name}: {told}")
     if opts.dry_run:
         return None
-    releases = [Subject(each.image, ctx.store.find_image(each.before)) for each in steps]
-    ctx.require(deploy.judge(releases, environment, ctx), repeat=f"autoclave show {steps[0].before}")
+    subjects = [Subject(each.image, ctx.store.find_image(each.before)) for each in steps]
+    releases = deploy.read(subjects, environment, ctx)
+    ctx.require(deploy.judge(releases, ctx), repeat=f"autoclave show {steps[0].before}")
     return deploy.roll_out(releases, environment, target, ctx, reason=opts.reason.strip())
 
 
@@ -132,5 +134,5 @@ def _read_deployments(image: Image, digest: str, environment: Environment, ctx: 
         descriptor = ctx.store.find_image(digest)
     except StoreError:
         return []
-    found = deployments_of(descriptor, image, ctx, environment.name)
+    found = deployments_of(read_attached(descriptor, ctx, environment=environment.name), image, ctx)
     return [each for each in found if each.environment == environment.name and not each.failure]

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-import msgspec
 from msgspec import Struct, structs
 
+from autoclave import release
 from autoclave.context import Context
 from autoclave.device.schema import Image
 from autoclave.errors import AutoclaveError, RecordError, ReleaseGateClosed, TimestampError, TodayClosed
-from autoclave.evidence import cosign, predicates, records
-from autoclave.evidence.records import TITLE, Record
-from autoclave.evidence.statement import VERIFICATION
-from autoclave.evidence.timestamps import seals
+from autoclave.evidence.records import Record
 from autoclave.evidence.timestamps.seals import SealStamp
 from autoclave.gates import release as gate
 from autoclave.model.verdict import Verdict
-from autoclave.policy.schema import Policy
-from autoclave.release import decisions
-from autoclave.release.verification import Release, read_release, runs_of
+from autoclave.release import Release
+from autoclave.release.candidate import explain_unstamped, verify_stamps
+from autoclave.release.decisions import policy_of_day
+from autoclave.release.verification import verify_signature
 from autoclave.store.oci import Descriptor
 
 _NEXT = {
@@ -34,6 +33,7 @@ class Audit(Struct, frozen=True, kw_only=True):
     `day` is None when the release did not take its policy along. `warnings` change no exit code.
     """
 
+    image: str
     digest: str
     records: tuple[Record, ...]
     result: str
@@ -44,90 +44,78 @@ class Audit(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...]
 
 
-def audit(image: Image, descriptor: Descriptor, ctx: Context, *, warn_days: int) -> Audit:
-    """Verify an image with everything attached to it. Raises StoreError when the store is damaged."""
-    ctx.store.locate(descriptor.digest)
-    verified = read_release(descriptor, image, ctx)
-    evidence = structs.replace(verified.evidence, runs=runs_of(verified.evidence, image, ctx, ""))
-    verified = structs.replace(verified, evidence=evidence)
-    summary = records.latest(verified.records, VERIFICATION)
-    stamped = seals.verify_stamps(ctx.store, ctx.shell, verified.records, ctx.trust.authorities, ctx.now())
+def audit(images: Sequence[tuple[Image, Descriptor]], ctx: Context, *, warn_days: int) -> Iterator[Audit]:
+    """Verify images with everything attached to them. Raises StoreError when the store is damaged."""
+    for _, descriptor in images:
+        ctx.store.locate(descriptor.digest)
+    releases = [release.read(image, descriptor, ctx) for image, descriptor in images]
+    for each, runs in zip(releases, release.read_runs(releases, ctx), strict=True):
+        evidence = structs.replace(each.evidence, runs=runs)
+        yield _audit(structs.replace(each, evidence=evidence), ctx, warn_days)
+
+
+def _audit(found: Release, ctx: Context, warn_days: int) -> Audit:
+    summary, evidence = found.summary, found.evidence
+    stamps = verify_stamps(found, ctx)
     policy = policy_of_day(summary, ctx)
     at = summary.finished if summary else ctx.now()
     day = gate.judge(evidence, policy, at) if policy else None
     today = gate.judge(evidence, ctx.policy, at)
-    result = predicates.result_of(summary.statement) if summary else ""
     problems = [
-        *_record_problems(verified),
-        *_signature_problems(descriptor.digest, result, ctx),
-        *_stamp_problems(verified, stamped, summary, ctx),
-        *_gate_problems(result, day, today),
+        *_record_problems(found),
+        *_signature_problems(found, ctx),
+        *_stamp_problems(found, stamps, ctx),
+        *_gate_problems(found.result, day, today),
     ]
     return Audit(
-        digest=descriptor.digest,
-        records=verified.records,
-        result=result,
+        image=found.image.name,
+        digest=found.digest,
+        records=found.records,
+        result=found.result,
         problems=tuple(problems),
         day=day,
         today=today,
-        stamps=tuple(stamped),
-        warnings=tuple(_warn_before_end(stamped, ctx, warn_days)),
+        stamps=stamps,
+        warnings=tuple(_warn_before_end(stamps, ctx, warn_days)),
     )
 
 
-def policy_of_day(summary: Record | None, ctx: Context) -> Policy | None:
-    """Return the policy that a release took along, or None. Raises RecordError when it is none."""
-    for each in summary.attachments if summary else ():
-        if each.annotations.get(TITLE) == decisions.POLICY:
-            try:
-                return msgspec.json.decode(ctx.store.read(each.digest), type=Policy)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
-                raise RecordError("the policy that the release took along is none", why=str(error)) from error
-    return None
-
-
-def _record_problems(verified: Release) -> list[AutoclaveError]:
+def _record_problems(found: Release) -> list[AutoclaveError]:
     return [
         RecordError(
             f"the {name} record does not verify" if name != "seal" else "what was sealed is not all there",
             why=why,
             next=_NEXT.get(name, "repeat the step that makes it, or name the trust file that lists its key"),
         )
-        for name, why in verified.evidence.rejected
+        for name, why in found.evidence.rejected
     ]
 
 
-def _signature_problems(digest: str, result: str, ctx: Context) -> list[AutoclaveError]:
-    if result != "PASSED":
+def _signature_problems(found: Release, ctx: Context) -> list[AutoclaveError]:
+    if found.result != "PASSED":
         return []
     try:
-        cosign.verify_signature(ctx.store, digest, ctx.trust.for_role("release"))
+        verify_signature(found, ctx)
     except RecordError as error:
         return [error]
     return []
 
 
-def _stamp_problems(
-    verified: Release, stamped: list[SealStamp], summary: Record | None, ctx: Context
-) -> list[AutoclaveError]:
+def _stamp_problems(found: Release, stamps: Sequence[SealStamp], ctx: Context) -> list[AutoclaveError]:
     known = bool(ctx.trust.authorities)
-    found: list[AutoclaveError] = [
+    problems: list[AutoclaveError] = [
         TimestampError(
             f"the time stamp of seal {each.seal} does not hold",
             why=each.why,
             next="name the authority's root in the trust file, or restore the seal from an archive",
         )
-        for each in stamped
+        for each in stamps
         if not each.stamp and (known or not each.lapsed)
     ]
-    if (
-        summary
-        and ctx.policy.release.timestamp
-        and (why := seals.explain_missing(verified.records, stamped, summary))
-    ):
+    if why := explain_unstamped(found, stamps, ctx):
         again = "autoclave seal --tsa URL"
-        found.append(TimestampError("the release is not time-stamped", why=why, next=f"stamp it: {again}"))
-    return found
+        problems.append(TimestampError("the release is not time-stamped", why=why, next=f"stamp it: {again}"))
+    return problems
 
 
 def _gate_problems(result: str, day: Verdict | None, today: Verdict) -> list[AutoclaveError]:
@@ -151,9 +139,9 @@ def _gate_problems(result: str, day: Verdict | None, today: Verdict) -> list[Aut
     return []
 
 
-def _warn_before_end(stamped: list[SealStamp], ctx: Context, days: int) -> list[str]:
+def _warn_before_end(stamps: Sequence[SealStamp], ctx: Context, days: int) -> list[str]:
     """Warn when the newest good stamp's certificates end soon: then it must be stamped again."""
-    newest = next((each.stamp for each in reversed(stamped) if each.stamp), None)
+    newest = next((each.stamp for each in reversed(stamps) if each.stamp), None)
     if newest is None or newest.ends - ctx.now() > timedelta(days=days):
         return []
     return [

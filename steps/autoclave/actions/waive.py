@@ -16,7 +16,7 @@ from autoclave.context import Context
 from autoclave.device.schema import WAIVER, resolve_inside
 from autoclave.errors import DecisionError, SignerError, UsageError
 from autoclave.evidence import waivers
-from autoclave.gates import waivers as waiving
+from autoclave.gates.waivers import defect, places_of
 from autoclave.model.declared import Justification, Person, Scope, SignedWaiver, VexStatus, Waiver
 from autoclave.model.facts import Finding
 from autoclave.release import decisions
@@ -123,7 +123,7 @@ def _scope(wanted: WaiverRequest, named: Sequence[Finding]) -> Scope:
         return Scope(digest=wanted.digest, package=wanted.package, versions=wanted.versions)
     if wanted.package and (wanted.versions or not wanted.package.startswith("pkg:")):
         return Scope(package=wanted.package, versions=wanted.versions)
-    places = sorted({(next(iter(waiving.places(each))) or each.target, each.version) for each in named})
+    places = sorted({(next(iter(places_of(each))) or each.target, each.version) for each in named})
     places = [each for each in places if wanted.package in {"", each[0]}]
     if not places:
         raise UsageError(
@@ -141,7 +141,7 @@ def _refuse_useless(waiver: Waiver, author: Person, ctx: Context) -> None:
     """Refuse a waiver that the policy in force would never count, before anybody signs it."""
     alone = msgspec.structs.replace(ctx.policy.waivers, two_persons=False)
     signed = SignedWaiver(waiver=waiver, digest="", persons=(author,))
-    why = waiving.defect(signed, waiver.device, alone, ctx.now())
+    why = defect(signed, waiver.device, alone, ctx.now())
     if not why and waiver.expires <= ctx.now():
         why = f"it expired on {waiver.expires:%Y-%m-%d}"
     if why:

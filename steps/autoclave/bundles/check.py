@@ -13,8 +13,8 @@ from autoclave.bundles import collect, contents, keys
 from autoclave.bundles.contents import refusal
 from autoclave.bundles.unpack import StagedBundle
 from autoclave.errors import RecordError, TimestampError
-from autoclave.evidence import predicates, records, seal, trust, trust_export
-from autoclave.evidence.records import TITLE, Record
+from autoclave.evidence import image_records, predicates, records, seal, trust, trust_export
+from autoclave.evidence.records import Record
 from autoclave.evidence.seal import Chain
 from autoclave.evidence.statement import VERIFICATION, info
 from autoclave.evidence.timestamps import seals
@@ -101,24 +101,23 @@ def check_head(staged: StagedBundle, images: Sequence[VerifiedImage]) -> None:
 def read_attachment(store: Store, good: Sequence[Record], title: str) -> bytes | None:
     """Return a file that the newest verification record holds, or None."""
     newest = records.latest(good, VERIFICATION)
-    for each in newest.attachments if newest else ():
-        if each.annotations.get(TITLE) == title:
-            return store.read(each.digest)
-    return None
+    file = records.find_file(newest, title) if newest else None
+    return store.read(file.digest) if file else None
 
 
 def _read_image(
     store: Store, shell: Shell, named: tuple[str, str], trusted: Trust, now: datetime
 ) -> VerifiedImage:
     name, digest = named
-    good, bad = records.read_all(store, digest, trusted)
-    if bad:
+    attached = image_records.read(store, store.find_image(digest), trusted)
+    good = attached.records
+    if attached.rejected:
         raise RecordError(
-            f"{len(bad)} record(s) of {name} do not verify",
-            why="\n".join(f"{each.name} {each.digest}: {each.why}" for each in bad),
+            f"{len(attached.rejected)} record(s) of {name} do not verify",
+            why="\n".join(f"{each.name} {each.digest}: {each.why}" for each in attached.rejected),
             next="'autoclave verify' explains each",
         )
-    chain = seal.check(good, bad, seal.read_signatures(store, digest))
+    chain = seal.check(attached)
     if chain.problems:
         raise RecordError(f"what was sealed of {name} is not all there", why="\n".join(chain.problems))
     stamped = seals.verify_stamps(store, shell, good, trusted.authorities, now)
@@ -131,5 +130,5 @@ def _read_image(
     summary = records.latest(good, VERIFICATION)
     result = predicates.result_of(summary.statement) if summary else ""
     return VerifiedImage(
-        name=name, digest=digest, records=tuple(good), chain=chain, stamps=tuple(stamped), result=result
+        name=name, digest=digest, records=good, chain=chain, stamps=tuple(stamped), result=result
     )

@@ -30,7 +30,7 @@ from autoclave.evidence.statement import (
 )
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.store.base import Store
-from autoclave.store.oci import Descriptor, Manifest, parse_manifest
+from autoclave.store.oci import Descriptor, parse_manifest
 
 _LARGEST = 1 << 30  # bytes of one record: 100,000 findings are some 100 MB
 
@@ -43,7 +43,10 @@ STAMP = "timestamp.tsr"
 
 
 class Record(Struct, frozen=True, kw_only=True):
-    """A verified record: signature, subject and key are good. `keys` are the trusted keys that signed it."""
+    """A verified record: signature, subject and key are good. `keys` are the trusted keys that signed it.
+
+    `signed` is, for a seal alone, its envelope's bytes: what a time stamp is made over.
+    """
 
     digest: str
     envelope: Descriptor
@@ -51,6 +54,7 @@ class Record(Struct, frozen=True, kw_only=True):
     keys: tuple[TrustedKey, ...]
     finished: datetime
     attachments: tuple[Descriptor, ...] = ()
+    signed: bytes = b""
 
     @property
     def name(self) -> str:
@@ -59,11 +63,25 @@ class Record(Struct, frozen=True, kw_only=True):
 
 
 class Rejected(Struct, frozen=True, kw_only=True):
-    """Something attached as a record that does not verify, and why."""
+    """Something attached as a record that does not verify, and why.
+
+    `envelope` is the digest of what is in the envelope's place, empty when nothing is; None when the
+    manifest cannot be read, so that nobody knows.
+    """
 
     digest: str
     name: str
     why: str
+    envelope: str | None = None
+
+
+class RawRecord(Struct, frozen=True, kw_only=True):
+    """A record as it is attached, not verified: its envelope, that one's bytes, and the files with it."""
+
+    digest: str
+    envelope: Descriptor
+    raw: bytes
+    files: tuple[Descriptor, ...] = ()
 
 
 def attach(
@@ -75,8 +93,8 @@ def attach(
     *,
     attachments: Sequence[tuple[str, Descriptor]] = (),
     stamped: Callable[[bytes], Sequence[tuple[str, Descriptor]]] = lambda _: (),
-) -> Descriptor:
-    """Sign a statement and attach it, with the files that it names (see `naming`). Returns the descriptor.
+) -> RawRecord:
+    """Sign a statement and attach it, with the files that it names (see `name_files`); return the record.
 
     `stamped` is given the signed envelope before anything is attached, and returns more files.
     """
@@ -86,12 +104,13 @@ def attach(
     layers = [_annotate(envelope, {PREDICATE_TYPE: predicate_type})]
     layers += [_annotate(descriptor, {TITLE: title}) for title, descriptor in attachments]
     now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return store.attach(
+    made = store.attach(
         image,
         artifact_type=ARTIFACT_TYPE,
         layers=layers,
         annotations={PREDICATE_TYPE: predicate_type, CREATED: now},
     )
+    return RawRecord(digest=made.digest, envelope=layers[0], raw=raw, files=tuple(layers[1:]))
 
 
 def name_files(predicate: dict[str, Any], attachments: Sequence[tuple[str, Descriptor]]) -> dict[str, Any]:
@@ -103,37 +122,47 @@ def name_files(predicate: dict[str, Any], attachments: Sequence[tuple[str, Descr
 def read_all(
     store: Store, image_digest: str, trust: Trust, *, environment: str = "", production: bool = False
 ) -> tuple[list[Record], list[Rejected]]:
-    """Read every record attached to an image, oldest first; what does not verify comes with its reason.
+    """Read every record attached to an image, oldest first; what does not verify comes with its reason."""
+    listed = store.referrers(image_digest, artifact_type=ARTIFACT_TYPE)
+    return read_listed(store, listed, image_digest, trust, environment=environment, production=production)
 
-    A record about one environment (a deployment, an approval) is held to the keys of that one; a seal, which
-    permits nothing, to those that may seal anywhere.
-    """
+
+def read_listed(
+    store: Store,
+    listed: Sequence[Descriptor],
+    image_digest: str,
+    trust: Trust,
+    *,
+    environment: str = "",
+    production: bool = False,
+) -> tuple[list[Record], list[Rejected]]:
+    """Read and verify the records that are listed for an image: good ones, oldest first, and the others."""
     good: list[Record] = []
     bad: list[Rejected] = []
-    for descriptor in store.referrers(image_digest, artifact_type=ARTIFACT_TYPE):
+    for descriptor in listed:
+        envelope = None
         try:
-            record = _read(store, descriptor, image_digest, trust)
-            is_seal = record.statement.predicate_type == SEAL
-            place = "" if is_seal else environment_of(record) or environment
-            here = production and place == environment
-            good.append(_restrict_keys(record, trust, place, production=here))
+            layers = parse_manifest(store.read(descriptor.digest), descriptor.digest).layers
+            envelope = layers[0].digest if layers else ""
+            raw = _read(store, descriptor.digest, layers)
+            good.append(verify(raw, image_digest, trust, environment=environment, production=production))
         except (RecordError, StoreError) as error:
             name = NAME_OF.get(descriptor.annotations.get(PREDICATE_TYPE, ""), "unknown")
             why = f"{error.what}: {error.why}" if error.why else error.what
-            bad.append(Rejected(digest=descriptor.digest, name=name, why=why))
+            bad.append(Rejected(digest=descriptor.digest, name=name, why=why, envelope=envelope))
     good.sort(key=lambda record: record.finished)
     return good, bad
 
 
-def _read(store: Store, descriptor: Descriptor, image_digest: str, trust: Trust) -> Record:
-    """Verify a record's signature, and only then decode it and check what it is about.
+def verify(
+    raw: RawRecord, image_digest: str, trust: Trust, *, environment: str = "", production: bool = False
+) -> Record:
+    """Verify a record's signature, and only then decode it, check what it is about and who signed it.
 
-    The record's `keys` are all trusted keys that signed it, whatever they may sign.
+    A record about one environment (a deployment, an approval) is held to the keys of that one; a seal, which
+    permits nothing, to those that may seal anywhere. Raises RecordError.
     """
-    manifest: Manifest = parse_manifest(store.read(descriptor.digest), descriptor.digest)
-    if not manifest.layers or manifest.layers[0].media_type != dsse.MEDIA_TYPE:
-        raise RecordError("the record's first layer is not a DSSE envelope")
-    payload, kind, keys = _verify_signature(store.read(manifest.layers[0].digest, limit=_LARGEST), trust)
+    payload, kind, keys = _verify_signature(raw.raw, trust)
     if kind != PAYLOAD_TYPE:
         raise RecordError("the record's payload is not an in-toto statement", why=kind[:100])
     statement = parse(payload)
@@ -144,15 +173,26 @@ def _read(store: Store, descriptor: Descriptor, image_digest: str, trust: Trust)
             f"the {NAME_OF[statement.predicate_type]} record is about another image",
             why=f"its subjects do not include {image_digest}",
         )
-    _refuse_unsigned(statement, manifest.layers[1:])
-    return Record(
-        digest=descriptor.digest,
-        envelope=manifest.layers[0],
+    _refuse_unsigned(statement, raw.files)
+    is_seal = statement.predicate_type == SEAL
+    record = Record(
+        digest=raw.digest,
+        envelope=raw.envelope,
         statement=statement,
         keys=keys,
         finished=finish_time(statement),
-        attachments=tuple(manifest.layers[1:]),
+        attachments=raw.files,
+        signed=raw.raw if is_seal else b"",
     )
+    place = "" if is_seal else environment_of(record) or environment
+    return _restrict_keys(record, trust, place, production=production and place == environment)
+
+
+def _read(store: Store, digest: str, layers: Sequence[Descriptor]) -> RawRecord:
+    if not layers or layers[0].media_type != dsse.MEDIA_TYPE:
+        raise RecordError("the record's first layer is not a DSSE envelope")
+    raw = store.read(layers[0].digest, limit=_LARGEST)
+    return RawRecord(digest=digest, envelope=layers[0], raw=raw, files=tuple(layers[1:]))
 
 
 def _refuse_unsigned(statement: Statement, files: Sequence[Descriptor]) -> None:
@@ -218,6 +258,11 @@ class _Carrier(Struct):
 
 
 _OF_AN_ENVIRONMENT = frozenset({DEPLOYMENT, HOST_APPROVALS, APPROVAL})
+
+
+def find_file(record: Record, title: str) -> Descriptor | None:
+    """Return the file of that title which is attached with a record, or None."""
+    return next((each for each in record.attachments if each.annotations.get(TITLE) == title), None)
 
 
 def latest(records: Sequence[Record], predicate_type: str) -> Record | None:

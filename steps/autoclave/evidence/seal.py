@@ -6,16 +6,17 @@ attached until then, and a thousand of them are no larger than what they bind.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from autoclave.evidence import cosign, predicates
-from autoclave.evidence.records import Record, Rejected
+from autoclave.evidence.cosign import Signatures
+from autoclave.evidence.image_records import ImageRecords
+from autoclave.evidence.records import Record
 from autoclave.evidence.statement import SEAL, StepInfo
 from autoclave.model.digest import Digest
-from autoclave.store.base import Store
 
 
 class SealedRecord(Struct, frozen=True):
@@ -73,22 +74,21 @@ def seals_of(good: Sequence[Record]) -> dict[str, Seal]:
     }
 
 
-def read_signatures(store: Store, image_digest: str) -> tuple[Signature, ...]:
-    """Return the release signatures listed for an image in cosign's older format, unverified."""
-    return tuple(
-        Signature(each.digest, each.annotations.get(cosign.SIGNATURE, ""))
-        for each in cosign.list_layers(store, image_digest, "sig")
-    )
+def signatures_of(listed: Signatures) -> tuple[Signature, ...]:
+    """Return the release signatures that are listed in cosign's older format, unverified."""
+    return tuple(Signature(each.digest, each.annotations.get(cosign.SIGNATURE, "")) for each in listed.layers)
 
 
-def check(good: Sequence[Record], bad: Sequence[Rejected], signatures: Collection[Signature]) -> Chain:
-    """Compare what the seals name with what is attached now. Raises RecordError for a seal of another form.
-
-    `good` are the verified records, oldest first; `bad` is what is attached as a record and does not verify.
-    """
-    seals = seals_of(good)
-    here = {each.digest: SealedRecord(each.name, each.digest, "") for each in bad}
-    here |= {each.digest: SealedRecord(each.name, each.digest, each.envelope.digest) for each in good}
+def check(attached: ImageRecords) -> Chain:
+    """Compare what the seals name with what is attached. Raises RecordError for a seal of another form."""
+    seals = seals_of(attached.records)
+    signatures = signatures_of(attached.signatures)
+    here = {
+        each.digest: SealedRecord(each.name, each.digest, each.envelope or "") for each in attached.rejected
+    }
+    here |= {
+        each.digest: SealedRecord(each.name, each.digest, each.envelope.digest) for each in attached.records
+    }
     problems: list[str] = []
     named: set[str] = set()
     for digest, seal in seals.items():

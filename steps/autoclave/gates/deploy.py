@@ -6,8 +6,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from autoclave.gates import approvals as approving
-from autoclave.gates import release, scan
+from autoclave.gates import approvals, release, scan
 from autoclave.model.declared import SignedApproval
 from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
@@ -55,7 +54,7 @@ def judge(released: Candidate, policy: Policy, now: datetime) -> Verdict:
         reasons.append(released.timestamp)
     if is_production(released.environment, policy):
         reasons += _production(released, policy)
-        reasons += approving.judge(released.approvals, policy.approvals.production)
+        reasons += approvals.judge(released.approvals, policy.approvals.production)
     if released.target == "openshift" and not policy.unit_test.arbitrary_user:
         reasons += _any_user(released)
     return Verdict("deploy", tuple(reasons))

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from autoclave.gates import build, scan, soup, traceability, unit_test
-from autoclave.gates import waivers as waiving
+from autoclave.gates import build, scan, soup, traceability, unit_test, waivers
 from autoclave.model.declared import Component, Declared, SignedWaiver
 from autoclave.model.facts import BuildFacts, Finding, ScanFacts, TestRun
 from autoclave.model.verdict import Verdict
@@ -76,9 +75,9 @@ def judge(evidence: Evidence, policy: Policy, now: datetime, *, waived: datetime
     return Verdict("sign", tuple(reasons))
 
 
-def judge_waivers(evidence: Evidence, policy: Policy, now: datetime) -> tuple[waiving.JudgedWaiver, ...]:
+def judge_waivers(evidence: Evidence, policy: Policy, now: datetime) -> tuple[waivers.JudgedWaiver, ...]:
     """Return how the waivers stand for what was found in the image."""
-    return waiving.judge(
+    return waivers.judge(
         evidence.waivers,
         evidence.findings,
         device=evidence.device,

@@ -244,14 +244,14 @@ def _is_in_scope(waiver: Waiver, finding: Finding, digest: str) -> bool:
     scope = waiver.scope
     if scope.digest and scope.digest != digest:
         return False
-    if scope.package and scope.package not in places(finding):
+    if scope.package and scope.package not in places_of(finding):
         return False
     if scope.versions and not in_range(finding.version, scope.versions, finding.purl):
         return False
     return bool(scope.digest or scope.package)
 
 
-def places(finding: Finding) -> Collection[str]:
+def places_of(finding: Finding) -> Collection[str]:
     """Return what a scope may call the place of a finding: the package, or the workload and its container."""
     if finding.purl:
         return (finding.purl.partition("?")[0].rpartition("@")[0] or finding.purl,)

@@ -15,9 +15,10 @@ from autoclave.context import Context
 from autoclave.device import requirements, soup_register
 from autoclave.device.schema import FILE, VEX, WAIVER, Image, resolve_inside
 from autoclave.errors import RecordError, SourceError
-from autoclave.evidence import predicates, vex, waivers
+from autoclave.evidence import predicates, records, vex, waivers
 from autoclave.evidence.records import TITLE, Record
 from autoclave.model.declared import Declared, SignedWaiver
+from autoclave.policy.schema import Policy
 from autoclave.store.oci import Descriptor
 
 POLICY, REGISTER, DECISIONS = "policy.json", "soup.toml", "decisions/"
@@ -80,6 +81,26 @@ def declared_of(summary: Record) -> Declared:
         return predicates.facts_of(summary.statement, Declared)
     except RecordError:
         return Declared()
+
+
+def policy_of_day(summary: Record | None, ctx: Context) -> Policy | None:
+    """Return the policy that a release was judged by and took along; None when it took none.
+
+    Raises RecordError when what it took along is not a policy, and StoreError when it cannot be read: nobody
+    may go on as if it had said what today's says.
+    """
+    attached = records.find_file(summary, POLICY) if summary else None
+    if attached is None:
+        return None
+    raw = ctx.store.read(attached.digest, limit=_LARGEST)
+    try:
+        return msgspec.json.decode(raw, type=Policy)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise RecordError(
+            "the policy of the day cannot be read",
+            why=f"{POLICY} of the verification record {attached.digest} is not a policy: {error}",
+            next="judge the release with the version of Autoclave that made it, or run 'autoclave sign' anew",
+        ) from error
 
 
 def decisions_of(summary: Record, ctx: Context) -> tuple[SignedWaiver, ...]:

@@ -2,44 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from autoclave.context import Context
 from autoclave.device.schema import Image
 from autoclave.errors import RecordError, TimestampError
-from autoclave.evidence import records, seal, trust_export
-from autoclave.evidence.records import Record
-from autoclave.evidence.seal import Chain, Seal, SealedRecord
+from autoclave.evidence import seal, trust_export
+from autoclave.evidence.image_records import ImageRecords
+from autoclave.evidence.records import RawRecord, Record
+from autoclave.evidence.seal import Chain, Seal
 from autoclave.evidence.statement import SEAL
 from autoclave.evidence.timestamps import http as timestamp_http
 from autoclave.evidence.timestamps import rfc3161, seals
 from autoclave.model.digest import digest_of
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
+from autoclave.release.candidate import verify_stamps
+from autoclave.release.verification import Release
 from autoclave.runtime.options import Signing
 from autoclave.signers import Signer
-from autoclave.store.base import Store
-from autoclave.store.oci import Descriptor, encode, parse_manifest
+from autoclave.store.oci import Descriptor, encode
 
 STEP = "seal"
 
 
 def apply(
-    descriptor: Descriptor, image: Image, ctx: Context, signer: Signer | None = None, *, stamp: bool = True
-) -> Descriptor:
-    """Attach a seal over everything that is attached to the image by now, and return its descriptor.
+    attached: ImageRecords, image: Image, ctx: Context, signer: Signer | None = None, *, stamp: bool = True
+) -> RawRecord:
+    """Attach a seal over everything that was read or attached by now, and return it.
 
     It is time-stamped when an authority is named. With `stamp`, an authority that fails is an error, and so
-    is none where the policy demands one; else it is a warning. Raises TimestampError; RecordError when
-    something is gone that was sealed before: a new seal must not cover that up.
+    is a missing one where the policy requires it; else it is a warning. Raises TimestampError; RecordError
+    when a record is missing that was sealed before: a new seal must not cover that up.
+
+    Two steps that seal at once may name the same previous seal; the next seal then names the one that it does
+    not follow, as it does any record.
     """
-    good, bad = records.read_all(ctx.store, descriptor.digest, ctx.trust)
-    signatures = seal.read_signatures(ctx.store, descriptor.digest)
-    chain = seal.check(good, bad, signatures)
+    chain = seal.check(attached)
     refuse_broken(chain)
+    _refuse_unread(attached)
     facts = Seal(
-        records=tuple(_complete(each, ctx.store) for each in chain.unsealed),
-        signatures=signatures,
+        records=chain.unsealed,
+        signatures=seal.signatures_of(attached.signatures),
         previous=chain.newest,
         policy=ctx.policy_digest,
         trust=trust_export.digest(ctx.trust),
@@ -50,7 +52,7 @@ def apply(
     )
     info = ctx.info(plan, Verdict(STEP), now, now)
     return ctx.attach(
-        descriptor,
+        attached.image,
         SEAL,
         seal.predicate(info, facts),
         signer=signer,
@@ -58,12 +60,11 @@ def apply(
     )
 
 
-def is_sealed(good: Sequence[Record], record: Record, ctx: Context) -> bool:
-    """Tell whether a seal among verified records binds a record, time-stamped where the policy demands it."""
+def is_sealed(release: Release, record: Record, ctx: Context) -> bool:
+    """Return whether a seal of the release binds a record, time-stamped where the policy requires it."""
     if not ctx.policy.release.timestamp:
-        return bool(seal.find_covering(seal.seals_of(good), record.digest))
-    stamped = seals.verify_stamps(ctx.store, ctx.shell, good, ctx.trust.authorities, ctx.now())
-    return not seals.explain_missing(good, stamped, record)
+        return bool(seal.find_covering(seal.seals_of(release.records), record.digest))
+    return not seals.explain_missing(release.records, verify_stamps(release, ctx), record)
 
 
 def refuse_broken(chain: Chain) -> None:
@@ -74,6 +75,15 @@ def refuse_broken(chain: Chain) -> None:
             why="\n".join(chain.problems),
             next="restore the store from where it was archived; find out who could change it",
         )
+
+
+def _refuse_unread(attached: ImageRecords) -> None:
+    """Raise RecordError when a seal would have to name a record whose envelope is unknown."""
+    for each in attached.rejected:
+        if each.envelope is None:
+            raise RecordError(
+                f"the {each.name} record {each.digest} cannot be read, and so not be sealed", why=each.why
+            )
 
 
 def _stamp(envelope: bytes, ctx: Context, *, must: bool) -> list[tuple[str, Descriptor]]:
@@ -101,11 +111,3 @@ def _stamp(envelope: bytes, ctx: Context, *, must: bool) -> list[tuple[str, Desc
         ctx.screen.warn(STEP, f"not time-stamped: {error.what}: {error.why}")
         return []
     return [(rfc3161.TITLE, ctx.store.write([token], media_type=rfc3161.MEDIA_TYPE))]
-
-
-def _complete(sealed: SealedRecord, store: Store) -> SealedRecord:
-    """Return the entry with its envelope's digest, also for what does not verify."""
-    if sealed.envelope:
-        return sealed
-    layers = parse_manifest(store.read(sealed.manifest), sealed.manifest).layers
-    return SealedRecord(sealed.name, sealed.manifest, layers[0].digest if layers else "")

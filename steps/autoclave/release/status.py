@@ -20,7 +20,7 @@ from autoclave.evidence.statement import (
 )
 from autoclave.model.facts import BuildFacts
 from autoclave.model.status import Gate, GateStatus, Row
-from autoclave.release.verification import read_release
+from autoclave.release.verification import read
 
 _RECORD_OF = {
     "build": PROVENANCE,
@@ -49,12 +49,12 @@ def read_status(image: Image, digest: str, ctx: Context) -> ImageStatus:
     if not digest and ctx.store.find(image.name) is None:
         return ImageStatus(image=image.name, digest="", gates=())
     subject = ctx.subject(image, digest)
-    verified = read_release(subject, image, ctx)
+    found = read(image, subject, ctx)
     return ImageStatus(
         image=image.name,
         digest=subject.digest,
-        gates=gates(verified.records, verified.evidence.rejected),
-        records=verified.records,
+        gates=gates(found.records, found.evidence.rejected),
+        records=found.records,
     )
 
 

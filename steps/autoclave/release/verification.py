@@ -1,34 +1,25 @@
-"""Read everything attached to an image, verified, as the evidence that the late gates judge."""
+"""Read and verify everything that is attached to an image, once, and say what it is evidence of."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from msgspec import Struct, structs
 
 from autoclave.context import Context
 from autoclave.device.schema import Image
-from autoclave.errors import AutoclaveError, RecordError
-from autoclave.evidence import cosign, predicates, records, sbom, seal
-from autoclave.evidence.records import Record, Rejected
-from autoclave.evidence.statement import (
-    APPROVAL,
-    DEPLOYMENT,
-    PROVENANCE,
-    SBOM,
-    TEST_RESULT,
-    VERIFICATION,
-    VULNS,
-    info,
-)
-from autoclave.evidence.timestamps import seals
-from autoclave.gates.deploy import Candidate, is_production
+from autoclave.errors import RecordError
+from autoclave.evidence import cosign, image_records, predicates, records, sbom, seal
+from autoclave.evidence.image_records import ImageRecords
+from autoclave.evidence.records import RawRecord, Record, Rejected
+from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS, info
+from autoclave.evidence.trust import TrustedKey
+from autoclave.gates.deploy import is_production
 from autoclave.gates.release import Evidence
-from autoclave.model.declared import Approval, Component, Declared, Person, SignedApproval
-from autoclave.model.facts import BuildFacts, Deployment, ScanFacts, TestRun
+from autoclave.model.declared import Component, Declared
+from autoclave.model.facts import BuildFacts, ScanFacts, TestRun
 from autoclave.release import decisions
-from autoclave.store.base import Store
 from autoclave.store.image import read_identity
 from autoclave.store.oci import Descriptor
 
@@ -36,26 +27,51 @@ F = TypeVar("F", bound=Struct)
 
 
 class Release(Struct, frozen=True, kw_only=True):
-    """The evidence of one image, and the good records it was read from, oldest first."""
+    """The release record of one image, as it was read once for one step.
 
-    evidence: Evidence
+    `attached` is everything that is attached to the digest. `records` are the good ones of it that are about
+    this image of this device, oldest first; `evidence` is what they say. `environment` is the one for which
+    the keys were judged, or empty.
+    """
+
+    image: Image
+    environment: str
+    attached: ImageRecords
     records: tuple[Record, ...]
+    evidence: Evidence
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """The image's descriptor."""
+        return self.attached.image
+
+    @property
+    def digest(self) -> str:
+        """The image's digest."""
+        return self.attached.image.digest
+
+    @property
+    def summary(self) -> Record | None:
+        """The newest verification record: what the release gate concluded."""
+        return records.latest(self.records, VERIFICATION)
+
+    @property
+    def result(self) -> str:
+        """The result of the newest verification, PASSED or FAILED; empty when there is none."""
+        return predicates.result_of(self.summary.statement) if self.summary else ""
 
 
-def read_release(descriptor: Descriptor, image: Image, ctx: Context, *, environment: str = "") -> Release:
-    """Verify every record attached to an image digest and return what they say of this image of this device.
+def read(image: Image, descriptor: Descriptor, ctx: Context, *, environment: str = "") -> Release:
+    """Read and verify every record attached to an image digest, once for everything that a step does with it.
 
     Records that call the digest another image, or of another device, count for nothing here.
 
     For an environment, only keys count that may sign for it, and production takes no development
-    key. A record that does not verify is evidence of tampering: it stays in `rejected`.
+    key. A record that does not verify is evidence of tampering: it stays in the evidence's `rejected`.
     """
-    production = bool(environment) and is_production(environment, ctx.policy)
-    good, bad = records.read_all(
-        ctx.store, descriptor.digest, ctx.trust, environment=environment, production=production
-    )
-    bad += _seal_problems(good, bad, descriptor.digest, ctx.store)
-    good = [each for each in good if _is_of(each, image, ctx)]
+    attached = read_attached(descriptor, ctx, environment=environment)
+    good = [each for each in attached.records if is_of(each, image, ctx)]
+    bad = [*attached.rejected, *_seal_problems(attached)]
     build = _facts(good, bad, PROVENANCE, BuildFacts)
     unit_test = _facts(good, bad, TEST_RESULT, TestRun)
     scans = _scans(good, bad)
@@ -75,130 +91,92 @@ def read_release(descriptor: Descriptor, image: Image, ctx: Context, *, environm
         waivers=decisions.decisions_of(summary, ctx) if summary else (),
         unjudged=summary is None,
     )
-    return Release(evidence=evidence, records=tuple(good))
-
-
-def read_candidate(descriptor: Descriptor, image: Image, ctx: Context, environment: str) -> Candidate:
-    """Return what deploy must judge for one image and one environment."""
-    verified = read_release(descriptor, image, ctx, environment=environment)
-    summary = records.latest(verified.records, VERIFICATION)
-    production = is_production(environment, ctx.policy)
-    try:
-        cosign.verify_signature(
-            ctx.store,
-            descriptor.digest,
-            ctx.trust.for_role("release", environment=environment, production=production),
-        )
-        signature = ""
-    except RecordError as error:
-        signature = f"{error.what}: {error.why}"
-    return Candidate(
-        evidence=structs.replace(verified.evidence, runs=runs_of(verified.evidence, image, ctx, environment)),
-        summary=predicates.result_of(summary.statement) if summary else "",
-        verified=summary.finished if summary else None,
-        signature=signature,
-        environment=environment,
-        target=ctx.device.find_environment(environment).target,
-        timestamp=timestamp_of(verified, summary, ctx),
-        approvals=approvals_of(verified.records, summary, environment),
+    return Release(
+        image=image, environment=environment, attached=attached, records=tuple(good), evidence=evidence
     )
 
 
-def timestamp_of(verified: Release, summary: Record | None, ctx: Context) -> str:
-    """Return why no time stamp holds that the policy demands; empty when one does, or none is demanded."""
-    if summary is None or not ctx.policy.release.timestamp:
-        return ""
-    stamped = seals.verify_stamps(ctx.store, ctx.shell, verified.records, ctx.trust.authorities, ctx.now())
-    return seals.explain_missing(verified.records, stamped, summary)
+def read_attached(descriptor: Descriptor, ctx: Context, *, environment: str = "") -> ImageRecords:
+    """Read and verify what is attached to an image digest, of whatever device (see `read`)."""
+    production = _is_production(environment, ctx)
+    return image_records.read(
+        ctx.store, descriptor, ctx.trust, environment=environment, production=production
+    )
 
 
-def runs_of(evidence: Evidence, image: Image, ctx: Context, environment: str) -> dict[str, TestRun | None]:
-    """Return the test runs of all images that were released together with this one."""
-    runs = {image.name: evidence.unit_test}
-    for name, digest in evidence.declared.together.items():
-        if name not in runs and any(each.name == name for each in ctx.device.image):
-            other = read_release(
-                ctx.store.find_image(digest), ctx.device.find_image(name), ctx, environment=environment
-            )
-            runs[name] = other.evidence.unit_test
-    return runs
+def add(release: Release, raw: RawRecord, ctx: Context) -> Release:
+    """Return a release with a record that was attached to it just now, verified as every other one is.
 
-
-def approvals_of(
-    good: Sequence[Record], summary: Record | None, environment: str
-) -> tuple[SignedApproval, ...]:
-    """Return the approvals for an environment among good records, oldest first, each with its defect.
-
-    The printed name and the role must be those of the key's holder, as trust names them today; an approval
-    is of one verification, and counts for no later one.
+    The bytes are those that were written: nothing is read back. The evidence stays what was judged. Raises
+    RecordError when the record does not verify.
     """
-    found = []
-    for record in good:
-        if record.statement.predicate_type != APPROVAL or records.environment_of(record) != environment:
-            continue
-        said, about = predicates.decode_approval(record.statement)
-        person = next((each.person for each in record.keys if each.person), None)
-        defect = _approval_defect(said, person, about, summary)
-        found.append(SignedApproval(approval=said, record=record.digest, person=person, defect=defect))
-    return tuple(found)
+    attached = release.attached.add(records.verify(raw, release.digest, ctx.trust))
+    good = tuple(each for each in attached.records if is_of(each, release.image, ctx))
+    return structs.replace(release, attached=attached, records=good)
 
 
-def _approval_defect(said: Approval, person: Person | None, about: str, summary: Record | None) -> str:
-    if person is None:
-        return "it is signed with no person's key"
-    if (said.user, said.printed_name) != (person.id, person.name):
-        return f"it names {said.printed_name} ({said.user}), the key is {person.name}'s"
-    if said.role not in person.roles:
-        return f"{person.name} has no role '{said.role}'"
-    if summary is None or about != summary.digest:
-        return "it is about an earlier verification of the image: approve again"
+def verify_signature(release: Release, ctx: Context) -> list[TrustedKey]:
+    """Return the trusted release keys that signed the image. Raises RecordError when none did."""
+    return verify_attached_signature(release.attached, ctx, environment=release.environment)
+
+
+def verify_attached_signature(
+    attached: ImageRecords, ctx: Context, *, environment: str = ""
+) -> list[TrustedKey]:
+    """Return the trusted release keys that signed an image. Raises RecordError when none did."""
+    production = _is_production(environment, ctx)
+    keys = ctx.trust.for_role("release", environment=environment, production=production)
+    return cosign.verify_signature(ctx.store, attached.signatures, keys)
+
+
+def explain_unsigned(release: Release, ctx: Context) -> str:
+    """Return why no trusted release key signed the image; empty when one did."""
+    try:
+        verify_signature(release, ctx)
+    except RecordError as error:
+        return f"{error.what}: {error.why}"
     return ""
 
 
-def deployments_of(descriptor: Descriptor, image: Image, ctx: Context, environment: str) -> list[Deployment]:
-    """Return what trusted records tell of deployments of an image digest, oldest first."""
-    production = is_production(environment, ctx.policy)
-    good, _ = records.read_all(
-        ctx.store, descriptor.digest, ctx.trust, environment=environment, production=production
-    )
-    return [
-        predicates.facts_of(each.statement, Deployment)
-        for each in good
-        if each.statement.predicate_type == DEPLOYMENT and _is_of(each, image, ctx)
-    ]
+Runs = Mapping[str, TestRun | None]
+"""The newest verified test run of each image of a device, by the image's name."""
 
 
-def foreign_release(digest: str, ctx: Context, environment: str) -> str:
-    """Return why the image of somebody else is no release that may run here; empty when it is one.
+def read_runs(releases: Sequence[Release], ctx: Context) -> list[Runs]:
+    """Return, for each release, the test runs of all images that were released together with it.
 
-    It must be in the store, signed by a release key that is trusted for the environment, and verified.
+    Images that are not among `releases` are read, each once. Raises StoreError when the store lacks one.
     """
-    production = is_production(environment, ctx.policy)
-    try:
-        ctx.store.find_image(digest)
-        keys = ctx.trust.for_role("release", environment=environment, production=production)
-        cosign.verify_signature(ctx.store, digest, keys)
-        good, _ = records.read_all(
-            ctx.store, digest, ctx.trust, environment=environment, production=production
-        )
-    except AutoclaveError as error:
-        return f"{error.what}: {error.why}" if error.why else error.what
-    summary = records.latest(good, VERIFICATION)
-    result = predicates.result_of(summary.statement) if summary else "missing"
-    return "" if result == "PASSED" else f"its verification record is {result}"
+    known = {(each.image.name, each.digest): each for each in releases}
+    found: list[Runs] = []
+    for release in releases:
+        runs = {release.image.name: release.evidence.unit_test}
+        for name, digest in release.evidence.declared.together.items():
+            if name in runs or all(each.name != name for each in ctx.device.image):
+                continue
+            if (name, digest) not in known:
+                image, descriptor = ctx.device.find_image(name), ctx.store.find_image(digest)
+                known[name, digest] = read(image, descriptor, ctx, environment=release.environment)
+            runs[name] = known[name, digest].evidence.unit_test
+        found.append(runs)
+    return found
 
 
-def _seal_problems(good: list[Record], bad: list[Rejected], digest: str, store: Store) -> list[Rejected]:
+def _is_production(environment: str, ctx: Context) -> bool:
+    return bool(environment) and is_production(environment, ctx.policy)
+
+
+def _seal_problems(attached: ImageRecords) -> list[Rejected]:
     """Return what the seals miss, as rejected records: a record was removed or exchanged."""
     try:
-        problems = seal.check(good, bad, seal.read_signatures(store, digest)).problems
+        problems = seal.check(attached).problems
     except RecordError as error:
         problems = (f"{error.what}: {error.why}",)
-    return [Rejected(digest=digest, name="seal", why=why) for why in problems]
+    return [Rejected(digest=attached.image.digest, name="seal", why=why) for why in problems]
 
 
-def _is_of(record: Record, image: Image, ctx: Context) -> bool:
-    """Tell whether a record is about this image of this device; an SBOM tells the digest alone."""
+def is_of(record: Record, image: Image, ctx: Context) -> bool:
+    """Tell whether a record is about this image of this device; an SBOM names the digest alone."""
     if record.statement.predicate_type == SBOM:
         return True
     made = info(record.statement)

@@ -7,18 +7,19 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
+from autoclave import release
 from autoclave.context import Context
 from autoclave.device.schema import Image
-from autoclave.errors import AutoclaveError, RecordError
-from autoclave.evidence import cosign, predicates, records
-from autoclave.evidence.records import TITLE, Record
-from autoclave.evidence.statement import DEPLOYMENT, VERIFICATION
-from autoclave.evidence.timestamps import seals
+from autoclave.errors import AutoclaveError
+from autoclave.evidence import predicates, records
+from autoclave.evidence.statement import DEPLOYMENT
 from autoclave.gates.deploy import is_production
 from autoclave.model.declared import SignedApproval
 from autoclave.model.facts import Deployment
-from autoclave.release import decisions
-from autoclave.release.verification import Release, approvals_of, read_release, runs_of, timestamp_of
+from autoclave.release import Release
+from autoclave.release.candidate import approvals_of, explain_unstamped, verify_stamps
+from autoclave.release.decisions import policy_of_day
+from autoclave.release.verification import explain_unsigned
 from autoclave.report import clauses
 from autoclave.report.inputs import Inputs, RecordedDeployment, Snapshot
 from autoclave.store.oci import Descriptor
@@ -26,34 +27,35 @@ from autoclave.store.oci import Descriptor
 
 def read_inputs(descriptor: Descriptor, image: Image, ctx: Context) -> Inputs:
     """Return everything that is known of an image digest of this device."""
-    verified = read_release(descriptor, image, ctx)
-    summary = records.latest(verified.records, VERIFICATION)
-    previous, note = _previous(verified, image, ctx)
+    found = release.read(image, descriptor, ctx)
+    (runs,) = release.read_runs([found], ctx)
+    stamps = verify_stamps(found, ctx)
+    policy, policy_note = _policy(found, ctx)
+    previous, note = _previous(found, ctx)
     return Inputs(
         device=ctx.device.device.name,
         version=ctx.device.device.version,
         safety_class=ctx.device.device.safety_class,
         image=image.name,
-        evidence=structs.replace(verified.evidence, runs=runs_of(verified.evidence, image, ctx, "")),
-        records=verified.records,
-        summary=predicates.result_of(summary.statement) if summary else "",
-        signature=_signature(descriptor, ctx),
+        evidence=structs.replace(found.evidence, runs=runs),
+        records=found.records,
+        summary=found.result,
+        signature=explain_unsigned(found, ctx),
         policy=ctx.policy,
         policy_digest=ctx.policy_digest,
-        policy_then=_policy(summary, ctx),
+        policy_then=policy,
+        policy_note=policy_note,
         trust=ctx.trust.source,
         now=ctx.now(),
         sources=clauses.load(),
-        approvals=_approvals(verified, summary),
+        approvals=_approvals(found),
         deployments=tuple(
             RecordedDeployment(each, predicates.facts_of(each.statement, Deployment))
-            for each in verified.records
+            for each in found.records
             if each.statement.predicate_type == DEPLOYMENT
         ),
-        timestamp=timestamp_of(verified, summary, ctx),
-        stamps=tuple(
-            seals.verify_stamps(ctx.store, ctx.shell, verified.records, ctx.trust.authorities, ctx.now())
-        ),
+        timestamp=explain_unstamped(found, stamps, ctx),
+        stamps=stamps,
         previous=previous,
         previous_note=note,
     )
@@ -64,38 +66,27 @@ def production_environments(ctx: Context) -> list[str]:
     return [each.name for each in ctx.device.environment if is_production(each.name, ctx.policy)]
 
 
-def _signature(descriptor: Descriptor, ctx: Context) -> str:
-    try:
-        cosign.verify_signature(ctx.store, descriptor.digest, ctx.trust.for_role("release"))
-    except RecordError as error:
-        return f"{error.what}: {error.why}"
-    return ""
+def _approvals(found: Release) -> tuple[SignedApproval, ...]:
+    places = sorted({place for each in found.records if (place := records.environment_of(each))})
+    return tuple(one for place in places for one in approvals_of(found, place))
 
 
-def _approvals(verified: Release, summary: Record | None) -> tuple[SignedApproval, ...]:
-    places = sorted({place for each in verified.records if (place := records.environment_of(each))})
-    return tuple(one for place in places for one in approvals_of(verified.records, summary, place))
-
-
-def _previous(verified: Release, image: Image, ctx: Context) -> tuple[Snapshot | None, str]:
+def _previous(found: Release, ctx: Context) -> tuple[Snapshot | None, str]:
     """Return the last release when the store has it, else why not."""
-    digest = verified.evidence.declared.previous
+    digest = found.evidence.declared.previous
     if not digest:
         return None, ""
     try:
-        former = read_release(ctx.store.find_image(digest), image, ctx)
+        previous = release.read(found.image, ctx.store.find_image(digest), ctx)
     except AutoclaveError as error:
         return None, f"the last release cannot be read here: {error.what}"
-    summary = records.latest(former.records, VERIFICATION)
-    return Snapshot(evidence=former.evidence, policy=_policy(summary, ctx)), ""
+    return Snapshot(evidence=previous.evidence, policy=_policy(previous, ctx)[0]), ""
 
 
-def _policy(summary: Record | None, ctx: Context) -> dict[str, Any] | None:
-    """Return the policy that a release took along, by key."""
-    for each in summary.attachments if summary else ():
-        if each.annotations.get(TITLE) == decisions.POLICY:
-            try:
-                return msgspec.json.decode(ctx.store.read(each.digest), type=dict[str, Any])
-            except (msgspec.DecodeError, AutoclaveError):
-                return None
-    return None
+def _policy(found: Release, ctx: Context) -> tuple[dict[str, Any] | None, str]:
+    """Return the policy of the day by key, None when it is unknown, and why it cannot be read, if so."""
+    try:
+        policy = policy_of_day(found.summary, ctx)
+    except AutoclaveError as error:
+        return None, f"{error.what}: {error.why}"
+    return (msgspec.to_builtins(policy) if policy else None), ""

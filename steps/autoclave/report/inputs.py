@@ -40,7 +40,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
     """What is known of one image. `signature` says why no release key signed it, if none did.
 
     `summary` is the result of the newest verification. `policy` is today's, `policy_then` that of the
-    verification, by key. `timestamp` says why no time
+    verification, by key, with a `policy_note` that says why it cannot be read. `timestamp` says why no time
     stamp holds that the policy demands, if none does; `stamps` are those of the seals. `previous` is the last
     release, or None with a `previous_note` that says why.
     """
@@ -65,6 +65,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
     stamps: tuple[SealStamp, ...] = ()
     previous: Snapshot | None = None
     previous_note: str = ""
+    policy_note: str = ""
 
     def newest(self, name: str) -> Record | None:
         """Return the newest good record by its short name."""

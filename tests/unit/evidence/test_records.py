@@ -21,7 +21,7 @@ from autoclave.signers import development, open_signer
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import EMPTY_CONFIG, Descriptor
 from builders.sample_facts import BUILD, SCAN, STEP_INFO, THEN
-from builders.sample_image import write_image
+from builders.sample_image import verify_signature, write_image
 
 STEPS, RELEASE, STRANGER = (CryptoSigner.generate_ecdsa() for _ in range(3))
 
@@ -234,15 +234,15 @@ def test_the_image_s_signature_is_about_this_digest_and_by_this_key(store: Layou
     subject, other = write_image(store), write_image(store, b"other")
     release, stranger = key("release", RELEASE, "release"), key("stranger", STRANGER, "release")
     with pytest.raises(RecordError, match="no release signature"):
-        cosign.verify_signature(store, subject.digest, [release])
+        verify_signature(store, subject.digest, [release])
     cosign.sign_image(store, subject.digest, "pump/app", RELEASE)
-    assert cosign.verify_signature(store, subject.digest, [stranger, release]) == [release]
+    assert verify_signature(store, subject.digest, [stranger, release]) == [release]
     with pytest.raises(RecordError, match="no trusted release key"):
-        cosign.verify_signature(store, subject.digest, [stranger])
+        verify_signature(store, subject.digest, [stranger])
     # The signature of one image, moved to where another one's would be.
     store.tag(cosign.tag(other.digest, "sig"), store.tags()[cosign.tag(subject.digest, "sig")])
     with pytest.raises(RecordError, match="no trusted release key"):
-        cosign.verify_signature(store, other.digest, [release])
+        verify_signature(store, other.digest, [release])
 
 
 def test_signatures_of_two_keys_are_both_kept(store: LayoutStore) -> None:
@@ -250,7 +250,7 @@ def test_signatures_of_two_keys_are_both_kept(store: LayoutStore) -> None:
     for signer in (RELEASE, STEPS, RELEASE):
         cosign.sign_image(store, subject.digest, "pump/app", signer)
     both = [key("a", RELEASE, "release"), key("b", STEPS, "release")]
-    assert cosign.verify_signature(store, subject.digest, both) == both
+    assert verify_signature(store, subject.digest, both) == both
 
 
 def test_a_trust_file_names_keys_roles_and_places(tmp_path: Path) -> None:

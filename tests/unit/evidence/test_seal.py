@@ -8,10 +8,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import structs
 from securesystemslib.signer import CryptoSigner
 
 from autoclave.errors import RecordError
-from autoclave.evidence import predicates, records, seal, statement
+from autoclave.evidence import image_records, predicates, records, seal, statement
 from autoclave.evidence.seal import Seal, SealedRecord, Signature
 from autoclave.evidence.statement import PROVENANCE, SEAL
 from autoclave.evidence.trust import Trust, TrustedKey
@@ -51,8 +52,7 @@ def sealed(
 
 
 def chain(store: LayoutStore, subject: Descriptor) -> seal.Chain:
-    good, bad = records.read_all(store, subject.digest, TRUST)
-    return seal.check(good, bad, seal.read_signatures(store, subject.digest))
+    return seal.check(image_records.read(store, subject, TRUST))
 
 
 def remove(store: LayoutStore, digest: str) -> None:
@@ -96,11 +96,11 @@ def test_a_seal_with_a_missing_predecessor_is_found(store: LayoutStore) -> None:
 def test_a_seal_by_a_key_that_no_longer_counts_breaks_the_chain(store: LayoutStore) -> None:
     subject = write_image(store)
     one = sealed(store, subject, record(store, subject))
-    good, bad = records.read_all(store, subject.digest, TRUST)
     refused = records.Rejected(digest=one, name="seal", why="unknown key")
     two = sealed(store, subject, previous=one, turn=2)
-    good = [each for each in records.read_all(store, subject.digest, TRUST)[0] if each.digest != one]
-    found = seal.check(good, [*bad, refused], ())
+    attached = image_records.read(store, subject, TRUST)
+    good = tuple(each for each in attached.records if each.digest != one)
+    found = seal.check(structs.replace(attached, records=good, rejected=(*attached.rejected, refused)))
     assert found.problems == (f"the seal {one} before seal {two[:19]}… does not verify",)
 
 

@@ -12,7 +12,6 @@ from autoclave.actions import approve, waive
 from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 from autoclave.errors import DecisionError, UsageError
-from autoclave.evidence import predicates
 from autoclave.model.declared import Meaning
 from autoclave.model.digest import digest_of
 from autoclave.runtime.options import StepOptions, option
@@ -56,10 +55,10 @@ def _run(opts: Options, ctx: Context) -> None:
     meaning = _parse_meaning(opts.meaning)
     signer = ctx.open_signer(opts.key, opts.public_key, "")
     person = waive.person_of(signer, "approve", ctx)
-    failed = [each for each in subjects if predicates.result_of(each.summary.statement) != "PASSED"]
+    failed = [each for each in subjects if each.release.result != "PASSED"]
     if failed and meaning in {Meaning.APPROVAL, Meaning.RESPONSIBILITY}:
         raise DecisionError(
-            f"{failed[0].image.name} did not pass the release gate, so it cannot be approved",
+            f"{failed[0].release.image.name} did not pass the release gate, so it cannot be approved",
             next="a review of it can be signed: --meaning review",
         )
     _confirm(opts.shown, digest, person.id)

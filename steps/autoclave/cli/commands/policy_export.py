@@ -8,12 +8,13 @@ from typing import Annotated
 
 import click
 
+from autoclave import release
 from autoclave.cli.click_options import make_command
 from autoclave.context import Context
-from autoclave.deploy import Subject, judge, open_target
+from autoclave.deploy import judge, open_target
 from autoclave.device.schema import Environment, Image
 from autoclave.errors import ConfigError, DeployGateClosed, StoreError
-from autoclave.release.verification import deployments_of
+from autoclave.release.deployments import deployments_of
 from autoclave.runtime.options import Common, option
 from autoclave.targets.kubernetes import admission
 from autoclave.targets.kubernetes.manifests import dump
@@ -79,7 +80,8 @@ def _find_verified(image: Image, running: list[str], environment: Environment, c
             descriptor = ctx.store.find_image(digest)
         except StoreError:
             continue
-        for each in deployments_of(descriptor, image, ctx, environment.name):
+        found = release.read(image, descriptor, ctx, environment=environment.name)
+        for each in deployments_of(found.attached, image, ctx):
             waiting.append(each.replaced.get(image.name, ""))
-        if judge([Subject(image, descriptor)], environment, ctx).passed:
+        if judge([found], ctx).passed:
             yield digest

@@ -10,6 +10,7 @@ from autoclave.cli.click_options import make_command
 from autoclave.cli.image_options import find_images
 from autoclave.context import Context
 from autoclave.release import seal
+from autoclave.release.verification import read_attached
 from autoclave.runtime.options import Signing, option
 
 
@@ -29,7 +30,7 @@ def command(name: str, text: str) -> click.Command:
 
 def _run(opts: Options, ctx: Context) -> None:
     for image, descriptor in find_images(opts.digest, ctx):
-        made = seal.apply(descriptor, image, ctx)
+        made = seal.apply(read_attached(descriptor, ctx), image, ctx)
         ctx.screen.result(
             f"{image.name} {descriptor.digest}\n  sealed by {made.digest}",
             {"image": image.name, "digest": descriptor.digest, "seal": made.digest},

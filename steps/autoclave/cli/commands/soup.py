@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import click
 
+from autoclave import release
 from autoclave.cli.click_options import make_command
 from autoclave.cli.image_options import ImageOptions
 from autoclave.context import Context
 from autoclave.device import soup_register
 from autoclave.errors import ConfigError
-from autoclave.gates import soup as gate
-from autoclave.gates.soup import Match, identity
+from autoclave.gates import soup
+from autoclave.gates.soup import Match
 from autoclave.model.declared import Component
-from autoclave.release.verification import read_release
 
 
 class Options(ImageOptions, frozen=True, kw_only=True):
@@ -31,24 +31,24 @@ def _run(opts: Options, ctx: Context) -> None:
     digests = ctx.digests(opts)
     components: dict[tuple[str, str], Component] = {}
     for image in ctx.images(opts.image):
-        verified = read_release(ctx.subject(image, digests.of(image.name)), image, ctx)
-        components |= {(gate.identity(each), each.version): each for each in verified.evidence.components}
+        found = release.read(image, ctx.subject(image, digests.of(image.name)), ctx)
+        components |= {(soup.identity(each), each.version): each for each in found.evidence.components}
     if not components:
         raise ConfigError("no SBOM tells of any component", next="run 'autoclave scan' first")
     name = ctx.device.device.soup
     register = soup_register.read(ctx.folder, name) if name else ()
-    found = gate.match_components(list(components.values()), register)
-    lacking = [each for each in found if each.entry is None]
+    matches = soup.match_components(list(components.values()), register)
+    lacking = [each for each in matches if each.entry is None]
     ctx.screen.note(
-        "soup", f"{len(found)} components, {len(lacking)} without an entry in {name or 'a register'}"
+        "soup", f"{len(matches)} components, {len(lacking)} without an entry in {name or 'a register'}"
     )
-    for entry in {id(each.entry): each.entry for each in found if each.entry}.values():
-        if why := gate.defect(entry, ctx.policy.soup, ctx.now().date()):
+    for entry in {id(each.entry): each.entry for each in matches if each.entry}.values():
+        if why := soup.defect(entry, ctx.policy.soup, ctx.now().date()):
             ctx.screen.warn("soup", f"{entry.title}: {why}")
     if lacking:
         text = draft(lacking)
         ctx.screen.result(
-            text, {"lacking": [gate.identity(each.component) for each in lacking], "toml": text}
+            text, {"lacking": [soup.identity(each.component) for each in lacking], "toml": text}
         )
 
 
@@ -64,7 +64,7 @@ def draft(lacking: Sequence[Match]) -> str:
     entries: dict[tuple[str, str], str] = {}
     for each in lacking:
         component = each.component
-        name = identity(component)
+        name = soup.identity(component)
         kind = "/".join(name.split("/")[:2])
         if component.distro and name.startswith("pkg:"):
             key, title = (f"{kind}/*", f"{component.distro}*"), component.distro

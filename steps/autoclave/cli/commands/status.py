@@ -6,14 +6,12 @@ from typing import Annotated
 
 import click
 
-from autoclave import deploy
+from autoclave import deploy, release
 from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 from autoclave.device.schema import Environment
 from autoclave.errors import AutoclaveError, DoctorFailed, Interrupted
-from autoclave.gates import deploy as gate
 from autoclave.model.facts import Running
-from autoclave.release.verification import read_candidate
 from autoclave.runtime.options import Common, option
 from autoclave.store.image import read_identity
 
@@ -82,11 +80,9 @@ def _reasons(running: Running, environment: Environment, ctx: Context) -> list[s
     try:
         descriptor = ctx.store.find_image(running.digest)
         made = read_identity(ctx.store, running.digest)
-        verdict = gate.judge(
-            read_candidate(descriptor, ctx.device.find_image(running.image), ctx, environment.name),
-            ctx.policy,
-            ctx.now(),
-        )
+        image = ctx.device.find_image(running.image)
+        found = release.read(image, descriptor, ctx, environment=environment.name)
+        verdict = deploy.judge([found], ctx)
     except AutoclaveError as error:
         return [f"{error.what}: {error.why}" if error.why else error.what]
     if running.container not in {made.config, running.digest}:

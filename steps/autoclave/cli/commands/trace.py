@@ -9,6 +9,7 @@ from typing import Annotated
 import click
 import msgspec
 
+from autoclave import release
 from autoclave.actions import handover
 from autoclave.cli.click_options import make_command
 from autoclave.cli.image_options import ImageOptions
@@ -18,7 +19,6 @@ from autoclave.gates import traceability
 from autoclave.gates.traceability import Matrix, RequirementRow, RequirementState, TestRow
 from autoclave.harness import traceability as tracing
 from autoclave.model.declared import Declared
-from autoclave.release import verification
 from autoclave.runtime.options import option
 
 _ORDER = (
@@ -77,9 +77,7 @@ def _matrix(opts: Options, ctx: Context) -> Matrix:
     digests = ctx.digests(opts)
     handover.take_in(opts.take_from, ctx)
     runs = {
-        image.name: verification.read_release(
-            ctx.subject(image, digests.of(image.name)), image, ctx
-        ).evidence.unit_test
+        image.name: release.read(image, ctx.subject(image, digests.of(image.name)), ctx).evidence.unit_test
         for image in ctx.images(opts.image)
     }
     return traceability.matrix(Declared(requirements=tracing.requirements_of(ctx)), runs)

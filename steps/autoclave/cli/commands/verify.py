@@ -66,16 +66,15 @@ def _verify(opts: Options, view: Screen) -> None:
     """Tell of every image; raise the gravest problem, so that its exit code tells its kind."""
     ctx = Context(opts, view)
     problems: list[AutoclaveError] = []
-    for image, descriptor in find_images(opts.digest, ctx):
-        found = audit(image, descriptor, ctx, warn_days=opts.warn_days)
-        _print(image.name, found, ctx)
+    for found in audit(find_images(opts.digest, ctx), ctx, warn_days=opts.warn_days):
+        _print(found, ctx)
         problems += found.problems
     if problems:
         raise max(problems, key=lambda each: (each.code >= 40, -each.code))
 
 
-def _print(name: str, found: Audit, ctx: Context) -> None:
-    lines = [f"image {name} {found.digest}"]
+def _print(found: Audit, ctx: Context) -> None:
+    lines = [f"image {found.image} {found.digest}"]
     lines += [f"  ✔ {each.name:<13} {each.digest}" for each in found.records]
     for each in found.stamps:
         if each.stamp:
@@ -90,7 +89,7 @@ def _print(name: str, found: Audit, ctx: Context) -> None:
     ctx.screen.result(
         "\n".join(lines),
         {
-            "image": name,
+            "image": found.image,
             "digest": found.digest,
             "result": found.result,
             "problems": [

@@ -7,17 +7,18 @@ from typing import Annotated
 import click
 import msgspec
 
+from autoclave import release
 from autoclave.cli.click_options import make_command
 from autoclave.cli.image_options import ImageOptions
 from autoclave.context import Context
 from autoclave.errors import UsageError
 from autoclave.evidence import records, sbom, vex
-from autoclave.evidence.statement import SBOM, VERIFICATION
+from autoclave.evidence.statement import SBOM
 from autoclave.gates import waivers
 from autoclave.model.declared import SignedWaiver
 from autoclave.model.facts import Finding
+from autoclave.release import Release
 from autoclave.release.decisions import read_decisions
-from autoclave.release.verification import Release, read_release
 from autoclave.runtime.options import option
 
 
@@ -38,28 +39,27 @@ def _run(opts: Options, ctx: Context) -> None:
     digests = ctx.digests(opts)
     for image in ctx.images(opts.image):
         descriptor = ctx.subject(image, digests.of(image.name))
-        verified = read_release(descriptor, image, ctx)
-        waived = _find_waived(verified, ctx)
+        found = release.read(image, descriptor, ctx)
+        waived = _find_waived(found, ctx)
         if opts.format == "openvex":
             device = ctx.device.device.name
             purl = f"pkg:oci/{image.name}@{descriptor.digest.replace(':', '%3A')}"
             document = vex.openvex(waived, image=purl, author=device, now=ctx.now())
         else:
-            record = records.latest(verified.records, SBOM)
+            record = records.latest(found.records, SBOM)
             serial = sbom.serial(record.statement) if record else ""
-            refs = {each.purl: each.ref for each in verified.evidence.components}
+            refs = {each.purl: each.ref for each in found.evidence.components}
             document = vex.cyclonedx(waived, serial=serial, refs=refs)
         text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
         ctx.screen.result(text, {"image": image.name, "vex": document})
 
 
-def _find_waived(verified: Release, ctx: Context) -> list[tuple[SignedWaiver, list[Finding]]]:
+def _find_waived(found: Release, ctx: Context) -> list[tuple[SignedWaiver, list[Finding]]]:
     """Return the waivers that count and their findings: those of the release, else the checkout's."""
-    evidence = verified.evidence
-    released = records.latest(verified.records, VERIFICATION)
+    evidence = found.evidence
     findings = evidence.findings
-    found = waivers.judge(
-        evidence.waivers if released else read_decisions(ctx),
+    judged = waivers.judge(
+        evidence.waivers if found.summary else read_decisions(ctx),
         findings,
         device=evidence.device,
         digest=evidence.digest,
@@ -67,4 +67,4 @@ def _find_waived(verified: Release, ctx: Context) -> list[tuple[SignedWaiver, li
         now=ctx.now(),
     )
     by_key = {waivers.key(each): each for each in findings}
-    return [(each.signed, [by_key[name] for name in each.covers]) for each in found if each.counts]
+    return [(each.signed, [by_key[name] for name in each.covers]) for each in judged if each.counts]

@@ -7,6 +7,7 @@ from typing import Annotated
 import click
 from msgspec import structs
 
+from autoclave import release
 from autoclave.actions import waive
 from autoclave.actions.waive import WaiverRequest
 from autoclave.cli.click_options import make_command
@@ -14,12 +15,10 @@ from autoclave.context import Context
 from autoclave.device.schema import WAIVER
 from autoclave.errors import UsageError
 from autoclave.evidence import waivers
-from autoclave.gates import waivers as waiving
-from autoclave.gates.waivers import JudgedWaiver
+from autoclave.gates.waivers import JudgedWaiver, judge
 from autoclave.model.declared import SignedWaiver, VexStatus
 from autoclave.model.facts import Finding
-from autoclave.release import decisions as declaring
-from autoclave.release.verification import read_release
+from autoclave.release import decisions
 from autoclave.runtime.options import StepOptions, option
 from autoclave.signers import Signer
 
@@ -100,14 +99,14 @@ def _approve(name: str, signer: Signer, ctx: Context) -> None:
 
 def _list(opts: Options, ctx: Context) -> None:
     digests = ctx.digests(opts)
-    decisions = declaring.read_decisions(ctx)
-    if not decisions:
+    found = decisions.read_decisions(ctx)
+    if not found:
         ctx.screen.result(f"no waiver in {ctx.device.device.decisions}/", {"waivers": []})
-    for image, found in _findings(opts, ctx).items():
+    for image, findings in _findings(opts, ctx).items():
         digest = digests.of(image) or ctx.subject(ctx.device.find_image(image)).digest
-        for each in waiving.judge(
-            decisions,
+        for each in judge(
             found,
+            findings,
             device=ctx.device.device.name,
             digest=digest,
             policy=ctx.policy.waivers,
@@ -127,7 +126,7 @@ def _findings(opts: Options, ctx: Context) -> dict[str, tuple[Finding, ...]]:
         if not digests.of(image.name) and ctx.store.find(image.name) is None:
             continue
         descriptor = ctx.subject(image, digests.of(image.name))
-        found[image.name] = read_release(descriptor, image, ctx).evidence.findings
+        found[image.name] = release.read(image, descriptor, ctx).evidence.findings
     return found
 
 
@@ -138,10 +137,10 @@ def _digest(opts: Options, ctx: Context) -> str:
     return ctx.subject(images[0], ctx.digests(opts).of(images[0].name)).digest
 
 
-def _describe_state(standing: JudgedWaiver) -> str:
-    waiver = standing.signed.waiver
-    soon = ", EXPIRES SOON" if standing.expiring else ""
-    return f"{waiver.id} is {standing.state.upper()}{soon}{': ' + standing.why if standing.why else ''}"
+def _describe_state(judged: JudgedWaiver) -> str:
+    waiver = judged.signed.waiver
+    soon = ", EXPIRES SOON" if judged.expiring else ""
+    return f"{waiver.id} is {judged.state.upper()}{soon}{': ' + judged.why if judged.why else ''}"
 
 
 def _describe(signed: SignedWaiver) -> str:

@@ -58,13 +58,21 @@ class _Payload(Struct):
     optional: dict[str, str] | None = None
 
 
+class Signatures(Struct, frozen=True):
+    """What is listed as the signatures of an image, unverified: in the older format, and as bundles."""
+
+    image: str
+    layers: tuple[Descriptor, ...]
+    bundles: tuple[Descriptor, ...]
+
+
 def tag(image_digest: str, suffix: str) -> str:
     """Return the name under which cosign looks for an image's signatures (`sig`) or attestations (`att`)."""
     return f"{image_digest.replace(':', '-')}.{suffix}"
 
 
 def sign_image(store: Store, image_digest: str, reference: str, signer: Signer) -> Descriptor:
-    """Sign an image digest and list the signature beside those that are there already."""
+    """Sign an image digest, add the signature to those that are listed, and return its entry in the list."""
     payload = msgspec.json.encode(
         _Payload(_Critical(_Identity(reference), _Image(image_digest), PAYLOAD_TYPE), None)
     )
@@ -76,7 +84,8 @@ def sign_image(store: Store, image_digest: str, reference: str, signer: Signer) 
         size=layer.size,
         annotations={SIGNATURE: signature},
     )
-    return add(store, image_digest, "sig", [signed])
+    add(store, image_digest, "sig", [signed])
+    return signed
 
 
 def add_attestations(store: Store, image_digest: str, records: Sequence[Record]) -> Descriptor:
@@ -94,9 +103,20 @@ def add_attestations(store: Store, image_digest: str, records: Sequence[Record])
     return add(store, image_digest, "att", layers)
 
 
+def key_of(layer: Descriptor) -> tuple[str, str]:
+    """Return what an entry of a list is known by: what was signed, and the signature."""
+    return layer.digest, layer.annotations.get(SIGNATURE, "")
+
+
 def list_layers(store: Store, image_digest: str, suffix: str) -> list[Descriptor]:
     """Return what is listed as an image's signatures (`sig`) or attestations (`att`), unverified."""
     return _layers(store, tag(image_digest, suffix))
+
+
+def list_signatures(store: Store, image_digest: str, referrers: Sequence[Descriptor]) -> Signatures:
+    """Return what is listed as an image's signatures; `referrers` is everything that is attached to it."""
+    bundles = tuple(each for each in referrers if each.artifact_type == bundle.BUNDLE)
+    return Signatures(image_digest, tuple(list_layers(store, image_digest, "sig")), bundles)
 
 
 def add(store: Store, image_digest: str, suffix: str, layers: Sequence[Descriptor]) -> Descriptor:
@@ -104,34 +124,40 @@ def add(store: Store, image_digest: str, suffix: str, layers: Sequence[Descripto
     return _list(store, tag(image_digest, suffix), [*list_layers(store, image_digest, suffix), *layers])
 
 
-def verify_signature(store: Store, image_digest: str, keys: Sequence[TrustedKey]) -> list[TrustedKey]:
-    """Return keys out of `keys` that signed this image digest. Raises RecordError when none did.
+def verify_signature(store: Store, listed: Signatures, keys: Sequence[TrustedKey]) -> list[TrustedKey]:
+    """Return keys out of `keys` that signed the image digest. Raises RecordError when none did.
 
-    Bundles count as well, but are looked for only when no key signed in the older format.
+    Bundles count as well, but are read only when no key signed in the older format.
     """
-    layers = _layers(store, tag(image_digest, "sig"))
-    good = [key for key in keys if any(_is_signature(store, each, image_digest, key) for each in layers)]
+    payloads = [(each, raw) for each in listed.layers if (raw := _read_payload(store, each)) is not None]
+    good = [key for key in keys if any(_is_signature(*each, listed.image, key) for each in payloads)]
     if good:
         return good
-    good, refused = bundle.find_signers(store, image_digest, keys)
+    good, refused = bundle.find_signers(store, listed.bundles, listed.image, keys)
     if good:
         return good
-    if not layers and not refused:
+    if not listed.layers and not refused:
         raise RecordError(
             "the image carries no release signature", why="'autoclave sign' has not passed for it"
         )
-    count = f"{len(layers)} signature(s), none by a key that trust accepts here"
+    count = f"{len(listed.layers)} signature(s), none by a key that trust accepts here"
     raise RecordError("no trusted release key signed the image", why="; ".join([count, *refused[:_REASONS]]))
 
 
-def _is_signature(store: Store, layer: Descriptor, image_digest: str, key: TrustedKey) -> bool:
+def _read_payload(store: Store, layer: Descriptor) -> bytes | None:
     if layer.media_type != SIMPLE_SIGNING:
-        return False
+        return None
     try:
-        raw = store.read(layer.digest)
+        return store.read(layer.digest)
+    except StoreError:
+        return None
+
+
+def _is_signature(layer: Descriptor, raw: bytes, image_digest: str, key: TrustedKey) -> bool:
+    try:
         signature = base64.b64decode(layer.annotations.get(SIGNATURE, ""), validate=True)
         critical = msgspec.json.decode(raw, type=_Payload).critical
-    except (StoreError, binascii.Error, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (binascii.Error, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return (
         critical.type == PAYLOAD_TYPE
@@ -148,7 +174,7 @@ def _layers(store: Store, name: str) -> list[Descriptor]:
 
 
 def _list(store: Store, name: str, layers: list[Descriptor]) -> Descriptor:
-    unique = {(layer.digest, layer.annotations.get(SIGNATURE, "")): layer for layer in layers}
+    unique = {key_of(layer): layer for layer in layers}
     config = store.write([EMPTY_BLOB], media_type=EMPTY)
     manifest = Manifest(schema_version=2, media_type=MANIFEST, config=config, layers=list(unique.values()))
     descriptor = store.write([encode(manifest)], media_type=MANIFEST)

@@ -50,12 +50,12 @@ def list_bundles(store: Store, image_digest: str) -> list[Descriptor]:
 
 
 def find_signers(
-    store: Store, image_digest: str, keys: Sequence[TrustedKey]
+    store: Store, bundles: Sequence[Descriptor], image_digest: str, keys: Sequence[TrustedKey]
 ) -> tuple[list[TrustedKey], list[str]]:
-    """Return those of `keys` that signed the image in a bundle, and why other bundles are no signature."""
+    """Return those of `keys` that signed the image in a bundle, and why other bundles are not signatures."""
     signed: list[TrustedKey] = []
     refused: list[str] = []
-    for referrer in list_bundles(store, image_digest):
+    for referrer in bundles:
         try:
             signed += _verify_signature(
                 read_envelope(store, referrer, limit=_LARGEST), image_digest, keys

@@ -49,8 +49,7 @@ def verify_stamps(
         tokens = [each for each in record.attachments if each.annotations.get(TITLE) == rfc3161.TITLE]
         for each in tokens:
             token = store.read(each.digest, limit=_LARGEST)
-            data = store.read(record.envelope.digest)
-            judged = _verify(_Token(record.digest, token, data), shell, authorities, at)
+            judged = _verify(_Token(record.digest, token, record.signed), shell, authorities, at)
             at = judged.stamp.time if judged.stamp else at
             found.append(judged)
     return found[::-1]

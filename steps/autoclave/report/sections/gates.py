@@ -57,6 +57,8 @@ def remarks(known: Inputs) -> tuple[str, ...]:
         for label, each in scan.label_scans(known.evidence.scans)
         if scan.is_partial(each.database, known.policy.production)
     ]
+    if known.policy_note:
+        found.append(f"{known.policy_note}; 'autoclave verify' refuses the release for it")
     return tuple(found)
 
 

@@ -21,6 +21,7 @@ from autoclave.evidence.statement import PAYLOAD_TYPE, TEST_RESULT, TYPE, VERIFI
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import CONFIG, MANIFEST, Descriptor, Manifest, encode
+from builders.sample_image import verify_signature
 
 SIGNER, STRANGER = CryptoSigner.generate_ecdsa(), CryptoSigner.generate_ecdsa()
 KEY = TrustedKey(name="release", key=SIGNER.public_key, may=("release",))
@@ -66,21 +67,21 @@ def attach(store: LayoutStore, image: Descriptor, content: Any, **more: Any) -> 
 def test_a_bundle_signature_counts(store: LayoutStore, image: Descriptor) -> None:
     attach(store, image, bundle(statement(image.digest)))
     other = TrustedKey(name="other", key=STRANGER.public_key, may=("release",))
-    assert cosign.verify_signature(store, image.digest, [other, KEY]) == [KEY]
+    assert verify_signature(store, image.digest, [other, KEY]) == [KEY]
 
 
 def test_a_key_that_signed_twice_counts_once(store: LayoutStore, image: Descriptor) -> None:
     for _ in range(2):  # two signatures by one key differ
         attach(store, image, bundle(statement(image.digest)))
     assert len(cosign_bundle.list_bundles(store, image.digest)) == 2
-    assert cosign.verify_signature(store, image.digest, [KEY]) == [KEY]
+    assert verify_signature(store, image.digest, [KEY]) == [KEY]
 
 
 def test_a_bundle_under_another_type_is_not_looked_at(store: LayoutStore, image: Descriptor) -> None:
     layer = store.write([json.dumps(bundle(statement(image.digest))).encode()], media_type=BUNDLE)
     store.attach(image, artifact_type=records.ARTIFACT_TYPE, layers=[layer], annotations={})
     with pytest.raises(RecordError, match="carries no release signature"):
-        cosign.verify_signature(store, image.digest, [KEY])
+        verify_signature(store, image.digest, [KEY])
 
 
 def test_a_signature_in_the_older_format_is_enough(
@@ -88,7 +89,7 @@ def test_a_signature_in_the_older_format_is_enough(
 ) -> None:
     cosign.sign_image(store, image.digest, "pump/app", SIGNER)
     monkeypatch.delattr(cosign_bundle, "find_signers")  # is not asked
-    assert cosign.verify_signature(store, image.digest, [KEY]) == [KEY]
+    assert verify_signature(store, image.digest, [KEY]) == [KEY]
 
 
 def test_a_bundle_signature_counts_beside_bad_ones(store: LayoutStore, image: Descriptor) -> None:
@@ -96,7 +97,7 @@ def test_a_bundle_signature_counts_beside_bad_ones(store: LayoutStore, image: De
     attach(store, image, b"no bundle")
     attach(store, image, bundle(statement(image.digest), STRANGER))
     attach(store, image, bundle(statement(image.digest)))
-    assert cosign.verify_signature(store, image.digest, [KEY]) == [KEY]
+    assert verify_signature(store, image.digest, [KEY]) == [KEY]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_an_attestation_by_the_release_key_is_not_a_signature(
 ) -> None:
     attach(store, image, bundle(statement(image.digest, kind)))  # annotated as a signature
     with pytest.raises(RecordError) as caught:
-        cosign.verify_signature(store, image.digest, [KEY])
+        verify_signature(store, image.digest, [KEY])
     assert "it is an attestation, not a signature" in caught.value.why
 
 
@@ -189,7 +190,7 @@ def test_a_damaged_bundle_does_not_count(store: LayoutStore, image: Descriptor, 
     make, why = SPOILT[case]
     attach(store, image, make(image.digest))
     with pytest.raises(RecordError, match="no trusted release key") as caught:
-        cosign.verify_signature(store, image.digest, [KEY])
+        verify_signature(store, image.digest, [KEY])
     assert why in caught.value.why
 
 
@@ -199,7 +200,7 @@ def test_a_manifest_holds_one_bundle(store: LayoutStore, image: Descriptor) -> N
     for layers in ([good, good], [envelope]):
         attach(store, image, b"", layers=layers)
     with pytest.raises(RecordError) as caught:
-        cosign.verify_signature(store, image.digest, [KEY])
+        verify_signature(store, image.digest, [KEY])
     assert caught.value.why.count("does not hold one bundle") == 2
 
 
@@ -209,14 +210,14 @@ def test_a_bundle_whose_content_is_missing_does_not_count(store: LayoutStore, im
     blob = store.write([made], media_type=BUNDLE).digest.removeprefix("sha256:")
     (store.root / "blobs" / "sha256" / blob).unlink()
     with pytest.raises(RecordError, match="no trusted release key"):
-        cosign.verify_signature(store, image.digest, [KEY])
+        verify_signature(store, image.digest, [KEY])
 
 
 def test_at_most_five_reasons_are_shown(store: LayoutStore, image: Descriptor) -> None:
     for number in range(20):
         attach(store, image, b"%d" % number)
     with pytest.raises(RecordError) as caught:
-        cosign.verify_signature(store, image.digest, [KEY])
+        verify_signature(store, image.digest, [KEY])
     assert caught.value.why.count("bundle sha256:") == 5
 
 
@@ -225,7 +226,7 @@ def test_a_signature_of_another_image_attached_here_does_not_count(
 ) -> None:
     attach(store, image, bundle(statement("sha256:" + "3" * 64)))
     with pytest.raises(RecordError):
-        cosign.verify_signature(store, image.digest, [KEY])
+        verify_signature(store, image.digest, [KEY])
 
 
 def test_bundles_are_not_records(store: LayoutStore, image: Descriptor) -> None:

@@ -15,6 +15,7 @@ from autoclave.evidence import cosign
 from autoclave.evidence.trust import TrustedKey
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import EMPTY, EMPTY_BLOB, MANIFEST, Descriptor, Manifest, encode
+from builders.sample_image import verify_signature
 
 SIGNER = CryptoSigner.generate_ecdsa()
 KEY = TrustedKey(name="release", key=SIGNER.public_key, may=("release",))
@@ -55,7 +56,7 @@ def signed(body: bytes) -> str:
 
 def test_a_signature_made_elsewhere_counts(store: LayoutStore) -> None:
     listed(store, payload(), signed(payload()))
-    assert cosign.verify_signature(store, DIGEST, [KEY]) == [KEY]
+    assert verify_signature(store, DIGEST, [KEY]) == [KEY]
 
 
 SPOILT: list[tuple[bytes, str, dict[str, Any]]] = [
@@ -77,10 +78,10 @@ def test_a_damaged_signature_does_not_count(
 ) -> None:
     listed(store, body, signature, **more)
     with pytest.raises(RecordError, match="no trusted release key"):
-        cosign.verify_signature(store, DIGEST, [KEY])
+        verify_signature(store, DIGEST, [KEY])
 
 
 def test_without_keys_nothing_verifies(store: LayoutStore) -> None:
     cosign.sign_image(store, DIGEST, "pump/app", SIGNER)
     with pytest.raises(RecordError, match="no trusted release key"):
-        cosign.verify_signature(store, DIGEST, [])
+        verify_signature(store, DIGEST, [])

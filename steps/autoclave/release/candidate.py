@@ -1,0 +1,75 @@
+"""What the deploy gate judges of a release: its evidence, signature, time stamps and approvals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import structs
+
+from autoclave.context import Context
+from autoclave.evidence import predicates, records
+from autoclave.evidence.records import Record
+from autoclave.evidence.statement import APPROVAL
+from autoclave.evidence.timestamps import seals
+from autoclave.evidence.timestamps.seals import SealStamp
+from autoclave.gates.deploy import Candidate
+from autoclave.model.declared import Approval, Person, SignedApproval
+from autoclave.release.verification import Release, Runs, explain_unsigned
+
+
+def candidate_of(release: Release, runs: Runs, ctx: Context) -> Candidate:
+    """Return what deploy judges for one image; `runs` are those of all images released together with it."""
+    environment, summary = release.environment, release.summary
+    stamps = verify_stamps(release, ctx) if summary and ctx.policy.release.timestamp else ()
+    return Candidate(
+        evidence=structs.replace(release.evidence, runs=runs),
+        summary=release.result,
+        verified=summary.finished if summary else None,
+        signature=explain_unsigned(release, ctx),
+        environment=environment,
+        target=ctx.device.find_environment(environment).target,
+        timestamp=explain_unstamped(release, stamps, ctx),
+        approvals=approvals_of(release, environment),
+    )
+
+
+def verify_stamps(release: Release, ctx: Context) -> tuple[SealStamp, ...]:
+    """Return the time stamps of the release's seals, oldest first, each verified."""
+    found = seals.verify_stamps(ctx.store, ctx.shell, release.records, ctx.trust.authorities, ctx.now())
+    return tuple(found)
+
+
+def explain_unstamped(release: Release, stamps: Sequence[SealStamp], ctx: Context) -> str:
+    """Return why no time stamp holds that the policy demands; empty when one does, or none is demanded."""
+    if release.summary is None or not ctx.policy.release.timestamp:
+        return ""
+    return seals.explain_missing(release.records, stamps, release.summary)
+
+
+def approvals_of(release: Release, environment: str) -> tuple[SignedApproval, ...]:
+    """Return the approvals for an environment, oldest first, each with its defect.
+
+    The printed name and the role must be those of the key's holder, as trust names them today; an approval
+    is of one verification, and counts for no later one.
+    """
+    found = []
+    for record in release.records:
+        if record.statement.predicate_type != APPROVAL or records.environment_of(record) != environment:
+            continue
+        said, about = predicates.decode_approval(record.statement)
+        person = next((each.person for each in record.keys if each.person), None)
+        defect = _approval_defect(said, person, about, release.summary)
+        found.append(SignedApproval(approval=said, record=record.digest, person=person, defect=defect))
+    return tuple(found)
+
+
+def _approval_defect(said: Approval, person: Person | None, about: str, summary: Record | None) -> str:
+    if person is None:
+        return "it is signed with no person's key"
+    if (said.user, said.printed_name) != (person.id, person.name):
+        return f"it names {said.printed_name} ({said.user}), the key is {person.name}'s"
+    if said.role not in person.roles:
+        return f"{person.name} has no role '{said.role}'"
+    if summary is None or about != summary.digest:
+        return "it is about an earlier verification of the image: approve again"
+    return ""
