@@ -56,7 +56,7 @@ def test_a_release_says_what_was_released_and_how(released: Repository) -> None:
     report = told(released)
     assert (report["verdict"]["outcome"], report["verdict"]["reasons"]) == ("PASSED", [])
     keys, database = report["verdict"]["remarks"]
-    assert keys.startswith("signed by development keys alone: deployment, provenance, sbom, ")
+    assert keys.startswith("signed only by development keys: deployment, provenance, sbom, ")
     assert database.startswith("scanned with a partial advisory database (")
     assert report["identity"]["device"] == released.name
     assert {step["name"] for step in report["timeline"]} >= {"build", "unit-test", "scan", "sign", "deploy"}

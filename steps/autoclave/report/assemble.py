@@ -1,4 +1,4 @@
-"""The whole report from what is known: pure, one section after the other."""
+"""Assemble the whole report from verified facts: pure, one section after the other."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ from autoclave.report.clauses import Clause, Cover, Source, counts
 from autoclave.report.inputs import Inputs
 from autoclave.report.rows import AnomalyRow, ClauseRow, SourceRows
 from autoclave.report.schema import SCHEMA_VERSION, Findings, Report, Requirements, Soup, TestRecord
-from autoclave.report.sections import components, decisions, gates, provenance
-from autoclave.report.sections import findings as found
-from autoclave.report.sections import tests as tested
+from autoclave.report.sections import components, decisions, findings, gates, provenance, tests
 from autoclave.report.sections.changes import differences
 
 
@@ -21,8 +19,8 @@ def assemble(known: Inputs, production: Sequence[str] = ()) -> Report:
     """Return the report. `production` names the environments whose approvals are counted."""
     standings = release.judge_waivers(known.evidence, known.policy, known.now)
     matches = components.match(known.evidence.components, known)
-    tests, requirements = tested.record(known), tested.requirements(known)
-    findings, register = found.findings(known, standings), components.soup(known, matches)
+    test_record, requirements = tests.record(known), tests.requirements(known)
+    scan, register = findings.findings(known, standings), components.soup(known, matches)
     identity, verdict = provenance.identity(known), gates.verdict(known)
     return Report(
         schema_version=SCHEMA_VERSION,
@@ -35,12 +33,12 @@ def assemble(known: Inputs, production: Sequence[str] = ()) -> Report:
         timeline=provenance.timeline(known),
         gates=gates.gates(known, standings, verdict),
         requirements=requirements,
-        tests=tests,
-        findings=findings,
+        tests=test_record,
+        findings=scan,
         decisions=decisions.decisions(known, standings, production),
         soup=register,
         sbom=components.sbom(known, matches),
-        anomalies=anomalies(findings, standings, tests, requirements, register),
+        anomalies=anomalies(scan, standings, test_record, requirements, register),
         deployments=provenance.deployments(known),
         records=provenance.records(known),
         rejected=provenance.rejections(known),
@@ -51,18 +49,18 @@ def assemble(known: Inputs, production: Sequence[str] = ()) -> Report:
 
 
 def anomalies(
-    findings: Findings | None,
+    scan: Findings | None,
     standings: Sequence[JudgedWaiver],
-    tests: TestRecord | None,
+    test_record: TestRecord | None,
     requirements: Requirements,
     register: Soup,
 ) -> tuple[AnomalyRow, ...]:
-    """Return what is known to be open in this release (IEC 62304 5.8.2); the findings themselves by group."""
+    """Return the unresolved anomalies of this release (IEC 62304 5.8.2); findings are counted by group."""
     rows: list[AnomalyRow] = []
-    for each in findings.severities if findings else ():
+    for each in scan.severities if scan else ():
         for count, why in (
             (each.blocks, "blocks"),
-            (each.below, "below the policy: no decision is asked for"),
+            (each.below, "below the policy: no decision is required"),
         ):
             if count:
                 rows.append(
@@ -76,7 +74,7 @@ def anomalies(
             rows.append(AnomalyRow(kind="waived finding", what=what, count=len(one.covers), why=why))
     rows += [
         AnomalyRow(kind=f"{case.outcome} test", what=case.name, count=1, why=case.message or "no message")
-        for case in (tests.anomalies if tests else ())
+        for case in (test_record.anomalies if test_record else ())
     ]
     rows += [
         AnomalyRow(kind=f"{each.state} requirement", what=each.id, count=1, why=each.text)
@@ -89,14 +87,16 @@ def anomalies(
         if entry.defect
     ]
     if register.without_entry:
-        count, told = len(register.without_entry), ", ".join(register.without_entry[:10])
+        count, names = len(register.without_entry), ", ".join(register.without_entry[:10])
         more = f" and {count - 10} more" if count > 10 else ""
-        rows.append(AnomalyRow(kind="SOUP", what="components without an entry", count=count, why=told + more))
+        rows.append(
+            AnomalyRow(kind="SOUP", what="components without an entry", count=count, why=names + more)
+        )
     return tuple(rows)
 
 
 def clauses(sources: Sequence[Source], safety_class: str, records: set[str]) -> tuple[SourceRows, ...]:
-    """Return the clause table for a safety class: which clauses are asked, and which records are there."""
+    """Return the clause table for a safety class: which clauses apply, and which of their records exist."""
     return tuple(
         SourceRows(
             id=source.id,

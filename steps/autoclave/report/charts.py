@@ -1,4 +1,4 @@
-"""Where the pictures of the report have their bars: plain geometry, in pixels, for the page to draw."""
+"""The geometry of the report's charts, in pixels: where each bar is drawn."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from msgspec import Struct
 from autoclave.report.rows import SeverityRow, Step
 
 LEFT, WIDTH, ROW = 128, 760, 24
-"""Room for the labels, width of a picture, height of a row."""
+"""Width of the labels, width of a chart, height of a row."""
 
-_PLOT = WIDTH - LEFT - 112  # right of it stands how long a step took
+_PLOT = WIDTH - LEFT - 112  # the rest, on the right, shows how long a step took
 _MOST_STEPS = 30
 _LEAST_BAR = 3.0
 
 
 class Bar(Struct, frozen=True):
-    """One step: its label, where its bar lies, and what stands beside it."""
+    """One step: its label, the position of its bar, and the text beside it."""
 
     label: str
     x: float
@@ -29,7 +29,7 @@ class Bar(Struct, frozen=True):
 
 
 class Break(Struct, frozen=True):
-    """A stretch of time in which nothing happened: drawn short, with how long it was."""
+    """A pause between steps: drawn short, with its length as text."""
 
     x: float
     width: float
@@ -104,13 +104,13 @@ def timeline(steps: Sequence[Step]) -> Timeline:
 
 
 def severities(rows: Sequence[SeverityRow]) -> tuple[SeverityBar, ...]:
-    """Lay the severities out, each bar as long as its share of the largest."""
+    """Lay the severities out; the length of a bar is its share of the largest total."""
     most = max((row.total for row in rows), default=0)
     return tuple(_severity(row, number, most) for number, row in enumerate(rows))
 
 
 def duration(span: timedelta) -> str:
-    """Return a stretch of time as people say it: two units at most."""
+    """Return a time span as text in one unit: '5.3 s', '12 min', '4 days'."""
     seconds = max(span.total_seconds(), 0.0)
     if seconds < 10:
         return f"{seconds:.1f} s"
@@ -124,7 +124,7 @@ def duration(span: timedelta) -> str:
 
 
 def _busy(steps: Sequence[Step]) -> list[tuple[datetime, datetime]]:
-    """Return the stretches in which something happened; pauses shorter than half of all work do not count."""
+    """Return the spans in which steps ran; a pause shorter than half of all work does not end a span."""
     work = sum((each.finished - each.started for each in steps), timedelta())
     longest = max(work / 2, timedelta(seconds=5))
     busy: list[tuple[datetime, datetime]] = []

@@ -1,4 +1,4 @@
-"""The report as one HTML page: no script, nothing fetched, everything that is not ours escaped."""
+"""Write the report as one HTML page: no script, nothing fetched, all text from records escaped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CHUNK = 2000  # pieces that the template yields, joined before they are written
 
 
 def page(report: Report) -> Iterator[bytes]:
-    """Yield the page piece by piece, so that it never lies in memory whole."""
+    """Yield the page piece by piece, so that it is never in memory as a whole."""
     template = _environment().get_template("release.html")
     stream = template.stream(
         report=report,
@@ -34,7 +34,7 @@ def page(report: Report) -> Iterator[bytes]:
 
 
 def replace_invisible(value: Any) -> Any:
-    """Return text without characters that cannot be seen or turn the direction of others."""
+    """Return text in which characters that are invisible, or change the text direction, are replaced."""
     if type(value) is not str or value.isprintable():
         return value
     return "".join(
@@ -44,7 +44,7 @@ def replace_invisible(value: Any) -> Any:
 
 
 def cases(tests: Sequence[TestRow]) -> Iterator[tuple[TestRow, int]]:
-    """Yield each test once with how many of its cases ended alike; a parametrised test may have hundreds."""
+    """Yield each test once, with how many of its cases had this outcome: there may be hundreds."""
     counts: dict[TestRow, int] = {}
     for each in tests:
         one = structs.replace(each, name=each.name.partition("[")[0] or each.name)
@@ -53,7 +53,7 @@ def cases(tests: Sequence[TestRow]) -> Iterator[tuple[TestRow, int]]:
 
 
 def group_cases(tests: Sequence[TestLink]) -> list[str]:
-    """Return a line for each test, the cases of one counted together; the image where there are several."""
+    """Return a line for each test with the number of its cases, and the image where there are several."""
     several = len({each.image for each in tests}) > 1
     counts: dict[tuple[str, str, str], int] = {}
     for each in tests:

@@ -1,4 +1,4 @@
-"""The rows of the release report: plain data, as the JSON output has them."""
+"""The rows of the release report: plain data, as they are in the JSON output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from autoclave.model.facts import Kind, Moment, Severity
 
 
 class Step(Struct, frozen=True, kw_only=True):
-    """One step as its record tells it; `record` is the record's digest."""
+    """One step as recorded; `record` is the record's digest."""
 
     name: str
     record: str
@@ -22,7 +22,7 @@ class Step(Struct, frozen=True, kw_only=True):
 
 
 class GateState(StrEnum):
-    """How a gate stands."""
+    """The state of a gate."""
 
     PASSED = "passed"
     CLOSED = "closed"
@@ -30,7 +30,7 @@ class GateState(StrEnum):
 
 
 class Gate(Struct, frozen=True, kw_only=True):
-    """One gate: what its record said then, and what the gate says of the same facts under this policy."""
+    """One gate: its recorded verdict, and its verdict on the same facts under today's policy."""
 
     name: str
     recorded: GateState
@@ -52,7 +52,7 @@ class TestLink(Struct, frozen=True, kw_only=True):
 
 
 class RequirementRow(Struct, frozen=True, kw_only=True):
-    """One requirement, how it stands on this image, and the tests that name it."""
+    """One requirement, its state on this image, and the tests that name it."""
 
     id: str
     text: str
@@ -86,7 +86,7 @@ class Disposition(StrEnum):
 
 
 class FindingRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One finding; `told` says more of what was done about it, `waiver` names the waiver that covers it."""
+    """One finding; `told` explains the disposition, `waiver` names the waiver that covers it."""
 
     severity: Severity
     kind: Kind
@@ -119,7 +119,7 @@ class SeverityRow(Struct, frozen=True, kw_only=True):
 
 
 class WaiverRow(Struct, frozen=True, kw_only=True):
-    """One waiver as people read it, how it stands, and why it does not count if it does not."""
+    """One waiver as text for people: its state, and in `why` the reason when it does not count."""
 
     id: str
     finding: str
@@ -141,7 +141,7 @@ class WaiverRow(Struct, frozen=True, kw_only=True):
 
 
 class ApprovalRow(Struct, frozen=True, kw_only=True):
-    """One approval as people read it (21 CFR 11.50); `defect` says why it does not count, if so."""
+    """One approval as text for people (21 CFR 11.50); `defect` is the reason when it does not count."""
 
     environment: str
     printed_name: str
@@ -156,7 +156,7 @@ class ApprovalRow(Struct, frozen=True, kw_only=True):
 
 
 class QuorumRow(Struct, frozen=True, kw_only=True):
-    """How many persons of a role production needs, and who approved, by environment."""
+    """How many persons of a role an environment requires, and who approved."""
 
     environment: str
     role: str
@@ -165,7 +165,7 @@ class QuorumRow(Struct, frozen=True, kw_only=True):
 
 
 class SoupRow(Struct, frozen=True, kw_only=True):
-    """One entry of the SOUP register: how many `components` it speaks of, and what is wrong with it."""
+    """One entry of the SOUP register: how many `components` it covers, and its `defect`, if any."""
 
     title: str
     manufacturer: str
@@ -182,7 +182,7 @@ class SoupRow(Struct, frozen=True, kw_only=True):
 
 
 class ComponentRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One component with its NTIA fields: `register` is the SOUP entry's title, `missing` what it lacks."""
+    """One component with its NTIA fields: `register` is its SOUP entry's title, `missing` what it lacks."""
 
     name: str
     version: str
@@ -206,7 +206,7 @@ class FieldCount(Struct, frozen=True, kw_only=True):
 
 
 class AnomalyRow(Struct, frozen=True, kw_only=True):
-    """Something that is known to be wrong or open in this release, and why it may be."""
+    """One unresolved anomaly of this release, and why it is accepted or still open."""
 
     kind: str
     what: str
@@ -215,7 +215,7 @@ class AnomalyRow(Struct, frozen=True, kw_only=True):
 
 
 class DeploymentRow(Struct, frozen=True, kw_only=True):
-    """One deployment or rollback as its record tells it."""
+    """One deployment or rollback as recorded; `put_back` is the digest that was restored after a failure."""
 
     environment: str
     target: str
@@ -231,7 +231,7 @@ class DeploymentRow(Struct, frozen=True, kw_only=True):
 
 
 class AttachmentRow(Struct, frozen=True, kw_only=True):
-    """A file that hangs on a record."""
+    """A file attached to a record."""
 
     title: str
     digest: str
@@ -250,7 +250,7 @@ class RecordRow(Struct, frozen=True, kw_only=True):
 
 
 class SealRow(Struct, frozen=True, kw_only=True):
-    """One seal: how many records it names, and its time stamp, or `why` it has none that holds."""
+    """One seal: how many records it names, and its time stamp, or `why` it has no valid one."""
 
     digest: str
     at: Moment
@@ -270,7 +270,7 @@ class RejectedRow(Struct, frozen=True, kw_only=True):
 
 
 class Change(StrEnum):
-    """What happened since the last release."""
+    """The kind of a difference to the last release."""
 
     ADDED = "added"
     GONE = "gone"
@@ -288,7 +288,7 @@ class DifferenceRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ClauseRow(Struct, frozen=True, kw_only=True):
-    """One clause: what shows it in this release. `asked` tells whether its classes include the device's."""
+    """One clause and its evidence in this release; `asked`: whether it applies to the device's class."""
 
     number: str
     title: str

@@ -31,7 +31,7 @@ from autoclave.report.rows import (
 )
 
 SCHEMA_VERSION = 1
-"""Raised when a field changes its meaning or goes; new fields do not raise it."""
+"""Increased when a field changes its meaning or is removed; new fields do not increase it."""
 
 
 class Outcome(StrEnum):
@@ -42,7 +42,7 @@ class Outcome(StrEnum):
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
-    """Whether the records carry this release, every reason why not, and what weakens the answer."""
+    """Whether the records support this release, every reason why not, and what weakens the verdict."""
 
     outcome: Outcome
     reasons: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class Identity(Struct, frozen=True, kw_only=True):
 
 
 class MaterialRow(Struct, frozen=True, kw_only=True):
-    """Something that the image was made of."""
+    """One input of the build."""
 
     name: str
     uri: str
@@ -72,7 +72,7 @@ class MaterialRow(Struct, frozen=True, kw_only=True):
 
 
 class Provenance(Struct, frozen=True, kw_only=True):
-    """How the image was made. `slsa_level` is at most 1: the step signs inside of its own job."""
+    """How the image was built. `slsa_level` is at most 1: the step signs inside its own job."""
 
     builder: str
     engine: str
@@ -84,7 +84,7 @@ class Provenance(Struct, frozen=True, kw_only=True):
 
 
 class Requirements(Struct, frozen=True, kw_only=True):
-    """The matrix both ways; `declared` is false when the release record holds no requirements."""
+    """The matrix, both ways; `declared` is false when the release record contains no requirements."""
 
     declared: bool
     requirements: tuple[RequirementRow, ...] = ()
@@ -104,7 +104,7 @@ class ServiceRow(Struct, frozen=True, kw_only=True):
 
 
 class CaseRow(Struct, frozen=True, kw_only=True):
-    """A test that did not simply pass."""
+    """A test that failed, was skipped, or is flaky."""
 
     name: str
     outcome: str
@@ -145,7 +145,7 @@ class TestRecord(Struct, frozen=True, kw_only=True):
 
 
 class ScanRow(Struct, frozen=True, kw_only=True):
-    """What one scanner examined, and with which database. `partial`: why it is, if it is."""
+    """What one scanner examined, and with which database; `partial` is the reason when it is partial."""
 
     scanner: str
     database_updated: Moment
@@ -157,7 +157,7 @@ class ScanRow(Struct, frozen=True, kw_only=True):
 
 
 class Findings(Struct, frozen=True, kw_only=True):
-    """What the scanners found, worst first, and with what they looked."""
+    """What the scanners found, worst first, and with which databases."""
 
     scans: tuple[ScanRow, ...]
     severities: tuple[SeverityRow, ...]
@@ -165,7 +165,7 @@ class Findings(Struct, frozen=True, kw_only=True):
 
 
 class Decisions(Struct, frozen=True, kw_only=True):
-    """What people decided: waivers, approvals, and whose approval production still needs."""
+    """What people decided: waivers, approvals, and which approvals production still requires."""
 
     waivers: tuple[WaiverRow, ...] = ()
     approvals: tuple[ApprovalRow, ...] = ()
@@ -182,7 +182,7 @@ class Soup(Struct, frozen=True, kw_only=True):
 
 
 class Sbom(Struct, frozen=True, kw_only=True):
-    """The SBOM: who made it when, and the NTIA fields of its components."""
+    """The SBOM: its author and time, and the NTIA fields of its components."""
 
     present: bool
     format: str = ""
@@ -194,7 +194,7 @@ class Sbom(Struct, frozen=True, kw_only=True):
 
 
 class Differences(Struct, frozen=True, kw_only=True):
-    """What changed since the last release. `note` says why nothing can be compared, if so."""
+    """What changed since the last release; `note` is the reason when nothing can be compared."""
 
     previous: str
     note: str = ""

@@ -1,4 +1,4 @@
-"""The clause catalogue: what standards ask, which record and gate answer, and what a pipeline cannot show.
+"""The clause catalogue: what standards require, which record shows it, and what a pipeline cannot show.
 
 One TOML file per source, versioned data: no clause is a branch in code. Titles and texts are our own words.
 """
@@ -27,10 +27,10 @@ class Cover(StrEnum):
 
 
 class Clause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One clause. `classes` are IEC 62304's that it is asked of; empty: the source knows no classes.
+    """One clause. `classes` are the IEC 62304 classes it applies to; empty: the source has no classes.
 
     `records` are the short names of the records that show it, `gate` the step whose gate judges it.
-    `verified` is false while the number was not checked against a source that can be read freely.
+    `verified` is false while the number was not checked against a freely readable source.
     """
 
     number: Annotated[str, Meta(min_length=1, max_length=40)]

@@ -39,7 +39,7 @@ def _no_previous(known: Inputs) -> str:
     if known.evidence.declared.previous:
         return "the last release is not in this store"
     if known.newest("verification") is None:
-        return "no verification says which release was the last one"
+        return "no verification record names the last release"
     return "this is the first release"
 
 
@@ -62,7 +62,7 @@ def _components(found: tuple[Component, ...]) -> dict[str, str]:
 
 
 def _findings(found: tuple[Finding, ...]) -> dict[str, str]:
-    # Without the version: the same finding in the next version of a package is the same one.
+    # Without the version: the same finding in the next version of a package is not a difference.
     return {f"{each.id} in {each.package or each.target}": str(each.severity) for each in found}
 
 
@@ -74,7 +74,7 @@ def _requirements(declared: tuple[Requirement, ...] | None) -> dict[str, str]:
 
 
 def _tests(run: TestRun | None) -> dict[str, str]:
-    """Return the tests that are known by name: the traced ones and those that did not simply pass."""
+    """Return the tests whose names are recorded: the traced ones, and those that did not pass."""
     if run is None:
         return {}
     named = {each.name: each.outcome for each in run.report.traced}

@@ -1,4 +1,4 @@
-"""What the image is made of: the SBOM with its NTIA fields, and the SOUP register against it."""
+"""The image's components: the SBOM with its NTIA fields, matched with the SOUP register."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from autoclave.report.schema import Sbom, Soup
 
 
 def soup(known: Inputs, matches: Sequence[Match]) -> Soup:
-    """Return the register's entries with what each speaks of, and the components that have none."""
+    """Return the register's entries with how many components each covers, and the components without one."""
     register = known.evidence.declared.register
     counts: dict[int, int] = {}
     for each in matches:
@@ -78,7 +78,7 @@ def components(matches: Sequence[Match]) -> tuple[ComponentRow, ...]:
 
 
 def fields(rows: Sequence[ComponentRow], *, author: str, dated: bool) -> tuple[FieldCount, ...]:
-    """Count the NTIA minimum elements; author and time are the SBOM's: all components have them, or none."""
+    """Count the NTIA minimum elements; author and time are the SBOM's, for all components or none."""
     total = len(rows)
     lacking = {name: sum(name in row.missing for row in rows) for name in _FIELDS}
     counts = [FieldCount(field=name, have=total - lacking[name], of=total) for name in _FIELDS]

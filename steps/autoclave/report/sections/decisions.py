@@ -1,4 +1,4 @@
-"""What people decided: waivers and approvals, as people read them."""
+"""What people decided: waivers and approvals, as text for people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from autoclave.report.schema import Decisions
 
 
 def decisions(known: Inputs, standings: Sequence[JudgedWaiver], production: Sequence[str]) -> Decisions:
-    """Return waivers, approvals, and how far each production environment is from its quorum."""
+    """Return waivers, approvals, and the approvals that each production environment has and requires."""
     return Decisions(
         waivers=tuple(_waiver(each) for each in standings),
         approvals=tuple(

@@ -1,4 +1,4 @@
-"""Findings by severity, with what was done about each of them."""
+"""Findings by severity, each with its disposition."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def severities(rows: Sequence[FindingRow]) -> tuple[SeverityRow, ...]:
 def _row(
     finding: Finding, good: JudgedWaiver | None, bad: JudgedWaiver | None, policy: ScanPolicy
 ) -> FindingRow:
-    disposition, told = _disposition(finding, good, bad, policy)
+    disposition, explanation = _disposition(finding, good, bad, policy)
     speaking = good or bad
     return FindingRow(
         severity=finding.severity,
@@ -80,7 +80,7 @@ def _row(
         title=finding.title,
         where=finding.target,
         disposition=disposition,
-        told=told,
+        told=explanation,
         package=finding.package,
         version=finding.version,
         purl=finding.purl,
@@ -98,13 +98,13 @@ def _disposition(
         waiver = good.signed.waiver
         by = good.signed.supplier or ", ".join(person.name for person in good.signed.persons)
         return Disposition.WAIVED, f"by {by} until {waiver.expires:%Y-%m-%d} ({waiver.id})"
-    mend = f"fixed in {finding.fixed}" if finding.fixed else ""
+    fix = f"fixed in {finding.fixed}" if finding.fixed else ""
     if not is_blocking(finding, policy):
         if policy.fixable_only and not finding.fixed and finding.severity in policy.block:
-            return Disposition.BELOW, "no fixed version yet: the policy lets it pass until there is one"
-        return Disposition.BELOW, mend
+            return Disposition.BELOW, "no fixed version yet: the policy accepts it until there is one"
+        return Disposition.BELOW, fix
     refused = f"waiver {bad.signed.waiver.id} does not count: {bad.why}" if bad else ""
-    return Disposition.BLOCKS, "; ".join(filter(None, (mend, refused)))
+    return Disposition.BLOCKS, "; ".join(filter(None, (fix, refused)))
 
 
 def _order(row: FindingRow) -> tuple[int, int, str, str]:

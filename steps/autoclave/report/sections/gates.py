@@ -1,4 +1,4 @@
-"""The verdict and the gates: what the records said then, and what today's policy says of the same facts."""
+"""The verdict and the gates: the recorded verdicts, and today's policy applied to the same facts."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ RECORD_OF = {
 
 
 def verdict(known: Inputs) -> Verdict:
-    """Judge the release anew, as `deploy` would for a place that is not production.
+    """Judge the release again, as `deploy` would for an environment that is not production.
 
-    What production asks on top (approvals, a full database) depends on the place and has its own sections.
+    What production requires as well (approvals, a full database) has its own sections.
     """
     released = deploy.Candidate(
         evidence=known.evidence,
@@ -43,12 +43,12 @@ def verdict(known: Inputs) -> Verdict:
 
 
 def remarks(known: Inputs) -> tuple[str, ...]:
-    """Return what makes the verdict weaker than it looks: keys that anybody has, a scan that knew little."""
+    """Return what weakens the verdict: development keys, a partial advisory database."""
     found = []
     names = sorted({each.name for each in known.records if all(key.development for key in each.keys)})
     if names:
         found.append(
-            f"signed by development keys alone: {', '.join(names)}. Those are made on first use and"
+            f"signed only by development keys: {', '.join(names)}. Those are made on first use and"
             " show that the flow works, not who released; production refuses them"
         )
     found += [
@@ -63,7 +63,7 @@ def remarks(known: Inputs) -> tuple[str, ...]:
 
 
 def gates(known: Inputs, standings: Sequence[JudgedWaiver], now: Verdict) -> tuple[Gate, ...]:
-    """Return every gate of the flow, whether it has spoken or not; today's release gate is the verdict."""
+    """Return every gate of the flow, with or without a record; today's release gate is the verdict."""
     evidence, policy = known.evidence, known.policy
     at = evidence.finished.get("verification", known.now)
     today = {
@@ -75,7 +75,7 @@ def gates(known: Inputs, standings: Sequence[JudgedWaiver], now: Verdict) -> tup
     }
     found = []
     for name, record_name in RECORD_OF.items():
-        record, told = known.newest(record_name), today[name]
+        record, verdict_today = known.newest(record_name), today[name]
         made = [info for each in known.newest_of_each(record_name) if (info := info_of(each))]
         found.append(
             Gate(
@@ -84,15 +84,15 @@ def gates(known: Inputs, standings: Sequence[JudgedWaiver], now: Verdict) -> tup
                 reasons=tuple(reason for each in made for reason in each.reasons),
                 record=record.digest if record else "",
                 at=record.finished if record else None,
-                today=_state(None if told is None else not told.reasons),
-                today_reasons=told.reasons if told else (),
+                today=_state(None if verdict_today is None else not verdict_today.reasons),
+                today_reasons=verdict_today.reasons if verdict_today else (),
             )
         )
     return tuple(found)
 
 
 def _without_production(policy: Policy) -> Policy:
-    """Return the policy with one exempt environment more: the nameless one for which is judged here."""
+    """Return the policy with the empty environment name exempt, which means no environment here."""
     exempt = policy.production.exempt | {""}
     return structs.replace(policy, production=structs.replace(policy.production, exempt=exempt))
 

@@ -1,4 +1,4 @@
-"""What the release is, how it was made and when: identity, provenance, timeline, records, deployments."""
+"""What the release is, how and when it was built: identity, provenance, timeline, records, deployments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from autoclave.report.schema import Identity, MaterialRow, Provenance
 
 
 def identity(known: Inputs) -> Identity:
-    """Return what the report is about, as the records say it where they do."""
+    """Return what the report is about: from the records, else from the device file."""
     told = info_of(known.newest("verification")) or info_of(known.newest("provenance"))
     build = known.evidence.build
     return Identity(
@@ -28,7 +28,7 @@ def identity(known: Inputs) -> Identity:
 
 
 def provenance(known: Inputs) -> Provenance | None:
-    """Return how the image was made, or None when no record says it."""
+    """Return how the image was built, or None when no provenance record verifies."""
     build = known.evidence.build
     if build is None:
         return None
@@ -97,7 +97,7 @@ def seals(known: Inputs) -> tuple[SealRow, ...]:
             authority=stamp.authority if stamp else "",
             stamped=stamp.time if stamp else None,
             ends=stamp.ends if stamp else None,
-            why=stamped.why if stamped else "it bears no time stamp",
+            why=stamped.why if stamped else "it has no time stamp",
         )
         for digest, each in seal.seals_of(known.records).items()
         for stamped in [stamps.get(digest)]
@@ -106,12 +106,12 @@ def seals(known: Inputs) -> tuple[SealRow, ...]:
 
 
 def rejections(known: Inputs) -> tuple[RejectedRow, ...]:
-    """Return what is attached as a record and does not verify."""
+    """Return what is attached as a record but does not verify."""
     return tuple(RejectedRow(name=name, why=why) for name, why in known.evidence.rejected)
 
 
 def attachments(record: Record) -> tuple[AttachmentRow, ...]:
-    """Return the files that hang on a record."""
+    """Return the files attached to a record."""
     return tuple(
         AttachmentRow(title=each.annotations.get(TITLE, "file"), digest=each.digest)
         for each in record.attachments

@@ -14,7 +14,7 @@ from autoclave.report.sections.provenance import attachments
 
 
 def requirements(known: Inputs) -> Requirements:
-    """Return the matrix of what the release declares and what ran on its digests."""
+    """Return the matrix of the declared requirements and the tests that ran on the release's digests."""
     evidence = known.evidence
     matrix = traceability.matrix(evidence.declared, evidence.runs or {known.image: evidence.unit_test})
     return Requirements(
@@ -106,9 +106,9 @@ def _anomalies(run: TestRun) -> tuple[CaseRow, ...]:
         for name in run.report.flaky
     ]
     if run.timed_out:
-        found.append(CaseRow(name="the run", outcome="error", message="it did not end in time"))
+        found.append(CaseRow(name="the run", outcome="error", message="it did not finish in time"))
     if run.oom_killed:
-        found.append(CaseRow(name="the run", outcome="error", message="it needed more memory than it may"))
+        found.append(CaseRow(name="the run", outcome="error", message="it used more memory than its limit"))
     return tuple(found)
 
 

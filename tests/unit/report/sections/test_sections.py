@@ -72,7 +72,7 @@ def test_what_weakens_a_verdict_is_listed_with_it() -> None:
     verdict = report(known).verdict
     assert verdict.outcome is Outcome.PASSED
     signed, scanned = verdict.remarks
-    assert signed.startswith("signed by development keys alone: provenance. ")
+    assert signed.startswith("signed only by development keys: provenance. ")
     assert scanned.startswith("scanned with a partial advisory database (65,536 bytes): ")
 
 
@@ -83,7 +83,7 @@ def test_what_does_not_verify_is_listed_as_such() -> None:
 
 def test_seals_are_shown_with_their_time_stamps() -> None:
     (bare,) = report().seals
-    assert (bare.records, bare.stamped, bare.why) == (0, None, "it bears no time stamp")
+    assert (bare.records, bare.stamped, bare.why) == (0, None, "it has no time stamp")
     stamp = Stamp(authority="test authority", time=THEN, ends=NOW)
     known = structs.replace(GOOD, stamps=(SealStamp(seal=bare.digest, stamp=stamp),))
     (row,) = report(known).seals
