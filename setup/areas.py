@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 ROOT = Path(__file__).resolve().parents[1]
-# A change to one of these can change how any test is run: all of them go through the command line.
+# A change to one of these can change how any test runs: all tests use the command line.
 EVERYTHING = (
     "check", "pyproject.toml", "requirements.lock", "setup/", "steps/autoclave/cli/main.py",
     "tests/conftest.py", "tests/areas.toml",
 )  # fmt: skip
-# Judged by the style checks, the unit and the contract tests, which every ./check runs.
+# Checked by the style checks, the unit and the contract tests, which every ./check runs.
 NOTHING = (
     "docs/",
     "README.md",
@@ -45,11 +45,11 @@ class Area:
     uses: tuple[str, ...]
 
     def has_test(self, path: str) -> bool:
-        """Say whether a file of tests belongs to the area."""
+        """Return whether a file of tests belongs to the area."""
         return any(path == f"tests/{each}" or path.startswith(f"tests/{each}/") for each in self.tests)
 
     def reads(self, path: str) -> str:
-        """Return which of the area's folders holds a file; empty when none does."""
+        """Return which of the area's folders contains a file; empty when none does."""
         return next((each for each in self.uses if path == each or path.startswith(f"{each}/")), "")
 
 
@@ -62,7 +62,7 @@ def areas(text: str) -> dict[str, Area]:
 
 
 def module(path: str) -> str:
-    """Return the module that a file of steps/ or tests/ is; empty when it is none."""
+    """Return the module of a file in steps/ or tests/; empty for any other file."""
     folder, _, rest = path.partition("/")
     if folder not in {"steps", "tests"} or not rest.endswith(".py"):
         return ""
@@ -73,7 +73,7 @@ def imports(name: str, source: str, *, is_package: bool) -> set[str]:
     """Return what a module imports anywhere in it; `from a import b` may mean the module a.b.
 
     A module named in a string ("cli.commands.vex", "autoclave.scanners.trivy:Trivy") is loaded by that name.
-    What a file does only when it is run as a script counts for nothing.
+    What a file does only when it is run as a script is ignored.
     """
     found = set()
     package = name if is_package else name.rpartition(".")[0]
@@ -99,7 +99,7 @@ def _is_script_foot(node: ast.stmt) -> bool:
 
 
 def graph(root: Path) -> dict[str, set[str]]:
-    """Return who imports what, over the package and the tests; names that are no module here are left out."""
+    """Return which module imports which, in the package and the tests; others are left out."""
     files = [*(root / "steps").rglob("*.py"), *(root / "tests").rglob("*.py")]
     named = {module(path.relative_to(root).as_posix()): path for path in files}
     arrows = {}
@@ -127,75 +127,70 @@ def importers(arrows: dict[str, set[str]], changed: str) -> set[str]:
     return found
 
 
-def touched(path: str, known: Iterable[Area], arrows: dict[str, set[str]]) -> dict[str, str]:
+def areas_touched(path: str, known: Iterable[Area], arrows: dict[str, set[str]]) -> dict[str, str]:
     """Return the areas that a changed file touches, each with the reason. Pure."""
     every = {area.name: area for area in known}
     if path.startswith(EVERYTHING) and not any(area.reads(path) for area in every.values()):
-        return dict.fromkeys(every, "how tests are run has changed")
+        return dict.fromkeys(every, "how tests run has changed")
     reasons = {name: f"reads {area.reads(path)}" for name, area in every.items() if area.reads(path)}
     reasons |= {name: "is one of its tests" for name, area in every.items() if area.has_test(path)}
     if path.startswith(NOTHING) or (reasons and not module(path)):
         return reasons
     if not module(path):
-        return (
-            {}
-            if PurePosixPath(path).suffix == ".md"
-            else dict.fromkeys(every, "no area says that it reads it")
-        )
+        return {} if PurePosixPath(path).suffix == ".md" else dict.fromkeys(every, "no area lists it")
     for importer in sorted(importers(arrows, module(path))):
         for name, area in every.items():
             if any(f"{importer}.".startswith(f"{each}.") for each in area.code):
                 reasons.setdefault(name, f"{importer} imports it")
             if area.has_test(f"tests/{importer.replace('.', '/')}.py"):
                 reasons.setdefault(name, f"its test {importer} imports it")
-    return reasons or dict.fromkeys(every, "no area is about it")
+    return reasons or dict.fromkeys(every, "no area covers it")
 
 
-def _changed(revision: str) -> list[str]:
+def _changed_files(revision: str) -> list[str]:
     argv = ["git", "-C", str(ROOT), "diff", "--name-only", "-z", "--no-renames", revision, "--"]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise SystemExit(
-            f"error: no change can be found\n  why:  {done.stderr.strip()}\n  next: name a revision"
-        )
+        why = done.stderr.strip()
+        raise SystemExit(f"error: git cannot list the changes\n  why:  {why}\n  next: name another revision")
     new = ["git", "-C", str(ROOT), "ls-files", "--others", "--exclude-standard", "-z"]
     added = subprocess.run(new, capture_output=True, text=True, check=True).stdout
     return [each for each in f"{done.stdout}{added}".split("\0") if each]
 
 
-def _chosen(known: dict[str, Area], names: Iterable[str]) -> list[Area]:
+def _select(known: dict[str, Area], names: Iterable[str]) -> list[Area]:
     unknown = [name for name in names if name not in known]
     if unknown:
         why = f"the areas are {', '.join(known)}"
-        raise SystemExit(f"error: there is no area {unknown[0]}\n  why:  {why}\n  next: name one of them")
+        raise SystemExit(f"error: unknown area {unknown[0]}\n  why:  {why}\n  next: name one of them")
     return [known[name] for name in names]
 
 
 def _print_changed(known: dict[str, Area], revision: str) -> None:
     arrows = graph(ROOT)
     found: dict[str, str] = {}
-    for path in _changed(revision):
-        is_gone = module(path) and not (ROOT / path).exists()  # whatever used it was changed with it
-        reasons = {} if is_gone else touched(path, known.values(), arrows)
+    for path in _changed_files(revision):
+        is_gone = module(path) and not (ROOT / path).exists()  # whatever imported it was changed as well
+        reasons = {} if is_gone else areas_touched(path, known.values(), arrows)
         for name, reason in reasons.items():
             found.setdefault(name, f"{path}: {reason}")
         if not reasons:
-            sys.stderr.write(f"    {path}: style checks, unit and contract tests say enough\n")
+            sys.stderr.write(f"    {path}: style checks, unit and contract tests cover it\n")
     for name in filter(found.__contains__, known):
         sys.stderr.write(f"    {name}: {found[name]}\n")
         sys.stdout.write(f"{name}\n")
 
 
 def main(words: list[str]) -> None:
-    """Answer one question on stdout, a name a line."""
+    """Print the answer to one question on stdout, one name per line."""
     known = areas((ROOT / "tests" / "areas.toml").read_text("utf-8"))
     match words:
         case ["names"]:
             lines = list(known)
         case ["tests", *names]:
-            lines = [f"tests/{each}" for area in _chosen(known, names) for each in area.tests]
+            lines = [f"tests/{each}" for area in _select(known, names) for each in area.tests]
         case ["needs", *names]:
-            lines = list(dict.fromkeys(each for area in _chosen(known, names) for each in area.needs))
+            lines = list(dict.fromkeys(each for area in _select(known, names) for each in area.needs))
         case ["changed", *revision] if len(revision) < 2:
             _print_changed(known, *revision or ["HEAD~1"])
             return

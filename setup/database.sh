@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# The advisory database for Trivy. Prints the Trivy cache folder that holds it.
+# The advisory database for Trivy. Prints the Trivy cache folder with it.
 #
 #   database.sh         Trivy's own database where it can be downloaded, else the small one
 #   database.sh small   the small one, built from setup/trivy/advisories.json: tests need the same findings every day
 #
-# The small one carries the time at which it was built, so it is built anew when it is older than 12 hours.
+# The small one contains its build time, so it is built again when it is older than 12 hours.
 # shellcheck source=setup/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 facts="$ROOT/setup/trivy/advisories.json"
 small="$CACHE/database-small"
 full="$CACHE/database-full"
-PATIENCE=180 # seconds for one try to download; the database has some hundred MiB
+PATIENCE=180 # seconds for one download; the database has some hundred MiB
 
-younger() { # FOLDER MINUTES: its database is there and younger than that
+younger() { # FOLDER MINUTES: it has a database younger than that
     [ -s "$1/db/trivy.db" ] && [ -n "$(find "$1/db/metadata.json" -mmin "-$2" 2>/dev/null)" ]
 }
 
@@ -24,7 +24,7 @@ download() {
         touch "$full/db/metadata.json"
         return
     fi
-    note "Trivy's own database cannot be downloaded; why stands in $LOGS/database.log"
+    note "Trivy's own database cannot be downloaded; the reason is in $LOGS/database.log"
     return 1
 }
 
@@ -39,34 +39,34 @@ build_small() {
     mkdir -p "$small" && rm -rf "$small/db" && mv "$new/db" "$new/facts" "$new/sum" "$small/" && rmdir "$new"
 }
 
-small_holds() {
+small_is_current() {
     younger "$small" 720 && [ "$(cat "$small/facts" 2>/dev/null)" = "$(sha256 "$facts")" ] &&
         [ "$(cat "$small/sum" 2>/dev/null)" = "$(sha256 "$small/db/trivy.db")" ]
 }
 
-loud() {
+warn_partial() {
     note "####################################################################"
     note "WARNING: a PARTIAL DEMONSTRATION DATABASE is in use. It lists"
-    note "$(grep -c '"VendorIDs"' "$facts") well-known advisories and knows of no others: an image may"
-    note "have many known vulnerabilities and still look clean here."
+    note "$(grep -c '"VendorIDs"' "$facts") well-known advisories and no others: an image may"
+    note "have many known vulnerabilities and still pass the scan."
     note "Policies for production refuse it."
     note "####################################################################"
 }
 
-# choose FOLDER: `exports.sh` names what was chosen last; a run of the tests leaves that alone.
+# choose FOLDER: `exports.sh` names the folder that was chosen last; a run of the tests does not change it.
 choose() { ln -sfn "$(basename "$1")" "$CACHE/database"; }
 
 if [ "${1:-}" = small ]; then
     chosen="$small"
-# Do not knock at a closed door each time: while the small one holds, the last try is recent enough.
-elif younger "$full" 1440 || { ! small_holds && download; }; then
+# Do not retry a failed download every time: while the small one is current, the last try is recent enough.
+elif younger "$full" 1440 || { ! small_is_current && download; }; then
     chosen="$full"
 else
     chosen="$small"
 fi
 if [ "$chosen" = "$small" ]; then
-    if ! small_holds; then build_small; fi
-    loud
+    if ! small_is_current; then build_small; fi
+    warn_partial
 fi
 if [ "${1:-}" != small ]; then choose "$chosen"; fi
 printf '%s\n' "$chosen"

@@ -1,8 +1,8 @@
 # shellcheck shell=sh
 # Source this (bash, zsh, dash):  . setup/env.sh
-# It puts `autoclave` on PATH and says where Trivy and its database lie. Run ./demo or ./check once before.
+# It puts `autoclave` on PATH and sets where Trivy and its database are. Run ./demo or ./check once before.
 #
-# bash and zsh tell a sourced file its own name; other shells do not, there the folders above the current one are searched.
+# bash and zsh give a sourced file its own path; for other shells the folders above the current one are searched.
 if [ -n "${BASH_SOURCE:-}" ]; then
     autoclave_setup=$(dirname "$BASH_SOURCE") # the first element of an array in bash
 elif [ -n "${ZSH_VERSION:-}" ]; then
@@ -18,6 +18,6 @@ if [ -x "$autoclave_setup/exports.sh" ]; then
     eval "$("$autoclave_setup/exports.sh")"
 else
     # shellcheck disable=SC2016 # for the reader, not for this shell
-    echo 'setup/env.sh: this shell does not tell where the file lies. Instead: eval "$(/path/to/setup/exports.sh)"' >&2
+    echo 'setup/env.sh: this shell does not say where the file is. Instead: eval "$(/path/to/setup/exports.sh)"' >&2
 fi
 unset autoclave_setup

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
 # Print `export` lines for what set-up made, for any shell:  eval "$(/path/to/setup/exports.sh)"
 #
-# Builds nothing and verifies no checksums, so it answers at once. What is not there yet is left out.
+# Builds nothing and verifies no checksums, so it is fast. What is not built yet is left out.
 # shellcheck source=setup/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# The value is quoted for the shell that reads it, whatever the path holds.
-quoted() { printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"; }
+# The value is quoted for the shell that reads it, whatever characters the path has.
+quote() { printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"; }
 export_if_there() { # NAME PATH
-    if [ -e "$2" ]; then printf 'export %s=%s\n' "$1" "$(quoted "$2")"; fi
+    if [ -e "$2" ]; then printf 'export %s=%s\n' "$1" "$(quote "$2")"; fi
 }
 
 bin="$ROOT/.venv/bin"
 # shellcheck disable=SC2016 # for the shell that reads the lines
-# Once only, however often the lines are read.
-printf 'case ":$PATH:" in *:%s:*) ;; *) export PATH=%s:"$PATH" ;; esac\n' "$(quoted "$bin")" "$(quoted "$bin")"
+# Added once only, however often the lines are read.
+printf 'case ":$PATH:" in *:%s:*) ;; *) export PATH=%s:"$PATH" ;; esac\n' "$(quote "$bin")" "$(quote "$bin")"
 export_if_there AUTOCLAVE_TRIVY "$(trivy_folder)/trivy"
 export_if_there AUTOCLAVE_ADVISORIES "$(trivy_folder)/advisories"
 export_if_there AUTOCLAVE_COSIGN "$(cosign_folder)/cosign"

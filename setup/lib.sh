@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What every set-up script shares: messages, time taken, checksums, the cache folder, apt.
+# Shared by all set-up scripts: messages, times, checksums, the cache folder, apt.
 # Sourced, never run. Works with the bash 3.2 of macOS.
 # shellcheck disable=SC2034,SC2119,SC2120 # the names here are for the scripts that source this
 set -euo pipefail
@@ -32,7 +32,7 @@ die() {
     exit 1
 }
 
-# part NAME COMMAND...: run one part, say how long it took.
+# part NAME COMMAND...: run one part, print how long it took.
 part() {
     local name="$1" start=$SECONDS
     shift
@@ -49,14 +49,14 @@ logged() {
     die "$what" "the last lines of $log are shown above" "$next"
 }
 
-# sums ...: sha256sum; macOS calls it otherwise.
+# sums ...: sha256sum; macOS has shasum instead.
 sums() { if command -v sha256sum >/dev/null; then sha256sum "$@"; else shasum -a 256 "$@"; fi; }
 sha256() { sums <"$1" | cut -c 1-64; }
 
 # key FILE...: twelve hex digits for the contents of these files and this kind of machine.
 key() { { cat "$@" && uname -sm; } | sums | cut -c 1-12; }
 
-# within SECONDS COMMAND...: macOS has no `timeout`; there the command's own limits must do.
+# within SECONDS COMMAND...: with a time limit; macOS has no `timeout`, so there is none there.
 within() {
     local limit="$1"
     shift
@@ -70,25 +70,25 @@ may_apt() { is_debian && [ "$(id -u)" = 0 ]; }
 apt_add() {
     local log="$LOGS/apt.log"
     say "installing $* with apt"
-    # The lists of a fresh machine are empty, those of an old one out of date: update when needed only.
+    # The package lists of a fresh machine are empty, those of an old one outdated: update only when needed.
     apt_install "$@" >"$log" 2>&1 </dev/null && return
-    logged "$log" "apt-get update failed" "check this machine's network and /etc/apt, then start again" \
+    logged "$log" "apt-get update failed" "check this machine's network and /etc/apt, then retry" \
         apt-get -q update
-    logged "$log" "apt could not install $*" "install the packages by hand, then start again" apt_install "$@"
+    logged "$log" "apt could not install $*" "install the packages by hand, then retry" apt_install "$@"
 }
 
 apt_install() {
     DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=120 install --no-install-recommends "$@"
 }
 
-# ensure COMMAND PACKAGE: the command is there, or Debian's package brings it.
+# ensure COMMAND PACKAGE: install Debian's package when the command is missing.
 ensure() {
     if command -v "$1" >/dev/null; then return; fi
-    may_apt || die "$1 is missing" "it is not on PATH, and only root on Debian can have it installed here" "install $2"
+    may_apt || die "$1 is missing" "it is not on PATH, and it can be installed automatically only by root on Debian" "install $2"
     apt_add "$2"
 }
 
-# in_background COMMAND...: start it in a process group of its own, which ends with this script at the latest.
+# in_background COMMAND...: start it in its own process group, which ends with this script at the latest.
 in_background() {
     set -m
     "$@" </dev/null >/dev/null &
@@ -97,7 +97,7 @@ in_background() {
     trap 'kill -- "-$background" 2>/dev/null || true' EXIT
 }
 
-# Where the programs lie: named by version and by everything that decides what is built.
+# The folders of the programs: named by version and by a key over everything that decides what is built.
 trivy_folder() {
     local module="$ROOT/setup/trivy"
     printf '%s/trivy-%s-%s\n' "$CACHE" "$TRIVY_VERSION" \

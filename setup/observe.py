@@ -1,6 +1,6 @@
 """Send one reading to the deployed sample device and read it back as a FHIR Observation.
 
-Usage: observe.py DEVICE_FILE ENVIRONMENT. Says each request as the curl command that repeats it.
+Usage: observe.py DEVICE_FILE ENVIRONMENT. Prints each request as the curl command that repeats it.
 Exits 1 with a message when the device does not answer as it should.
 """
 
@@ -24,7 +24,7 @@ def port(device_file: Path, environment: str) -> int:
 
 
 def ask(at: int, method: str, path: str, body: dict[str, object] | None = None) -> dict[str, Any]:
-    """Send one request to the device, print it and its answer, return the answer's JSON object."""
+    """Send one request to the device, print it and the answer, return the answer's JSON object."""
     line = ["curl", "-s", f"http://127.0.0.1:{at}{path}"]
     if body is not None:
         line += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
@@ -56,7 +56,7 @@ def main(device_file: str, environment: str) -> None:
     except (OSError, http.client.HTTPException, ValueError, LookupError, StopIteration) as error:
         sys.exit(
             f"error: the deployed device does not answer as it should\n  why:  {error}\n"
-            "  next: look at autoclave status and docker logs of its container"
+            "  next: run autoclave status, and docker logs with its container"
         )
 
 

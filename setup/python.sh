@@ -5,7 +5,7 @@
 cd "$ROOT"
 stamp=.venv/.autoclave-ready
 
-# wanted: what the environment was made from. It also breaks when the folder moves (absolute paths inside).
+# wanted: what the environment is made from. It breaks when the folder moves, because it contains absolute paths.
 wanted() { printf '%s %s %s\n' "$(sha256 requirements.lock)" "$(sha256 pyproject.toml)" "$ROOT"; }
 
 usable() { # PYTHON: new enough, and able to make an environment
@@ -24,7 +24,7 @@ find_python() {
 }
 
 make() {
-    local python next="mend what pip names: the network, its configuration (pip config list), or a hash that differs"
+    local python next="fix what pip names: the network, its configuration (pip config list), or a hash that differs"
     python="$(find_python)" || {
         # Debian's python3 comes without ensurepip.
         if may_apt; then apt_add python3 python3-venv; fi
@@ -38,7 +38,7 @@ make() {
         clear=(--clear)
     fi
     rm -f $stamp
-    logged "$LOGS/python.log" "cannot make .venv" "remove .venv and start again" \
+    logged "$LOGS/python.log" "cannot make .venv" "remove .venv and retry" \
         "$python" -m venv ${clear[@]+"${clear[@]}"} .venv
     logged "$LOGS/python.log" "the locked Python packages cannot be installed" "$next" \
         .venv/bin/python -m pip install --disable-pip-version-check --require-hashes -r requirements.lock

@@ -29,7 +29,7 @@ ARROWS = areas.graph(ROOT)
 
 
 def touched(path: str) -> set[str]:
-    return set(areas.touched(path, KNOWN.values(), ARROWS))
+    return set(areas.areas_touched(path, KNOWN.values(), ARROWS))
 
 
 def test_every_test_file_is_in_one_area() -> None:
