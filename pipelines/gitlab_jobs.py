@@ -9,14 +9,14 @@ from typing import Any
 from autoclave import __version__, build, deploy, scan, sign, unit_test
 from autoclave.cli.commands.gitlab import shared
 
-# What the flow itself sets, what only makes sense at a terminal, and what is a secret's place.
+# Options that the flow itself sets, that are for a terminal, or that name a secret's place.
 NOT_INPUTS = {
     *("digest", "take_from", "hand_on", "template", "cache_from", "cache_to"),
     *("json", "dry_run", "debug", "shell", "keep"),
     *("gitlab_url", "gitlab_project", "commit", "strict"),
 }
 TELLING = ("report", "release")
-# Only the address of a store may be put together from GitLab's own variables.
+# Only the address of a store may contain GitLab's own variables.
 EXPANDED = {"store"}
 TEXT = r"^[^\x00-\x1f\x7f]*$"
 PATTERNS = {
@@ -56,7 +56,7 @@ class Input:
 
 @dataclass(frozen=True)
 class Step:
-    """One step's template: which options it has, how its job is wired."""
+    """One step's template: its options, and the rules, needs and artifacts of its job."""
 
     name: str
     options: type
@@ -69,7 +69,7 @@ class Step:
 
     @property
     def script(self) -> tuple[str, ...]:
-        """The commands: the step itself, then what tells GitLab about it, which changes no verdict."""
+        """The commands: the step itself, then those that report to GitLab, which change no verdict."""
         own = () if self.name in TELLING else (f"autoclave {self.name}",)
         return (*own, *(f"autoclave gitlab {each}" for each in self.tells))
 
@@ -83,7 +83,7 @@ HOST = (
     Input(
         "job-image",
         "string",
-        f"image in which the job runs: it holds Autoclave {__version__}, a docker client and Trivy",
+        f"image in which the job runs: it has Autoclave {__version__}, a docker client and Trivy",
         f"autoclave:{__version__}",
     ),
     Input(
@@ -93,18 +93,18 @@ HOST = (
         "socket",
         ("socket", "dind", "remote"),
     ),
-    Input("artifacts-expire", "string", "how long GitLab keeps what the jobs leave", "1 year"),
+    Input("artifacts-expire", "string", "how long GitLab keeps the jobs' artifacts", "1 year"),
 )
 MERGE_REQUEST_STORE = Input(
     "merge-request-store",
     "string",
-    "store of merge requests, never the release's; none: the jobs pass a folder as artifact",
+    "store of merge requests, never the release's; empty: the jobs pass a folder as artifact",
 )
 
 BUILD_CACHE = Input(
     "build-cache",
     "string",
-    "image that releases leave their layers in and merge requests take them from (BuildKit); none: no cache",
+    "image to which releases write their layers, for merge requests to read (BuildKit); empty: no cache",
 )
 
 _RELEASE = "$CI_COMMIT_TAG || $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
@@ -166,7 +166,7 @@ STEPS = (
         "build",
         build.Options,
         "build",
-        # A release takes no layer out of a cache that somebody else could have filled.
+        # A release uses no layer of a cache that others can write to.
         _EARLY_RULES.replace(
             "        AUTOCLAVE_STORE:",
             '        AUTOCLAVE_CACHE_FROM: "$[[ inputs.build-cache ]]"\n        AUTOCLAVE_STORE:',
@@ -214,7 +214,7 @@ STEPS = (
         "sign",
         "  needs: [autoclave-build, autoclave-unit-test, autoclave-scan]\n"
         + _RELEASE_RULES
-        # Variables scoped to this environment, the release key first, reach no other job.
+        # Variables scoped to this environment, such as the release key, reach no other job.
         + "  environment:\n    name: $[[ inputs.release-environment ]]\n    action: access\n"
         + "  interruptible: true\n"
         + RETRY
@@ -222,7 +222,7 @@ STEPS = (
         takes=("build", "unit-test", "scan"),
         more=(
             Input(
-                "release-environment", "string", "environment that the release key is scoped to", "release"
+                "release-environment", "string", "environment to which the release key is scoped", "release"
             ),
         ),
     ),
@@ -260,7 +260,7 @@ DEPLOY = Step(
         Input(
             "when",
             "string",
-            "on_success deploys by itself, manual waits for a person",
+            "on_success deploys automatically, manual waits for a person",
             "manual",
             ("on_success", "manual"),
         ),
@@ -298,7 +298,7 @@ RELEASE = Step(
 )
 TEMPLATES = (*STEPS, DEPLOY, REPORT, RELEASE)
 FLOW = (
-    Input("staging", "string", "environment that every release goes to by itself, or none", "staging"),
-    Input("production", "string", "environment that a person releases to, or none", "none"),
+    Input("staging", "string", "environment that gets every release automatically, or none", "staging"),
+    Input("production", "string", "environment that gets a release when a person starts it, or none", "none"),
 )
 PATTERNS |= dict.fromkeys(("staging", "production", "release-environment"), PATTERNS["environment"])

@@ -1,7 +1,7 @@
-"""Write pipelines/gitlab/*.yml from the steps' options: an input is an option is an AUTOCLAVE_* variable.
+"""Write pipelines/gitlab/*.yml from the steps' options: each option is an input and an AUTOCLAVE_* variable.
 
     python pipelines/make_gitlab.py            writes the templates
-    python pipelines/make_gitlab.py --check    exits with 1 when one of them is not what would be written
+    python pipelines/make_gitlab.py --check    exits with 1 when a template differs from what would be written
 
 `autoclave.yml` includes one template per step. `autoclave-single.yml` is the same flow in one file, for
 `include: remote`, where GitLab allows no nested `include: local`.
@@ -15,7 +15,7 @@ from pathlib import Path
 from autoclave import __version__
 from autoclave.runtime.options import Field, fields
 
-sys.path.append(str(Path(__file__).parent))  # others run this file by its path
+sys.path.append(str(Path(__file__).parent))  # this file is also run by its path
 from gitlab_jobs import (
     BUILD_CACHE,
     DEPLOY,
@@ -81,7 +81,7 @@ def _job(step: Step, name: str, body: str, kind: str, takes: tuple[str, ...]) ->
     lines = [
         f"{name}:",
         "  extends: .autoclave-engine-$[[ inputs.engine-access ]]",
-        # Which runners take the job is the repository's to say; an image or script of its own is not.
+        # The repository chooses the runners of the job, but not its image or script.
         "  inherit:",
         "    default: [tags]",
         "  stage: $[[ inputs.stage ]]",
@@ -134,7 +134,7 @@ def flow_inputs() -> list[Input]:
 
 
 def flow() -> str:
-    """Return the whole flow: one include per step, every input handed on by name."""
+    """Return the whole flow: one include per step, every input passed on by name."""
     spec = "\n".join(line for each in flow_inputs() for line in each.spec())
     parts = [
         f"{_head('The whole flow')}spec:\n  inputs:\n{spec}\n---\n",
@@ -177,7 +177,7 @@ def _head(what: str) -> str:
         f"# {what}, for Autoclave {__version__}.\n"
         "# Written by pipelines/make_gitlab.py from the steps' options.\n"
         "# Values reach the steps as variables, never as text of a script. A variable of the group with the\n"
-        "# same AUTOCLAVE_* name wins over an input: there an organisation pins policy and trust.\n"
+        "# same AUTOCLAVE_* name overrides an input: there an organisation pins policy and trust.\n"
     )
 
 
@@ -190,6 +190,6 @@ def pages() -> dict[Path, str]:
 if __name__ == "__main__":
     wrong = [path for path, text in pages().items() if not path.exists() or path.read_text("utf-8") != text]
     if "--check" in sys.argv:
-        sys.exit(f"not as written from the options: {wrong}" if wrong else 0)
+        sys.exit(f"outdated, run python pipelines/make_gitlab.py: {wrong}" if wrong else 0)
     for path, text in pages().items():
         path.write_text(text, "utf-8")

@@ -1,10 +1,10 @@
 """Write the key table and help pages of the Jenkins library from the steps' options.
 
     python pipelines/make_jenkins.py            writes them
-    python pipelines/make_jenkins.py --check    exits with 1 when one of them is not what would be written
+    python pipelines/make_jenkins.py --check    exits with 1 when a file differs from what would be written
 
-A key of a call is an option is an AUTOCLAVE_* variable is an input of the GitLab templates: the same
-options are left out as there. Keys that only Jenkins has (credentials, agents, environments) stand below.
+Each option is a key of a call and an AUTOCLAVE_* variable, like the inputs of the GitLab templates: the same
+options are left out as there. Keys that only Jenkins has (credentials, agents, environments) are below.
 """
 
 from __future__ import annotations
@@ -70,17 +70,17 @@ _CREDENTIALS_KEY = Key("credentials", "map", "ids of Jenkins credentials, by the
 _REQUEST_STORE = Key(
     "pullRequestStore",
     "text",
-    "store of pull requests, never the release's; none: the stages pass a folder on",
+    "store of pull requests, never the release's; empty: the stages pass a folder on",
     pattern=_PATTERNS["store"],
 )
 _FLOW = (
-    Key("staging", "text", "environment that every release goes to by itself, or none",
+    Key("staging", "text", "environment that gets every release automatically, or none",
         pattern=_PATTERNS["environment"], default="staging"),
-    Key("production", "text", "environment that a person releases to, or none",
+    Key("production", "text", "environment that gets a release when a person approves it, or none",
         pattern=_PATTERNS["environment"], default="none"),
-    Key("submitter", "text", "users or groups who may release to production, separated by commas; none: all"),
-    Key("agent", "text", "label of the agents for all stages; none: any agent"),
-    Key("releaseAgent", "text", "label of the agents that sign and deploy; none: as for the other stages"),
+    Key("submitter", "text", "users or groups who may release to production, comma-separated; empty: all"),
+    Key("agent", "text", "label of the agents for all stages; empty: any agent"),
+    Key("releaseAgent", "text", "label of the agents that sign and deploy; empty: as for the other stages"),
 )  # fmt: skip
 CREDENTIALS = (
     Credential("key", "keyFile", "secret file: the key that signs the steps' records", "AUTOCLAVE_KEY"),
@@ -96,14 +96,14 @@ CREDENTIALS = (
     Credential("pullRequestRegistry", "login", "the same for the registry of pullRequestStore"),
 )
 _OF_RELEASES = ("key", "releaseKey", "trust", "trustFolder", "registry")
-"""Never bound in a build of a pull request: its code is not reviewed yet, and signs with development keys."""
+"""Never bound for a pull request: its code is not reviewed yet, and it signs with development keys."""
 
 VARS = (
     Var("autoclaveBuild", "build", "Builds the device's images and records how.", build.Options,
         more=(_REQUEST_STORE,)),
     Var("autoclaveUnitTest", "unit-test", "Runs the tests in a container of exactly the built image.",
         unit_test.Options, ("build",), (_REQUEST_STORE,)),
-    Var("autoclaveScan", "scan", "Scans the image that was built and records every finding.",
+    Var("autoclaveScan", "scan", "Scans exactly the built image and records every finding.",
         scan.Options, ("build",), (_REQUEST_STORE,)),
     Var("autoclaveSign", "sign", "The release gate: verifies all records, then signs.",
         sign.Options, ("build", "unit-test", "scan")),
@@ -168,7 +168,7 @@ def _pattern(option: Field) -> str:
 
 
 def _literal(text: str) -> str:
-    """Return a Groovy string that holds this text and nothing is interpolated in."""
+    """Return a Groovy string with exactly this text, without interpolation."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
@@ -201,7 +201,7 @@ class Keys implements Serializable {{
     @NonCPS
     static List<String> ofReleases() {{ {_list(list(_OF_RELEASES))} }}
 
-    /** What a list of digests looks like. */
+    /** The pattern of a list of digests. */
     @NonCPS
     static String digests() {{ {_literal(_DIGESTS)} }}
 """
@@ -227,7 +227,7 @@ class Keys implements Serializable {{
         },
     )
     takes = {var.step: [_literal(each) for each in var.takes] for var in VARS}
-    parts += _method("List<String>", "takes", "The steps whose records a step takes in.", takes)
+    parts += _method("List<String>", "takes", "The steps whose handovers a step reads.", takes)
     return "".join(parts) + "}\n"
 
 
@@ -253,7 +253,7 @@ def page(name: str, text: str, example: str, keys: list[Key], credentials: list[
     for key in keys:
         kind = {"text": "", "flag": "true or false. ", "list": "a list. ", "map": "a map. "}.get(key.kind, "")
         default = f" Default: {key.default}." if key.default not in {"", "."} else ""
-        required = " Must be given." if key.required else ""
+        required = " Required." if key.required else ""
         variable = f" [{key.variable}]" if key.variable else ""
         parts.append(_entry(key.name, f"{kind}{key.description}.{default}{required}{variable}"))
     parts.append("\nCredentials (ids of Jenkins credentials):\n")
@@ -261,7 +261,7 @@ def page(name: str, text: str, example: str, keys: list[Key], credentials: list[
         never = " Never bound for a pull request." if each.name in _OF_RELEASES else ""
         parts.append(_entry(each.name, f"{each.description}.{never}"))
     parts.append(
-        "\nAn AUTOCLAVE_* variable that the controller, folder or agent sets wins over a key: there an\n"
+        "\nAn AUTOCLAVE_* variable that the controller, folder or agent sets overrides a key: there an\n"
         "organisation pins policy and trust.\n"
     )
     return "".join(parts)
@@ -288,6 +288,6 @@ def pages() -> dict[Path, str]:
 if __name__ == "__main__":
     wrong = [path for path, text in pages().items() if not path.exists() or path.read_text("utf-8") != text]
     if "--check" in sys.argv:
-        sys.exit(f"not as written from the options: {wrong}" if wrong else 0)
+        sys.exit(f"outdated, run python pipelines/make_jenkins.py: {wrong}" if wrong else 0)
     for path, text in pages().items():
         path.write_text(text, "utf-8")

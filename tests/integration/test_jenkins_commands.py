@@ -309,7 +309,7 @@ def answered(bench: RecordedDevice, **changed: str) -> None:
     """Leave the file that the shared library writes when a person answers (Call.groovy, `approval`)."""
     said = {
         "host": "jenkins",
-        "says": "a person let this release go on; evidence of the host, not a signature",
+        "says": "a person approved this release; evidence of the host, not a signature",
         "environment": "staging",
         "submitter": "ann\x1b[31m",
         "digest": f"app={bench.image.digest}",

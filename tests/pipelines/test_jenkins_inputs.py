@@ -34,25 +34,25 @@ HOSTILE = [
     "é ☃",
 ]
 REFUSED = {
-    "autoclavePipeline(stagin: 'staging')": "there is no key 'stagin'; did you mean 'staging'?",
-    "autoclavePipeline(credential: [key: 'x'])": "there is no key 'credential'; did you mean 'credentials'?",
+    "autoclavePipeline(stagin: 'staging')": "unknown key 'stagin'; did you mean 'staging'?",
+    "autoclavePipeline(credential: [key: 'x'])": "unknown key 'credential'; did you mean 'credentials'?",
     "autoclavePipeline(credentials: [releasekey: 'x'])":
-        "there is no credential 'releasekey'; did you mean 'releaseKey'?",
+        "unknown credential 'releasekey'; did you mean 'releaseKey'?",
     "autoclavePipeline(credentials: [trust: 'x', trustFolder: 'y'])":
         "the credentials 'trust' and 'trustFolder' are for the same",
     "autoclavePipeline(key: 'file:x', credentials: [key: 'y'])":
         "the credential 'key' and a key of the call are for the same AUTOCLAVE_KEY",
     "autoclavePipeline(credentials: 'x')": "the value of 'credentials' must be a map",
-    "autoclavePipeline(environment: 'staging')": "autoclavePipeline: there is no key 'environment'",
-    "autoclaveBuild(trivy_cache: '/x')": "autoclaveBuild: there is no key 'trivy_cache'; valid here: again, ",
-    "autoclaveScan(trivy_cache: '/x')": "there is no key 'trivy_cache'; did you mean 'trivyCache'?",
-    "autoclaveScan(releaseKey: 'file:x')": "autoclaveScan: there is no key 'releaseKey'",
-    "autoclaveScan(digest: 'x')": "autoclaveScan: there is no key 'digest'",
+    "autoclavePipeline(environment: 'staging')": "autoclavePipeline: unknown key 'environment'",
+    "autoclaveBuild(trivy_cache: '/x')": "autoclaveBuild: unknown key 'trivy_cache'; valid here: again, ",
+    "autoclaveScan(trivy_cache: '/x')": "unknown key 'trivy_cache'; did you mean 'trivyCache'?",
+    "autoclaveScan(releaseKey: 'file:x')": "autoclaveScan: unknown key 'releaseKey'",
+    "autoclaveScan(digest: 'x')": "autoclaveScan: unknown key 'digest'",
     "autoclaveScan(again: 'perhaps')": "the value of 'again' must be true or false",
     "autoclaveScan(trivyCache: ['a', 'b'])": "the value of 'trivyCache' must be one value, not a list",
     "autoclaveScan(trivyCache: [a: 'b'])": "the value of 'trivyCache' must be text",
     "autoclaveScan(image: ['a b'])": "the value of 'image' must be a list of words without blanks",
-    "autoclaveScan(policy: 'a\\u0000b')": "the value of 'policy' holds a NUL character",
+    "autoclaveScan(policy: 'a\\u0000b')": "the value of 'policy' contains a NUL character",
     "autoclaveScan(folder: '../elsewhere')": "the value of 'folder' must match",
     "autoclaveScan(folder: '/etc')": "the value of 'folder' must match",
     "autoclaveScan(folder: 'a\\n')": "the value of 'folder' must match",
@@ -142,7 +142,7 @@ def test_what_the_controller_sets_wins_over_a_key(sample: Repository, tmp_path: 
     pinned = {"AUTOCLAVE_POLICY": "/of/the/organisation.toml"}
     (build,) = jenkins_unit.run(tmp_path / "jenkins", Scenario(sample, call, agent=pinned))
     assert "/of/the/organisation.toml does not exist" in build.log
-    assert "AUTOCLAVE_POLICY is set where this build runs and wins over the key 'policy'" in build.log
+    assert "AUTOCLAVE_POLICY is set in this build's environment and overrides the key 'policy'" in build.log
 
 
 def test_a_stage_with_another_commit_is_refused(sample: Repository, tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_one_gate_left_out_leaves_the_release_closed(sample: Repository, tmp_pat
     )
     assert build.error == "script returned exit code 24"
     assert "no valid vulns record is attached" in build.log
-    assert "No scan step of this build has left anything" in build.log
+    assert "No scan step of this build left a handover" in build.log
 
 
 def test_over_a_registry_a_pull_request_writes_to_its_own_repository(

@@ -2,7 +2,7 @@ package dev.autoclave
 
 import com.cloudbees.groovy.cps.NonCPS
 
-/** What a call says, checked: pure functions over plain values, so that nothing here outlives a restart. */
+/** The keys of a call, checked: pure functions over plain values, so that nothing here has to survive a restart. */
 class Call implements Serializable {
     private static final long serialVersionUID = 1L
 
@@ -13,7 +13,7 @@ class Call implements Serializable {
         for (Map.Entry entry : given.entrySet()) {
             String key = entry.key.toString()
             if (!keys.containsKey(key)) {
-                return name + ": there is no key '" + key + "'; " + nearest(key, keys.keySet())
+                return name + ": unknown key '" + key + "'; " + nearest(key, keys.keySet())
             }
             String wrong = wrongValue(keys[key][1], keys[key][2], entry.value)
             if (wrong) {
@@ -39,10 +39,10 @@ class Call implements Serializable {
                 return 'must be text'
             }
             if (each.toString().indexOf(0) >= 0) {
-                return 'holds a NUL character, which no variable can'
+                return 'contains a NUL character, which a variable cannot'
             }
             if (kind == 'list' && each.toString() ==~ /(?s).*\s.*|/) {
-                return 'must be a list of words without blanks'
+                return 'must be a list of words without spaces'
             }
             if (pattern && !(each.toString() ==~ pattern)) {
                 return 'must match ' + pattern
@@ -58,7 +58,7 @@ class Call implements Serializable {
         for (Map.Entry entry : credentials(given).entrySet()) {
             String credential = entry.key.toString()
             if (!known.containsKey(credential)) {
-                return name + ": there is no credential '" + credential + "'; " + nearest(credential, known.keySet())
+                return name + ": unknown credential '" + credential + "'; " + nearest(credential, known.keySet())
             }
             if (!entry.value) {
                 return name + ": the credential '" + credential + "' has no id"
@@ -121,7 +121,7 @@ class Call implements Serializable {
         return found
     }
 
-    /** Return a value as a variable holds it; null for one that was not given. */
+    /** Return a value as text for a variable; null for one that was not given. */
     @NonCPS
     static String text(Object value) {
         return value == null ? null : value instanceof Collection ? value.join(' ') : value.toString()
@@ -141,7 +141,7 @@ class Call implements Serializable {
         return new LinkedHashMap(found)
     }
 
-    /** Return the digests out of the line that a build leaves; empty when it is anything else. */
+    /** Return the digests in the line that a build writes; empty for anything else. */
     @NonCPS
     static String digests(String text) {
         String line = text.trim()
@@ -156,18 +156,18 @@ class Call implements Serializable {
         return address ==~ '^oci(\\+http)?://.*' ? address.substring(address.indexOf('://') + 3).tokenize('/')[0] : ''
     }
 
-    /** Return a name for what a step hands on that no other folder of the same build has. */
+    /** Return the name of a step's stash, different for each device folder of the same build. */
     @NonCPS
     static String stash(String left, String folder) {
         return 'autoclave-' + left + (folder == '.' ? '' : '+' + folder.replace('/', '+'))
     }
 
-    /** Return what the host says about an approval, as JSON. */
+    /** Return the host's evidence of an approval, as JSON. */
     @NonCPS
     static String approval(String environment, String submitter, String digest, String build) {
         Map said = [
             host: 'jenkins',
-            says: 'a person let this release go on; evidence of the host, not a signature',
+            says: 'a person approved this release; evidence of the host, not a signature',
             environment: environment,
             submitter: submitter,
             digest: digest,

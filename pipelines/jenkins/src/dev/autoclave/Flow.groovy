@@ -4,10 +4,10 @@ package dev.autoclave
 class Flow implements Serializable {
     private static final long serialVersionUID = 1L
 
-    /** Run every stage that this build is for; return the digests, as NAME=DIGEST. */
+    /** Run the stages for this kind of build; return the digests, as NAME=DIGEST. */
     static String run(script, Map given) {
         Step.check(script, 'autoclavePipeline', 'pipeline', given)
-        // Not before the first node: an agent's variables are none of the controller's business here.
+        // Set in the first node, since the controller does not have an agent's variables.
         Map state = [commit: '', digest: '']
         String agent = given.agent ? given.agent.toString() : ''
         script.stage('build') {
@@ -62,8 +62,8 @@ class Flow implements Serializable {
         }
         if (production != 'none') {
             String submitter = ''
-            // Outside of any node: nobody's machine waits for a person.
-            script.stage('approve ' + production) { submitter = approved(script, given, state, production) }
+            // Outside any node, so that no agent is occupied while a person decides.
+            script.stage('approve ' + production) { submitter = waitForApproval(script, given, state, production) }
             script.stage('deploy ' + production) { deploy(script, agent, given, state, production, submitter) }
         }
     }
@@ -84,8 +84,8 @@ class Flow implements Serializable {
         }
     }
 
-    /** Wait for a person; return who it was, as Jenkins says. */
-    private static String approved(script, Map given, Map state, String environment) {
+    /** Wait for a person; return the user that Jenkins names. */
+    private static String waitForApproval(script, Map given, Map state, String environment) {
         Map asked = [
             message: 'Release ' + state.digest + ' to ' + environment + '?',
             ok: 'Release',
@@ -97,14 +97,14 @@ class Flow implements Serializable {
         Object answer = script.input(asked)
         String submitter = (answer instanceof Map ? answer.AUTOCLAVE_APPROVER : answer)?.toString()
         if (!submitter) {
-            script.error('autoclavePipeline: Jenkins does not say who approved: only a user who is logged in may')
+            script.error('autoclavePipeline: Jenkins does not say who approved: only a user who is logged in can approve')
         }
         String before = script.currentBuild.description
         script.currentBuild.description = (before ? before + '; ' : '') + environment + ': approved by ' + submitter
         return submitter
     }
 
-    /** Run on an agent, in a workspace with the commit that this build is about and no reports of another. */
+    /** Run on an agent, in a workspace with this build's commit. */
     private static void on(script, String agent, Map state, Closure body) {
         script.node(agent) {
             Object revision = script.checkout(script.scm)

@@ -19,7 +19,7 @@ class Keys implements Serializable {
     @NonCPS
     static List<String> ofReleases() { ['key', 'releaseKey', 'trust', 'trustFolder', 'registry'] }
 
-    /** What a list of digests looks like. */
+    /** The pattern of a list of digests. */
     @NonCPS
     static String digests() { '^[A-Za-z0-9._-]+=sha256:[0-9a-f]{64}(,[A-Za-z0-9._-]+=sha256:[0-9a-f]{64})*$' }
 
@@ -212,7 +212,7 @@ class Keys implements Serializable {
         }
     }
 
-    /** The steps whose records a step takes in. */
+    /** The steps whose handovers a step reads. */
     @NonCPS
     static List<String> takes(String step) {
         switch (step) {

@@ -3,18 +3,18 @@ package dev.autoclave
 /**
  * One step of Autoclave in the workspace of the build.
  *
- * Between two Jenkins steps only strings, lists and maps of strings are held, so that a controller may
+ * Between two Jenkins steps there are only strings, lists and maps of strings, so that a controller may
  * restart anywhere. Values reach the command as variables, never as text of a script.
  */
 class Step implements Serializable {
     private static final long serialVersionUID = 1L
 
-    /** Run a step; return the digests that it was about, as NAME=DIGEST. */
+    /** Run a step; return the digests that it worked on, as NAME=DIGEST. */
     static String run(script, String name, String step, String command, Map given) {
         check(script, name, step, given)
         boolean pullRequest = script.env.CHANGE_ID ? true : false
         if (pullRequest && step in ['sign', 'deploy']) {
-            script.error(name + ': a pull request releases nothing; leave this stage out when env.CHANGE_ID is set')
+            script.error(name + ': a pull request releases nothing; skip this stage when env.CHANGE_ID is set')
         }
         Map values = valuesOf(script, name, step, given, pullRequest)
         String folder = values.AUTOCLAVE_FOLDER ?: script.env.AUTOCLAVE_FOLDER ?: '.'
@@ -36,25 +36,25 @@ class Step implements Serializable {
             values.AUTOCLAVE_TAKE_FROM = ''
             values.AUTOCLAVE_DIGEST = ''
         } else {
-            values.AUTOCLAVE_TAKE_FROM = takeIn(script, step, folder, taken)
+            values.AUTOCLAVE_TAKE_FROM = readHandovers(script, step, folder, taken)
             values.AUTOCLAVE_DIGEST = given.digest ? given.digest.toString() : digests(script, name, folder, taken)
         }
         try {
             if (step == 'deploy') {
-                locked(script, 'autoclave-' + environmentOf(script, given)) {
-                    bound(script, step, command, given, values, pullRequest)
+                withLock(script, 'autoclave-' + environmentOf(script, given)) {
+                    bindCredentials(script, step, command, given, values, pullRequest)
                 }
             } else {
-                bound(script, step, command, given, values, pullRequest)
+                bindCredentials(script, step, command, given, values, pullRequest)
             }
         } finally {
-            handOn(script, step, folder, left)
+            writeHandover(script, step, folder, left)
             script.dir(folder + '/' + taken) { script.deleteDir() }
         }
         return step == 'build' ? digests(script, name, folder, '.autoclave/handover') : values.AUTOCLAVE_DIGEST
     }
 
-    /** Refuse a call that says something wrong. */
+    /** Refuse an invalid call. */
     static void check(script, String name, String step, Map given) {
         String problem = Call.problem(name, step, given)
         if (problem) {
@@ -62,8 +62,8 @@ class Step implements Serializable {
         }
     }
 
-    /** Run with a resource locked, or without where the controller has no such step. */
-    static void locked(script, String resource, Closure body) {
+    /** Run with a resource locked; without the lock where the controller has no such step. */
+    static void withLock(script, String resource, Closure body) {
         boolean entered = false
         try {
             script.lock(resource: resource) {
@@ -74,7 +74,7 @@ class Step implements Serializable {
             if (entered) {
                 throw missing
             }
-            script.echo('There is no step lock: install Lockable Resources, so that builds wait for each other.')
+            script.echo('The step lock is missing: install Lockable Resources, so that builds wait for each other.')
             body()
         }
     }
@@ -83,7 +83,7 @@ class Step implements Serializable {
         return script.env.AUTOCLAVE_ENVIRONMENT ?: Call.text(given.environment) ?: ''
     }
 
-    /** Return the variables of the keys that were given. What the controller sets already wins. */
+    /** Return the variables of the keys that were given. Variables that the controller sets already take precedence. */
     private static Map valuesOf(script, String name, String step, Map given, boolean pullRequest) {
         Map found = [:]
         Map variables = Call.variables(step)
@@ -92,15 +92,15 @@ class Step implements Serializable {
             String value = Call.text(given[names[i]])
             String set = script.env."${variables[names[i]]}"
             if (value != null && set && set != value) {
-                script.echo(name + ': ' + variables[names[i]] + " is set where this build runs and wins over the key '"
+                script.echo(name + ': ' + variables[names[i]] + " is set in this build's environment and overrides the key '"
                     + names[i] + "'")
             } else if (value != null) {
                 found[variables[names[i]]] = value
             }
         }
         if (pullRequest) {
-            // Development keys sign what nobody has reviewed, and no release takes them. The trust file lists
-            // others: without it, the stages of this build trust each other alone.
+            // Unreviewed code is signed with development keys, and no release accepts them. The trust file lists
+            // other keys: without it, the stages of this build trust only each other.
             found.AUTOCLAVE_TRUST = ''
             found.AUTOCLAVE_KEY = ''
             found.AUTOCLAVE_PUBLIC_KEY = ''
@@ -109,18 +109,18 @@ class Step implements Serializable {
         return found
     }
 
-    /** Fetch what the steps before left in this build; return the folders, relative to the device's. */
-    private static String takeIn(script, String step, String folder, String taken) {
+    /** Fetch the handovers of the earlier steps of this build; return the folders, relative to the device's. */
+    private static String readHandovers(script, String step, String folder, String taken) {
         List steps = Keys.takes(step)
         List folders = []
-        // A folder of this step's own: steps beside each other may share a workspace.
+        // A folder of this step's own: parallel steps may share a workspace.
         script.dir(folder + '/' + taken) {
             script.deleteDir()
             for (int i = 0; i < steps.size(); i++) {
                 try {
                     script.unstash(Call.stash(steps[i], folder))
                 } catch (hudson.AbortException missing) {
-                    script.echo('No ' + steps[i] + ' step of this build has left anything: ' + missing.message)
+                    script.echo('No ' + steps[i] + ' step of this build left a handover: ' + missing.message)
                 }
                 folders.add(taken + '/' + steps[i])
             }
@@ -138,7 +138,7 @@ class Step implements Serializable {
     }
 
     /** Run the command with its variables and credentials. */
-    private static void bound(script, String step, String command, Map given, Map values, boolean pullRequest) {
+    private static void bindCredentials(script, String step, String command, Map given, Map values, boolean pullRequest) {
         List bindings = []
         Map files = [:]
         Map credentials = Call.credentials(given)
@@ -151,7 +151,7 @@ class Step implements Serializable {
                 continue
             }
             if (variable && script.env."${variable}") {
-                script.echo(variable + " is set where this build runs and wins over the credential '" + credential + "'")
+                script.echo(variable + " is set in this build's environment and overrides the credential '" + credential + "'")
                 continue
             }
             if (kind == 'login') {
@@ -167,13 +167,13 @@ class Step implements Serializable {
             }
         }
         if (bindings) {
-            script.withCredentials(bindings) { inside(script, step, command, values, files) }
+            script.withCredentials(bindings) { runCommand(script, step, command, values, files) }
         } else {
-            inside(script, step, command, values, files)
+            runCommand(script, step, command, values, files)
         }
     }
 
-    private static void inside(script, String step, String command, Map values, Map files) {
+    private static void runCommand(script, String step, String command, Map values, Map files) {
         List environment = []
         List names = values.keySet() as List
         for (int i = 0; i < names.size(); i++) {
@@ -189,13 +189,13 @@ class Step implements Serializable {
         script.withEnv(environment) { script.sh(script: command, label: command) }
     }
 
-    /** Keep what the step left for the next ones, and show its reports. */
-    private static void handOn(script, String step, String folder, String left) {
+    /** Stash what the step left for the next ones, and show its reports. */
+    private static void writeHandover(script, String step, String folder, String left) {
         script.dir(folder + '/.autoclave/handover') {
             script.stash(name: Call.stash(left, folder), includes: left + '/**', useDefaultExcludes: false, allowEmpty: true)
         }
         script.dir(folder) {
-            // The image itself is in the stash or in the registry; the archive keeps what proves things about it.
+            // The image itself is in the stash or in the registry; the archive keeps its records and reports.
             String kept = '.autoclave/handover/' + left + (step == 'build' ? '/digests.env' : '/**')
             if (step == 'unit-test') {
                 script.junit(testResults: '.autoclave/reports/*/junit.xml', allowEmptyResults: true)
@@ -213,7 +213,7 @@ class Step implements Serializable {
         try {
             script.recordIssues(tools: [script.sarif(pattern: '.autoclave/reports/*/trivy.sarif')])
         } catch (NoSuchMethodError missing) {
-            script.echo('There is no step recordIssues: install Warnings to see the findings as a table.')
+            script.echo('The step recordIssues is missing: install Warnings to see the findings as a table.')
         }
     }
 }
