@@ -70,7 +70,7 @@ def pytest_of(
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=300,
     )
     report = folder / "r.xml"
     return done, reader.read([report.read_bytes()]) if report.exists() else TestFacts()
