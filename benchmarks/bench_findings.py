@@ -1,6 +1,7 @@
 """Normalise a Trivy report of many findings: ours against `trivy convert` of the same file.
 
-    AUTOCLAVE_TRIVY=trivy python benchmarks/bench_findings.py [--findings 100000] [--rounds 3] [--sarif]
+    AUTOCLAVE_SCANNER_COMMAND=trivy python benchmarks/bench_findings.py [--findings 100000] [--rounds 3]
+        [--sarif]
 
 The report is made from the recorded real one (tests/fixtures/reports/trivy_bad.json): its
 vulnerabilities repeated under new ids and packages, each with a description and references as long as
@@ -69,7 +70,7 @@ def ours(path: Path) -> tuple[float, float]:
 
 def theirs(path: Path, form: str) -> tuple[float, float]:
     """Let Trivy read the report and write it in another form."""
-    program = os.environ.get("AUTOCLAVE_TRIVY", "trivy")
+    program = os.environ.get("AUTOCLAVE_SCANNER_COMMAND", "trivy").removeprefix("trivy=")
     began = time.perf_counter()
     argv = [program, "convert", "--quiet", "--format", form, "--output", os.devnull, str(path)]
     process = subprocess.Popen(argv)

@@ -32,7 +32,8 @@ c=$(docker create --network none --read-only --tmpfs /tmp --cap-drop ALL -e HOME
 docker cp tests "$c":/autoclave/ >/dev/null
 docker start -a "$c" >/dev/null
 docker rm -v "$c" >/dev/null
-"$AUTOCLAVE_TRIVY" image --cache-dir "$AUTOCLAVE_TRIVY_CACHE" --skip-db-update --skip-java-db-update \
+"${AUTOCLAVE_SCANNER_COMMAND#trivy=}" image --cache-dir "${AUTOCLAVE_SCANNER_CACHE#trivy=}" \
+  --skip-db-update --skip-java-db-update \
   --skip-check-update --skip-version-check --offline-scan --disable-telemetry --quiet \
   --scanners vuln,secret,misconfig --format json --output trivy.json \
   --exit-code 5 --severity HIGH,CRITICAL bench/oximeter

@@ -60,7 +60,7 @@ def draw_waivers(folder: Path) -> int:
     folder.mkdir()
     people = make_organisation(folder / "keys")
     with device(KNOWN_BAD / "vulnerable-package", folder, name="infusion-pump") as repository:
-        repository.more["AUTOCLAVE_TRIVY_CACHE"] = full_sized_database(folder / "trivy")
+        repository.more["AUTOCLAVE_SCANNER_CACHE"] = full_sized_database(folder / "trivy")
         add_soup_register(repository, ("jinja2", "2.10"), ("markupsafe", "*"))
         with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
             file.write(f'\n[[environment]]\nname = "production"\npublish = {{ app = {free_port()} }}\n')

@@ -14,6 +14,7 @@ from rich.console import Console
 from autoclave import pipeline
 from autoclave.console.live import LiveScreen
 from autoclave.context import Context
+from autoclave.scanners.options import ScannerOptions
 
 PICTURE = Path(__file__).with_name("terminal.svg")
 
@@ -21,8 +22,11 @@ PICTURE = Path(__file__).with_name("terminal.svg")
 def main() -> None:
     """Run the sample with everything forced, then draw what the terminal shows at the end."""
     screen = LiveScreen(Console(file=io.StringIO(), force_terminal=True, width=118, highlight=False))
-    trivy = {"trivy": os.environ["AUTOCLAVE_TRIVY"], "trivy_cache": os.environ["AUTOCLAVE_TRIVY_CACHE"]}
-    options = pipeline.Options(environment="staging", again=True, **trivy)
+    scanners = ScannerOptions(
+        scanner_command=os.environ["AUTOCLAVE_SCANNER_COMMAND"],
+        scanner_cache=os.environ["AUTOCLAVE_SCANNER_CACHE"],
+    )
+    options = pipeline.Options(environment="staging", again=True, scanners=scanners)
     try:
         pipeline.run(options, Context(options, screen))
     finally:

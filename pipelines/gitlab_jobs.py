@@ -83,7 +83,7 @@ HOST = (
     Input(
         "job-image",
         "string",
-        f"image in which the job runs: it has Autoclave {__version__}, a docker client and Trivy",
+        f"image in which the job runs: it has Autoclave {__version__}, a docker client and the scanner",
         f"autoclave:{__version__}",
     ),
     Input(
@@ -204,7 +204,7 @@ STEPS = (
         + _artifacts(
             "scan",
             f"      container_scanning: {_LEFT}/reports/gl-container-scanning.json\n"
-            f"      cyclonedx: {_LEFT}/reports/*/sbom.cdx.json\n",
+            f"      cyclonedx: {_LEFT}/reports/**/sbom.cdx.json\n",
         ),
         takes=("build",),
     ),

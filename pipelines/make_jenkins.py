@@ -115,7 +115,7 @@ VARS = (
 _EXAMPLES = {
     "build": "autoclaveBuild()",
     "unit-test": "autoclaveUnitTest()",
-    "scan": "autoclaveScan trivyCache: '/var/cache/trivy'",
+    "scan": "autoclaveScan scannerCache: '/var/cache/trivy'",
     "sign": "autoclaveSign credentials: [key: 'autoclave-steps', releaseKey: 'autoclave-release']",
     "deploy": "autoclaveDeploy environment: 'staging'",
 }

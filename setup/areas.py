@@ -72,7 +72,7 @@ def module(path: str) -> str:
 def imports(name: str, source: str, *, is_package: bool) -> set[str]:
     """Return what a module imports anywhere in it; `from a import b` may mean the module a.b.
 
-    A module named in a string ("cli.commands.vex", "autoclave.scanners.trivy:Trivy") is loaded by that name.
+    A module named in a string ("cli.commands.vex", "package.module:name") is loaded by that name.
     What a file does only when it is run as a script is ignored.
     """
     found = set()
@@ -104,7 +104,10 @@ def graph(root: Path) -> dict[str, set[str]]:
     named = {module(path.relative_to(root).as_posix()): path for path in files}
     arrows = {}
     for name, path in named.items():
-        found = imports(name, path.read_text("utf-8"), is_package=path.name == "__init__.py")
+        source, is_package = path.read_text("utf-8"), path.name == "__init__.py"
+        found = imports(name, source, is_package=is_package)
+        if is_package and "iter_modules(__path__)" in source:  # loads whatever is in its folder, by name
+            found |= {each for each in named if each.rpartition(".")[0] == name}
         if ".test_" in name:
             found.add(f"{name.rpartition('.')[0]}.conftest")  # pytest's, without an import
         arrows[name] = found & named.keys() - {name}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import os
 import shutil
 import socket
 import tempfile
@@ -17,6 +16,7 @@ from hypothesis import settings
 import pages
 import scheduling
 import worker_results
+from builders import real_trivy
 from timings import Timings
 
 # How long an example takes says how busy the machine is, not whether the code is right.
@@ -71,7 +71,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="session", autouse=True)
 def _own_database(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Copy the small advisory database for this worker: scans that share a folder wait for its lock."""
-    shared = os.environ.get("AUTOCLAVE_TRIVY_CACHE")
+    shared = real_trivy.read_setting("AUTOCLAVE_SCANNER_CACHE")
     if not worker_results.worker() or not shared:
         yield
         return
@@ -79,7 +79,7 @@ def _own_database(tmp_path_factory: pytest.TempPathFactory) -> Any:
     shutil.copytree(Path(shared) / "db", own / "db")
     with contextlib.ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setenv("AUTOCLAVE_TRIVY_CACHE", str(own))
+        patch.setenv("AUTOCLAVE_SCANNER_CACHE", f"trivy={own}")
         yield
 
 

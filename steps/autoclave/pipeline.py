@@ -19,7 +19,8 @@ from autoclave.junit import writer
 from autoclave.model.facts import Deployment
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
-from autoclave.runtime.options import StepOptions, option
+from autoclave.runtime.options import Signing, StepOptions, option
+from autoclave.scanners.options import ScannerOptions
 
 T = TypeVar("T", bound=StepOptions)
 
@@ -28,9 +29,10 @@ _LOOK = 0.2  # seconds between two looks at the steps that run beside each other
 ORDER = ("build", "unit-test", "scan", "sign", "deploy")
 
 
-class Options(scan.ScannerOptions, frozen=True):
+class Options(Signing, frozen=True):
     """Options of `autoclave run`."""
 
+    scanners: ScannerOptions = ScannerOptions()
     again: Annotated[bool, option("run every step even if its record holds")] = False
     to: Annotated[str, option("the last step: build, unit-test, scan, sign or deploy")] = ""
     environment: Annotated[str, option("where to deploy; none: the first that is not production")] = ""
@@ -96,7 +98,7 @@ def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:
         if "unit-test" in steps:
             found.append(unit_test.plan(image, ctx))
         if "scan" in steps:
-            found.append(scan.plan(image, ctx, scan.create_scanner(opts).version(ctx.shell)))
+            found += scan.plans(image, opts.scanners, ctx)
         if "sign" in steps:
             found.append(sign.plan(image, ctx))
         if "deploy" in steps and environment and image.service:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
-from autoclave import scanners
+from msgspec import Raw
+
 from autoclave.context import Context, replace_file, write_report
 from autoclave.device.schema import Image
-from autoclave.evidence import predicates
+from autoclave.errors import RecordError, ScannerError
+from autoclave.evidence import predicates, records, sbom, statement
+from autoclave.evidence.records import Record
 from autoclave.evidence.statement import SBOM, VULNS
 from autoclave.gates import scan as gate
 from autoclave.gates import waivers
@@ -20,128 +22,155 @@ from autoclave.model.digest import Digest
 from autoclave.model.facts import ScanFacts
 from autoclave.model.plan import StepPlan
 from autoclave.release import decisions
-from autoclave.runtime.options import Signing, StepOptions, option
-from autoclave.scanners.base import Scanner, Versions
+from autoclave.runtime.options import StepOptions
+from autoclave.scanners import reports
+from autoclave.scanners.base import Report, ReportKind, Scan, Scanner
+from autoclave.scanners.options import ScannerOptions, create
 from autoclave.store.oci import Descriptor
 
 STEP = "scan"
 
 _CHUNK = 1 << 20
 _FOR_GITLAB = "gl-container-scanning.json"
-_REPORTS = {
-    "trivy.json": "application/json",
-    "trivy.sarif": "application/sarif+json",
-    "sbom.cdx.json": "application/vnd.cyclonedx+json",
-}
-
-
-ScannerName = Annotated[str, option("the scanner")]
-TrivyCommand = Annotated[str, option("the Trivy command")]
-TrivyCache = Annotated[str, option("Trivy's cache folder, with its database; none: Trivy's own")]
-
-
-class ScannerOptions(Signing, frozen=True):
-    """Options of the scanner, for commands that do not work on single images."""
-
-    scanner: ScannerName = "trivy"
-    trivy: TrivyCommand = "trivy"
-    trivy_cache: TrivyCache = ""
 
 
 class Options(StepOptions, frozen=True):
     """Options of `autoclave scan`."""
 
-    scanner: ScannerName = "trivy"
-    trivy: TrivyCommand = "trivy"
-    trivy_cache: TrivyCache = ""
+    scanners: ScannerOptions = ScannerOptions()
 
 
 def run(opts: Options, ctx: Context) -> list[Descriptor]:
-    """Scan every chosen image; return the digests that were scanned."""
-    reports: list[bytes] = []
-    return [_scan(image, opts, ctx, reports) for image in ctx.images(opts.image)]
+    """Scan every chosen image with every chosen scanner; return the digests that were scanned."""
+    gitlab: list[bytes] = []
+    return [_scan(image, opts, ctx, gitlab) for image in ctx.images(opts.image)]
 
 
-def create_scanner(opts: ScannerOptions | Options) -> Scanner:
-    """Return the chosen scanner."""
-    return scanners.create(opts.scanner, program=opts.trivy, cache=cache_folder(opts))
+def create_scanners(options: ScannerOptions, ctx: Context) -> tuple[Scanner, ...]:
+    """Return the chosen scanners."""
+    return create(options, ctx.policy.scan.scanners, ctx.shell)
 
 
-def cache_folder(opts: ScannerOptions | Options) -> Path:
-    """Return the folder with the scanner's database."""
-    if opts.trivy_cache:
-        return Path(opts.trivy_cache)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trivy"
+def plans(image: Image, options: ScannerOptions, ctx: Context) -> list[StepPlan]:
+    """Return what scanning an image would run, and what the findings depend on: a plan for each scanner."""
+    return [_plan(image, scanner) for scanner in create_scanners(options, ctx)]
 
 
-def plan(image: Image, ctx: Context, versions: Versions) -> StepPlan:
-    """Return what scanning an image would run, and what the findings depend on."""
+def _plan(image: Image, scanner: Scanner) -> StepPlan:
+    versions = scanner.versions()
     return StepPlan(
         step=STEP,
         image=image.name,
-        commands=((versions.scanner, "image", "--input", "IMAGE"),),
-        tools={versions.scanner: versions.version},
+        commands=(scanner.command,),
+        tools={scanner.name: versions.version},
         inputs={"database": versions.database.digest},
     )
 
 
-def _scan(image: Image, opts: Options, ctx: Context, reports: list[bytes]) -> Descriptor:
-    """Scan one image; `reports` are GitLab's of the images before, in this run, and takes this one's."""
+def _scan(image: Image, opts: Options, ctx: Context, gitlab: list[bytes]) -> Descriptor:
+    """Scan one image; `gitlab` are the reports of the images before, in this run, and takes this one's."""
     descriptor = ctx.subject(image, ctx.digests(opts).of(image.name))
-    scanner = create_scanner(opts)
-    planned = plan(image, ctx, scanner.version(ctx.shell))
-    held = None if opts.again else _find_valid(descriptor, planned, ctx)
-    if held:
-        _report_to_gitlab(held, image, ctx, reports)
-        ctx.screen.skip(
-            STEP, f"{image.name}: {Digest(descriptor.digest).short} was scanned with this database"
-        )
-        return descriptor
-    ctx.screen.begin(STEP, f"{image.name} {Digest(descriptor.digest).short}")
-    with tempfile.TemporaryDirectory(prefix="autoclave-scan-") as folder:
-        facts, raw = scanner.scan(ctx.shell, ctx.store.locate(descriptor.digest), Path(folder))
-        _warn_if_partial(facts, ctx)
-        sbom = scanner.sbom(ctx.shell, raw, Path(folder))
-        kept = [_keep(path, image, ctx) for path in (raw, sbom, scanner.sarif(ctx.shell, raw, Path(folder)))]
-        bom = sbom.read_bytes()
-    _report_to_gitlab(facts, image, ctx, reports)
-    waived = _match_waivers(facts, descriptor, ctx)
-    verdict = gate.judge(facts, ctx.policy, ctx.now(), waived)
-    info = ctx.info(planned, verdict, facts.started, facts.finished)
-    ctx.attach(descriptor, SBOM, bom)
-    ctx.attach(descriptor, VULNS, predicates.vulns(info, facts), attachments=kept)
-    _report_waivers(waived, ctx)
-    what = f"{image.name}: {facts.packages} packages, {len(facts.findings)} findings"
-    ctx.screen.verdict(verdict, (facts.finished - facts.started).total_seconds(), what)
-    ctx.require(verdict, repeat=f"autoclave scan --image {image.name} --again -v")
+    scanners = create_scanners(opts.scanners, ctx)
+    earlier = [] if opts.again else records.read_all(ctx.store, descriptor.digest, ctx.trust)[0]
+    scans: list[ScanFacts] = []
+    scanned = False
+    for scanner in scanners:
+        planned = _plan(image, scanner)
+        facts = _find_valid(earlier, planned, descriptor, ctx)
+        if facts:
+            what = f"{image.name}: {Digest(descriptor.digest).short} was scanned with this database"
+            ctx.screen.skip(STEP, what + (f" of {scanner.name}" if len(scanners) > 1 else ""))
+        else:
+            facts, scanned = _scan_with(scanner, planned, descriptor, ctx, scanners), True
+        scans.append(facts)
+    _report_to_gitlab(scans, image, ctx, gitlab)
+    if scanned:
+        judged = _judge_waivers(scans, descriptor, ctx)
+        _report_waivers(judged, ctx)
+        verdict = gate.judge_all(scans, ctx.policy, ctx.now(), judged)
+        ctx.require(verdict, repeat=f"autoclave scan --image {image.name} --again -v")
     return descriptor
 
 
-def _report_to_gitlab(facts: ScanFacts, image: Image, ctx: Context, reports: list[bytes]) -> None:
+def _scan_with(
+    scanner: Scanner, planned: StepPlan, descriptor: Descriptor, ctx: Context, scanners: Sequence[Scanner]
+) -> ScanFacts:
+    """Scan an image with one scanner, and attach what it found with its verdict; close no gate."""
+    image, by = planned.image, f" by {scanner.name}" if len(scanners) > 1 else ""
+    ctx.screen.begin(STEP, f"{image} {Digest(descriptor.digest).short}{by}")
+    with tempfile.TemporaryDirectory(prefix="autoclave-scan-") as folder:
+        scan = scanner.scan(ctx.store.locate(descriptor.digest), Path(folder))
+        bom = _read_back(scan, scanner, descriptor.digest)
+        # The files of the first scanner are the image's; those of others have folders of their own.
+        place = image if scanner is scanners[0] else f"{image}/{scanner.name}"
+        kept = [_keep(report, place, ctx) for report in scan.reports]
+    facts = scan.facts
+    _warn_if_partial(facts, ctx)
+    verdict = gate.judge(facts, ctx.policy, ctx.now(), _judge_waivers([facts], descriptor, ctx))
+    info = ctx.info(planned, verdict, facts.started, facts.finished)
+    if bom is not None:
+        ctx.attach(descriptor, SBOM, bom)
+    ctx.attach(descriptor, VULNS, predicates.vulns(info, facts), attachments=kept)
+    what = f"{image}: {facts.packages} packages, {len(facts.findings)} findings{by}"
+    ctx.screen.verdict(verdict, (facts.finished - facts.started).total_seconds(), what)
+    return facts
+
+
+def _read_back(scan: Scan, scanner: Scanner, digest: str) -> bytes | None:
+    """Read all that a scanner returned as the release gate will; return the SBOM. Raises ScannerError."""
+    reports.check(scanner.name, scan.reports)
+    bom = next((each.path.read_bytes() for each in scan.reports if each.kind is ReportKind.SBOM), None)
+    try:
+        record = statement.parse(statement.make(digest, VULNS, {"facts": scan.facts}))
+        facts = predicates.facts_of(record, ScanFacts)
+        if bom is not None:
+            record = statement.parse(statement.make(digest, SBOM, Raw(bom)))
+            statement.finish_time(record)
+            sbom.components(record)
+    except (RecordError, TypeError) as error:
+        why = f"{error.what}: {error.why}" if isinstance(error, RecordError) else str(error)
+        raise ScannerError(
+            f"scanner '{scanner.name}' returned what the release gate cannot read",
+            why=why,
+            next="scan again; if it happens again, this is a defect of the scanner's module",
+        ) from error
+    if facts.scanner != scanner.name:
+        raise ScannerError(
+            f"scanner '{scanner.name}' returned facts of another scanner",
+            why=f"they name '{facts.scanner}'",
+            next="this is a defect of the scanner's module",
+        )
+    return bom
+
+
+def _report_to_gitlab(scans: Sequence[ScanFacts], image: Image, ctx: Context, gitlab: list[bytes]) -> None:
     """Write the image's report, and one of all images of this run: GitLab takes one file from a job."""
-    report = container_scanning.render(facts, image=image.name)
-    reports.append(report)
-    write_report(ctx.state_folder, image.name, _FOR_GITLAB, [report])
-    replace_file(ctx.state_folder / "reports", _FOR_GITLAB, [container_scanning.merge(reports)])
+    found = [container_scanning.render(facts, image=image.name) for facts in scans]
+    gitlab += found
+    own = found[0] if len(found) == 1 else container_scanning.merge(found)
+    write_report(ctx.state_folder, image.name, _FOR_GITLAB, [own])
+    replace_file(ctx.state_folder / "reports", _FOR_GITLAB, [container_scanning.merge(gitlab)])
 
 
-def _find_valid(descriptor: Descriptor, planned: StepPlan, ctx: Context) -> ScanFacts | None:
-    """Return the facts of a scan that still holds: by this plan, and judged anew by today's policy."""
-    record = ctx.record(descriptor, VULNS, planned)
+def _find_valid(
+    earlier: Sequence[Record], planned: StepPlan, descriptor: Descriptor, ctx: Context
+) -> ScanFacts | None:
+    """Return the facts of an earlier scan that is still valid: by this plan, and by today's policy."""
+    record = records.find_by_inputs(earlier, VULNS, planned.digest)
     if record is None:
         return None
     facts = predicates.facts_of(record.statement, ScanFacts)
-    passed = gate.judge(facts, ctx.policy, ctx.now(), _match_waivers(facts, descriptor, ctx)).passed
+    passed = gate.judge(facts, ctx.policy, ctx.now(), _judge_waivers([facts], descriptor, ctx)).passed
     return facts if passed else None
 
 
-def _match_waivers(
-    facts: ScanFacts, descriptor: Descriptor, ctx: Context
+def _judge_waivers(
+    scans: Sequence[ScanFacts], descriptor: Descriptor, ctx: Context
 ) -> tuple[waivers.JudgedWaiver, ...]:
-    """Return how the checkout's waivers stand for what was found."""
+    """Judge the checkout's waivers by what was found."""
     return waivers.judge(
         decisions.read_decisions(ctx),
-        facts.findings,
+        [finding for facts in scans for finding in facts.findings],
         device=ctx.device.device.name,
         digest=descriptor.digest,
         policy=ctx.policy.waivers,
@@ -149,37 +178,35 @@ def _match_waivers(
     )
 
 
-def _report_waivers(standings: tuple[waivers.JudgedWaiver, ...], ctx: Context) -> None:
-    """Tell of every waiver: a waived finding is never hidden, nor is a waiver that does nothing."""
-    for each in standings:
+def _report_waivers(judged: tuple[waivers.JudgedWaiver, ...], ctx: Context) -> None:
+    """Report every waiver: a waived finding is never hidden, nor is a waiver that does nothing."""
+    for each in judged:
         waiver = each.signed.waiver
         if each.state is waivers.WaiverState.USED:
-            told = (
-                f"waived: {waiver.finding} by {waiver.id} until {waiver.expires:%Y-%m-%d} ({waiver.status})"
-            )
-            ctx.screen.note(STEP, told)
+            until = f"{waiver.expires:%Y-%m-%d} ({waiver.status})"
+            ctx.screen.note(STEP, f"waived: {waiver.finding} by {waiver.id} until {until}")
         else:
-            why = each.why or "nothing was found that it speaks of"
+            why = each.why or "no finding matches it"
             ctx.screen.warn(STEP, f"waiver {waiver.id} ({waiver.finding}) is {each.state}: {why}")
-    for line in waivers.list_expiring(standings):
+    for line in waivers.list_expiring(judged):
         ctx.screen.warn(STEP, line)
 
 
-def _keep(path: Path, image: Image, ctx: Context) -> tuple[str, Descriptor]:
-    """Keep a report in the store, and beside it as a file for the host."""
-    with path.open("rb") as file:
-        kept = ctx.store.write(iter(lambda: file.read(_CHUNK), b""), media_type=_REPORTS[path.name])
-    write_report(ctx.state_folder, image.name, path.name, ctx.store.chunks(kept.digest))
-    return path.name, kept
+def _keep(report: Report, place: str, ctx: Context) -> tuple[str, Descriptor]:
+    """Keep a report in the store, and as a file for the host; return its name and descriptor."""
+    name = reports.FILES[report.kind]
+    with report.path.open("rb") as file:
+        kept = ctx.store.write(iter(lambda: file.read(_CHUNK), b""), media_type=report.media_type)
+    write_report(ctx.state_folder, place, name, ctx.store.chunks(kept.digest))
+    return name, kept
 
 
 def _warn_if_partial(facts: ScanFacts, ctx: Context) -> None:
-    size, least = facts.database.size, ctx.policy.production.min_database_bytes
-    if size < least:
+    if gate.is_partial(facts.database, ctx.policy.production):
         ctx.screen.warn(
             STEP,
-            f"PARTIAL ADVISORY DATABASE ({size:,} bytes): it knows only a few advisories, so a clean scan "
-            "means little; production refuses it",
+            f"PARTIAL ADVISORY DATABASE ({gate.explain_partial(facts.database)}): it lists only a few "
+            "advisories, so a clean scan means little; production refuses it",
         )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import docker
 
 import worker_results
+from builders import real_trivy
 
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN_BAD = ROOT / "examples" / "known-bad"
@@ -72,7 +73,7 @@ class Repository:
     @property
     def environment(self) -> dict[str, str]:
         """The variables of every command here: its own keys, the real tools."""
-        for name in ("AUTOCLAVE_TRIVY", "AUTOCLAVE_TRIVY_CACHE"):
+        for name in real_trivy.VARIABLES:
             assert os.environ.get(name), f"{name} is not set: run ./check, or eval setup/exports.sh"
         path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
         return {**os.environ, "PATH": path, "XDG_CONFIG_HOME": str(self.home), **self.more}

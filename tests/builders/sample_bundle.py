@@ -22,7 +22,7 @@ from autoclave.model.digest import digest_of
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
 from builders.sample_facts import BUILD, STEP_INFO
-from builders.sample_image import write_image
+from builders.sample_image import write_usable_image
 
 STEPS, RELEASE = (CryptoSigner.generate_ecdsa() for _ in range(2))
 TRUST = Trust(
@@ -47,7 +47,7 @@ Members = dict[str, bytes]
 def make_release(folder: Path) -> tuple[LayoutStore, Descriptor]:
     """Make a store with one image, a signed and sealed release."""
     store = LayoutStore(folder / "store")
-    subject = _image_with_layers(store)
+    subject = write_usable_image(store)
     built = statement.make(subject.digest, PROVENANCE, predicates.provenance(STEP_INFO, BUILD, {}))
     records.attach(store, subject, built, PROVENANCE, STEPS)
     said = predicates.verification(
@@ -128,18 +128,3 @@ def _head(found: Members) -> bytes:
         if name not in blobs and name != "autoclave/bundle.json"
     }
     return json.dumps(head).encode()
-
-
-def _image_with_layers(store: LayoutStore) -> Descriptor:
-    """Return an image whose configuration names its layers."""
-    made = write_image(store)
-    raw = json.loads(store.read(made.digest))
-    layer = raw["layers"][0]["digest"]
-    config = store.write(
-        [json.dumps({"rootfs": {"type": "layers", "diff_ids": [layer]}}).encode()],
-        media_type=raw["config"]["mediaType"],
-    )
-    raw["config"] = {"mediaType": config.media_type, "digest": config.digest, "size": config.size}
-    written = store.write([json.dumps(raw).encode()], media_type=made.media_type)
-    store.tag("app", written)
-    return written

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from autoclave.evidence import cosign
@@ -18,6 +19,21 @@ def write_image(store: LayoutStore, content: bytes = b"layer") -> Descriptor:
     descriptor = store.write([encode(manifest)], media_type=MANIFEST)
     store.tag(f"app-{content.decode()}", descriptor)
     return descriptor
+
+
+def write_usable_image(store: LayoutStore) -> Descriptor:
+    """Return an image whose configuration names its layers."""
+    made = write_image(store)
+    raw = json.loads(store.read(made.digest))
+    layer = raw["layers"][0]["digest"]
+    config = store.write(
+        [json.dumps({"rootfs": {"type": "layers", "diff_ids": [layer]}}).encode()],
+        media_type=raw["config"]["mediaType"],
+    )
+    raw["config"] = {"mediaType": config.media_type, "digest": config.digest, "size": config.size}
+    written = store.write([json.dumps(raw).encode()], media_type=made.media_type)
+    store.tag("app", written)
+    return written
 
 
 def verify_signature(store: Store, digest: str, keys: Sequence[TrustedKey]) -> list[TrustedKey]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from builders import real_trivy
 from builders.devices import Repository
 from builders.flow import make_keys
 
@@ -97,7 +98,7 @@ def full_sized_database(folder: Path) -> str:
 
     Production refuses partial databases by their size, and the full one cannot be had here.
     """
-    small = Path(os.environ["AUTOCLAVE_TRIVY_CACHE"])
+    small = real_trivy.cache()
     for path in small.rglob("*"):
         if path.is_file():
             target = folder / path.relative_to(small)

@@ -22,6 +22,7 @@ from autoclave.store.archive.write import write_archive
 from autoclave.store.image import is_built_on, read_identity
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
+from builders import real_trivy
 
 FILES = {
     "etc/os-release": 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12"\n',
@@ -171,7 +172,7 @@ def test_trivy_scans_the_very_image_among_others_and_their_records(
     subprocess.run([tool("AUTOCLAVE_ADVISORIES"), "-in", facts, "-out", cache], check=True)
     report = json.loads(
         subprocess.run(
-            [tool("AUTOCLAVE_TRIVY"), "image", "--input", store.locate(image.digest), "--cache-dir", cache,
+            [real_trivy.program(), "image", "--input", store.locate(image.digest), "--cache-dir", cache,
              "--skip-db-update", "--skip-java-db-update", "--skip-check-update", "--skip-version-check",
              "--offline-scan", "--disable-telemetry", "--scanners", "vuln", "--format", "json", "--quiet"],
             check=True, capture_output=True, timeout=120,

@@ -28,7 +28,7 @@ def here(tmp_path_factory: pytest.TempPathFactory, people: Organisation) -> Iter
     """A device with a vulnerable package, which its gates have stopped, and a production environment."""
     folder = tmp_path_factory.mktemp("waived")
     with device(KNOWN_BAD / "vulnerable-package", folder, name="t-waived") as repository:
-        repository.more["AUTOCLAVE_TRIVY_CACHE"] = full_sized_database(folder / "trivy")
+        repository.more["AUTOCLAVE_SCANNER_CACHE"] = full_sized_database(folder / "trivy")
         add_soup_register(repository, ("jinja2", "2.10"), ("markupsafe", "*"))
         with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
             file.write(f'\n[[environment]]\nname = "production"\npublish = {{ app = {free_port()} }}\n')

@@ -84,7 +84,13 @@ def test_the_sample_goes_from_commit_to_deployment(device: Callable[..., Reposit
     facts = json.loads(shown.out)["predicate"]["facts"]
     assert facts["report"]["passed"] > 50
     assert "SRS-007" in facts["report"]["requirements"]
-    for report in ("junit.xml", "trivy.json", "trivy.sarif", "sbom.cdx.json", "gl-container-scanning.json"):
+    for report in (
+        "junit.xml",
+        "findings.json",
+        "findings.sarif",
+        "sbom.cdx.json",
+        "gl-container-scanning.json",
+    ):
         assert (repository.folder / ".autoclave" / "reports" / "gateway" / report).stat().st_size > 50
 
     # Production takes neither development keys nor a partial database.
@@ -210,7 +216,7 @@ def test_doctor_finds_this_machine_fit(device: Callable[..., Repository]) -> Non
     done = repository.run("doctor")
     assert done.code == 0, done.out + done.err
     assert done.out.count("✔") == 8
-    lost = repository.run("doctor", AUTOCLAVE_TRIVY="/nonexistent/trivy")
+    lost = repository.run("doctor", AUTOCLAVE_SCANNER_COMMAND="/nonexistent/trivy")
     assert lost.code == 60
     assert "✘ scanner" in lost.out
 

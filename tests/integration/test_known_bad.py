@@ -111,7 +111,7 @@ def test_an_unusable_database_is_refused(case: str, tmp_path: Path) -> None:
         file.unlink()
         says = "there is no file"
     with prepare_scanned(tmp_path) as repository:
-        done = repository.run("run", AUTOCLAVE_TRIVY_CACHE=str(tmp_path / "cache"))
+        done = repository.run("run", AUTOCLAVE_SCANNER_CACHE=str(tmp_path / "cache"))
         assert_stopped(case, repository, done, step="scan", code=32, says=says)
 
 
@@ -121,7 +121,7 @@ def test_an_old_database_closes_the_gate(tmp_path: Path) -> None:
     cache = database(tmp_path / "cache", "-updated-at", then)
     # Not scanned before: a scan with the same database, told another age, would hold.
     with prepared_devices.prepare(KNOWN_BAD / "control", tmp_path, to="unit-test") as repository:
-        done = repository.run("run", AUTOCLAVE_TRIVY_CACHE=str(cache))
+        done = repository.run("run", AUTOCLAVE_SCANNER_CACHE=str(cache))
         says = "the advisory database is 30 days old"
         assert_stopped("database 30 days old", repository, done, step="scan", code=23, says=says)
 

@@ -12,77 +12,75 @@ from pathlib import Path
 import pytest
 
 from autoclave.errors import DatabaseError, ScannerError
-from autoclave.model.facts import Kind, ScanFacts, Severity
+from autoclave.model.facts import Kind, Severity
 from autoclave.runtime.shell import Shell
+from autoclave.scanners import reports
+from autoclave.scanners.base import ReportKind, Scan
 from autoclave.scanners.trivy import VERSION, Trivy, database
+from builders import real_trivy
 from fixtures.reports import record, tiny_layout
 
 NO_ADVISORIES = '{"sources": [], "vulnerabilities": {}}'
 
 
-def program(variable: str) -> str:
-    """Return the program that a variable names. Fails, never skips: an unscanned image is no success."""
-    path = os.environ.get(variable, "")
-    assert Path(path).is_file(), f"{variable} must name a program; it is {path!r}"
-    return path
-
-
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    program("AUTOCLAVE_ADVISORIES")
     return record.database(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture
 def scanner(cache: Path) -> Trivy:
-    return Trivy(program=program("AUTOCLAVE_TRIVY"), cache=cache)
+    return Trivy(Shell(), program=real_trivy.program(), cache=cache)
 
 
-def scan(scanner: Trivy, image: Callable[[Path], tuple[str, str]], folder: Path) -> tuple[ScanFacts, Path]:
+def scan(scanner: Trivy, image: Callable[[Path], tuple[str, str]], folder: Path) -> Scan:
     # An '@' and a ':' in the path, as on a CI host; Trivy itself would split there.
     layout = folder / "job@2:a" / image.__name__
     work = folder / f"work-{image.__name__}"
     work.mkdir(parents=True)
-    return scanner.scan(Shell(), f"{layout}@{image(layout)[0]}", work)
+    return scanner.scan(f"{layout}@{image(layout)[0]}", work)
 
 
 def test_version_and_database_are_read(scanner: Trivy, cache: Path) -> None:
-    versions = scanner.version(Shell())
+    versions = scanner.versions()
     assert versions.version == VERSION
     assert versions.database.size == database.path(cache).stat().st_size
 
 
 def test_vulnerabilities_secret_and_root_user_are_found(scanner: Trivy, tmp_path: Path) -> None:
-    facts, raw = scan(scanner, tiny_layout.bad, tmp_path)
+    done = scan(scanner, tiny_layout.bad, tmp_path)
+    facts = done.facts
     found = {(finding.kind, finding.id): finding for finding in facts.findings}
     assert found[Kind.VULNERABILITY, "CVE-2019-10906"].aliases == ("GHSA-462w-v97r-4m45",)
     assert found[Kind.VULNERABILITY, "CVE-2023-45853"].severity is Severity.CRITICAL
     assert found[Kind.SECRET, "private-key"].target == "/srv/app/key.pem"
     assert found[Kind.MISCONFIGURATION, "DS-0002"].target == "image configuration"
     assert len(found) == len(facts.findings) == 6
+    (raw,) = (each.path for each in done.reports if each.kind is ReportKind.RAW)
     assert b"AbCdEfGh1234" not in raw.read_bytes(), "the secret itself is in the report"
 
 
 def test_a_clean_image_has_an_os_packages_and_no_findings(scanner: Trivy, tmp_path: Path) -> None:
-    facts, _ = scan(scanner, tiny_layout.clean, tmp_path)
+    facts = scan(scanner, tiny_layout.clean, tmp_path).facts
     assert (facts.os, facts.packages, facts.findings) == ("debian 12.8", 2, ())
 
 
 def test_an_image_from_scratch_shows_that_nothing_was_scanned(scanner: Trivy, tmp_path: Path) -> None:
-    facts, _ = scan(scanner, tiny_layout.scratch, tmp_path)
+    facts = scan(scanner, tiny_layout.scratch, tmp_path).facts
     assert (facts.os, facts.packages, facts.findings) == ("", 0, ())
 
 
 def test_sbom_and_sarif_reveal_nothing_about_this_machine(scanner: Trivy, tmp_path: Path) -> None:
-    _, raw = scan(scanner, tiny_layout.bad, tmp_path)
-    sbom = json.loads(scanner.sbom(Shell(), raw, tmp_path).read_bytes())
+    done = scan(scanner, tiny_layout.bad, tmp_path)
+    reports.check("trivy", done.reports)
+    read = {each.kind: json.loads(each.path.read_bytes()) for each in done.reports}
+    sbom, sarif = read[ReportKind.SBOM], read[ReportKind.SARIF]
     assert sbom["bomFormat"] == "CycloneDX"
     assert {"Jinja2", "zlib1g"} <= {component["name"] for component in sbom["components"]}
     assert "CVE-2019-10906" in {one["id"] for one in sbom["vulnerabilities"]}
-    sarif = json.loads(scanner.sarif(Shell(), raw, tmp_path).read_bytes())
     rules = {result["ruleId"] for result in sarif["runs"][0]["results"]}
     assert {"CVE-2019-10906", "private-key", "DS-0002"} <= rules
-    assert str(tmp_path) not in raw.read_text() + json.dumps(sbom) + json.dumps(sarif)
+    assert str(tmp_path) not in json.dumps(read[ReportKind.RAW]) + json.dumps(sbom) + json.dumps(sarif)
 
 
 def test_two_scans_at_once_share_a_cache(scanner: Trivy, tmp_path: Path) -> None:
@@ -90,7 +88,7 @@ def test_two_scans_at_once_share_a_cache(scanner: Trivy, tmp_path: Path) -> None
         scans = [
             pool.submit(scan, scanner, image, tmp_path) for image in (tiny_layout.bad, tiny_layout.clean)
         ]
-    assert [len(one.result()[0].findings) for one in scans] == [6, 0]
+    assert [len(one.result().facts.findings) for one in scans] == [6, 0]
 
 
 def test_settings_of_the_surroundings_hide_nothing(
@@ -105,7 +103,7 @@ def test_settings_of_the_surroundings_hide_nothing(
     (work / "trivy-secret.yaml").write_text("disable-rules: [private-key]\n")
     layout = tmp_path / "layout"
     digest, _ = tiny_layout.bad(layout)
-    facts, _ = scanner.scan(Shell(), f"{layout}@{digest}", work)
+    facts = scanner.scan(f"{layout}@{digest}", work).facts
     assert len(facts.findings) == 6
 
 
@@ -152,7 +150,7 @@ def test_a_database_that_cannot_be_used_stops_the_scan(
 ) -> None:
     shutil.copytree(cache, tmp_path / "cache")
     harm(tmp_path / "cache")
-    scanner = Trivy(program=program("AUTOCLAVE_TRIVY"), cache=tmp_path / "cache")
+    scanner = Trivy(Shell(), program=real_trivy.program(), cache=tmp_path / "cache")
     with pytest.raises(DatabaseError) as caught:
         scan(scanner, tiny_layout.clean, tmp_path)
     assert says in caught.value.what
@@ -163,13 +161,13 @@ def test_another_version_is_refused(cache: Path, tmp_path: Path) -> None:
     other.write_text('#!/bin/sh\necho \'{"Version":"0.69.4"}\'\n')
     other.chmod(0o755)
     with pytest.raises(ScannerError) as caught:
-        Trivy(program=str(other), cache=cache).version(Shell())
+        Trivy(Shell(), program=str(other), cache=cache).versions()
     assert "0.69.4" in caught.value.what
 
 
 def test_a_missing_program_is_refused(cache: Path, tmp_path: Path) -> None:
     with pytest.raises(ScannerError) as caught:
-        Trivy(program=str(tmp_path / "trivy"), cache=cache).version(Shell())
+        Trivy(Shell(), program=str(tmp_path / "trivy"), cache=cache).versions()
     assert "missing" in caught.value.what
 
 
@@ -180,5 +178,5 @@ def test_a_damaged_layer_stops_the_scan_with_trivys_own_reason(scanner: Trivy, t
     layer = manifest["layers"][0]["digest"].removeprefix("sha256:")
     os.truncate(layout / "blobs" / "sha256" / layer, 100)
     with pytest.raises(ScannerError) as caught:
-        scanner.scan(Shell(), f"{layout}@{digest}", tmp_path)
+        scanner.scan(f"{layout}@{digest}", tmp_path)
     assert "FATAL" in caught.value.why

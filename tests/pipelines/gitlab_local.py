@@ -19,6 +19,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
+from builders import real_trivy
 from builders.devices import ROOT, Repository, git, program
 from doubles.gitlab_double import Double
 from doubles.gitlab_state import Project
@@ -131,8 +132,7 @@ class GitLab:
             "GITLAB_CI": "true",
             # Every job has a user of its own, and so development keys of its own, as on machines of its own.
             "XDG_CONFIG_HOME": f"{self.folder}/homes/{repository.name}/$CI_JOB_NAME",
-            "AUTOCLAVE_TRIVY": os.environ["AUTOCLAVE_TRIVY"],
-            "AUTOCLAVE_TRIVY_CACHE": os.environ["AUTOCLAVE_TRIVY_CACHE"],
+            **{name: os.environ[name] for name in real_trivy.VARIABLES},
             "CI_SERVER_URL": self.api.url,
             "CI_PROJECT_ID": str(project.id),
             "CI_JOB_TOKEN": JOB_TOKEN,

@@ -26,6 +26,7 @@ from typing import Any
 
 import docker
 
+from builders import real_trivy
 from builders.devices import ROOT, Repository, git, own_name, program
 from doubles import gitlab_coordinator
 from doubles.gitlab_coordinator import Coordinator, Job, variable
@@ -439,7 +440,7 @@ def network() -> Iterator[tuple[str, str]]:
 def open_database(folder: Path) -> Path:
     """Copy the scanner's database to where the user of the step image may write, as in a runner's volume."""
     copy = folder / "database"
-    shutil.copytree(Path(os.environ["AUTOCLAVE_TRIVY_CACHE"]) / "db", copy / "db")
+    shutil.copytree(real_trivy.cache() / "db", copy / "db")
     for path in (folder, copy, *copy.rglob("*")):
         path.chmod(0o777 if path.is_dir() else 0o666)
     return copy

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from builders import real_trivy
 from builders.devices import KNOWN_BAD, ROOT, Repository, copy_device, git
 from pipelines import jenkins_jvm
 
@@ -108,8 +109,7 @@ def _scenario_json(folder: Path, scenario: Scenario) -> dict[str, Any]:
         "build": {"BUILD_URL": "https://jenkins.example/job/device/1/", **scenario.build},
         "environment": {
             **agent,
-            "AUTOCLAVE_TRIVY": os.environ["AUTOCLAVE_TRIVY"],
-            "AUTOCLAVE_TRIVY_CACHE": os.environ["AUTOCLAVE_TRIVY_CACHE"],
+            **{name: os.environ[name] for name in real_trivy.VARIABLES},
             **scenario.agent,
         },
         **scenario.more,

@@ -17,6 +17,7 @@ import pytest
 from autoclave.engines.base import BuildRequest
 from autoclave.engines.docker import DockerEngine
 from autoclave.runtime.shell import Shell
+from builders import real_trivy
 from builders.devices import KNOWN_BAD, ROOT, Repository, copy_device, own_name
 from pipelines import gitlab_runner, own_project
 from pipelines.gitlab_local import TEMPLATES, VERSION, GitLab, records
@@ -70,7 +71,7 @@ def in_containers(
 ) -> PipelineResult:
     """Run a device's pipeline with the docker executor and the engine's socket."""
     gitlab.device(repository, ci(image))
-    jobs = gitlab_runner.pipeline(gitlab, repository, {"AUTOCLAVE_TRIVY_CACHE": "/database"}, SECRETS)
+    jobs = gitlab_runner.pipeline(gitlab, repository, {"AUTOCLAVE_SCANNER_CACHE": "/database"}, SECRETS)
     executor = gitlab_runner.with_socket(image, helper, gitlab_runner.open_database(folder))
     with gitlab_runner.serve(gitlab) as coordinator:
         return gitlab_runner.run(coordinator, jobs, folder / "runner", executor)
@@ -79,8 +80,8 @@ def in_containers(
 def in_shell(gitlab: GitLab, repository: Repository, image: str, folder: Path, *only: str) -> PipelineResult:
     """Run a device's pipeline, or some of its jobs, as the user of the runner, which looks at no image."""
     gitlab.device(repository, ci(image))
-    names = ("AUTOCLAVE_TRIVY", "AUTOCLAVE_TRIVY_CACHE")
-    settings = {name: os.environ[name] for name in names} | {"XDG_CONFIG_HOME": f"{folder}/keys/$CI_JOB_NAME"}
+    settings = {name: os.environ[name] for name in real_trivy.VARIABLES}
+    settings["XDG_CONFIG_HOME"] = f"{folder}/keys/$CI_JOB_NAME"
     jobs = gitlab_runner.pipeline(gitlab, repository, settings, SECRETS, only=only)
     executor = gitlab_runner.shell_executor(folder / "runner")
     with gitlab_runner.serve(gitlab) as coordinator:

@@ -62,9 +62,9 @@ def test_the_controller_was_restarted_at_every_step(passed: Build) -> None:
 
 def test_jenkins_shows_tests_and_findings_and_keeps_the_evidence(passed: Build) -> None:
     assert [Path(each).name for each in passed.said["junits"]] == ["junit.xml"]
-    assert [Path(each).name for each in passed.said["issues"]] == ["trivy.sarif"]
+    assert [Path(each).name for each in passed.said["issues"]] == ["findings.sarif"]
     assert passed.said["locks"] == ["autoclave-staging"]
-    for name in ("junit.xml", "trivy.sarif", "sbom.cdx.json"):
+    for name in ("junit.xml", "findings.sarif", "sbom.cdx.json"):
         assert f".autoclave/reports/app/{name}" in passed.archived
     for step in ("unit-test", "scan", "sign", "deploy-staging"):
         assert records(passed.artifact(f".autoclave/handover/{step}/store")), step

@@ -13,7 +13,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from builders import registries
+from builders import real_trivy, registries
 from builders.devices import ROOT, SAMPLE, Repository, copy_device, git
 from pipelines import jenkins_unit, own_project
 from pipelines.gitlab_local import GitLab, Pipeline, records
@@ -133,7 +133,7 @@ def test_the_image_is_small_enough_starts_fast_and_is_not_root(image: str) -> No
 
 def test_the_scan_of_the_step_image_is_reported(on_gitlab: Pipeline) -> None:
     trivy = json.loads(
-        on_gitlab.artifact("autoclave-scan", ".autoclave/reports/steps/trivy.json").read_text("utf-8")
+        on_gitlab.artifact("autoclave-scan", ".autoclave/reports/steps/findings.json").read_text("utf-8")
     )
     found = [each for part in trivy["Results"] for each in part.get("Vulnerabilities") or []]
     packages = sum(len(part.get("Packages") or []) for part in trivy["Results"])
@@ -148,7 +148,7 @@ def test_the_sample_passes_the_flow_inside_the_step_image(image: str, tmp_path: 
     repository = copy_device(SAMPLE, tmp_path, name="t-in-step-image")
     subprocess.run(["chmod", "-R", "g+rwX", str(tmp_path)], check=True)
     socket = Path("/var/run/docker.sock")
-    database = os.path.realpath(os.environ["AUTOCLAVE_TRIVY_CACHE"])
+    database = os.path.realpath(real_trivy.cache())
     try:
         said = (
             docker.from_env()
@@ -159,7 +159,7 @@ def test_the_sample_passes_the_flow_inside_the_step_image(image: str, tmp_path: 
                 stderr=True,
                 working_dir="/workspace",
                 group_add=[str(socket.stat().st_gid)],
-                environment={"AUTOCLAVE_TRIVY_CACHE": "/database"},
+                environment={"AUTOCLAVE_SCANNER_CACHE": "/database"},
                 volumes={
                     str(socket): {"bind": str(socket), "mode": "rw"},
                     str(repository.folder): {"bind": "/workspace", "mode": "rw"},

@@ -36,10 +36,10 @@ def digest_of_all(plans: Sequence[StepPlan]) -> str:
 
 def differences(one: Sequence[StepPlan], other: Sequence[StepPlan]) -> list[str]:
     """Return what differs between two plans of a flow, a line for each: step, image, what, both values."""
-    left, right = ({(each.step, each.image): each for each in plans} for plans in (one, other))
+    left, right = _number(one), _number(other)
     found = []
-    for step, image in dict.fromkeys([*left, *right]):
-        here, there = left.get((step, image)), right.get((step, image))
+    for step, image, number in dict.fromkeys([*left, *right]):
+        here, there = left.get((step, image, number)), right.get((step, image, number))
         if here is None or there is None:
             found.append(f"{step} {image}: only in the {'second' if here is None else 'first'} plan")
             continue
@@ -49,6 +49,15 @@ def differences(one: Sequence[StepPlan], other: Sequence[StepPlan]) -> list[str]
             for name in dict.fromkeys([*mine, *theirs])
             if mine.get(name) != theirs.get(name)
         ]
+    return found
+
+
+def _number(plans: Sequence[StepPlan]) -> dict[tuple[str, str, int], StepPlan]:
+    """Return the plans by step, image and number: an image has a plan for each of its scanners."""
+    found: dict[tuple[str, str, int], StepPlan] = {}
+    for each in plans:
+        number = sum((step, image) == (each.step, each.image) for step, image, _ in found)
+        found[each.step, each.image, number] = each
     return found
 
 

@@ -1,24 +1,35 @@
-"""Scanners, by name."""
+"""Scanners, by name.
+
+Every module here that is not in `HELPERS` is a scanner, and its name is the one that `--scanner` takes. There
+is no other list. A module has a function `create(setup)`, which returns a `Scanner`: see `base`.
+"""
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 
 from autoclave.errors import UsageError
-from autoclave.scanners.base import Scanner
+from autoclave.runtime.toml import nearest
+from autoclave.scanners.base import Scanner, Setup
 
-_SCANNERS = {"trivy": "autoclave.scanners.trivy:Trivy"}
+DEFAULT = "trivy"
+HELPERS = frozenset({"aliases", "base", "options", "reports"})
+"""The modules here that are not scanners."""
 
 
-def create(name: str, *, program: str, cache: Path) -> Scanner:
-    """Return the scanner of that name; raise UsageError when there is none.
+def names() -> tuple[str, ...]:
+    """Return the name of every scanner, without importing any."""
+    found = {module.name for module in pkgutil.iter_modules(__path__)} - HELPERS
+    return tuple(sorted(name.replace("_", "-") for name in found))
 
-    `program` is its command (a name or a path), `cache` the folder that holds its database.
-    """
-    if name not in _SCANNERS:
-        raise UsageError(f"there is no scanner {name!r}", next=f"choose one of: {', '.join(_SCANNERS)}")
-    module, factory = _SCANNERS[name].split(":")
-    make: Callable[..., Scanner] = getattr(import_module(module), factory)
-    return make(program=program, cache=cache)
+
+def create(name: str, setup: Setup) -> Scanner:
+    """Return the scanner of that name; raise UsageError when there is none."""
+    known = names()
+    if name not in known:
+        raise UsageError(f"there is no scanner '{name}'", next=nearest(name, known))
+    module = import_module(f"{__name__}.{name.replace('-', '_')}")
+    make: Callable[[Setup], Scanner] = module.create
+    return make(setup)

@@ -1,7 +1,11 @@
-"""The scanner's interface: one image in, facts and the scanner's own report out."""
+"""The scanner's interface: one image in, facts and the scanner's own reports out.
+
+A scanner is a module of this folder, named as users name it, with a function `create`.
+"""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -11,25 +15,67 @@ from autoclave.model.facts import Database, ScanFacts
 from autoclave.runtime.shell import Shell
 
 
-class Versions(Struct, frozen=True, kw_only=True):
-    """What would scan: the scanner, its version, and its advisory database."""
+class Setup(Struct, frozen=True, kw_only=True):
+    """What a scanner is created with: how it starts processes, and what the options say of it.
 
-    scanner: str
+    `command` is its program, a name on PATH or a path, and `cache` the folder with its database; where they
+    are empty or None, the scanner uses its own defaults.
+    """
+
+    shell: Shell
+    command: str = ""
+    cache: Path | None = None
+
+
+class Versions(Struct, frozen=True, kw_only=True):
+    """What would scan: the scanner's version and its database; `renew` is how to get a newer one."""
+
     version: str
     database: Database
+    renew: str = ""
+
+
+class ReportKind(StrEnum):
+    """What a report is for."""
+
+    RAW = "raw"
+    """Everything that the scanner says, in JSON of its own form."""
+    SBOM = "sbom"
+    """The components of the image, CycloneDX in JSON: the release gate reads it."""
+    SARIF = "sarif"
+    """The findings, SARIF 2.1.0: CI hosts show it."""
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """A file that the scanner wrote."""
+
+    kind: ReportKind
+    path: Path
+    media_type: str
+
+
+class Scan(Struct, frozen=True, kw_only=True):
+    """What one scan gives: facts for the gates, and at most one report of each kind."""
+
+    facts: ScanFacts
+    reports: tuple[Report, ...]
 
 
 class Scanner(Protocol):
-    """Finds vulnerabilities, secrets and misconfigurations in an image of an OCI layout."""
+    """Finds vulnerabilities, secrets and misconfigurations in an image of an OCI layout.
 
-    def version(self, shell: Shell) -> Versions:
-        """Return what would scan. Raise ScannerError or DatabaseError when it may not be used."""
+    `name` is the module's. `command` is what it runs, for plans: the same on every machine, without paths.
+    """
 
-    def scan(self, shell: Shell, location: str, workdir: Path) -> tuple[ScanFacts, Path]:
-        """Scan the image at `location` (`DIR@sha256:…`); return the facts and the raw report in `workdir`."""
+    name: str
+    command: tuple[str, ...]
 
-    def sbom(self, shell: Shell, report: Path, workdir: Path) -> Path:
-        """Derive a CycloneDX JSON file from a raw report."""
+    def versions(self) -> Versions:
+        """Return what would scan. Raise ScannerError or DatabaseError when it must not be used."""
 
-    def sarif(self, shell: Shell, report: Path, workdir: Path) -> Path:
-        """Derive a SARIF 2.1.0 file from a raw report."""
+    def scan(self, image: str, folder: Path) -> Scan:
+        """Scan the image at `DIR@sha256:…`; write reports into an empty folder, which is removed afterwards.
+
+        Raise ScannerError when the scanner or its report cannot be relied on, DatabaseError when its
+        database cannot, StoreError when the image is missing.
+        """

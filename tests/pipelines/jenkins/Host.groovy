@@ -267,7 +267,8 @@ class Host {
     }
 
     private static String expression(String glob) {
-        return glob.replace('.', '\\.').replace('/**', '\u0001').replace('*', '[^/]*').replace('\u0001', '/.*')
+        return glob.replace('.', '\\.').replace('/**/', '\u0002').replace('/**', '\u0001').replace('*', '[^/]*')
+            .replace('\u0001', '/.*').replace('\u0002', '/(.*/)?')
     }
 
     void note(String name, Map given) {

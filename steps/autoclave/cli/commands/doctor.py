@@ -6,6 +6,7 @@ import shutil
 import stat
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,15 +15,21 @@ from msgspec import Struct
 from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 from autoclave.errors import AutoclaveError, DoctorFailed
-from autoclave.scan import ScannerOptions, create_scanner
+from autoclave.gates.scan import is_partial
+from autoclave.runtime.options import Signing
+from autoclave.scan import create_scanners
+from autoclave.scanners.base import Scanner
+from autoclave.scanners.options import ScannerOptions
 from autoclave.signers import development
 
 _LEAST_DISK = 5 << 30  # bytes: an image, its copy in the store, and a scanner's database
 _DRIFT = timedelta(seconds=60)
 
 
-class Options(ScannerOptions, frozen=True):
+class Options(Signing, frozen=True):
     """Options of `autoclave doctor`."""
+
+    scanners: ScannerOptions = ScannerOptions()
 
 
 class Check(Struct, frozen=True):
@@ -43,8 +50,7 @@ def _run(opts: Options, ctx: Context) -> None:
     checks: list[tuple[str, Callable[[], Check]]] = [
         ("engine", lambda: _engine(ctx)),
         ("builder", lambda: _builder(ctx)),
-        ("scanner", lambda: _scanner(opts, ctx)),
-        ("database", lambda: _database(opts, ctx)),
+        *_check_scanners(opts, ctx),
         ("keys", _keys),
         ("clock", lambda: _clock(ctx)),
         ("disk", lambda: _disk(ctx)),
@@ -88,20 +94,30 @@ def _builder(ctx: Context) -> Check:
     )
 
 
-def _scanner(opts: Options, ctx: Context) -> Check:
-    versions = create_scanner(opts).version(ctx.shell)
-    return Check("scanner", fine=True, seen=f"{versions.scanner} {versions.version}")
+def _check_scanners(opts: Options, ctx: Context) -> list[tuple[str, Callable[[], Check]]]:
+    checks: list[tuple[str, Callable[[], Check]]] = []
+    for each in create_scanners(opts.scanners, ctx):
+        checks.append(("scanner", partial(_scanner, each)))
+        checks.append(("database", partial(_database, each, ctx)))
+    return checks
 
 
-def _database(opts: Options, ctx: Context) -> Check:
-    database = create_scanner(opts).version(ctx.shell).database
-    age = ctx.now() - database.updated
+def _scanner(scanner: Scanner) -> Check:
+    return Check("scanner", fine=True, seen=f"{scanner.name} {scanner.versions().version}")
+
+
+def _database(scanner: Scanner, ctx: Context) -> Check:
+    versions = scanner.versions()
+    age = ctx.now() - versions.database.updated
     allowed = timedelta(hours=ctx.policy.scan.max_database_age_hours)
-    partial = database.size < ctx.policy.production.min_database_bytes
-    seen = f"{age.total_seconds() / 3600:.1f} h old (allowed {allowed.total_seconds() / 3600:.0f} h), "
-    seen += f"{database.size:,} bytes" + (", PARTIAL: production refuses it" if partial else "")
-    mend = "trivy image --download-db-only (or make the small one again: setup/database.sh)"
-    return Check("database", fine=timedelta(minutes=-5) < age <= allowed, seen=seen, mend=mend)
+    hours, limit = (span.total_seconds() / 3600 for span in (age, allowed))
+    seen = f"{scanner.name}: {hours:.1f} h old (allowed {limit:.0f} h)"
+    if versions.database.size:
+        seen += f", {versions.database.size:,} bytes"
+    if is_partial(versions.database, ctx.policy.production):
+        seen += ", PARTIAL: production refuses it"
+    fine = timedelta(minutes=-5) < age <= allowed
+    return Check("database", fine=fine, seen=seen, mend=versions.renew)
 
 
 def _keys() -> Check:

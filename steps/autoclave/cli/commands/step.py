@@ -32,7 +32,8 @@ def command(name: str, text: str) -> click.Command:
         digests = ctx.digests(options)
         if options.dry_run:
             for image in ctx.images(options.image):
-                _print(_plan(name, image, options, ctx), ctx)
+                for planned in _plans(name, image, options, ctx):
+                    _print(planned, ctx)
             return
         handover.take_in(options.take_from, ctx)
         try:
@@ -47,13 +48,12 @@ def command(name: str, text: str) -> click.Command:
     return make_command(name, text, module.Options, call)
 
 
-def _plan(name: str, image: Image, options: Any, ctx: Context) -> StepPlan:
+def _plans(name: str, image: Image, options: Any, ctx: Context) -> list[StepPlan]:
     if name == "scan":
-        return scan.plan(image, ctx, scan.create_scanner(options).version(ctx.shell))
+        return scan.plans(image, options.scanners, ctx)
     if name == "deploy":
-        return deploy.plan(image, ctx.device.find_environment(options.environment), ctx)
-    planned: StepPlan = _MODULES[name].plan(image, ctx)
-    return planned
+        return [deploy.plan(image, ctx.device.find_environment(options.environment), ctx)]
+    return [_MODULES[name].plan(image, ctx)]
 
 
 def _print(planned: StepPlan, ctx: Context) -> None:

@@ -41,21 +41,21 @@ def render(facts: ScanFacts, *, image: str) -> bytes:
 
 
 def merge(reports: Sequence[bytes]) -> bytes:
-    """Return the reports of several images as one: GitLab takes one container-scanning report from a job.
+    """Return several reports as one: GitLab takes one container-scanning report from a job.
 
-    A finding that several images have is one of each; its id says which.
+    A finding that several images have is one of each; its id says which. What several scanners report alike
+    of one image is one finding, as the first of them has it.
     """
     read = [msgspec.json.decode(report) for report in reports]
     scan = read[0]["scan"] | {
         "start_time": min(each["scan"]["start_time"] for each in read),
         "end_time": max(each["scan"]["end_time"] for each in read),
     }
-    found = [
-        each | {"id": str(uuid.uuid5(uuid.UUID(each["id"]), each["location"]["image"]))}
-        for report in read
-        for each in report["vulnerabilities"]
-    ]
-    return msgspec.json.encode(read[0] | {"scan": scan, "vulnerabilities": found})
+    found: dict[str, Any] = {}
+    for each in (one for report in read for one in report["vulnerabilities"]):
+        own = str(uuid.uuid5(uuid.UUID(each["id"]), each["location"]["image"]))
+        found.setdefault(own, each | {"id": own})
+    return msgspec.json.encode(read[0] | {"scan": scan, "vulnerabilities": list(found.values())})
 
 
 def _scan(facts: ScanFacts) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from autoclave.errors import DatabaseError, ScannerError, StoreError, ToolError
 from autoclave.model.digest import Digest, check_digest, digest_of
 from autoclave.model.facts import Database, Finding, ScanFacts
 from autoclave.runtime.shell import Completed, Shell
-from autoclave.scanners.base import Versions
-from autoclave.scanners.trivy import database as trivy_database
-from autoclave.scanners.trivy import report as trivy_report
+from autoclave.scanners.base import Report, ReportKind, Scan, Setup, Versions
+from autoclave.scanners.reports import FILES
+from autoclave.scanners.trivy import database, report
 from autoclave.store.oci import parse_manifest
 
 VERSION = "0.74.0"
@@ -39,6 +39,13 @@ _WHAT = (
 )  # fmt: skip
 
 
+_MEDIA_TYPES = {
+    ReportKind.RAW: "application/json",
+    ReportKind.SBOM: "application/vnd.cyclonedx+json",
+    ReportKind.SARIF: "application/sarif+json",
+}
+
+
 class _Printed(Struct, rename="pascal"):
     """What `trivy version --format json` prints; no database part when there is none."""
 
@@ -49,51 +56,56 @@ class _Printed(Struct, rename="pascal"):
 class Trivy:
     """The scanner interface on the Trivy command. `program` is a name on PATH or a path."""
 
-    def __init__(self, *, program: str, cache: Path) -> None:
+    name = "trivy"
+    command = ("trivy", "image", "--input", "IMAGE")
+
+    def __init__(self, shell: Shell, *, program: str, cache: Path) -> None:
+        self._shell = shell
         self._program = str(Path(program).absolute()) if os.sep in program else program
         self._cache = cache.absolute()
 
-    def version(self, shell: Shell) -> Versions:
+    def versions(self) -> Versions:
         """Return what would scan. Raise ScannerError (missing, other version) or DatabaseError."""
-        done = self._run(shell, "version", "--format", "json")
-        metadata = parse_version(done.out)
-        database = trivy_database.examine(self._cache, metadata)
-        return Versions(scanner="trivy", version=VERSION, database=database)
+        metadata = parse_version(self._run("version", "--format", "json").out)
+        return Versions(
+            version=VERSION,
+            database=database.examine(self._cache, metadata),
+            renew=f"{self._program} image --download-db-only --cache-dir {self._cache}",
+        )
 
-    def scan(self, shell: Shell, location: str, workdir: Path) -> tuple[ScanFacts, Path]:
-        """Scan the image at `location`, `DIR@sha256:…` of an OCI layout, in one run.
+    def scan(self, image: str, folder: Path) -> Scan:
+        """Scan an image in one run, and derive SBOM and SARIF from the report.
 
-        Returns the facts and the path of the raw JSON report. `workdir` is an empty folder of ours.
         Raises ScannerError when the scanner or its report cannot be relied on, DatabaseError when the
-        database cannot, or changed meanwhile, StoreError when the image is not there.
+        database cannot, or changed meanwhile, StoreError when the image is missing.
         """
-        layout, digest = split(location)
+        layout, digest = split(image)
         config_digest = read_config_digest(layout, digest)
-        versions = self.version(shell)
+        versions = self.versions()
         before = self._fingerprint()
         started = datetime.now(UTC)
-        report = workdir / "trivy.json"
-        code = self._scan(shell, layout, digest, report)
+        raw = folder / FILES[ReportKind.RAW]
+        code = self._scan(layout, digest, raw)
         finished = datetime.now(UTC)
         if self._fingerprint() != before:
             raise DatabaseError("Trivy's database changed during the scan", next="scan again")
-        content = trivy_report.read(report, config_digest=config_digest, version=VERSION)
+        content = report.read(raw, config_digest=config_digest, version=VERSION)
         check_exit_code(code, content.findings)
-        return _facts(versions.database, started, finished, content), report
+        facts = _facts(versions.database, started, finished, content)
+        return Scan(facts=facts, reports=(_report(ReportKind.RAW, raw), *self._derive(raw)))
 
-    def sbom(self, shell: Shell, report: Path, workdir: Path) -> Path:
-        """Derive a CycloneDX JSON file (components and vulnerabilities) from a raw report."""
-        return self._convert(shell, report, workdir / "sbom.cdx.json", "cyclonedx", "--scanners", "vuln")
+    def _derive(self, raw: Path) -> tuple[Report, Report]:
+        """Derive the other reports from a raw one: components with vulnerabilities, and all findings."""
+        bom, sarif = (raw.with_name(FILES[kind]) for kind in (ReportKind.SBOM, ReportKind.SARIF))
+        self._convert(raw, bom, "cyclonedx", "--scanners", "vuln")
+        self._convert(raw, sarif, "sarif")
+        return _report(ReportKind.SBOM, bom), _report(ReportKind.SARIF, sarif)
 
-    def sarif(self, shell: Shell, report: Path, workdir: Path) -> Path:
-        """Derive a SARIF 2.1.0 file (all findings) from a raw report."""
-        return self._convert(shell, report, workdir / "trivy.sarif", "sarif")
-
-    def _scan(self, shell: Shell, layout: Path, digest: str, report: Path) -> int:
-        workdir = report.parent
+    def _scan(self, layout: Path, digest: str, report: Path) -> int:
+        folder = report.parent
         # Through a link of a fixed name: Trivy splits its input at the first '@', wherever that stands,
         # and writes the name into every report.
-        link = workdir / _IMAGE
+        link = folder / _IMAGE
         link.unlink(missing_ok=True)
         link.symlink_to(layout.absolute(), target_is_directory=True)
         report.unlink(missing_ok=True)
@@ -107,26 +119,24 @@ class Trivy:
         ours, pasted = (
             ("image", "--input", f"{name}@{digest}", *rest) for name in (_IMAGE, layout.absolute())
         )
-        return self._run(shell, *ours, cwd=workdir, ok=(0, _FOUND), shown=pasted).code
+        return self._run(*ours, cwd=folder, ok=(0, _FOUND), shown=pasted).code
 
-    def _convert(self, shell: Shell, report: Path, out: Path, form: str, *more: str) -> Path:
+    def _convert(self, report: Path, out: Path, form: str, *more: str) -> None:
         out.unlink(missing_ok=True)
         start, rest = ("convert", "--format", form, "--output"), (*more, "--ignorefile", os.devnull)
         ours = (*start, str(out.absolute()), *rest, str(report.absolute()))
-        self._run(shell, *ours, cwd=out.parent, shown=(*start, out.name, *rest, report.name))
+        self._run(*ours, cwd=out.parent, shown=(*start, out.name, *rest, report.name))
         if not out.is_file() or not out.stat().st_size:
             raise ScannerError(f"Trivy derived no {form} file", next="scan again")
-        return out
 
     def _run(
         self,
-        shell: Shell,
         *args: str,
         cwd: Path | None = None,
         ok: tuple[int, ...] = (0,),
         shown: tuple[str, ...] = (),
     ) -> Completed:
-        if shell.which(self._program) is None:
+        if self._shell.which(self._program) is None:
             raise ScannerError(
                 "Trivy is missing", why=f"there is no program {self._program}", next=_install_hint()
             )
@@ -135,7 +145,7 @@ class Trivy:
         argv, line = ([self._program, *words, *common] for words in (args, shown or args))
         env = _without_foreign_settings()
         try:
-            return shell.run(argv, cwd=cwd, env=env, timeout=_LONGEST + 60, ok=ok, shown=line)
+            return self._shell.run(argv, cwd=cwd, env=env, timeout=_LONGEST + 60, ok=ok, shown=line)
         except ToolError as error:
             raise ScannerError(
                 f"Trivy failed: {error.what}",
@@ -145,13 +155,19 @@ class Trivy:
 
     def _fingerprint(self) -> tuple[int, int, int]:
         try:
-            stat = trivy_database.path(self._cache).stat()
+            stat = database.path(self._cache).stat()
         except OSError as error:
-            raise trivy_database.refuse(self._cache, "went away during the scan", str(error)) from error
+            raise database.refuse(self._cache, "went away during the scan", str(error)) from error
         return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
-def parse_version(raw: bytes) -> trivy_database.Metadata | None:
+def create(setup: Setup) -> Trivy:
+    """Return the scanner."""
+    cache = setup.cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trivy"
+    return Trivy(setup.shell, program=setup.command or "trivy", cache=cache)
+
+
+def parse_version(raw: bytes) -> database.Metadata | None:
     """Check the version in `trivy version` output; return what it says about the database, if anything."""
     try:
         printed = msgspec.json.decode(raw, type=_Printed)
@@ -165,7 +181,7 @@ def parse_version(raw: bytes) -> trivy_database.Metadata | None:
             why="another version may find, name or report things differently",
             next=_install_hint(),
         )
-    return trivy_database.decode(printed.database)
+    return database.decode(printed.database)
 
 
 def split(location: str) -> tuple[Path, str]:
@@ -210,18 +226,21 @@ def find_error(printed: str) -> str:
     return (marked or lines or [""])[-1][:1000]
 
 
-def _facts(
-    database: Database, started: datetime, finished: datetime, content: trivy_report.Content
-) -> ScanFacts:
+def _report(kind: ReportKind, path: Path) -> Report:
+    return Report(kind=kind, path=path, media_type=_MEDIA_TYPES[kind])
+
+
+def _facts(used: Database, started: datetime, finished: datetime, content: report.Content) -> ScanFacts:
     return ScanFacts(
-        scanner="trivy",
+        scanner=Trivy.name,
         scanner_version=VERSION,
-        database=database,
+        database=used,
         started=started,
         finished=finished,
         os=content.os,
         packages=content.packages,
         findings=content.findings,
+        unjudged=content.unjudged,
     )
 
 
@@ -231,4 +250,4 @@ def _without_foreign_settings() -> dict[str, str]:
 
 
 def _install_hint() -> str:
-    return f"install Trivy {VERSION}, or name its path in AUTOCLAVE_TRIVY"
+    return f"install Trivy {VERSION}, or name its path with --scanner-command"

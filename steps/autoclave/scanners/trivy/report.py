@@ -18,6 +18,14 @@ from autoclave.model.facts import Finding, Kind, Severity
 from autoclave.scanners.aliases import merge_aliases
 
 _SCHEMA = 2
+# The families of systems for whose packages Trivy has advisories: `drivers` in
+# pkg/detector/ospkg/detect.go of 0.74.0. For any other one (Fedora, CentOS Stream) it lists the
+# packages, finds nothing, and warns on its standard error alone.
+_JUDGED = frozenset({
+    "alma", "alpine", "amazon", "azurelinux", "bottlerocket", "cbl-mariner", "centos", "chainguard",
+    "coreos", "debian", "echo", "minimos", "opensuse-leap", "opensuse-tumbleweed", "oracle", "photon",
+    "redhat", "rocky", "slem", "sles", "ubuntu", "wolfi",
+})  # fmt: skip
 _AGAIN = "scan again; if it happens again, report it with the raw report"
 
 
@@ -98,11 +106,15 @@ class _Report(Struct, frozen=True, rename="pascal"):
 
 
 class Content(Struct, frozen=True, kw_only=True):
-    """What a report says: OS (`family version` or empty), number of packages, findings."""
+    """What a report says: OS (`family version` or empty), number of packages, findings.
+
+    `unjudged` says why the packages of the OS were not judged; None when nothing speaks against it.
+    """
 
     os: str
     packages: int
     findings: tuple[Finding, ...]
+    unjudged: str | None = None
 
 
 def read(path: Path, *, config_digest: str, version: str) -> Content:
@@ -131,6 +143,7 @@ def normalise(raw: bytes | mmap.mmap, *, config_digest: str, version: str) -> Co
             os=_os(report),
             packages=sum(len(result.packages or ()) for result in results),
             findings=tuple(_findings(report, results)),
+            unjudged=_unjudged(report),
         )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ScannerError(
@@ -156,6 +169,13 @@ def _os(report: _Report) -> str:
     found = report.metadata.os or _Os()
     # Trivy calls the family "none" when it saw no OS but was given packages.
     return "" if found.family in ("", "none") else f"{found.family} {found.name}".strip()
+
+
+def _unjudged(report: _Report) -> str | None:
+    family = (report.metadata.os or _Os()).family
+    if family in ("", "none") or family in _JUDGED:
+        return None
+    return f"Trivy has no advisories for {_os(report)}, so the packages of that system were not judged"
 
 
 def _findings(report: _Report, results: list[_Result]) -> Iterator[Finding]:

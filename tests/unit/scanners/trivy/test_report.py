@@ -70,6 +70,16 @@ def test_a_clean_image_has_packages_and_no_findings() -> None:
     assert normalise(recorded("clean")) == trivy_report.Content(os="debian 12.8", packages=2, findings=())
 
 
+@pytest.mark.parametrize("family", ["fedora", "centos-stream", "slackware"])
+def test_a_system_without_advisories_is_not_judged(family: str) -> None:
+    report = recorded("clean")
+    assert normalise(report).unjudged is None
+    report["Metadata"]["OS"]["Family"] = family
+    assert normalise(report).unjudged == (
+        f"Trivy has no advisories for {family} 12.8, so the packages of that system were not judged"
+    )
+
+
 def test_an_image_in_which_nothing_was_scanned_has_neither_os_nor_packages() -> None:
     assert normalise(recorded("scratch")) == trivy_report.Content(os="", packages=0, findings=())
 

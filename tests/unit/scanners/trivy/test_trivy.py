@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from autoclave.errors import DatabaseError, ScannerError, StoreError, ToolError, UsageError
+from autoclave.errors import DatabaseError, ScannerError, StoreError, ToolError
 from autoclave.runtime.shell import Completed, Shell
-from autoclave.scanners import create, trivy
+from autoclave.scanners import trivy
+from autoclave.scanners.base import ReportKind, Scan, Setup
 from autoclave.scanners.trivy import Trivy, database
 from fixtures.reports import tiny_layout
 
@@ -32,6 +33,11 @@ class Answering(Shell):
         self.calls: list[Sequence[str]] = []
         self.env: Mapping[str, str] = {}
 
+    @property
+    def image_call(self) -> Sequence[str]:
+        (called,) = [argv for argv in self.calls if argv[1] == "image"]
+        return called
+
     def which(self, program: str) -> str | None:
         return None if program == "absent" else program
 
@@ -41,15 +47,26 @@ class Answering(Shell):
         if argv[1] == "version":
             return Completed(0, self.printed, b"")
         assert cwd is not None
-        return Completed(self.image(cwd / "trivy.json"), b"", b"")
+        if argv[1] == "convert":
+            Path(argv[argv.index("--output") + 1]).write_text("{}")
+            return Completed(0, b"", b"")
+        return Completed(self.image(cwd / "findings.json"), b"", b"")
 
 
 @pytest.fixture
-def scanner(tmp_path: Path) -> Trivy:
+def cache(tmp_path: Path) -> Path:
     file = database.path(tmp_path / "cache")
     file.parent.mkdir(parents=True)
     file.write_bytes(gzip.decompress((REPORTS / "trivy.db.gz").read_bytes()))
-    return Trivy(program="trivy", cache=tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+def scan(shell: Shell, cache: Path, image: str, folder: Path) -> Scan:
+    return Trivy(shell, program="trivy", cache=cache).scan(image, folder)
+
+
+def versions(shell: Shell, cache: Path, program: str = "trivy") -> Any:
+    return Trivy(shell, program=program, cache=cache).versions()
 
 
 def replay(name: str, code: int) -> Callable[[Path], int]:
@@ -65,8 +82,9 @@ def location(tmp_path: Path, image: Callable[[Path], tuple[str, str]] = tiny_lay
     return f"{layout}@{image(layout)[0]}"
 
 
-def test_a_scan_gives_facts_and_keeps_the_raw_report(scanner: Trivy, tmp_path: Path) -> None:
-    facts, raw = scanner.scan(Answering(image=replay("bad", 5)), location(tmp_path), tmp_path)
+def test_a_scan_gives_facts_and_keeps_the_raw_report(cache: Path, tmp_path: Path) -> None:
+    done = scan(Answering(image=replay("bad", 5)), cache, location(tmp_path), tmp_path)
+    facts = done.facts
     assert (facts.scanner, facts.scanner_version, facts.os, facts.packages) == (
         "trivy",
         "0.74.0",
@@ -76,107 +94,109 @@ def test_a_scan_gives_facts_and_keeps_the_raw_report(scanner: Trivy, tmp_path: P
     assert len(facts.findings) == 6
     assert facts.database.updated.isoformat() == "2026-11-24T08:04:54.795956+00:00"
     assert facts.started <= facts.finished
-    assert raw.read_bytes() == (REPORTS / "trivy_bad.json").read_bytes()
+    assert [each.kind for each in done.reports] == [ReportKind.RAW, ReportKind.SBOM, ReportKind.SARIF]
+    assert [each.path.name for each in done.reports] == ["findings.json", "sbom.cdx.json", "findings.sarif"]
+    assert done.reports[0].path.read_bytes() == (REPORTS / "trivy_bad.json").read_bytes()
 
 
 @pytest.mark.parametrize(("name", "code"), [("bad", 0), ("clean", 5)])
-def test_exit_code_and_report_must_agree(name: str, code: int, scanner: Trivy, tmp_path: Path) -> None:
+def test_exit_code_and_report_must_agree(name: str, code: int, cache: Path, tmp_path: Path) -> None:
     image = location(tmp_path, getattr(tiny_layout, name))
     with pytest.raises(ScannerError) as caught:
-        scanner.scan(Answering(image=replay(name, code)), image, tmp_path)
+        scan(Answering(image=replay(name, code)), cache, image, tmp_path)
     assert "disagree" in caught.value.what
 
 
-def test_a_report_of_an_earlier_run_is_not_taken_for_this_one(scanner: Trivy, tmp_path: Path) -> None:
-    replay("bad", 5)(tmp_path / "trivy.json")
+def test_a_report_of_an_earlier_run_is_not_taken_for_this_one(cache: Path, tmp_path: Path) -> None:
+    replay("bad", 5)(tmp_path / "findings.json")
     with pytest.raises(ScannerError) as caught:
-        scanner.scan(Answering(image=lambda _: 5), location(tmp_path), tmp_path)
+        scan(Answering(image=lambda _: 5), cache, location(tmp_path), tmp_path)
     assert "no report" in caught.value.what
 
 
-def test_the_report_must_be_about_the_image_at_the_location(scanner: Trivy, tmp_path: Path) -> None:
+def test_the_report_must_be_about_the_image_at_the_location(cache: Path, tmp_path: Path) -> None:
     with pytest.raises(ScannerError) as caught:
-        scanner.scan(Answering(image=replay("clean", 0)), location(tmp_path), tmp_path)
+        scan(Answering(image=replay("clean", 0)), cache, location(tmp_path), tmp_path)
     assert "scanned was" in caught.value.why
 
 
-def test_a_database_that_is_replaced_during_the_scan_is_refused(scanner: Trivy, tmp_path: Path) -> None:
+def test_a_database_that_is_replaced_during_the_scan_is_refused(cache: Path, tmp_path: Path) -> None:
     def image(report: Path) -> int:
         file = database.path(tmp_path / "cache")
         file.write_bytes(file.read_bytes() + b"\0")
         return replay("bad", 5)(report)
 
     with pytest.raises(DatabaseError) as caught:
-        scanner.scan(Answering(image=image), location(tmp_path), tmp_path)
+        scan(Answering(image=image), cache, location(tmp_path), tmp_path)
     assert "changed" in caught.value.what
 
 
-def test_a_failure_of_trivy_shows_its_own_reason(scanner: Trivy, tmp_path: Path) -> None:
+def test_a_failure_of_trivy_shows_its_own_reason(cache: Path, tmp_path: Path) -> None:
     class Failing(Answering):
         def run(self, argv: Sequence[str], **more: Any) -> Completed:
             printed = "2026\tINFO\tx\n2026\tFATAL\tFatal error\trun error: no space left\nstack\n"
             raise ToolError("trivy ended with exit code 1", why=printed)
 
     with pytest.raises(ScannerError) as caught:
-        scanner.version(Failing())
+        versions(Failing(), cache)
     assert "no space left" in caught.value.why and "\n" not in caught.value.why
 
 
 @pytest.mark.parametrize("printed", [b"", b"Version: 0.74.0", b"{}", b'{"Version":2}'])
-def test_a_program_without_a_readable_version_is_refused(printed: bytes, scanner: Trivy) -> None:
+def test_a_program_without_a_readable_version_is_refused(printed: bytes, cache: Path) -> None:
     with pytest.raises(ScannerError):
-        scanner.version(Answering(printed=printed))
+        versions(Answering(printed=printed), cache)
 
 
-def test_another_version_is_refused_and_both_are_named(scanner: Trivy) -> None:
+def test_another_version_is_refused_and_both_are_named(cache: Path) -> None:
     with pytest.raises(ScannerError) as caught:
-        scanner.version(Answering(printed=PRINTED.replace(b"0.74.0", b"0.69.4")))
+        versions(Answering(printed=PRINTED.replace(b"0.74.0", b"0.69.4")), cache)
     assert "0.69.4" in caught.value.what and "0.74.0" in caught.value.what
 
 
-def test_a_database_without_metadata_is_refused(scanner: Trivy) -> None:
+def test_a_database_without_metadata_is_refused(cache: Path) -> None:
     with pytest.raises(DatabaseError):
-        scanner.version(Answering(printed=b'{"Version":"0.74.0"}'))
+        versions(Answering(printed=b'{"Version":"0.74.0"}'), cache)
 
 
 def test_a_missing_program_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ScannerError) as caught:
-        Trivy(program="absent", cache=tmp_path).version(Answering())
+        versions(Answering(), tmp_path, "absent")
     assert "missing" in caught.value.what and "0.74.0" in caught.value.next
 
 
 def test_settings_of_the_surroundings_cannot_hide_findings(
-    scanner: Trivy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRIVY_SEVERITY", "CRITICAL")
     shell = Answering(image=replay("bad", 5))
-    scanner.scan(shell, location(tmp_path), tmp_path)
+    scan(shell, cache, location(tmp_path), tmp_path)
     assert shell.env["TRIVY_SEVERITY"] == ""
     for flag in ("--config", "--ignorefile", "--secret-config"):
-        assert flag in shell.calls[-1]
+        assert flag in shell.image_call
 
 
-def test_the_name_of_the_layout_does_not_reach_trivy(scanner: Trivy, tmp_path: Path) -> None:
+def test_the_name_of_the_layout_does_not_reach_trivy(cache: Path, tmp_path: Path) -> None:
     shell = Answering(image=replay("bad", 5))
-    scanner.scan(shell, location(tmp_path), tmp_path)
-    (named_image,) = [word for word in shell.calls[-1] if "@" in word]
+    scan(shell, cache, location(tmp_path), tmp_path)
+    (named_image,) = [word for word in shell.image_call if "@" in word]
     assert named_image.startswith("./image@sha256:")
     assert (tmp_path / "image" / "index.json").is_file()
 
 
-def test_an_image_that_is_not_there_or_damaged_is_refused(scanner: Trivy, tmp_path: Path) -> None:
+def test_an_image_that_is_not_there_or_damaged_is_refused(cache: Path, tmp_path: Path) -> None:
     where = location(tmp_path)
     folder, _, digest = where.rpartition("@")
     blob = Path(folder) / "blobs" / "sha256" / digest.removeprefix("sha256:")
     blob.write_bytes(blob.read_bytes() + b" ")
     with pytest.raises(StoreError) as caught:
-        scanner.scan(Answering(), where, tmp_path)
+        scan(Answering(), cache, where, tmp_path)
     assert "damaged" in caught.value.what
     blob.unlink()
     with pytest.raises(StoreError):
-        scanner.scan(Answering(), where, tmp_path)
+        scan(Answering(), cache, where, tmp_path)
     with pytest.raises(StoreError):
-        scanner.scan(Answering(), f"{folder}@../../etc/passwd", tmp_path)
+        scan(Answering(), cache, f"{folder}@../../etc/passwd", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -192,8 +212,14 @@ def test_last_error_is_the_line_that_says_why(printed: str, line: str) -> None:
     assert trivy.find_error(printed) == line
 
 
-def test_scanners_are_found_by_name(tmp_path: Path) -> None:
-    assert isinstance(create("trivy", program="trivy", cache=tmp_path), Trivy)
-    with pytest.raises(UsageError) as caught:
-        create("tribvy", program="x", cache=tmp_path)
-    assert "trivy" in caught.value.next
+def test_the_options_of_the_setup_reach_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/home/ada/cache")
+    for given, program, folder in (
+        ({}, "trivy", "/home/ada/cache/trivy"),
+        ({"command": "/opt/trivy", "cache": tmp_path}, "/opt/trivy", str(tmp_path)),
+    ):
+        shell = Answering()
+        with pytest.raises(DatabaseError):  # there is none
+            trivy.create(Setup(shell=shell, **given)).versions()
+        (called,) = shell.calls
+        assert (called[0], called[called.index("--cache-dir") + 1]) == (program, folder)

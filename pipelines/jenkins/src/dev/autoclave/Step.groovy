@@ -203,7 +203,7 @@ class Step implements Serializable {
             }
             if (step == 'scan') {
                 findings(script)
-                kept += ', .autoclave/reports/*/*.json, .autoclave/reports/*/trivy.sarif'
+                kept += ', .autoclave/reports/**/*.json, .autoclave/reports/**/findings.sarif'
             }
             script.archiveArtifacts(artifacts: kept, excludes: '**/.lock', fingerprint: true, allowEmptyArchive: true)
         }
@@ -211,7 +211,7 @@ class Step implements Serializable {
 
     private static void findings(script) {
         try {
-            script.recordIssues(tools: [script.sarif(pattern: '.autoclave/reports/*/trivy.sarif')])
+            script.recordIssues(tools: [script.sarif(pattern: '.autoclave/reports/**/findings.sarif')])
         } catch (NoSuchMethodError missing) {
             script.echo('The step recordIssues is missing: install Warnings to see the findings as a table.')
         }

@@ -1,0 +1,27 @@
+"""The real Trivy and its database, as the options of the scanners name them in the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+VARIABLES = ("AUTOCLAVE_SCANNER_COMMAND", "AUTOCLAVE_SCANNER_CACHE")
+
+
+def program() -> str:
+    """Return the program. Fails, never skips: an unscanned image is no success."""
+    path = read_setting("AUTOCLAVE_SCANNER_COMMAND")
+    assert Path(path).is_file(), f"AUTOCLAVE_SCANNER_COMMAND must name Trivy; it is {path!r}"
+    return path
+
+
+def cache() -> Path:
+    """Return the folder with the database."""
+    path = read_setting("AUTOCLAVE_SCANNER_CACHE")
+    assert path, "AUTOCLAVE_SCANNER_CACHE is not set: run ./check, or eval setup/exports.sh"
+    return Path(path)
+
+
+def read_setting(variable: str) -> str:
+    """Return what a variable says for Trivy: `VALUE` or `trivy=VALUE`; empty when it is not set."""
+    return os.environ.get(variable, "").removeprefix("trivy=")

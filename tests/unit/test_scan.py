@@ -1,0 +1,203 @@
+"""The scan step with scanners that start no process: records, files and verdicts of one and of several."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from autoclave import scan, scanners
+from autoclave.console.json import JsonScreen
+from autoclave.context import Context
+from autoclave.errors import ScanGateClosed, ScannerError
+from autoclave.evidence import records
+from autoclave.evidence.statement import SBOM, VULNS
+from autoclave.model.facts import Severity
+from autoclave.release import verification
+from autoclave.scanners.base import ReportKind, Scan, Scanner, Setup, Versions
+from autoclave.scanners.options import ScannerOptions
+from autoclave.store.layout import LayoutStore
+from builders.sample_image import write_usable_image
+from fixtures.drill.toy_scanner import FINDING, Toy
+
+DEVICE = """\
+[device]
+name = "pump"
+version = "1"
+safety-class = "A"
+[[image]]
+name = "app"
+"""
+
+
+@dataclass
+class Named:
+    """The toy under a name of its own; what it returns can be changed, and what was scanned is counted."""
+
+    name: str
+    change: Callable[[Scan], Scan] = lambda done: done
+    scanned: list[str] = field(default_factory=list)
+    command: tuple[str, ...] = ("toy", "IMAGE")
+
+    def versions(self) -> Versions:
+        return Toy().versions()
+
+    def scan(self, image: str, folder: Path) -> Scan:
+        self.scanned.append(image)
+        done = Toy().scan(image, folder)
+        bom = next(each.path for each in done.reports if each.kind is ReportKind.SBOM)
+        bom.write_text(
+            bom.read_text().replace('"toy"', f'"{self.name}"').replace("ball", f"{self.name}-ball")
+        )
+        return self.change(structs.replace(done, facts=structs.replace(done.facts, scanner=self.name)))
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Named]:
+    """The scanners that there are."""
+    found = {name: Named(name) for name in ("toy", "other")}
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "keys"))
+    monkeypatch.setattr(scanners, "names", lambda: tuple(found))
+
+    def create(name: str, setup: Setup) -> Scanner:
+        return found[name]
+
+    monkeypatch.setattr(scanners, "create", create)
+    return found
+
+
+def run(folder: Path, *names: str, policy: str = "", again: bool = False) -> Context:
+    """Scan the image of a device; the second time as well."""
+    (folder / "autoclave.toml").write_text(DEVICE + policy)
+    opts = scan.Options(folder=str(folder), scanners=ScannerOptions(scanner=names), again=again)
+    ctx = Context(opts, JsonScreen())
+    assert isinstance(ctx.store, LayoutStore)
+    if ctx.store.find("app") is None:
+        write_usable_image(ctx.store)
+    scan.run(opts, ctx)
+    return ctx
+
+
+def attached(ctx: Context) -> list[records.Record]:
+    found = ctx.store.find("app")
+    assert found
+    good, bad = records.read_all(ctx.store, found.digest, ctx.trust)
+    assert bad == []
+    return good
+
+
+def release(ctx: Context) -> Any:
+    image = ctx.device.find_image("app")
+    return verification.read(image, ctx.subject(image), ctx).evidence
+
+
+def files(folder: Path) -> set[str]:
+    reports = folder / ".autoclave" / "reports"
+    return {str(path.relative_to(reports)) for path in reports.rglob("*") if path.is_file()}
+
+
+def test_a_scan_leaves_records_and_files_of_the_same_names_for_every_scanner(
+    known: dict[str, Named], tmp_path: Path
+) -> None:
+    ctx = run(tmp_path, "other")
+    sbom, vulns = attached(ctx)
+    assert (sbom.statement.predicate_type, vulns.statement.predicate_type) == (SBOM, VULNS)
+    names = {"findings.json", "findings.sarif", "sbom.cdx.json"}
+    assert {each.annotations[records.TITLE] for each in vulns.attachments} == names
+    assert files(tmp_path) == {f"app/{name}" for name in names} | {
+        "app/gl-container-scanning.json",
+        "gl-container-scanning.json",
+    }
+    assert release(ctx).findings == (FINDING,)
+
+
+def test_each_scanner_has_records_of_its_own_and_scans_once(known: dict[str, Named], tmp_path: Path) -> None:
+    ctx = run(tmp_path, "toy", "other")
+    assert len(attached(ctx)) == 4
+    assert {"app/findings.sarif", "app/other/findings.sarif", "app/other/sbom.cdx.json"} <= files(tmp_path)
+    assert [each.scanner for each in release(ctx).scans] == ["other", "toy"]
+    assert {each.name for each in release(ctx).components} == {"toy-ball", "other-ball"}
+    ctx = run(tmp_path, "other", "toy")
+    assert [len(each.scanned) for each in known.values()] == [1, 1]
+    run(tmp_path, "toy", again=True)
+    assert [len(each.scanned) for each in known.values()] == [2, 1]
+    assert len(release(ctx).scans) == 2
+
+
+def test_what_the_policy_requires_is_scanned_without_being_named(
+    known: dict[str, Named], tmp_path: Path
+) -> None:
+    run(tmp_path, policy='[policy.scan]\nscanners = ["other"]\n')
+    assert [len(each.scanned) for each in known.values()] == [0, 1]
+
+
+def test_what_one_scanner_finds_closes_the_gate_after_both_are_on_record(
+    known: dict[str, Named], tmp_path: Path
+) -> None:
+    def critical(done: Scan) -> Scan:
+        worse = structs.replace(FINDING, severity=Severity.CRITICAL)
+        return structs.replace(done, facts=structs.replace(done.facts, findings=(worse,)))
+
+    known["toy"].change = critical
+    with pytest.raises(ScanGateClosed) as caught:
+        run(tmp_path, "toy", "other")
+    assert caught.value.reasons == ("toy: critical CVE-2026-0001 in ball 1.0 (fixed in 1.1)",)
+    assert [len(each.scanned) for each in known.values()] == [1, 1]
+    # The gate stays closed for a run that names the other scanner alone: the record is attached.
+    ctx = run(tmp_path, "other")
+    assert {each.scanner for each in release(ctx).scans} == {"toy", "other"}
+    report = json.loads((tmp_path / ".autoclave/reports/gl-container-scanning.json").read_bytes())
+    assert [each["severity"] for each in report["vulnerabilities"]] == ["Low"]  # of this run
+
+
+def spoil(kind: ReportKind, old: str, new: str) -> Callable[[Scan], Scan]:
+    def change(done: Scan) -> Scan:
+        path = next(each.path for each in done.reports if each.kind is kind)
+        assert old in path.read_text()
+        path.write_text(path.read_text().replace(old, new))
+        return done
+
+    return change
+
+
+def of_yesterday(done: Scan) -> Scan:
+    return structs.replace(done, facts=structs.replace(done.facts, finished=datetime(2026, 1, 1)))
+
+
+def of_another(done: Scan) -> Scan:
+    return structs.replace(done, facts=structs.replace(done.facts, scanner="trivy"))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (spoil(ReportKind.SBOM, '"timestamp"', '"stamp"'), "the SBOM has no timestamp"),
+        (
+            spoil(ReportKind.SBOM, '"components":[{"type"', '"components":[{"kind":1},{"type"'),
+            "not a CycloneDX",
+        ),
+        (spoil(ReportKind.SBOM, "{", ""), "sbom report that cannot be read"),
+        (spoil(ReportKind.SARIF, "2.1.0", "3"), "sarif report that cannot be read"),
+        (spoil(ReportKind.RAW, "}", ""), "raw report that cannot be read"),
+        (of_yesterday, "the vulns record is not of the expected form"),
+        (of_another, "returned facts of another scanner"),
+    ],
+)
+def test_what_the_release_gate_could_not_read_is_refused_at_once(
+    known: dict[str, Named], tmp_path: Path, change: Callable[[Scan], Scan], says: str
+) -> None:
+    known["toy"].change = change
+    with pytest.raises(ScannerError) as caught:
+        run(tmp_path, "toy")
+    assert says in f"{caught.value.what}: {caught.value.why}"
+    store = LayoutStore(tmp_path / ".autoclave" / "store")
+    subject = store.find("app")
+    assert subject
+    assert store.referrers(subject.digest) == []
+    assert files(tmp_path) == set()
