@@ -14,25 +14,20 @@ import click
 import msgspec
 from msgspec import Meta, Struct
 
-from autoclave import build, deploy, scan, sign, unit_test
 from autoclave.cli import main as cli
 from autoclave.cli.click_options import Argument, parameters
 from autoclave.device.schema import SafetyClass
 from autoclave.errors import tree
 from autoclave.gates.hardening import CHECKS, UNREAD
+from autoclave.model import steps
+from autoclave.pipeline import load_module
 from autoclave.policy.load import read_profile
 from autoclave.policy.schema import Policy
 from autoclave.runtime.options import Common, fields
 
 PAGE = Path(__file__).with_name("reference.md")
 
-STEPS: dict[str, type[Struct]] = {
-    "build": build.Options,
-    "unit-test": unit_test.Options,
-    "scan": scan.Options,
-    "sign": sign.Options,
-    "deploy": deploy.Options,
-}
+STEPS: dict[str, type[Struct]] = {each.name: load_module(each).Options for each in steps.STEPS}
 
 
 def page() -> str:

@@ -6,8 +6,10 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from autoclave import __version__, build, deploy, scan, sign, unit_test
+from autoclave import __version__
 from autoclave.cli.commands.gitlab import shared
+from autoclave.model import steps
+from autoclave.pipeline import load_module
 
 # Options that the flow itself sets, that are for a terminal, or that name a secret's place.
 NOT_INPUTS = {
@@ -161,72 +163,68 @@ def _artifacts(step: str, reports: str = "") -> str:
 
 
 STAGE = "stage of the job"
-STEPS = (
-    Step(
-        "build",
-        build.Options,
-        "build",
-        # A release uses no layer of a cache that others can write to.
-        _EARLY_RULES.replace(
-            "        AUTOCLAVE_STORE:",
-            '        AUTOCLAVE_CACHE_FROM: "$[[ inputs.build-cache ]]"\n        AUTOCLAVE_STORE:',
-        )
-        + '      variables:\n        AUTOCLAVE_CACHE_TO: "$[[ inputs.build-cache ]]"\n'
+# What GitLab shows of what a step leaves in its reports.
+_REPORTS = {
+    "build": f"      dotenv: {_LEFT}/handover/build/digests.env\n",
+    "unit-test": f"      junit: {_LEFT}/reports/*/junit.xml\n"
+    "      coverage_report:\n"
+    "        coverage_format: cobertura\n"
+    f"        path: {_LEFT}/reports/*/coverage.xml\n",
+    "scan": f"      container_scanning: {_LEFT}/reports/gl-container-scanning.json\n"
+    f"      cyclonedx: {_LEFT}/reports/**/sbom.cdx.json\n",
+}
+# A release uses no layer of a cache that others can write to.
+_BUILD_RULES = (
+    _EARLY_RULES.replace(
+        "        AUTOCLAVE_STORE:",
+        '        AUTOCLAVE_CACHE_FROM: "$[[ inputs.build-cache ]]"\n        AUTOCLAVE_STORE:',
+    )
+    + '      variables:\n        AUTOCLAVE_CACHE_TO: "$[[ inputs.build-cache ]]"\n'
+)
+CHECKS = tuple(each.name for each in steps.CHECKS)
+
+
+def _needs(names: tuple[str, ...]) -> str:
+    return f"  needs: [{', '.join(f'autoclave-{each}' for each in names)}]\n" if names else ""
+
+
+def _takes(step: str) -> tuple[str, ...]:
+    return tuple(each.name for each in steps.find_prerequisites(step))
+
+
+def _check(step: steps.Step) -> Step:
+    """Return the template of a step that merge requests run as well."""
+    takes = _takes(step.name)
+    return Step(
+        step.name,
+        load_module(step).Options,
+        "verify" if takes else "build",
+        _needs(takes)
+        + (_BUILD_RULES if step.name == "build" else _EARLY_RULES)
         + "  interruptible: true\n"
         + RETRY
-        + _artifacts("build", f"      dotenv: {_LEFT}/handover/build/digests.env\n"),
-    ),
-    Step(
-        "unit-test",
-        unit_test.Options,
-        "verify",
-        "  needs: [autoclave-build]\n"
-        + _EARLY_RULES
-        + "  interruptible: true\n"
-        + RETRY
-        + _artifacts(
-            "unit-test",
-            f"      junit: {_LEFT}/reports/*/junit.xml\n"
-            "      coverage_report:\n"
-            "        coverage_format: cobertura\n"
-            f"        path: {_LEFT}/reports/*/coverage.xml\n",
-        ),
-        takes=("build",),
-    ),
-    Step(
-        "scan",
-        scan.Options,
-        "verify",
-        "  needs: [autoclave-build]\n"
-        + _EARLY_RULES
-        + "  interruptible: true\n"
-        + RETRY
-        + _artifacts(
-            "scan",
-            f"      container_scanning: {_LEFT}/reports/gl-container-scanning.json\n"
-            f"      cyclonedx: {_LEFT}/reports/**/sbom.cdx.json\n",
-        ),
-        takes=("build",),
-    ),
-    Step(
-        "sign",
-        sign.Options,
-        "sign",
-        "  needs: [autoclave-build, autoclave-unit-test, autoclave-scan]\n"
-        + _RELEASE_RULES
-        # Variables scoped to this environment, such as the release key, reach no other job.
-        + "  environment:\n    name: $[[ inputs.release-environment ]]\n    action: access\n"
-        + "  interruptible: true\n"
-        + RETRY
-        + _artifacts("sign"),
-        takes=("build", "unit-test", "scan"),
-        more=(
-            Input(
-                "release-environment", "string", "environment to which the release key is scoped", "release"
-            ),
-        ),
+        + _artifacts(step.name, _REPORTS.get(step.name, "")),
+        takes=takes,
+    )
+
+
+SIGN = Step(
+    "sign",
+    load_module(steps.SIGN).Options,
+    "sign",
+    _needs(CHECKS)
+    + _RELEASE_RULES
+    # Variables scoped to this environment, such as the release key, reach no other job.
+    + "  environment:\n    name: $[[ inputs.release-environment ]]\n    action: access\n"
+    + "  interruptible: true\n"
+    + RETRY
+    + _artifacts("sign"),
+    takes=CHECKS,
+    more=(
+        Input("release-environment", "string", "environment to which the release key is scoped", "release"),
     ),
 )
+STEPS = (*map(_check, steps.CHECKS), SIGN)
 _DEPLOY_RULES = f"""\
   rules:
     - if: '$AUTOCLAVE_ROLLBACK_TO || "$[[ inputs.environment ]]" == "none"'
@@ -247,14 +245,10 @@ PLACE = """\
 """
 DEPLOY = Step(
     "deploy",
-    deploy.Options,
+    load_module(steps.DEPLOY).Options,
     "deploy",
-    "  needs: [autoclave-build, autoclave-unit-test, autoclave-scan, autoclave-sign]\n"
-    + _DEPLOY_RULES
-    + PLACE
-    + RETRY
-    + _artifacts("deploy-$[[ inputs.environment ]]"),
-    takes=("build", "unit-test", "scan", "sign"),
+    _needs(_takes("deploy")) + _DEPLOY_RULES + PLACE + RETRY + _artifacts("deploy-$[[ inputs.environment ]]"),
+    takes=_takes("deploy"),
     tells=("deployment", "approvals"),
     more=(
         Input(
@@ -271,8 +265,8 @@ REPORT = Step(
     "report",
     shared.ReportOptions,
     ".post",
-    f"""\
-  needs: [autoclave-build, autoclave-unit-test, autoclave-scan]
+    _needs(CHECKS)
+    + f"""\
   rules:
     - if: $AUTOCLAVE_GITLAB_TOKEN == null || $AUTOCLAVE_ROLLBACK_TO
       when: never
@@ -283,17 +277,17 @@ REPORT = Step(
   interruptible: true
 """
     + RETRY,
-    takes=("build", "unit-test", "scan"),
+    takes=CHECKS,
     tells=("status", "note"),
 )
 RELEASE = Step(
     "release",
     shared.ProjectOptions,
     "deploy",
-    "  needs: [autoclave-build, autoclave-unit-test, autoclave-scan, autoclave-sign]\n"
-    "  rules:\n    - if: $AUTOCLAVE_ROLLBACK_TO\n      when: never\n    - if: $CI_COMMIT_TAG\n"
+    _needs((*CHECKS, "sign"))
+    + "  rules:\n    - if: $AUTOCLAVE_ROLLBACK_TO\n      when: never\n    - if: $CI_COMMIT_TAG\n"
     "  interruptible: false\n" + RETRY,
-    takes=("build", "unit-test", "scan", "sign"),
+    takes=(*CHECKS, "sign"),
     tells=("release",),
 )
 TEMPLATES = (*STEPS, DEPLOY, REPORT, RELEASE)

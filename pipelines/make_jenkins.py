@@ -15,7 +15,9 @@ import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 
-from autoclave import __version__, build, deploy, scan, sign, unit_test
+from autoclave import __version__
+from autoclave.model import steps
+from autoclave.pipeline import load_module
 from autoclave.runtime.options import Field, fields
 
 FOLDER = Path(__file__).parent / "jenkins"
@@ -98,27 +100,35 @@ CREDENTIALS = (
 _OF_RELEASES = ("key", "releaseKey", "trust", "trustFolder", "registry")
 """Never bound for a pull request: its code is not reviewed yet, and it signs with development keys."""
 
-VARS = (
-    Var("autoclaveBuild", "build", "Builds the device's images and records how.", build.Options,
-        more=(_REQUEST_STORE,)),
-    Var("autoclaveUnitTest", "unit-test", "Runs the tests in a container of exactly the built image.",
-        unit_test.Options, ("build",), (_REQUEST_STORE,)),
-    Var("autoclaveScan", "scan", "Scans exactly the built image and records every finding.",
-        scan.Options, ("build",), (_REQUEST_STORE,)),
-    Var("autoclaveSign", "sign", "The release gate: verifies all records, then signs.",
-        sign.Options, ("build", "unit-test", "scan")),
-    Var("autoclaveDeploy", "deploy", "Verifies again and deploys to an environment.",
-        deploy.Options, ("build", "unit-test", "scan", "sign"),
-        (Key("digest", "text", "NAME=DIGEST of an earlier release to go back to, held by the store",
-             pattern=_DIGESTS),)),
-)  # fmt: skip
-_EXAMPLES = {
-    "build": "autoclaveBuild()",
-    "unit-test": "autoclaveUnitTest()",
-    "scan": "autoclaveScan scannerCache: '/var/cache/trivy'",
-    "sign": "autoclaveSign credentials: [key: 'autoclave-steps', releaseKey: 'autoclave-release']",
-    "deploy": "autoclaveDeploy environment: 'staging'",
+_MORE = {step.name: (_REQUEST_STORE,) for step in steps.CHECKS} | {
+    "deploy": (
+        Key(
+            "digest",
+            "text",
+            "NAME=DIGEST of an earlier release to go back to, held by the store",
+            pattern=_DIGESTS,
+        ),
+    )
 }
+_EXAMPLES = {
+    "scan": " scannerCache: '/var/cache/trivy'",
+    "sign": " credentials: [key: 'autoclave-steps', releaseKey: 'autoclave-release']",
+    "deploy": " environment: 'staging'",
+}
+
+
+def _var(step: steps.Step) -> Var:
+    return Var(
+        name="autoclave" + "".join(word.title() for word in step.name.split("-")),
+        step=step.name,
+        text=f"{step.summary[0].upper()}{step.summary[1:]}.",
+        options=load_module(step).Options,
+        takes=tuple(each.name for each in steps.find_prerequisites(step.name)),
+        more=_MORE.get(step.name, ()),
+    )
+
+
+VARS = tuple(map(_var, steps.STEPS))
 
 
 def keys_of(var: Var) -> list[Key]:
@@ -228,7 +238,18 @@ class Keys implements Serializable {{
     )
     takes = {var.step: [_literal(each) for each in var.takes] for var in VARS}
     parts += _method("List<String>", "takes", "The steps whose handovers a step reads.", takes)
-    return "".join(parts) + "}\n"
+    return "".join([*parts, *_checks()]) + "}\n"
+
+
+def _checks() -> list[str]:
+    """Return the method with the steps between build and sign: what runs at the same time is one list."""
+    calls = {var.step: [var.name, var.step, f"autoclave {var.step}"] for var in VARS}
+    lines = ["\n    /** The checks of what was built, wave by wave: the call, the step, its command. */\n"]
+    lines.append("    @NonCPS\n    static List<List<List<String>>> checks() {\n        return [\n")
+    for wave in steps.split_into_waves(steps.CHECKS[1:]):
+        inside = "".join(f"                {_list(calls[each.name])},\n" for each in wave)
+        lines.append(f"            [\n{inside}            ],\n")
+    return [*lines, "        ]\n    }\n"]
 
 
 def _method(kind: str, name: str, text: str, cases: dict[str, list[str]]) -> list[str]:
@@ -272,14 +293,29 @@ def _entry(name: str, text: str) -> str:
     return f"  {name}\n" + "".join(f"      {line}\n" for line in lines)
 
 
+def _call(var: Var) -> str:
+    """Return the global variable of a step: what `autoclaveBuild()` in a Jenkinsfile calls."""
+    words = ", ".join(map(_literal, (var.name, var.step, f"autoclave {var.step}")))
+    return f"""\
+import dev.autoclave.Step
+
+/** {var.text} Returns the digests that it was about, as NAME=DIGEST. */
+String call(Map given = [:]) {{
+    return Step.run(this, {words}, given)
+}}
+"""
+
+
 def pages() -> dict[Path, str]:
     """Return every file that is written from the options, and its text."""
     found = {KEYS: table()}
     for var in VARS:
         keys, credentials = keys_of(var), credentials_of(var)
-        example = _EXAMPLES[var.step]
+        example = var.name + _EXAMPLES.get(var.step, "()")
+        found[FOLDER / "vars" / f"{var.name}.groovy"] = _call(var)
         found[FOLDER / "vars" / f"{var.name}.txt"] = page(var.name, var.text, example, keys, credentials)
-    text = "The whole flow: build, unit-test and scan, sign, deploy."
+    flow = ", ".join(" and ".join(each.name for each in wave) for wave in steps.split_into_waves(steps.STEPS))
+    text = f"The whole flow: {flow}."
     example = "autoclavePipeline staging: 'staging', production: 'hospital'"
     whole = page("autoclavePipeline", text, example, flow_keys(), list(CREDENTIALS))
     return found | {FOLDER / "vars" / "autoclavePipeline.txt": whole}

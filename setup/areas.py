@@ -111,7 +111,20 @@ def graph(root: Path) -> dict[str, set[str]]:
         if ".test_" in name:
             found.add(f"{name.rpartition('.')[0]}.conftest")  # pytest's, without an import
         arrows[name] = found & named.keys() - {name}
+    steps = {f"autoclave.{each}" for each in _steps(root / "steps" / "autoclave" / "model" / "steps.py")}
+    arrows["autoclave.pipeline"] |= steps & named.keys()  # it loads them by name
     return arrows
+
+
+def _steps(table: Path) -> set[str]:
+    """Return the modules of the steps: `name="unit-test"` in the table is unit_test.py."""
+    calls = [each for each in ast.walk(ast.parse(table.read_text("utf-8"))) if isinstance(each, ast.Call)]
+    words = [word for call in calls if getattr(call.func, "id", "") == "Step" for word in call.keywords]
+    return {
+        str(word.value.value).replace("-", "_")
+        for word in words
+        if word.arg == "name" and isinstance(word.value, ast.Constant)
+    }
 
 
 def importers(arrows: dict[str, set[str]], changed: str) -> set[str]:

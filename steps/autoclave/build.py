@@ -51,6 +51,11 @@ def run(opts: Options, ctx: Context) -> list[BuiltImage]:
     return [_build(image, opts, ctx) for image in ctx.images(opts.image)]
 
 
+def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:
+    """Return what the step would run, for each image."""
+    return [plan(image, ctx) for image in ctx.images(opts.image)]
+
+
 def plan(image: Image, ctx: Context) -> StepPlan:
     """Return what building an image would run, and everything that goes into it."""
     request = request_for(image, ctx)

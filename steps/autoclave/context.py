@@ -19,21 +19,12 @@ from autoclave.console.base import Screen
 from autoclave.device import git, schema
 from autoclave.device.schema import Device, Image
 from autoclave.engines.base import DEVICE_LABEL, OWNER_LABEL, RUN_LABEL, Engine, ImageState
-from autoclave.errors import (
-    BuildGateClosed,
-    ConfigError,
-    DeployGateClosed,
-    GateClosed,
-    ReleaseGateClosed,
-    ScanGateClosed,
-    SignerError,
-    StoreError,
-    UnitTestGateClosed,
-)
+from autoclave.errors import ConfigError, SignerError, StoreError
 from autoclave.evidence import records, statement, trust
 from autoclave.evidence.records import RawRecord, Record
 from autoclave.evidence.statement import StepInfo
 from autoclave.evidence.trust import Trust, TrustedKey
+from autoclave.model import steps
 from autoclave.model.digest import Digests
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
@@ -50,13 +41,11 @@ from autoclave.store.image import read_identity
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
 
-_CLOSED: dict[str, type[GateClosed]] = {
-    "build": BuildGateClosed,
-    "unit-test": UnitTestGateClosed,
-    "scan": ScanGateClosed,
-    "sign": ReleaseGateClosed,
-    "deploy": DeployGateClosed,
+_MAY_SIGN = {
+    development.STEPS: tuple(each.role for each in steps.STEPS if each is not steps.SIGN),
+    development.RELEASE: (steps.SIGN.role,),
 }
+"""The roles of each development key."""
 
 
 def _refuse_other_template(version: str) -> None:
@@ -72,7 +61,7 @@ def _read_development_keys(folder: Path) -> list[TrustedKey]:
     """Return the development keys whose public halves lie in a folder."""
     return [
         TrustedKey(name=name, key=trust.public_key(path), may=may, development=True)
-        for name, may in development.ROLES.items()
+        for name, may in _MAY_SIGN.items()
         if (path := folder / f"{name}.pub").is_file()
     ]
 
@@ -152,7 +141,7 @@ class Context:
         """
         if self.options.trust:
             return trust.load(Path(self.options.trust))
-        for name in development.ROLES:
+        for name in development.NAMES:
             development.ensure(name)
         folders = [development.folder(), *self.handed_keys]
         keys = {each.key.keyid: each for folder in folders for each in _read_development_keys(folder)}
@@ -263,7 +252,7 @@ class Context:
         """Raise the step's GateClosed unless the verdict is a pass; `repeat` is the command for it."""
         if verdict.passed:
             return
-        error = _CLOSED[verdict.gate](
+        error = steps.find(verdict.gate).gate_error(
             f"gate closed: {verdict.gate}", why="\n".join(verdict.reasons), next=f"repeat it with: {repeat}"
         )
         error.reasons = verdict.reasons

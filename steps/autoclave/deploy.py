@@ -87,14 +87,25 @@ def select_images(environment: Environment, opts: StepOptions, ctx: Context) -> 
     digests = ctx.digests(opts)
     images = [
         Subject(image, ctx.subject(image, digests.of(image.name)))
-        for image in ctx.device.image
-        if image.service or environment.kubernetes or environment.target == "registry"
+        for image in _list_covered(environment, ctx)
     ]
     if not images:
         raise DeployGateClosed(
             "the device has no image to deploy", next="add [image.service] to autoclave.toml"
         )
     return images
+
+
+def _list_covered(environment: Environment, ctx: Context) -> list[Image]:
+    """Return the images that a deployment covers."""
+    whole = environment.kubernetes or environment.target == "registry"
+    return [image for image in ctx.device.image if image.service or whole]
+
+
+def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:
+    """Return what the step would run, for each image."""
+    environment = ctx.device.find_environment(opts.environment)
+    return [plan(image, environment, ctx) for image in _list_covered(environment, ctx)]
 
 
 def plan(image: Image, environment: Environment, ctx: Context) -> StepPlan:

@@ -51,9 +51,10 @@ def create_scanners(options: ScannerOptions, ctx: Context) -> tuple[Scanner, ...
     return create(options, ctx.policy.scan.scanners, ctx.shell)
 
 
-def plans(image: Image, options: ScannerOptions, ctx: Context) -> list[StepPlan]:
-    """Return what scanning an image would run, and what the findings depend on: a plan for each scanner."""
-    return [_plan(image, scanner) for scanner in create_scanners(options, ctx)]
+def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:
+    """Return what the step would run, for each image and scanner."""
+    scanners = create_scanners(opts.scanners, ctx)
+    return [_plan(image, scanner) for image in ctx.images(opts.image) for scanner in scanners]
 
 
 def _plan(image: Image, scanner: Scanner) -> StepPlan:

@@ -63,6 +63,11 @@ def run(opts: Options, ctx: Context) -> list[Descriptor]:
     return [each.release.descriptor for each in judged]
 
 
+def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:
+    """Return what the step would run, for each image."""
+    return [plan(image, ctx) for image in ctx.images(opts.image)]
+
+
 def plan(image: Image, ctx: Context) -> StepPlan:
     """Return what the release gate depends on beside the records: the policy."""
     return StepPlan(step=STEP, image=image.name, commands=(), tools={}, inputs={"policy": ctx.policy_digest})

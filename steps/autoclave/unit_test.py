@@ -44,6 +44,11 @@ def run(opts: Options, ctx: Context) -> list[Descriptor]:
     return [_test(image, opts, ctx) for image in ctx.images(opts.image)]
 
 
+def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:
+    """Return what the step would run, for each image."""
+    return [plan(image, ctx) for image in ctx.images(opts.image)]
+
+
 def plan(image: Image, ctx: Context) -> StepPlan:
     """Return what testing an image would run, and everything that goes into it."""
     tests = _tests_of(image, ctx)

@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from autoclave.model import steps
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
-STEPS_AND_ORDER = ("build", "unit_test", "scan", "sign", "deploy", "pipeline")
+STEPS_AND_ORDER = (*(each.module for each in steps.STEPS), "pipeline")
 
 MADE = runpy.run_path(str(ROOT / "docs" / "make_architecture.py"))
 FOUND = MADE["architecture"]()

@@ -80,6 +80,10 @@ def test_a_scanner_loaded_by_name_is_part_of_every_scan() -> None:
     assert {"scan", "docker"} <= touched("steps/autoclave/scanners/trivy/__init__.py")
 
 
+def test_steps_are_part_of_the_pipeline_that_loads_them_by_name() -> None:
+    assert {"autoclave.unit_test", "autoclave.deploy"} <= ARROWS["autoclave.pipeline"]
+
+
 def test_a_relative_import_is_an_arrow() -> None:
     assert "a.b.c" in areas.imports("a.b.d", "from . import c", is_package=False)
     assert "a.b.c" in areas.imports("a.b", "from .c import x", is_package=True)

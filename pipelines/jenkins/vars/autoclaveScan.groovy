@@ -1,6 +1,6 @@
 import dev.autoclave.Step
 
-/** Scan the built image. */
+/** Scan an image and record every finding. Returns the digests that it was about, as NAME=DIGEST. */
 String call(Map given = [:]) {
     return Step.run(this, 'autoclaveScan', 'scan', 'autoclave scan', given)
 }

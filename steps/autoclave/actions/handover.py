@@ -88,7 +88,7 @@ def _digests(path: Path, ctx: Context) -> Mapping[str, str]:
 
 def _hand_keys(folder: Path) -> None:
     folder.mkdir()
-    for name in development.ROLES:
+    for name in development.NAMES:
         public = development.folder() / f"{name}.pub"
         if public.is_file():
             shutil.copyfile(public, folder / public.name)

@@ -16,17 +16,12 @@ import click
 
 from autoclave import __version__
 from autoclave.errors import AutoclaveError, Interrupted, UsageError
+from autoclave.model import steps
 
 GROUPS: dict[str, dict[str, tuple[str, str]]] = {
-    "Steps": {
-        "build": ("cli.commands.step", "build the device's images and record how"),
-        "unit-test": ("cli.commands.step", "run the tests in a container of exactly that image"),
-        "scan": ("cli.commands.step", "scan an image and record every finding"),
-        "sign": ("cli.commands.step", "the release gate: verify all records, then sign"),
-        "deploy": ("cli.commands.step", "verify again and deploy to an environment"),
-    },
+    "Steps": {each.name: ("cli.commands.step", each.summary) for each in steps.STEPS},
     "Release": {
-        "run": ("cli.commands.run", "run the whole flow: build → unit-test ∥ scan → sign → deploy"),
+        "run": ("cli.commands.run", f"run the whole flow: {steps.FLOW}"),
         "plan": ("cli.commands.run", "print what would run, with a hash over it"),
         "rollback": ("cli.commands.rollback", "put back what ran before, verified against today's policy"),
         "verify": ("cli.commands.verify", "check a release's records by the policy of its day and today's"),

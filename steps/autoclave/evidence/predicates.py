@@ -114,6 +114,11 @@ def deployment(info: StepInfo, facts: Deployment) -> dict[str, Any]:
     return _ours(info, facts)
 
 
+def step(info: StepInfo, facts: Struct) -> dict[str, Any]:
+    """Our own predicate of a step: `autoclave` and `facts`, when no common one says the same."""
+    return _ours(info, facts)
+
+
 def host_approvals(info: StepInfo, facts: Struct) -> dict[str, Any]:
     """What a CI host says about who approved a deployment: its word, never a person's signature."""
     return _ours(info, facts)

@@ -13,44 +13,26 @@ from msgspec import Meta, Raw, Struct
 
 from autoclave.errors import RecordError
 from autoclave.model.digest import Digest
+from autoclave.model.steps import KINDS
 
 TYPE = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 
-PROVENANCE = "https://slsa.dev/provenance/v1"
-TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
-VULNS = "https://in-toto.io/attestation/vulns/v0.2"
-SBOM = "https://cyclonedx.org/bom"
-VERIFICATION = "https://slsa.dev/verification_summary/v1"
-DEPLOYMENT = "urn:autoclave:predicate:deployment:v1"
-HOST_APPROVALS = "urn:autoclave:predicate:host-approvals:v1"
-APPROVAL = "urn:autoclave:predicate:approval:v1"
-SEAL = "urn:autoclave:predicate:seal:v1"
+_TYPES = {each.name: each.predicate_type for each in KINDS}
+PROVENANCE = _TYPES["provenance"]
+TEST_RESULT = _TYPES["test-result"]
+VULNS = _TYPES["vulns"]
+SBOM = _TYPES["sbom"]
+VERIFICATION = _TYPES["verification"]
+DEPLOYMENT = _TYPES["deployment"]
+HOST_APPROVALS = _TYPES["host-approvals"]
+APPROVAL = _TYPES["approval"]
+SEAL = _TYPES["seal"]
 
-ROLES_OF = {
-    PROVENANCE: ("build",),
-    TEST_RESULT: ("unit-test",),
-    VULNS: ("scan",),
-    SBOM: ("scan",),
-    VERIFICATION: ("release",),
-    DEPLOYMENT: ("deploy",),
-    HOST_APPROVALS: ("deploy",),
-    APPROVAL: ("approve",),
-    SEAL: ("release", "deploy"),
-}
+ROLES_OF = {each.predicate_type: each.roles for each in KINDS}
 """Which role a key needs to sign a record of each predicate type: one of these."""
 
-NAME_OF = {
-    PROVENANCE: "provenance",
-    TEST_RESULT: "test-result",
-    VULNS: "vulns",
-    SBOM: "sbom",
-    VERIFICATION: "verification",
-    DEPLOYMENT: "deployment",
-    HOST_APPROVALS: "host-approvals",
-    APPROVAL: "approval",
-    SEAL: "seal",
-}
+NAME_OF = {each.predicate_type: each.name for each in KINDS}
 """The short name by which people ask for a record."""
 
 

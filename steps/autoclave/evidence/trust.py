@@ -16,13 +16,13 @@ from msgspec import Meta, Struct
 from securesystemslib.signer import Key, SSlibKey
 
 from autoclave.errors import ConfigError, SignerError
+from autoclave.model import steps
 from autoclave.model.declared import Person
 from autoclave.runtime.toml import convert, read_toml
 
-PIPELINE = ("build", "unit-test", "scan", "release", "deploy")
 PERSONAL = ("waive", "approve")
 SUPPLIER = ("vex",)
-ROLES = (*PIPELINE, *PERSONAL, *SUPPLIER)
+ROLES = (*steps.ROLES, *PERSONAL, *SUPPLIER)
 
 
 class TrustedKey(Struct, frozen=True, kw_only=True):

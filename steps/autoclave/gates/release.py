@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from importlib import import_module
 
 from msgspec import Struct
 
 from autoclave.gates import build, scan, soup, traceability, unit_test, waivers
+from autoclave.model import steps
 from autoclave.model.declared import Component, Declared, SignedWaiver
 from autoclave.model.facts import BuildFacts, Finding, ScanFacts, TestRun
+from autoclave.model.steps import Step
 from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
 
@@ -23,7 +26,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     `device` and `digest` say which image it is. `runs` are the test runs of all images of the device by name:
     requirements are the device's. `components` are the SBOM's. `declared` and `waivers` are the device
     repository's when it signs, and what the verification record says and holds of them when it deploys;
-    `unjudged` when there is none, so that nothing is known of either.
+    `unjudged` when there is none, so that nothing is known of either. `others` are the facts of further
+    steps, by the step's name.
     """
 
     finished: dict[str, datetime]
@@ -39,6 +43,18 @@ class Evidence(Struct, frozen=True, kw_only=True):
     declared: Declared = Declared()
     waivers: tuple[SignedWaiver, ...] = ()
     unjudged: bool = False
+    others: Mapping[str, Struct | None] = {}
+
+    def facts_of(self, step: Step) -> object:
+        """Return the facts of a step; nothing when its record is missing or cannot be read."""
+        match step.name:
+            case "build":
+                return self.build
+            case "unit-test":
+                return self.unit_test
+            case "scan":
+                return self.scans
+        return self.others.get(step.name)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -46,7 +62,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(each for scan in self.scans for each in scan.findings))
 
 
-REQUIRED = ("provenance", "test-result", "vulns", "sbom")
+REQUIRED = tuple(name for each in steps.CHECKS for name, _ in each.records)
 UNJUDGED = "no valid verification record is attached: run 'autoclave sign' first"
 
 
@@ -58,21 +74,45 @@ def judge(evidence: Evidence, policy: Policy, now: datetime, *, waived: datetime
     reasons = [f"{name} record: {why}" for name, why in evidence.rejected]
     reasons += [*_present(evidence), *scan.find_missing(evidence.scans, policy.scan)]
     reasons += _fresh(evidence, policy, now)
-    if evidence.build:
-        reasons += build.judge(evidence.build, policy).reasons
-        reasons += _source(evidence.build, policy)
-        if evidence.build.config != evidence.config:
-            reasons.append("the provenance record names another image configuration than this image has")
-    if evidence.unit_test:
-        reasons += unit_test.judge(evidence.unit_test, policy).reasons
     found = judge_waivers(evidence, policy, waived or now)
-    reasons += scan.judge_all(evidence.scans, policy, now, found).reasons
+    for each in steps.CHECKS:
+        judged = judge_step(each, evidence, policy, now, found)
+        reasons += judged.reasons if judged else ()
+        if each.name == "build" and evidence.build:
+            reasons += _source(evidence.build, policy)
+            if evidence.build.config != evidence.config:
+                reasons.append("the provenance record names another image configuration than this image has")
     if evidence.unjudged:
         return Verdict("sign", (*reasons, UNJUDGED))
     runs = evidence.runs or {"": evidence.unit_test}
     reasons += traceability.judge(evidence.declared, runs, policy)
     reasons += soup.judge(evidence.components, evidence.declared.register, policy.soup, now.date())
     return Verdict("sign", tuple(reasons))
+
+
+def judge_step(
+    step: Step,
+    evidence: Evidence,
+    policy: Policy,
+    now: datetime,
+    judged: Sequence[waivers.JudgedWaiver] = (),
+) -> Verdict | None:
+    """Judge anew what the gate of an earlier step judged; None when there are no facts of it.
+
+    `judged` are the waivers for what was found. A gate without a case here takes facts and policy alone.
+    """
+    match step.name:
+        case "build":
+            return build.judge(evidence.build, policy) if evidence.build else None
+        case "unit-test":
+            return unit_test.judge(evidence.unit_test, policy) if evidence.unit_test else None
+        case "scan":
+            return scan.judge_all(evidence.scans, policy, now, judged) if evidence.scans else None
+    facts = evidence.facts_of(step)
+    if facts is None:
+        return None
+    verdict: Verdict = import_module(f"autoclave.gates.{step.module}").judge(facts, policy)
+    return verdict
 
 
 def judge_waivers(evidence: Evidence, policy: Policy, now: datetime) -> tuple[waivers.JudgedWaiver, ...]:
@@ -88,8 +128,7 @@ def judge_waivers(evidence: Evidence, policy: Policy, now: datetime) -> tuple[wa
 
 
 def _present(evidence: Evidence) -> list[str]:
-    facts = {"provenance": evidence.build, "test-result": evidence.unit_test, "vulns": evidence.scans}
-    unread = {name for name, seen in facts.items() if not seen}
+    unread = {each.record for each in steps.CHECKS if not evidence.facts_of(each)}
     return [
         f"no valid {name} record is attached to the image"
         for name in REQUIRED

@@ -8,28 +8,14 @@ from autoclave.context import Context
 from autoclave.device.schema import Image
 from autoclave.evidence import predicates, records
 from autoclave.evidence.records import Record
-from autoclave.evidence.statement import (
-    DEPLOYMENT,
-    NAME_OF,
-    PROVENANCE,
-    SBOM,
-    TEST_RESULT,
-    VERIFICATION,
-    VULNS,
-    info,
-)
+from autoclave.evidence.statement import PROVENANCE, info
+from autoclave.model import steps
 from autoclave.model.facts import BuildFacts
 from autoclave.model.status import Gate, GateStatus, Row
 from autoclave.release.verification import read
 
-_RECORD_OF = {
-    "build": PROVENANCE,
-    "unit-test": TEST_RESULT,
-    "scan": VULNS,
-    "sign": VERIFICATION,
-    "deploy": DEPLOYMENT,
-}
-_STEP_OF = {NAME_OF[kind]: step for step, kind in _RECORD_OF.items()} | {NAME_OF[SBOM]: "scan"}
+_RECORD_OF = {each.name: each.predicate_type for each in steps.STEPS}
+_STEP_OF = {name: each.name for each in steps.STEPS for name, _ in each.records}
 
 
 class ImageStatus(Row, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICA
 from autoclave.evidence.trust import TrustedKey
 from autoclave.gates.deploy import is_production
 from autoclave.gates.release import Evidence
+from autoclave.model import steps
 from autoclave.model.declared import Component, Declared
 from autoclave.model.facts import BuildFacts, ScanFacts, TestRun
 from autoclave.release import decisions
@@ -75,6 +76,12 @@ def read(image: Image, descriptor: Descriptor, ctx: Context, *, environment: str
     build = _facts(good, bad, PROVENANCE, BuildFacts)
     unit_test = _facts(good, bad, TEST_RESULT, TestRun)
     scans = _scans(good, bad)
+    own = {PROVENANCE, TEST_RESULT, VULNS}
+    others = {
+        each.name: _facts(good, bad, each.predicate_type, each.facts)
+        for each in steps.CHECKS
+        if each.predicate_type not in own
+    }
     summary = records.latest(good, VERIFICATION)
     components = _components(good, bad)
     evidence = Evidence(
@@ -90,6 +97,7 @@ def read(image: Image, descriptor: Descriptor, ctx: Context, *, environment: str
         declared=decisions.declared_of(summary) if summary else Declared(),
         waivers=decisions.decisions_of(summary, ctx) if summary else (),
         unjudged=summary is None,
+        others=others,
     )
     return Release(
         image=image, environment=environment, attached=attached, records=tuple(good), evidence=evidence

@@ -13,8 +13,7 @@ from autoclave.signers import open_signer
 
 STEPS = "development-steps"
 RELEASE = "development-release"
-ROLES = {STEPS: ("build", "unit-test", "scan", "deploy"), RELEASE: ("release",)}
-"""What each development key may sign."""
+NAMES = (STEPS, RELEASE)
 
 _NOTE = b"Autoclave development key: made on first use, never trusted in production.\n"
 

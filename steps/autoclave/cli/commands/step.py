@@ -1,4 +1,4 @@
-"""`autoclave build`, `unit-test`, `scan`, `sign`, `deploy`: one step alone."""
+"""One step alone: `autoclave build`, and every other step of the table."""
 
 from __future__ import annotations
 
@@ -6,34 +6,25 @@ from typing import Any
 
 import click
 
-from autoclave import build, deploy, scan, sign, unit_test
+from autoclave import pipeline
 from autoclave.actions import handover
 from autoclave.cli.click_options import make_command
 from autoclave.context import Context
-from autoclave.device.schema import Image
 from autoclave.errors import GateClosed
+from autoclave.model import steps
 from autoclave.model.digest import Digests
 from autoclave.model.plan import StepPlan
-
-_MODULES: dict[str, Any] = {
-    "build": build,
-    "unit-test": unit_test,
-    "scan": scan,
-    "sign": sign,
-    "deploy": deploy,
-}
 
 
 def command(name: str, text: str) -> click.Command:
     """Return the command of one step."""
-    module = _MODULES[name]
+    module = pipeline.load_module(steps.find(name))
 
     def call(options: Any, ctx: Context) -> None:
         digests = ctx.digests(options)
         if options.dry_run:
-            for image in ctx.images(options.image):
-                for planned in _plans(name, image, options, ctx):
-                    _print(planned, ctx)
+            for planned in module.make_plans(options, ctx):
+                _print(planned, ctx)
             return
         handover.take_in(options.take_from, ctx)
         try:
@@ -46,14 +37,6 @@ def command(name: str, text: str) -> click.Command:
         _print_digests(options.image, digests, ctx)
 
     return make_command(name, text, module.Options, call)
-
-
-def _plans(name: str, image: Image, options: Any, ctx: Context) -> list[StepPlan]:
-    if name == "scan":
-        return scan.plans(image, options.scanners, ctx)
-    if name == "deploy":
-        return [deploy.plan(image, ctx.device.find_environment(options.environment), ctx)]
-    return [_MODULES[name].plan(image, ctx)]
 
 
 def _print(planned: StepPlan, ctx: Context) -> None:

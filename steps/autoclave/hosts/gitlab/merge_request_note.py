@@ -12,10 +12,11 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from autoclave.model import steps
 from autoclave.model.digest import Digest
 from autoclave.model.status import Gate, GateStatus, Row
 
-STEPS = ("build", "unit-test", "scan", "sign", "deploy")
+STEPS = steps.NAMES
 REASONS = 10  # reasons shown per gate
 LONGEST_REASON = 300  # characters
 LONGEST_NOTE = 60_000  # characters; GitLab takes 1,000,000

@@ -6,20 +6,15 @@ from collections.abc import Sequence
 
 from msgspec import structs
 
-from autoclave.gates import build, deploy, scan, unit_test
+from autoclave.gates import deploy, release, scan
 from autoclave.gates.waivers import JudgedWaiver
+from autoclave.model import steps
 from autoclave.policy.schema import Policy
 from autoclave.report.inputs import Inputs, info_of
 from autoclave.report.rows import Gate, GateState
 from autoclave.report.schema import Outcome, Verdict
 
-RECORD_OF = {
-    "build": "provenance",
-    "unit-test": "test-result",
-    "scan": "vulns",
-    "sign": "verification",
-    "deploy": "deployment",
-}
+RECORD_OF = {each.name: each.record for each in steps.STEPS}
 """The gates of the flow, in order, and the record in which each leaves its verdict."""
 
 
@@ -67,15 +62,11 @@ def gates(known: Inputs, standings: Sequence[JudgedWaiver], now: Verdict) -> tup
     evidence, policy = known.evidence, known.policy
     at = evidence.finished.get("verification", known.now)
     today = {
-        "build": build.judge(evidence.build, policy) if evidence.build else None,
-        "unit-test": unit_test.judge(evidence.unit_test, policy) if evidence.unit_test else None,
-        "scan": scan.judge_all(evidence.scans, policy, at, standings) if evidence.scans else None,
-        "sign": now,
-        "deploy": None,
-    }
+        each.name: release.judge_step(each, evidence, policy, at, standings) for each in steps.CHECKS
+    } | {steps.SIGN.name: now}
     found = []
     for name, record_name in RECORD_OF.items():
-        record, verdict_today = known.newest(record_name), today[name]
+        record, verdict_today = known.newest(record_name), today.get(name)
         made = [info for each in known.newest_of_each(record_name) if (info := info_of(each))]
         found.append(
             Gate(

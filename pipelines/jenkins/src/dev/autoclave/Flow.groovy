@@ -15,25 +15,33 @@ class Flow implements Serializable {
                 state.digest = Step.run(script, 'autoclaveBuild', 'build', 'autoclave build', Call.part('build', given))
             }
         }
+        List waves = Keys.checks()
         script.stage('verify') {
-            script.parallel(
-                'unit-test': {
-                    on(script, agent, state) {
-                        Step.run(script, 'autoclaveUnitTest', 'unit-test', 'autoclave unit-test',
-                            Call.part('unit-test', given))
-                    }
-                },
-                'scan': {
-                    on(script, agent, state) {
-                        Step.run(script, 'autoclaveScan', 'scan', 'autoclave scan', Call.part('scan', given))
-                    }
-                },
-            )
+            for (int i = 0; i < waves.size(); i++) {
+                script.parallel(branches(script, agent, given, state, waves[i]))
+            }
         }
         if (releases(script)) {
             release(script, given, state)
         }
         return state.digest
+    }
+
+    /** One branch for each check, under the name of its step. */
+    private static Map branches(script, String agent, Map given, Map state, List checks) {
+        Map found = [:]
+        for (int i = 0; i < checks.size(); i++) {
+            found[checks[i][1]] = branch(script, agent, given, state, checks[i])
+        }
+        return found
+    }
+
+    private static Closure branch(script, String agent, Map given, Map state, List check) {
+        return {
+            on(script, agent, state) {
+                Step.run(script, check[0], check[1], check[2], Call.part(check[1], given))
+            }
+        }
     }
 
     private static boolean releases(script) {

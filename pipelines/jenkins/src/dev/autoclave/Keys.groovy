@@ -243,4 +243,15 @@ class Keys implements Serializable {
                 return []
         }
     }
+
+    /** The checks of what was built, wave by wave: the call, the step, its command. */
+    @NonCPS
+    static List<List<List<String>>> checks() {
+        return [
+            [
+                ['autoclaveUnitTest', 'unit-test', 'autoclave unit-test'],
+                ['autoclaveScan', 'scan', 'autoclave scan'],
+            ],
+        ]
+    }
 }
