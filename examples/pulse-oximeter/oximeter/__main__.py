@@ -16,7 +16,7 @@ from oximeter.limits import Limits, UnsafeLimits
 from oximeter.service import create
 from oximeter.storage import Storage
 
-LARGEST_UPLOAD = 64 * 1024  # bytes that waitress takes in at all; the service itself allows far less
+LARGEST_UPLOAD = 64 * 1024  # bytes that waitress accepts at all; the service itself allows far less
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Alarm limits: when a value needs somebody's attention."""
+"""Alarm limits: when a value raises an alarm."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Limits:
         """Take the limits from the environment. Raise UnsafeLimits rather than guess."""
         limits = cls(*(_setting(name, environment) for name in SETTINGS))
         if limits.spo2_critical >= limits.spo2_low:
-            raise UnsafeLimits("ALARM_SPO2_CRITICAL must lie below ALARM_SPO2_LOW")
+            raise UnsafeLimits("ALARM_SPO2_CRITICAL must be below ALARM_SPO2_LOW")
         return limits
 
     def judge(self, reading: Reading) -> Judgement:

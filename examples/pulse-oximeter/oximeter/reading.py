@@ -65,7 +65,7 @@ def _object(body: bytes) -> dict[str, object]:
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    # JSON parsers keep the last of two equal keys; which of two SpO2 values is meant, nobody knows.
+    # JSON parsers keep the last of two equal keys, and it is unknown which of two SpO2 values is meant.
     if len(found := dict(pairs)) != len(pairs):
         raise ValueError("a key appears twice")
     return found
@@ -92,5 +92,5 @@ def _time(given: dict[str, object], now: datetime) -> datetime:
     except ValueError as error:
         raise Refused("taken: no such time") from error
     if taken > now + CLOCK_DRIFT:
-        raise Refused("taken: lies in the future")
+        raise Refused("taken: is in the future")
     return taken

@@ -91,7 +91,7 @@ def _devices(app: Flask, storage: Storage, limits: Limits, now: Callable[[], dat
 
 def _alarms(app: Flask, storage: Storage, now: Callable[[], datetime]) -> None:
     @app.get("/alarms")
-    def standing() -> Response:
+    def active() -> Response:
         return _json({"alarms": [asdict(alarm) for alarm in storage.open_alarms()]})
 
     @app.post("/alarms/<key>/acknowledgement")
@@ -130,7 +130,7 @@ def _records(app: Flask, storage: Storage) -> None:
 
 
 def _parameters(known: set[str]) -> dict[str, str]:
-    # A search that ignores what it does not know answers more than was asked, which reads as data.
+    # A search that ignores unknown parameters returns more than was asked for, which is read as data.
     if unknown := request.args.keys() - known:
         raise Problem(400, f"{len(unknown)} unknown parameter(s); known: {', '.join(sorted(known))}")
     if any(len(values) > 1 for values in request.args.listvalues()):

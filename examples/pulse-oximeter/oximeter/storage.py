@@ -14,7 +14,7 @@ from oximeter.limits import Alarm, Judgement
 from oximeter.reading import Reading
 
 # Replicas share the file, so: the rollback journal (write-ahead logging needs shared memory), short
-# transactions, and rules that hold as indexes. One open alarm per patient and kind is the latch.
+# transactions, and rules that are indexes. One open alarm per patient and kind is the latch.
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS observation (
     id TEXT PRIMARY KEY, device TEXT NOT NULL, patient TEXT NOT NULL, code TEXT NOT NULL,
@@ -49,7 +49,7 @@ class Observation:
 
 @dataclass(frozen=True)
 class OpenAlarm:
-    """An alarm that nobody has acknowledged."""
+    """An alarm that is not acknowledged yet."""
 
     id: str
     patient: str
@@ -113,7 +113,7 @@ class Storage:
         return total, [Observation(*row) for row in rows]
 
     def open_alarms(self) -> list[OpenAlarm]:
-        """List the alarms that stand, most urgent first, then oldest first."""
+        """List the active alarms, most urgent first, then oldest first."""
         with self._transaction() as db:
             rows = db.execute(
                 "SELECT id, patient, kind, priority, observation, raised FROM alarm"
@@ -133,7 +133,7 @@ class Storage:
 
     @contextmanager
     def _transaction(self, kind: str = "DEFERRED") -> Iterator[sqlite3.Connection]:
-        # IMMEDIATE for what looks and then writes: nobody else may write in between.
+        # IMMEDIATE for what reads and then writes: no other transaction may write in between.
         # A connection per transaction is cheap, shares nothing between threads, and notices a lost volume.
         db = sqlite3.connect(self._file, timeout=5, isolation_level=None)
         try:

@@ -47,8 +47,8 @@ def send(client: FlaskClient) -> Callable[..., TestResponse]:
 
 
 @pytest.fixture
-def standing(client: FlaskClient) -> Callable[[], list[tuple[str, str]]]:
-    """List kind and priority of the alarms that stand."""
+def active_alarms(client: FlaskClient) -> Callable[[], list[tuple[str, str]]]:
+    """List kind and priority of the active alarms."""
 
     def listed() -> list[tuple[str, str]]:
         return [(a["kind"], a["priority"]) for a in client.get("/alarms").get_json()["alarms"]]

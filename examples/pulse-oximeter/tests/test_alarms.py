@@ -1,4 +1,4 @@
-"""When an alarm is raised, how long it stands, and which limits are refused."""
+"""When an alarm is raised, how long it stays active, and which limits are refused."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from oximeter.limits import Limits, UnsafeLimits
 from werkzeug.test import TestResponse
 
 Send = Callable[..., TestResponse]
-Standing = Callable[[], list[tuple[str, str]]]
+Alarms = Callable[[], list[tuple[str, str]]]
 
 
 @pytest.mark.requirement("SRS-006")
-def test_low_saturation_raises_a_medium_alarm(send: Send, standing: Standing) -> None:
+def test_low_saturation_raises_a_medium_alarm(send: Send, active_alarms: Alarms) -> None:
     send(spo2=90)
-    assert standing() == []
+    assert active_alarms() == []
     send(spo2=89, device="OX-000124")
-    assert standing() == [("spo2-low", "medium")]
+    assert active_alarms() == [("spo2-low", "medium")]
 
 
 @pytest.mark.requirement("SRS-007")
-def test_critical_saturation_raises_a_high_alarm(send: Send, standing: Standing) -> None:
+def test_critical_saturation_raises_a_high_alarm(send: Send, active_alarms: Alarms) -> None:
     send(spo2=85)
-    assert standing() == [("spo2-low", "medium")]
+    assert active_alarms() == [("spo2-low", "medium")]
     send(spo2=84, device="OX-000124")
-    assert standing() == [("spo2-critical", "high"), ("spo2-low", "medium")]
+    assert active_alarms() == [("spo2-critical", "high"), ("spo2-low", "medium")]
 
 
 @pytest.mark.requirement("SRS-008")
 @pytest.mark.parametrize(("quiet", "loud", "kind"), [(50, 49, "pulse-low"), (120, 121, "pulse-high")])
 def test_pulse_beyond_a_limit_raises_a_medium_alarm(
-    send: Send, standing: Standing, quiet: int, loud: int, kind: str
+    send: Send, active_alarms: Alarms, quiet: int, loud: int, kind: str
 ) -> None:
     send(pulse=quiet)
-    assert standing() == []
+    assert active_alarms() == []
     send(pulse=loud, device="OX-000124")
-    assert standing() == [(kind, "medium")]
+    assert active_alarms() == [(kind, "medium")]
 
 
 @pytest.mark.requirement("SRS-006")
@@ -86,29 +86,29 @@ def test_the_service_does_not_start_with_unsafe_limits(tmp_path: Path) -> None:
 
 
 @pytest.mark.requirement("SRS-010")
-def test_an_alarm_stands_after_the_value_recovered(send: Send, standing: Standing) -> None:
+def test_an_alarm_stays_active_after_the_value_recovered(send: Send, active_alarms: Alarms) -> None:
     send(spo2=80)
     send(spo2=99, device="OX-000124")
     send(spo2=80, device="OX-000125")
-    assert standing() == [("spo2-critical", "high")]
+    assert active_alarms() == [("spo2-critical", "high")]
 
 
 @pytest.mark.requirement("SRS-010")
-def test_patients_have_their_own_alarms(send: Send, standing: Standing) -> None:
+def test_patients_have_their_own_alarms(send: Send, active_alarms: Alarms) -> None:
     send(spo2=80)
     send(spo2=80, patient="p-43", device="OX-000124")
-    assert len(standing()) == 2
+    assert len(active_alarms()) == 2
 
 
 @pytest.mark.requirement("SRS-010")
-def test_a_named_person_acknowledges(send: Send, client: FlaskClient, standing: Standing) -> None:
+def test_a_named_person_acknowledges(send: Send, client: FlaskClient, active_alarms: Alarms) -> None:
     send(spo2=80)
     (alarm,) = client.get("/alarms").get_json()["alarms"]
     path = f"/alarms/{alarm['id']}/acknowledgement"
     assert client.post(path).status_code == 400
-    assert standing()
+    assert active_alarms()
     assert client.post(path, headers={"X-User": "n.meier"}).status_code == 204
-    assert standing() == []
+    assert active_alarms() == []
     assert client.post(path, headers={"X-User": "n.meier"}).status_code == 404
     send(spo2=80, device="OX-000124")
-    assert standing() == [("spo2-critical", "high")]
+    assert active_alarms() == [("spo2-critical", "high")]

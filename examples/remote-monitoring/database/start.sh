@@ -5,10 +5,10 @@ set -eu
 password="${DATABASE_PASSWORD:?is not set}"
 unset DATABASE_PASSWORD
 case "$password" in
-*[!A-Za-z0-9_.-]*) echo "DATABASE_PASSWORD may hold letters, digits, '_', '.' and '-' only" >&2 && exit 1 ;;
+*[!A-Za-z0-9_.-]*) echo "DATABASE_PASSWORD may contain letters, digits, '_', '.' and '-' only" >&2 && exit 1 ;;
 esac
 
-# initdb asks for the user's name, which an arbitrary user has not got.
+# initdb looks up the user's name, which an arbitrary user does not have.
 if ! getent passwd "$(id -u)" >/dev/null; then
     echo "postgres:x:$(id -u):$(id -g)::/tmp:/bin/false" >/tmp/passwd
     export NSS_WRAPPER_PASSWD=/tmp/passwd NSS_WRAPPER_GROUP=/etc/group
@@ -16,7 +16,7 @@ if ! getent passwd "$(id -u)" >/dev/null; then
 fi
 
 if [ ! -d "$PGDATA" ]; then
-    # Beside its place until it is whole: a start that is cut off begins anew.
+    # In another folder until it is complete: an interrupted start begins again.
     rm -rf "$PGDATA.new"
     LD_PRELOAD="${wrapper:-}" initdb --pgdata="$PGDATA.new" --username=postgres --encoding=UTF8 --locale=C.UTF-8 \
         --auth=reject --data-checksums

@@ -117,7 +117,7 @@ def _object(body: bytes) -> dict[str, Any]:
 
 
 def _distinct(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    # JSON parsers keep the last of two equal keys; which of two values is meant, nobody knows.
+    # JSON parsers keep the last of two equal keys, and it is unknown which of two values is meant.
     if len(found := dict(pairs)) != len(pairs):
         raise ValueError("a key appears twice")
     return found
@@ -166,5 +166,5 @@ def _time(given: dict[str, Any], now: datetime) -> datetime:
     except ValueError as error:
         raise Refused("effectiveDateTime: no such time") from error
     if taken > now + CLOCK_DRIFT:
-        raise Refused("effectiveDateTime: lies in the future")
+        raise Refused("effectiveDateTime: is in the future")
     return taken

@@ -71,7 +71,7 @@ def server(storage: Storage, now: Callable[[], datetime], *, port: int) -> Threa
             self.wfile.write(raw)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
-            """Say nothing: the request line may hold a patient's id."""
+            """Log nothing: the request line may contain a patient's id."""
 
     made = ThreadingHTTPServer(("", port), Handler)
     made.daemon_threads = True
@@ -111,7 +111,7 @@ def _asked(storage: Storage, target: str) -> tuple[int, dict[str, Any]]:
 
 def _found(storage: Storage, query: str) -> dict[str, Any]:
     given = parse_qs(query, keep_blank_values=True, max_num_fields=10)
-    # A search that ignores what it does not know answers more than was asked, which reads as data.
+    # A search that ignores unknown parameters returns more than was asked for, which is read as data.
     if given.keys() - {"patient", "code", "_count"} or any(len(values) > 1 for values in given.values()):
         raise Problem(400, "known are patient, code and _count, each once")
     patient = given.get("patient", [""])[0].removeprefix("Patient/")

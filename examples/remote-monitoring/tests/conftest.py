@@ -1,4 +1,4 @@
-"""What the tests share: the service on the real database beside them."""
+"""Shared fixtures: the service on the real database that runs beside the tests."""
 
 from __future__ import annotations
 

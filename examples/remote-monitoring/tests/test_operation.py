@@ -1,4 +1,4 @@
-"""How the service is operated: health, logs, and a database that goes away."""
+"""How the service is operated: health, logs, and a database that stops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A test that hangs and cannot be asked to stop."""
+"""A test that hangs and ignores SIGTERM."""
 
 import signal
 import time
