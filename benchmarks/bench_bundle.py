@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 
-def timed(argv: list[str], folder: Path) -> tuple[float, float]:
+def measure(argv: list[str], folder: Path) -> tuple[float, float]:
     """Run a command; return its seconds and its peak memory in MiB."""
     began = time.perf_counter()
     process = subprocess.Popen(argv, cwd=folder, stdout=subprocess.DEVNULL)
@@ -34,7 +34,7 @@ def timed(argv: list[str], folder: Path) -> tuple[float, float]:
     return time.perf_counter() - began, usage.ru_maxrss / 1024
 
 
-def released(folder: Path, megabytes: int) -> str:
+def make_release(folder: Path, megabytes: int) -> str:
     """Make a device with a signed and sealed release of one large layer; return its digest."""
     import json
 
@@ -70,7 +70,7 @@ def released(folder: Path, megabytes: int) -> str:
 def by_hand(source: Path, folder: Path) -> float:
     """Return the seconds of copying and hashing twice."""
     script = f"cp {source} out && sha256sum out && cp out in && sha256sum in && sync out in"
-    seconds, _ = timed(["sh", "-ec", script], folder)
+    seconds, _ = measure(["sh", "-ec", script], folder)
     for name in ("out", "in"):
         (folder / name).unlink()
     return seconds
@@ -85,14 +85,14 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
         folder = Path(name)
-        layer = folder / ".autoclave" / "store" / "blobs" / "sha256" / released(folder, given.megabytes)
+        layer = folder / ".autoclave" / "store" / "blobs" / "sha256" / make_release(folder, given.megabytes)
         ours, theirs, peaks = [], [], [0.0, 0.0]
         command = [sys.executable, "-m", "autoclave"]
         for number in range(given.n):
             if number % 2:
                 theirs.append(by_hand(layer, folder))
-            out, peak_out = timed([*command, "export", "-o", "b.tar", "--trust", "trust.toml"], folder)
-            back, peak_back = timed(
+            out, peak_out = measure([*command, "export", "-o", "b.tar", "--trust", "trust.toml"], folder)
+            back, peak_back = measure(
                 [*command, "import", "b.tar", "--store", f"site-{number}", "--trust", "trust.toml"], folder
             )
             peaks = [max(peaks[0], peak_out), max(peaks[1], peak_back)]

@@ -55,7 +55,7 @@ def child(code: str, path: str, cases: int) -> None:
     print(time.perf_counter() - began, peak)
 
 
-def measured(reader: str, path: Path, cases: int) -> tuple[float, float]:
+def measure(reader: str, path: Path, cases: int) -> tuple[float, float]:
     """Run one reader in a fresh process."""
     argv = [sys.executable, __file__, "--child", reader, "--file", str(path), "--cases", str(cases)]
     seconds, peak = subprocess.run(argv, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
@@ -68,7 +68,7 @@ def compare(cases: int, rounds: int) -> None:
         path = Path(folder) / "junit.xml"
         write(path, cases)
         print(f"{cases} cases, {path.stat().st_size / 2**20:.0f} MiB, {rounds} rounds, medians")
-        pairs = [(measured("ours", path, cases), measured("theirs", path, cases)) for _ in range(rounds)]
+        pairs = [(measure("ours", path, cases), measure("theirs", path, cases)) for _ in range(rounds)]
     for name, at in (("junit.read", 0), ("ElementTree.parse", 1)):
         seconds, peak = (statistics.median(pair[at][part] for pair in pairs) for part in (0, 1))
         print(f"{name:18} {seconds:6.2f} s {peak:8.0f} MiB")

@@ -119,7 +119,7 @@ def _bom(components: int, now: datetime) -> dict[str, object]:
     }
 
 
-def measured(folder: Path) -> tuple[float, float, float]:
+def measure(folder: Path) -> tuple[float, float, float]:
     """Write the report once; return seconds, seconds of CPU and peak memory in MiB."""
     argv = [sys.executable, "-m", "autoclave", "report", "-C", str(folder)]
     began = time.perf_counter()
@@ -141,7 +141,7 @@ def compare(components: int, findings: int, rounds: int) -> bool:
             argv = [sys.executable, __file__, "--make", name]
             argv += ["--components", str(size[0]), "--findings", str(size[1])]
             subprocess.run(argv, check=True)
-            rows = [measured(Path(name)) for _ in range(rounds)]
+            rows = [measure(Path(name)) for _ in range(rounds)]
             page = Path(name) / ".autoclave" / "reports" / "app" / "release.html"
             html = page.stat().st_size / 2**20
         seconds, cpu, most = (statistics.median(row[at] for row in rows) for at in range(3))

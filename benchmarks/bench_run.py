@@ -68,10 +68,10 @@ def main() -> None:
         ours, peers, again = [], [], []
         for number in range(rounds + 1):  # the first round warms both up
             change(device, 2 * number)
-            ours.append(timed(["autoclave", "run", "--environment", "staging"], device, environment))
-            again.append(timed(["autoclave", "run", "--environment", "staging"], device, environment))
+            ours.append(measure(["autoclave", "run", "--environment", "staging"], device, environment))
+            again.append(measure(["autoclave", "run", "--environment", "staging"], device, environment))
             change(device, 2 * number + 1)
-            peers.append(timed(["sh", "-c", PEER], device, environment))
+            peers.append(measure(["sh", "-c", PEER], device, environment))
         clean()
     report(ours[1:], peers[1:], again[1:])
 
@@ -124,7 +124,7 @@ def git(folder: Path, *args: str) -> None:
     subprocess.run(["git", "-C", str(folder), *args], check=True)
 
 
-def timed(argv: list[str], folder: Path, environment: dict[str, str]) -> float:
+def measure(argv: list[str], folder: Path, environment: dict[str, str]) -> float:
     """Run a command to its good end and return its seconds."""
     start = time.monotonic()
     done = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, check=False)

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 
-def timed(argv: list[str]) -> float:
+def measure(argv: list[str]) -> float:
     """Return the seconds of one process."""
     start = time.perf_counter()
     subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
@@ -26,7 +26,9 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=15, help="counted pairs, after one to warm up")
     pairs = parser.parse_args().n
     program = str(Path(sys.executable).with_name("autoclave"))
-    rows = [(timed([program, "--help"]), timed([sys.executable, "-c", "pass"])) for _ in range(pairs + 1)][1:]
+    rows = [
+        (measure([program, "--help"]), measure([sys.executable, "-c", "pass"])) for _ in range(pairs + 1)
+    ][1:]
     ours, peers = (statistics.median(row[at] for row in rows) * 1000 for at in (0, 1))
     ratios = sorted(row[0] / row[1] for row in rows)
     print(f"autoclave --help  median {ours:5.1f} ms")

@@ -64,7 +64,7 @@ def theirs(folder: Path, reference: str, kind: str) -> float:
     return took
 
 
-def made(folder: Path, count: int) -> str:
+def make_store(folder: Path, count: int) -> str:
     """Make a store with an image and so many records; return the image's digest."""
     from msgspec import structs
     from securesystemslib.signer import CryptoSigner
@@ -103,7 +103,7 @@ def made(folder: Path, count: int) -> str:
     return image.digest
 
 
-def listed(folder: Path, digest: str, host: str) -> str:
+def push_for_cosign(folder: Path, digest: str, host: str) -> str:
     """Put image and records into a registry, listed for cosign as one kind; return the reference."""
     from autoclave.evidence import cosign, records
     from autoclave.evidence.statement import PROVENANCE
@@ -155,8 +155,8 @@ def compare(rounds: int, count: int) -> None:
     rows: list[tuple[float, float, float]] = []
     with tempfile.TemporaryDirectory() as name, serve_debian(Path(name)) as host:
         folder = Path(name) / "one"
-        digest = made(folder, count)
-        reference = listed(folder, digest, host)
+        digest = make_store(folder, count)
+        reference = push_for_cosign(folder, digest, host)
         for number in range(rounds + 1):  # the first round warms both up
             peer = theirs(folder, reference, "https://slsa.dev/provenance/v1") if number % 2 else 0.0
             mine = ours(folder, digest)
@@ -174,7 +174,7 @@ def compare(rounds: int, count: int) -> None:
         print(f"{'cosign':20} {statistics.median(row[2] for row in rows):6.3f} s")
         for size in (10, 100, 1000):
             folder = Path(name) / str(size)
-            digest = made(folder, size)
+            digest = make_store(folder, size)
             ours(folder, digest)
             work = statistics.median(ours(folder, digest)[1] for _ in range(3))
             print(f"{size:5} records        {work:6.3f} s  {1000 * work / size:6.2f} ms each")

@@ -34,21 +34,21 @@ def guarded(cluster: Cluster) -> Iterator[str]:
     text = dump(make_policy("pump", "guarded", [VERIFIED]))
     cluster.kubectl("apply", "--server-side", "-f-", stdin=text)
     # The API server learns of a policy within a moment, not at once.
-    cluster.wait("the policy", 30, lambda: "no verified release" in _asked(cluster, "guarded", IMAGE)[1])
+    cluster.wait("the policy", 30, lambda: "no verified release" in try_pod(cluster, "guarded", IMAGE)[1])
     yield "guarded"
     cluster.kubectl("delete", "-f-", stdin=text)
     cluster.kubectl("delete", "namespace", "guarded", "--wait=false")
 
 
-def _asked(cluster: Cluster, namespace: str, image: str, **spec: Any) -> tuple[int, str]:
+def try_pod(cluster: Cluster, namespace: str, image: str, **spec: Any) -> tuple[int, str]:
     done = cluster.try_kubectl("apply", "--dry-run=server", "-n", namespace, "-f-", stdin=pod(image, **spec))
     return done.returncode, done.stdout + done.stderr
 
 
 def test_a_verified_digest_comes_in(cluster: Cluster, guarded: str) -> None:
-    code, said = _asked(cluster, guarded, f"{IMAGE}@{VERIFIED}")
+    code, said = try_pod(cluster, guarded, f"{IMAGE}@{VERIFIED}")
     assert code == 0, said
-    code, said = _asked(
+    code, said = try_pod(
         cluster,
         guarded,
         f"mirror.example:5000/x@{VERIFIED}",
@@ -67,14 +67,14 @@ REFUSED = [
 
 @pytest.mark.parametrize("image", REFUSED)
 def test_another_image_is_refused_by_name(cluster: Cluster, guarded: str, image: str) -> None:
-    code, said = _asked(cluster, guarded, image)
+    code, said = try_pod(cluster, guarded, image)
     assert code != 0
     assert f"Autoclave: {image} is no verified release of pump: release it with autoclave sign" in said
 
 
 def test_an_init_container_is_judged_too(cluster: Cluster, guarded: str) -> None:
     first = [{"name": "first", "image": f"{IMAGE}@{OTHER}"}]
-    code, said = _asked(cluster, guarded, f"{IMAGE}@{VERIFIED}", initContainers=first)
+    code, said = try_pod(cluster, guarded, f"{IMAGE}@{VERIFIED}", initContainers=first)
     assert code != 0
     assert f"Autoclave: {IMAGE}@{OTHER} is no verified release" in said
 
@@ -99,5 +99,5 @@ def test_the_image_of_a_running_pod_cannot_be_changed(cluster: Cluster, running:
 
 
 def test_other_namespaces_are_left_alone(cluster: Cluster, guarded: str) -> None:
-    code, said = _asked(cluster, "default", f"{IMAGE}:1.0")
+    code, said = try_pod(cluster, "default", f"{IMAGE}:1.0")
     assert code == 0, said

@@ -39,7 +39,7 @@ def restricted(cluster: Cluster) -> Iterator[str]:
     cluster.kubectl("delete", "namespace", "restricted", "--wait=false")
 
 
-def tried(cluster: Cluster, namespace: str, name: str) -> tuple[int, str]:
+def try_pod(cluster: Cluster, namespace: str, name: str) -> tuple[int, str]:
     """Ask the API server for the pod that a manifest's workload would start."""
     workload: Any = YAML(typ="safe").load((FOLDER / f"{name}.yaml").read_text())
     pod = {
@@ -54,12 +54,12 @@ def tried(cluster: Cluster, namespace: str, name: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("name", RESTRICTED)
 def test_the_standard_refuses_what_a_check_refuses(cluster: Cluster, restricted: str, name: str) -> None:
-    code, said = tried(cluster, restricted, name)
+    code, said = try_pod(cluster, restricted, name)
     assert code != 0, said
     assert 'violates PodSecurity "restricted:v1.34"' in said
 
 
 @pytest.mark.parametrize("name", ["good", *sorted(OURS - {"AK-UNKNOWN-WORKLOAD", "AK-WINDOWS"})])
 def test_the_standard_admits_the_rest(cluster: Cluster, restricted: str, name: str) -> None:
-    code, said = tried(cluster, restricted, name)
+    code, said = try_pod(cluster, restricted, name)
     assert code == 0, said

@@ -62,7 +62,7 @@ def clinic(cluster: Cluster, namespace: str, registry: str, tmp_path: Path) -> I
         yield repository
 
 
-def released(repository: Repository) -> dict[str, str]:
+def release_images(repository: Repository) -> dict[str, str]:
     """Run everything up to the release signatures; return the digest of each image."""
     done = good(repository.run("run", "--to", "sign"))
     return dict(line.split() for line in done.out.splitlines())
@@ -73,7 +73,7 @@ def good(done: CommandResult) -> CommandResult:
     return done
 
 
-def asked(cluster: Cluster, namespace: str, *words: str) -> Any:
+def request_inside(cluster: Cluster, namespace: str, *words: str) -> Any:
     """What the back end answers to a client in one of its pods."""
     argv = ["exec", "-n", namespace, "deployment/backend", "--", "python", "-c", ASK, *words]
     return json.loads(cluster.kubectl(*argv))
@@ -81,7 +81,7 @@ def asked(cluster: Cluster, namespace: str, *words: str) -> Any:
 
 def is_known(cluster: Cluster, namespace: str) -> bool:
     """Tell whether the reading can be searched for."""
-    found = asked(cluster, namespace, f"{PATH}?patient=p-42")
+    found = request_inside(cluster, namespace, f"{PATH}?patient=p-42")
     return bool(found["total"] == 1 and found["entry"][0]["resource"]["valueQuantity"]["value"] == 97)
 
 
@@ -102,16 +102,16 @@ def is_ready(cluster: Cluster, namespace: str, pod: str) -> bool:
 def test_a_reading_outlives_an_upgrade_and_its_databases_pod(
     cluster: Cluster, namespace: str, clinic: Repository
 ) -> None:
-    first = released(clinic)
+    first = release_images(clinic)
     good(clinic.run("deploy", "staging"))
     assert digests_running(cluster, namespace) == set(first.values())
-    assert asked(cluster, namespace, PATH, json.dumps(READING))["id"]
+    assert request_inside(cluster, namespace, PATH, json.dumps(READING))["id"]
     assert is_known(cluster, namespace)
     claim = cluster.kubectl("-n", namespace, "get", "pvc", "data-database-0", "-o=jsonpath={.metadata.uid}")
 
     clinic.edit("autoclave.toml", 'version = "1.0.0"', 'version = "1.0.1"')
     clinic.commit()
-    second = released(clinic)
+    second = release_images(clinic)
     assert set(second.values()).isdisjoint(first.values())
     good(clinic.run("deploy", "staging"))
     assert digests_running(cluster, namespace) == set(second.values())

@@ -71,12 +71,12 @@ def good(done: CommandResult) -> CommandResult:
     return done
 
 
-def released(repository: Repository) -> str:
+def release_image(repository: Repository) -> str:
     """Bring the commit up to its release signature; return the digest."""
     return good(repository.run("run", "--to", "sign")).out.split()[-1]
 
 
-def running(cluster: Cluster, namespace: str) -> list[str]:
+def digests_in_pods(cluster: Cluster, namespace: str) -> list[str]:
     """The digests that the pods report, not those that were asked for."""
     pods = json.loads(cluster.kubectl("-n", namespace, "get", "pods", "-o", "json"))["items"]
     staying = [each for each in pods if "deletionTimestamp" not in each["metadata"]]
@@ -93,22 +93,22 @@ def inside(cluster: Cluster, namespace: str, script: str, *words: str) -> str:
 def test_three_replicas_are_rolled_out_upgraded_and_rolled_back(
     cluster: Cluster, namespace: str, sample: Repository
 ) -> None:
-    first = released(sample)
+    first = release_image(sample)
     good(sample.run("deploy", "staging"))
-    assert running(cluster, namespace) == [first] * 3
+    assert digests_in_pods(cluster, namespace) == [first] * 3
     inside(cluster, namespace, POST, json.dumps(READING))
     sample.edit("autoclave.toml", 'version = "1.4.0"', 'version = "1.4.1"')
     sample.commit()
-    second = released(sample)
+    second = release_image(sample)
     began = time.monotonic()
     good(sample.run("deploy", "staging"))
     took = time.monotonic() - began
-    assert running(cluster, namespace) == [second] * 3
+    assert digests_in_pods(cluster, namespace) == [second] * 3
     status = good(sample.run("status", "staging"))
     assert f"{second} healthy, verifies" in status.out
     began = time.monotonic()
     good(sample.run("rollback", "staging", "--reason", "alarms come late since 1.4.1"))
-    assert running(cluster, namespace) == [first] * 3
+    assert digests_in_pods(cluster, namespace) == [first] * 3
     assert json.loads(inside(cluster, namespace, SEARCH))["total"] == 1
     report(
         f"kubernetes: sample, 3 replicas: upgraded to {second[:19]}… in {took:.1f} s, back at {first[:19]}… "

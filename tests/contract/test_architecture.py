@@ -66,7 +66,7 @@ def _names() -> list[str]:
     return sorted(set(re.findall(rf"`((?:{rooms})(?:\.\w+)+)`", PAGE)))
 
 
-def _resolved(name: str) -> Any:
+def _resolve(name: str) -> Any:
     parts = name.split(".")
     found: Any = import_module(f"autoclave.{parts[0]}")
     path = found.__name__
@@ -78,7 +78,7 @@ def _resolved(name: str) -> Any:
 
 @pytest.mark.parametrize("name", _names())
 def test_what_the_page_names_is_in_the_code(name: str) -> None:
-    assert _resolved(name) is not None
+    assert _resolve(name) is not None
 
 
 def test_the_text_has_every_room_and_reports_no_cycle() -> None:

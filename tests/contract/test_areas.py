@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def _loaded() -> ModuleType:
+def _load_areas() -> ModuleType:
     spec = importlib.util.spec_from_file_location("areas", ROOT / "setup" / "areas.py")
     assert spec
     assert spec.loader
@@ -23,12 +23,12 @@ def _loaded() -> ModuleType:
     return module
 
 
-areas = _loaded()
+areas = _load_areas()
 KNOWN = areas.areas((ROOT / "tests" / "areas.toml").read_text("utf-8"))
 ARROWS = areas.graph(ROOT)
 
 
-def touched(path: str) -> set[str]:
+def areas_of(path: str) -> set[str]:
     return set(areas.areas_touched(path, KNOWN.values(), ARROWS))
 
 
@@ -73,11 +73,11 @@ def test_what_an_area_names_is_there() -> None:
     ],
 )
 def test_a_change_finds_its_areas(path: str, expected: set[str]) -> None:
-    assert touched(path) == expected
+    assert areas_of(path) == expected
 
 
 def test_a_scanner_loaded_by_name_is_part_of_every_scan() -> None:
-    assert {"scan", "docker"} <= touched("steps/autoclave/scanners/trivy/__init__.py")
+    assert {"scan", "docker"} <= areas_of("steps/autoclave/scanners/trivy/__init__.py")
 
 
 def test_steps_are_part_of_the_pipeline_that_loads_them_by_name() -> None:

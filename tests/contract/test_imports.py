@@ -27,7 +27,7 @@ DOES_IO = {"io", "os", "pathlib", "socket", "subprocess", "time", "urllib", "htt
 CALLS_THAT_DO_IO = {"open", "now", "utcnow", "today", "print", "input"}
 
 
-def imported(source: str) -> set[str]:
+def imports_of(source: str) -> set[str]:
     """Return the top-level packages that a source imports anywhere, also inside functions."""
     found = set()
     for node in ast.walk(ast.parse(source)):
@@ -41,7 +41,9 @@ def imported(source: str) -> set[str]:
 def trespasses(where: str, source: str) -> set[str]:
     """Return the packages that a file of the package imports and may not."""
     return {
-        package for package in imported(source) & set(MAY_IMPORT) if not where.startswith(MAY_IMPORT[package])
+        package
+        for package in imports_of(source) & set(MAY_IMPORT)
+        if not where.startswith(MAY_IMPORT[package])
     }
 
 
@@ -71,7 +73,7 @@ def test_gates_import_nothing_that_does_io_and_read_no_clock() -> None:
         PACKAGE / "policy" / "schema.py",
     ):
         source = path.read_text("utf-8")
-        assert not imported(source) & DOES_IO, path
+        assert not imports_of(source) & DOES_IO, path
         called = {
             getattr(node.func, "attr", getattr(node.func, "id", ""))
             for node in ast.walk(ast.parse(source))

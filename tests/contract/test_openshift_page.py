@@ -46,13 +46,13 @@ spec:
 """
 
 
-def shown(language: str) -> list[str]:
+def snippets(language: str) -> list[str]:
     """The page's snippets in a language."""
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 def test_the_manifests_are_put_into_the_namespace_and_left_alone() -> None:
-    read = [manifest for text in shown("yaml") for manifest in manifests.read(text, "docs/openshift.md")]
+    read = [manifest for text in snippets("yaml") for manifest in manifests.read(text, "docs/openshift.md")]
     assert [each.kind for each in read] == ["Route", "NetworkPolicy"]
     for before, after in zip(read, manifests.set_namespace(read, "clinic"), strict=True):
         expected: dict[str, Any] = copy.deepcopy(before.data)
@@ -62,7 +62,7 @@ def test_the_manifests_are_put_into_the_namespace_and_left_alone() -> None:
 
 
 def test_the_flows_let_router_and_names_through() -> None:
-    (snippet,) = (each for each in shown("toml") if "flow" in each)
+    (snippet,) = (each for each in snippets("toml") if "flow" in each)
     flows = msgspec.convert(tomllib.loads(snippet)["flow"], list[Flow])
     made = network.make_policies(flows, ["backend", "database"])
     assert network.has_default_deny([each.data for each in made])

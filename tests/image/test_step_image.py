@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 
-def said(*words: str, **variables: str) -> str:
+def output_of(*words: str, **variables: str) -> str:
     """Return what a command prints."""
     done = subprocess.run(
         words, check=True, capture_output=True, text=True, timeout=60, env={**os.environ, **variables}
@@ -31,7 +31,7 @@ def said(*words: str, **variables: str) -> str:
     ],
 )
 def test_every_program_answers_in_its_pinned_version(words: tuple[str, ...], version: str) -> None:
-    assert version in said(*words, HOME="/tmp")
+    assert version in output_of(*words, HOME="/tmp")
 
 
 def test_the_steps_find_trivy_by_themselves() -> None:
@@ -54,7 +54,7 @@ def test_the_programs_cannot_be_replaced_by_their_user() -> None:
 
 
 def test_git_reads_a_workspace_owned_by_another_user() -> None:
-    assert said("git", "config", "--system", "--get-all", "safe.directory") == "*\n"
+    assert output_of("git", "config", "--system", "--get-all", "safe.directory") == "*\n"
 
 
 def test_bad_input_is_an_error_and_never_a_traceback(tmp_path: Path) -> None:

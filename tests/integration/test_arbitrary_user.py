@@ -40,10 +40,10 @@ def alone(repository: Repository, program: str) -> None:
     repository.edit("autoclave.toml", WITHOUT_SERVICE, "")
     repository.edit("autoclave.toml", PUBLISHED.format(port=repository.port), "")
     (repository.folder / "app.py").write_text(program)
-    demanding(repository)
+    require_arbitrary_user(repository)
 
 
-def demanding(repository: Repository) -> None:
+def require_arbitrary_user(repository: Repository) -> None:
     """Let the device's policy demand it."""
     with (repository.folder / "autoclave.toml").open("a") as file:
         file.write(DEMANDED)
@@ -81,7 +81,7 @@ def test_a_folder_for_one_user_alone_closes_the_gate(tmp_path: Path) -> None:
 @pytest.mark.xdist_group("control")
 def test_an_image_without_a_healthcheck_is_asked_on_its_port(tmp_path: Path) -> None:
     with known_bad.prepare_scanned(tmp_path) as repository:
-        demanding(repository)
+        require_arbitrary_user(repository)
         done = repository.run("unit-test")
         assert done.code == 0, done.err
         assert "the image works" in done.err

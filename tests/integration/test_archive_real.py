@@ -83,7 +83,7 @@ def build(engine: Any, tag: str, dockerfile: str) -> Any:
     return image
 
 
-def kept(store: LayoutStore, image: Any) -> Descriptor:
+def read_image(store: LayoutStore, image: Any) -> Descriptor:
     taken = read_archive(image.save(), store, image_id=image.id)
     store.tag("app-1.4.0", taken)
     return taken
@@ -97,7 +97,7 @@ def tool(variable: str) -> str:
 
 
 def test_the_saved_image_is_the_one_the_engine_built(store: LayoutStore, built: Any) -> None:
-    found = read_identity(store, kept(store, built).digest)
+    found = read_identity(store, read_image(store, built).digest)
     assert built.id in {found.config, found.digest}
     assert list(found.diff_ids) == built.attrs["RootFS"]["Layers"]
     assert found.diff_ids[1] == found.diff_ids[3], "the case with links was met"
@@ -109,7 +109,7 @@ def test_the_saved_image_is_the_one_the_engine_built(store: LayoutStore, built: 
 
 
 def test_what_is_given_back_is_the_same_image(store: LayoutStore, engine: Any, built: Any, tag: str) -> None:
-    digest = kept(store, built).digest
+    digest = read_image(store, built).digest
     engine.images.remove(built.id, force=True)
     with pytest.raises(docker.errors.ImageNotFound):
         engine.images.get(built.id)
@@ -122,7 +122,7 @@ def test_the_engine_refuses_what_is_damaged_on_the_way(
     store: LayoutStore, engine: Any, built: Any, tag: str
 ) -> None:
     other = build(engine, f"{tag}-damaged", DOCKERFILE + "COPY once /again\n")
-    found = read_identity(store, kept(store, other).digest)
+    found = read_identity(store, read_image(store, other).digest)
     path = store.root / "blobs" / "sha256" / found.diff_ids[2][7:]
     raw = bytearray(path.read_bytes())
     raw[-1] ^= 1
@@ -137,11 +137,11 @@ def test_the_engine_refuses_what_is_damaged_on_the_way(
 def test_an_image_is_known_to_be_built_on_top_of_another_or_not(
     store: LayoutStore, engine: Any, built: Any, tag: str
 ) -> None:
-    lower = read_identity(store, kept(store, built).digest)
+    lower = read_identity(store, read_image(store, built).digest)
     upper = build(engine, f"{tag}-tests", f"FROM {tag}\nCOPY once /tests\n")
     beside = build(engine, f"{tag}-beside", "FROM scratch\nCOPY once /once\nCOPY files /\n")
-    assert is_built_on(read_identity(store, kept(store, upper).digest), lower)
-    assert not is_built_on(read_identity(store, kept(store, beside).digest), lower)
+    assert is_built_on(read_identity(store, read_image(store, upper).digest), lower)
+    assert not is_built_on(read_identity(store, read_image(store, beside).digest), lower)
 
 
 def test_the_id_of_another_image_is_refused(store: LayoutStore, engine: Any, built: Any, tag: str) -> None:
@@ -153,8 +153,8 @@ def test_the_id_of_another_image_is_refused(store: LayoutStore, engine: Any, bui
 def test_trivy_scans_the_very_image_among_others_and_their_records(
     store: LayoutStore, engine: Any, built: Any, tag: str, tmp_path: Path
 ) -> None:
-    image = kept(store, built)
-    clean = kept(store, build(engine, f"{tag}-clean", "FROM scratch\nCOPY once /once\n"))
+    image = read_image(store, built)
+    clean = read_image(store, build(engine, f"{tag}-clean", "FROM scratch\nCOPY once /once\n"))
     for number in range(3):
         record = store.write(
             [f"record {number}".encode()], media_type="application/vnd.dsse.envelope.v1+json"

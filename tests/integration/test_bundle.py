@@ -220,12 +220,12 @@ def test_what_a_bundle_holds_steers_no_terminal(released: Released, tmp_path: Pa
     spoilt = tmp_path / "spoilt.tar"
     shutil.copyfile(released.bundle, spoilt)
 
-    def renamed(found: Members) -> None:
+    def rename_keys(found: Members) -> None:
         for name, raw in found.items():
             if name.endswith(".pub"):
                 found[name] = raw.replace(b"name: release", b"name: release\x1b[2J\rVERIFIED", 1)
 
-    sample_bundle.rewrite(spoilt, renamed, announce=True)
+    sample_bundle.rewrite(spoilt, rename_keys, announce=True)
     done = released.verified(bundle=spoilt)
     assert "release?[2J?VERIFIED may sign" in done.out
     assert "\x1b" not in done.out + done.err

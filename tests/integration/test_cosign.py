@@ -26,7 +26,7 @@ def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Reposit
     repository.remove()
 
 
-def pushed(store: Path, digest: str, registry: str, name: str) -> str:
+def push(store: Path, digest: str, registry: str, name: str) -> str:
     """Push image, signature and attestations out of a layout, byte for byte; return the reference."""
     repository = f"{registry}/devices/{name}"
     hexes = digest.replace(":", "-")
@@ -50,7 +50,7 @@ def cosign(command: str, key: Path, reference: str, *words: str) -> subprocess.C
 REFERENCE = "org.opencontainers.image.ref.name"
 
 
-def named(index: dict[str, Any], name: str) -> dict[str, Any]:
+def entry_of(index: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the index entry of a name."""
     (entry,) = (each for each in index["manifests"] if each.get("annotations", {}).get(REFERENCE) == name)
     found: dict[str, Any] = entry
@@ -67,7 +67,7 @@ def test_cosign_accepts_the_release_signature(
     released: tuple[Repository, str], registry: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     repository, digest = released
-    reference = pushed(repository.store, digest, registry, "good")
+    reference = push(repository.store, digest, registry, "good")
     steps, release = keys(repository)
     with capsys.disabled():
         done = cosign("verify", release, reference)
@@ -83,7 +83,7 @@ def test_cosign_accepts_every_record(
     predicate_type: str, released: tuple[Repository, str], registry: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     repository, digest = released
-    reference = pushed(repository.store, digest, registry, "good")
+    reference = push(repository.store, digest, registry, "good")
     steps, release = keys(repository)
     right, wrong = (release, steps) if predicate_type == VERIFICATION else (steps, release)
     with capsys.disabled():
@@ -101,14 +101,14 @@ def test_cosign_rejects_what_was_tampered_with(
     store = tmp_path / "store"
     shutil.copytree(repository.store, store)
     index = tampering.load(store)
-    entry = named(index, f"{digest.replace(':', '-')}.sig")
+    entry = entry_of(index, f"{digest.replace(':', '-')}.sig")
     manifest = json.loads(tampering.blob(store, entry["digest"]).read_bytes())
     layer = manifest["layers"][0]
     payload = tampering.blob(store, layer["digest"]).read_bytes()
     layer["digest"], layer["size"] = tampering.put(store, payload.replace(b"t-cosign", b"t-cosigm"))
     entry["digest"], entry["size"] = tampering.put(store, json.dumps(manifest).encode())
     tampering.save(store, index)
-    reference = pushed(store, digest, registry, "tampered")
+    reference = push(store, digest, registry, "tampered")
     with capsys.disabled():
         rejected = cosign("verify", keys(repository)[1], reference)
         assert rejected.returncode != 0
@@ -122,14 +122,14 @@ def test_cosign_rejects_a_record_that_was_tampered_with(
     store = tmp_path / "store"
     shutil.copytree(repository.store, store)
     index = tampering.load(store)
-    entry = named(index, f"{digest.replace(':', '-')}.att")
+    entry = entry_of(index, f"{digest.replace(':', '-')}.att")
     manifest = json.loads(tampering.blob(store, entry["digest"]).read_bytes())
     (layer,) = (each for each in manifest["layers"] if each["annotations"]["predicateType"] == VULNS)
     raw = tampering.blob(store, layer["digest"]).read_bytes()
     layer["digest"], layer["size"] = tampering.put(store, tampering.with_one_byte_changed(raw))
     entry["digest"], entry["size"] = tampering.put(store, json.dumps(manifest).encode())
     tampering.save(store, index)
-    reference = pushed(store, digest, registry, "tampered-record")
+    reference = push(store, digest, registry, "tampered-record")
     steps = keys(repository)[0]
     with capsys.disabled():
         # The records beside it still stand.
@@ -150,15 +150,15 @@ def test_cosign_rejects_what_was_made_for_another_image(
     store = tmp_path / "store"
     shutil.copytree(repository.store, store)
     index = tampering.load(store)
-    entry = named(index, "app")
+    entry = entry_of(index, "app")
     manifest = json.loads(tampering.blob(store, entry["digest"]).read_bytes())
     manifest["annotations"] = manifest.get("annotations", {}) | {"made": "by somebody else"}
     entry["digest"], entry["size"] = tampering.put(store, json.dumps(manifest).encode())
     for suffix in ("sig", "att"):  # genuine signatures, under another image's name
-        tag = named(index, f"{digest.replace(':', '-')}.{suffix}")
+        tag = entry_of(index, f"{digest.replace(':', '-')}.{suffix}")
         tag["annotations"][REFERENCE] = f"{entry['digest'].replace(':', '-')}.{suffix}"
     tampering.save(store, index)
-    reference = pushed(store, entry["digest"], registry, "another")
+    reference = push(store, entry["digest"], registry, "another")
     steps, release = keys(repository)
     with capsys.disabled():
         verified = cosign("verify", release, reference)

@@ -13,7 +13,7 @@ from builders.devices import KNOWN_BAD, Repository
 from builders.prepared_devices import prepare
 
 
-def left_by_a_crash(running: Any, *, new_one_made: bool) -> None:
+def leave_as_after_a_crash(running: Any, *, new_one_made: bool) -> None:
     """Leave the engine as a deployment does that is killed in the middle of switching over."""
     name, image = running.name, running.attrs["Image"]
     labels = running.labels
@@ -36,7 +36,7 @@ def test_the_version_before_a_crash_is_brought_back(new_one_made: bool, tmp_path
         assert repository.run("run").code == 0
         good = repository.run("status").out
         (running,) = repository.containers()
-        left_by_a_crash(running, new_one_made=new_one_made)
+        leave_as_after_a_crash(running, new_one_made=new_one_made)
         assert repository.run("status").out != good
         repository.edit("autoclave.toml", "1.0.0", "2.0.0")
         repository.commit()

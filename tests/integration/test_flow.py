@@ -33,7 +33,7 @@ def device(tmp_path: Path) -> Iterator[Callable[..., Repository]]:
         repository.remove()
 
 
-def asked(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def send_request(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     """Talk to a deployed service."""
     data = json.dumps(body).encode() if body else None
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
@@ -57,9 +57,9 @@ def test_the_sample_goes_from_commit_to_deployment(device: Callable[..., Reposit
     # It answers, and keeps its data over another deployment.
     base = f"http://127.0.0.1:{repository.port}"
     reading = {"device": "OX-000042", "patient": "p1", "taken": "2026-11-24T10:00:00+00:00"}
-    made = asked(f"{base}/readings", reading | {"spo2": 88, "pulse": 71})
+    made = send_request(f"{base}/readings", reading | {"spo2": 88, "pulse": 71})
     observation = f"{base}/fhir/Observation/{made['observations'][0]}"
-    assert asked(observation)["valueQuantity"]["value"] == 88
+    assert send_request(observation)["valueQuantity"]["value"] == 88
     again = repository.run("run", "--again-step", "deploy")
     assert again.code == 0, again.err
     assert [line.split()[1] for line in again.err.splitlines() if "↷" in line] == [
@@ -68,7 +68,7 @@ def test_the_sample_goes_from_commit_to_deployment(device: Callable[..., Reposit
         "scan",
         "sign",
     ]
-    assert asked(observation)["valueQuantity"]["value"] == 88
+    assert send_request(observation)["valueQuantity"]["value"] == 88
     assert len(repository.containers()) == 1
 
     start = time.monotonic()
@@ -134,10 +134,10 @@ def test_a_plan_changes_with_what_goes_into_it(device: Callable[..., Repository]
 
 def test_a_kept_container_stays_for_a_look(tmp_path: Path) -> None:
     with prepare(KNOWN_BAD / "control", tmp_path, to="build") as repository:
-        kept_for_a_look(repository)
+        keep_container(repository)
 
 
-def kept_for_a_look(repository: Repository) -> None:
+def keep_container(repository: Repository) -> None:
     done = repository.run("unit-test", "--keep")
     assert done.code == 0, done.err
     name = done.err.split("docker start -ai ")[1].split()[0]

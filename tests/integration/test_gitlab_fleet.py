@@ -59,7 +59,7 @@ def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[Double]:
         assert made.violations == []
 
 
-def told(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
+def run(capsys: pytest.CaptureFixture[str], *words: str, code: int = 0) -> str:
     assert main(["fleet", *words]) == code
     return capsys.readouterr().out
 
@@ -69,7 +69,7 @@ def test_the_fleet_is_shown_with_versions_overrides_and_releases(
 ) -> None:
     release = {"tag_name": "v3", "description": "New.\n\n" + block({"app": DIGEST}, []), "links": []}
     double.projects[1].releases = [{"tag_name": "v2", "description": None, "links": []}, release]
-    out = told(capsys, "acme")
+    out = run(capsys, "acme")
     (line,) = [each for each in out.splitlines() if each.startswith("acme/pump")]
     assert "project   v1.0.0   autoclave-scan (allow_failure, rules); AUTOCLAVE_POLICY" in line
     assert f"v3            app {DIGEST[:19]}" in line
@@ -108,9 +108,9 @@ def test_waivers_are_counted_where_the_device_keeps_them(
     for name in ("W-1.waiver.json", "W-2.waiver.json", "flask.vex.json", "old/W-0.waiver.json"):
         if folder:
             files[f"{folder}/{name}"] = b"{}"
-    rows = [json.loads(line)["repository"] for line in told(capsys, "acme", "--json").splitlines()]
+    rows = [json.loads(line)["repository"] for line in run(capsys, "acme", "--json").splitlines()]
     assert rows[0].get("waivers") == count
-    (line,) = [each for each in told(capsys, "acme").splitlines() if each.startswith("acme/pump")]
+    (line,) = [each for each in run(capsys, "acme").splitlines() if each.startswith("acme/pump")]
     assert f"AUTOCLAVE_POLICY  {'-' if count is None else count} " in line
 
 
@@ -119,13 +119,13 @@ def test_waivers_that_cannot_be_read_leave_the_rest_of_the_row(
 ) -> None:
     double.projects[1].branches["main"]["autoclave.toml"] = b"[device]\n"
     double.faults = [Fault("GET", "/projects/1/repository/tree", 403)]
-    assert "  acme/pump: its waivers: GitLab does not allow this to the token" in told(capsys, "acme")
+    assert "  acme/pump: its waivers: GitLab does not allow this to the token" in run(capsys, "acme")
 
 
 def test_the_fleet_as_json_is_one_row_per_repository(
     double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = [json.loads(line)["repository"] for line in told(capsys, "acme", "--json").splitlines()]
+    rows = [json.loads(line)["repository"] for line in run(capsys, "acme", "--json").splitlines()]
     assert [row["project"] for row in rows][:2] == ["acme/pump", "acme/wards/monitor"]
     assert rows[0]["overrides"] == [{"job": "autoclave-scan", "keys": ["allow_failure", "rules"]}]
 
@@ -134,7 +134,7 @@ def test_a_repository_that_is_refused_is_a_row_with_the_reason(
     double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
     double.faults = [Fault("GET", "/projects/1/repository", 403)]
-    out = told(capsys, "acme")
+    out = run(capsys, "acme")
     assert "acme/pump: GitLab does not allow this to the token (fleet): 403" in out
     assert "1 of 7 repositories" in out
 
@@ -142,7 +142,7 @@ def test_a_repository_that_is_refused_is_a_row_with_the_reason(
 def test_a_large_group_is_read_page_by_page(double: Double, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(100, 320):
         double.projects[number] = project(number, f"acme/p{number}", "a: {b: c}\n")
-    assert "2 of 227 repositories" in told(capsys, "acme")
+    assert "2 of 227 repositories" in run(capsys, "acme")
     assert len(double.requests("GET", "/groups/acme/projects")) == 3
 
 
@@ -150,7 +150,7 @@ def test_releases_that_cannot_be_read_leave_the_rest_of_the_row(
     double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
     double.faults = [Fault("GET", "/projects/1/releases", 403)]
-    out = told(capsys, "acme")
+    out = run(capsys, "acme")
     assert "  acme/pump: its releases: GitLab does not allow this to the token" in out
 
 
@@ -176,7 +176,7 @@ def test_without_a_token_nothing_is_asked(
 def test_bump_proposes_once_and_changes_the_ref_alone(
     double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    out = told(capsys, "bump", "acme", "--to", "v2.0.0")
+    out = run(capsys, "bump", "acme", "--to", "v2.0.0")
     assert "acme/pump: proposed v2.0.0 instead of v1.0.0 http" in out
     assert "acme/wards/monitor: is at v2.0.0 already" in out
     pump = double.projects[1]
@@ -184,12 +184,12 @@ def test_bump_proposes_once_and_changes_the_ref_alone(
     assert changed == TEMPLATE.replace("v1.0.0", "v2.0.0")
     assert pump.branches["main"][".gitlab-ci.yml"].decode() == TEMPLATE
     assert [each["title"] for each in pump.merge_requests] == ["Autoclave v2.0.0"]
-    assert "acme/pump: is proposed already" in told(capsys, "bump", "acme", "--to", "v2.0.0")
+    assert "acme/pump: is proposed already" in run(capsys, "bump", "acme", "--to", "v2.0.0")
     assert len(pump.merge_requests) == 1
 
 
 def test_bump_dry_run_changes_nothing(double: Double, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "acme/pump: would change v1.0.0 to v9" in told(capsys, "bump", "acme", "--to", "v9", "--dry-run")
+    assert "acme/pump: would change v1.0.0 to v9" in run(capsys, "bump", "acme", "--to", "v9", "--dry-run")
     assert double.requests("POST") == []
 
 
@@ -197,8 +197,8 @@ def test_bump_continues_from_a_branch_of_an_earlier_run(
     double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
     double.faults = [Fault("POST", "/projects/1/merge_requests", 403)]
-    assert "not allow" in told(capsys, "bump", "acme", "--to", "v2.0.0", code=35)
-    assert "proposed v2.0.0" in told(capsys, "bump", "acme", "--to", "v2.0.0")
+    assert "not allow" in run(capsys, "bump", "acme", "--to", "v2.0.0", code=35)
+    assert "proposed v2.0.0" in run(capsys, "bump", "acme", "--to", "v2.0.0")
     assert len(double.requests("POST", "/projects/1/repository/commits")) == 1
 
 
@@ -206,21 +206,21 @@ def test_bump_leaves_a_foreign_branch_and_a_closed_request_alone(
     double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
     double.projects[1].branches["autoclave/v2.0.0"] = {".gitlab-ci.yml": b"mine: {}\n"}
-    assert "acme/pump: left alone: the branch" in told(capsys, "bump", "acme", "--to", "v2.0.0")
-    told(capsys, "bump", "acme", "--to", "v3")
+    assert "acme/pump: left alone: the branch" in run(capsys, "bump", "acme", "--to", "v2.0.0")
+    run(capsys, "bump", "acme", "--to", "v3")
     double.projects[1].merge_requests[0]["state"] = "closed"
-    assert "acme/pump: left alone: a merge request" in told(capsys, "bump", "acme", "--to", "v3")
+    assert "acme/pump: left alone: a merge request" in run(capsys, "bump", "acme", "--to", "v3")
 
 
 def test_a_lost_answer_to_a_commit_makes_no_second_branch(
     double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
     double.faults = [Fault("POST", "/repository/commits", 504, late=True)]
-    assert "proposed v2.0.0" in told(capsys, "bump", "acme", "--to", "v2.0.0")
+    assert "proposed v2.0.0" in run(capsys, "bump", "acme", "--to", "v2.0.0")
     assert len(double.projects[1].merge_requests) == 1
 
 
 @pytest.mark.parametrize("ref", ["", "-v1", "a..b", "v1\n", "a b", "x.lock"])
 def test_bump_refuses_an_invalid_ref(double: Double, capsys: pytest.CaptureFixture[str], ref: str) -> None:
-    told(capsys, "bump", "acme", f"--to={ref}", code=2)
+    run(capsys, "bump", "acme", f"--to={ref}", code=2)
     assert double.seen == []

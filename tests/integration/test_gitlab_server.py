@@ -48,7 +48,7 @@ def gitlab(double: Double, token: str = "bot", slept: list[float] | None = None)
     return GitLab(server, "5", sleep=(slept if slept is not None else []).append)
 
 
-def refused(call: Any) -> HostError:
+def catch_refusal(call: Any) -> HostError:
     with pytest.raises(HostError) as caught:
         call()
     return caught.value
@@ -93,16 +93,16 @@ def test_a_lost_answer_to_a_post_creates_no_second_note(double: Double, code: in
 
 
 def test_a_job_token_is_refused_before_any_request(double: Double) -> None:
-    error = refused(lambda: gitlab(double, "job").write_note("17", MARK, MARK))
+    error = catch_refusal(lambda: gitlab(double, "job").write_note("17", MARK, MARK))
     assert "job token" in error.what
     assert "personal, project or group access token with scope api" in error.why
     assert double.seen == []
 
 
 def test_an_unknown_merge_request_is_an_error(double: Double) -> None:
-    error = refused(lambda: gitlab(double).write_note("18", MARK, MARK))
+    error = catch_refusal(lambda: gitlab(double).write_note("18", MARK, MARK))
     assert error.status == 404
-    assert "not the number" in refused(lambda: gitlab(double).write_note("!18", MARK, MARK)).what
+    assert "not the number" in catch_refusal(lambda: gitlab(double).write_note("!18", MARK, MARK)).what
 
 
 def test_a_system_note_is_never_taken_for_ours(double: Double) -> None:
@@ -130,7 +130,7 @@ def test_statuses_go_from_running_to_their_end_and_repeat_nothing(double: Double
 
 
 def test_a_status_of_an_unknown_commit_is_an_error(double: Double) -> None:
-    error = refused(lambda: gitlab(double).set_statuses("b" * 40, [status("success")]))
+    error = catch_refusal(lambda: gitlab(double).set_statuses("b" * 40, [status("success")]))
     assert (error.status, "status" in error.what) == (404, True)
 
 
@@ -166,7 +166,9 @@ def test_what_people_wrote_into_a_release_stays(double: Double) -> None:
 
 def test_other_evidence_under_the_same_version_is_refused(double: Double) -> None:
     publish(gitlab(double), "v1", "1", {"app": DIGEST}, [file()])
-    error = refused(lambda: publish(gitlab(double), "v1", "1", {"app": DIGEST}, [file(content=b"other")]))
+    error = catch_refusal(
+        lambda: publish(gitlab(double), "v1", "1", {"app": DIGEST}, [file(content=b"other")])
+    )
     assert "another evidence.json" in error.what
     assert len(double.projects[5].packages[0]["files"]) == 1
 
@@ -181,7 +183,7 @@ def test_a_package_of_a_longer_name_is_not_ours(double: Double) -> None:
 
 def test_a_damaged_upload_is_noticed(double: Double) -> None:
     double.damage_uploads = True
-    assert "received another" in refused(lambda: publish(gitlab(double), "v1", "1", {}, [file()])).what
+    assert "received another" in catch_refusal(lambda: publish(gitlab(double), "v1", "1", {}, [file()])).what
     assert double.projects[5].releases == []
 
 
@@ -193,14 +195,14 @@ def test_a_release_link_with_another_address_is_corrected(double: Double) -> Non
 
 
 def test_a_release_of_a_missing_tag_is_an_error(double: Double) -> None:
-    error = refused(lambda: publish(gitlab(double), "v2", "2", {}, []))
+    error = catch_refusal(lambda: publish(gitlab(double), "v2", "2", {}, []))
     assert (error.status, "Ref is not specified" in error.why) == (400, True)
 
 
 # ---- deployment and approvals
 
 
-def wanted(state: str) -> HostDeployment:
+def host_deployment(state: str) -> HostDeployment:
     return HostDeployment(
         environment="staging", sha=SHA, ref="main", tag=False, status=state, digests={"app": DIGEST}
     )
@@ -208,7 +210,7 @@ def wanted(state: str) -> HostDeployment:
 
 def test_a_deployment_runs_then_succeeds_and_its_digest_is_named(double: Double) -> None:
     for state in ("running", "running", "success", "success"):
-        done = deployment.record(gitlab(double, "job"), wanted(state))
+        done = deployment.record(gitlab(double, "job"), host_deployment(state))
     (made,) = double.projects[5].deployments
     assert made["status"] == "success"
     assert double.projects[5].environments[0]["description"] == f"app {DIGEST}"
@@ -220,31 +222,34 @@ def test_a_deployment_runs_then_succeeds_and_its_digest_is_named(double: Double)
 
 def test_an_older_server_that_drops_descriptions_is_noticed(double: Double) -> None:
     double.environment_descriptions = False
-    assert "the digest is not there" in deployment.record(gitlab(double), wanted("success"))[1]
+    assert "the digest is not there" in deployment.record(gitlab(double), host_deployment("success"))[1]
 
 
 def test_a_failed_deployment_leaves_the_digest_that_runs(double: Double) -> None:
-    deployment.record(gitlab(double), wanted("failed"))
+    deployment.record(gitlab(double), host_deployment("failed"))
     assert double.projects[5].environments[0]["description"] is None
 
 
 def test_a_deployment_of_another_commit_is_another_one(double: Double) -> None:
-    deployment.record(gitlab(double), wanted("running"))
+    deployment.record(gitlab(double), host_deployment("running"))
     double.projects[5].deployments[0]["sha"] = "b" * 40
-    assert "no deployment" in refused(lambda: deployment.read_approvals(gitlab(double), "staging", SHA)).what
-    assert "made" in deployment.record(gitlab(double), wanted("success"))[0]
+    assert (
+        "no deployment"
+        in catch_refusal(lambda: deployment.read_approvals(gitlab(double), "staging", SHA)).what
+    )
+    assert "made" in deployment.record(gitlab(double), host_deployment("success"))[0]
     assert [each["status"] for each in double.projects[5].deployments] == ["running", "success"]
 
 
 def test_the_deployment_of_a_job_is_left_to_gitlab(double: Double) -> None:
-    deployment.record(gitlab(double), wanted("running"))
+    deployment.record(gitlab(double), host_deployment("running"))
     double.projects[5].deployments[0]["deployable"] = {"id": 1}
-    assert "follows the job" in deployment.record(gitlab(double), wanted("success"))[0]
+    assert "follows the job" in deployment.record(gitlab(double), host_deployment("success"))[0]
 
 
 def test_approvals_are_read_from_both_places_once(double: Double) -> None:
     host = gitlab(double, "reader")
-    deployment.record(gitlab(double), wanted("running"))
+    deployment.record(gitlab(double), host_deployment("running"))
     yes = {"user": {"id": 7, "username": "ann"}, "status": "approved", "comment": None}
     yes["created_at"] = "2026-11-24T10:00:00.000Z"
     no = yes | {"user": {"id": 8, "username": "bob"}, "status": "rejected", "comment": "no"}
@@ -259,7 +264,7 @@ def test_approvals_are_read_from_both_places_once(double: Double) -> None:
         ("bob", "rejected", "no"),
     ]
     assert (found.pending, found.approvals[0].at.tzinfo is not None) == (1, True)
-    assert "no deployment" in refused(lambda: deployment.read_approvals(host, "production", SHA)).what
+    assert "no deployment" in catch_refusal(lambda: deployment.read_approvals(host, "production", SHA)).what
 
 
 # ---- tokens and weather
@@ -271,7 +276,7 @@ def test_approvals_are_read_from_both_places_once(double: Double) -> None:
 def test_a_refused_token_is_reported_with_what_the_action_needs(
     double: Double, token: str, code: int
 ) -> None:
-    error = refused(lambda: gitlab(double, token).write_note("17", MARK, MARK))
+    error = catch_refusal(lambda: gitlab(double, token).write_note("17", MARK, MARK))
     assert error.status == code
     assert "note needs a personal, project or group access token with scope api" in error.next
     assert token not in error.what + error.why + error.next
@@ -293,7 +298,7 @@ def test_a_busy_server_is_retried_after_the_time_it_names(double: Double) -> Non
 def test_a_server_that_stays_down_is_given_up(double: Double, code: int) -> None:
     double.faults = [Fault("GET", "/user", code, times=99)]
     slept: list[float] = []
-    error = refused(lambda: gitlab(double, slept=slept).write_note("17", MARK, MARK))
+    error = catch_refusal(lambda: gitlab(double, slept=slept).write_note("17", MARK, MARK))
     assert len(double.requests("GET", "/user")) == TRIES
     assert len(slept) == TRIES - 1
     assert error.status == code
@@ -309,7 +314,7 @@ def test_a_missing_server_is_an_outcome_and_not_a_crash() -> None:
 
 def test_a_redirect_is_not_followed_with_the_token(double: Double) -> None:
     double.faults = [Fault("GET", "/user", 302, {"Location": "http://127.0.0.1:9/elsewhere"}, times=99)]
-    error = refused(lambda: gitlab(double).write_note("17", MARK, MARK))
+    error = catch_refusal(lambda: gitlab(double).write_note("17", MARK, MARK))
     assert "answers from another address" in error.what
 
 
@@ -327,14 +332,14 @@ def test_an_address_on_another_server_is_not_asked_with_the_token(double: Double
 def test_a_token_in_the_servers_answer_is_masked(double: Double) -> None:
     double.tokens["glpat-0123456789"] = double.tokens["bot"]
     double.faults = [Fault("GET", "/user", 403, text="no glpat-0123456789 here")]
-    error = refused(lambda: gitlab(double, "glpat-0123456789").write_note("17", MARK, MARK))
+    error = catch_refusal(lambda: gitlab(double, "glpat-0123456789").write_note("17", MARK, MARK))
     assert "403 no [masked] here" in error.why
 
 
 def test_other_errors_are_shown_unchanged(double: Double) -> None:
     double.faults = [Fault("GET", "/user", 500), Fault("GET", "/user", 409)]
-    assert "failed with status 500" in refused(lambda: gitlab(double).write_note("17", MARK, MARK)).what
-    assert "conflicts" in refused(lambda: gitlab(double).write_note("17", MARK, MARK)).what
+    assert "failed with status 500" in catch_refusal(lambda: gitlab(double).write_note("17", MARK, MARK)).what
+    assert "conflicts" in catch_refusal(lambda: gitlab(double).write_note("17", MARK, MARK)).what
 
 
 def test_the_double_refuses_what_the_server_refuses(double: Double) -> None:

@@ -154,11 +154,11 @@ def test_ctrl_c_leaves_the_build_running_and_says_so(
 ) -> None:
     provision(bench)
 
-    def interrupted(*_: Any) -> None:
+    def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
     double.script = ["one\n", "two\n"]
-    monkeypatch.setattr("autoclave.hosts.jenkins.run.Patience.wait", interrupted)
+    monkeypatch.setattr("autoclave.hosts.jenkins.run.Patience.wait", interrupt)
     double.waits = 0
     assert main(["jenkins", "run", "devices/pump"]) == 130
     told = capsys.readouterr().err
@@ -305,7 +305,7 @@ def test_there_is_no_flag_for_a_token(capsys: pytest.CaptureFixture[str]) -> Non
 # ---- approvals
 
 
-def answered(bench: RecordedDevice, **changed: str) -> None:
+def write_answer(bench: RecordedDevice, **changed: str) -> None:
     """Leave the file that the shared library writes when a person answers (Call.groovy, `approval`)."""
     said = {
         "host": "jenkins",
@@ -325,7 +325,7 @@ def test_who_answered_an_input_is_attached_as_what_jenkins_said(
     bench: RecordedDevice, capsys: pytest.CaptureFixture[str]
 ) -> None:
     bench.attach_all_passed()
-    answered(bench)
+    write_answer(bench)
     assert bench.run("approvals", "staging", "--record") == 0
     assert "ann\ufffd[31m let staging go on at 2026-11-24 10:00:00 UTC" in capsys.readouterr().out
     assert main(["show", "-C", str(bench.folder), bench.image.digest, "host-approvals"]) == 0
@@ -345,7 +345,7 @@ def test_an_answer_about_something_else_is_refused(
     bench: RecordedDevice, capsys: pytest.CaptureFixture[str], changed: dict[str, str], says: str
 ) -> None:
     bench.attach_all_passed()
-    answered(bench, **changed)
+    write_answer(bench, **changed)
     assert bench.run("approvals", "staging", "--record") == 35
     assert says in capsys.readouterr().err
 

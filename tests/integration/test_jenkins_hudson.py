@@ -60,7 +60,7 @@ def name(request: pytest.FixtureRequest) -> str:
     return re.sub(r"[^a-z0-9]+", "-", request.node.name)[:60].strip("-")
 
 
-def made(host: Jenkins, name: str, script: str, *wanted: tuple[str, str]) -> Plan:
+def make_job(host: Jenkins, name: str, script: str, *wanted: tuple[str, str]) -> Plan:
     root = read(FREESTYLE)
     set_text(root, "builders/hudson.tasks.Shell/command", script)
     parameters(root, wanted)
@@ -69,7 +69,7 @@ def made(host: Jenkins, name: str, script: str, *wanted: tuple[str, str]) -> Pla
     return done
 
 
-def refused(call: Callable[[], Any]) -> HostError:
+def catch_refusal(call: Callable[[], Any]) -> HostError:
     with pytest.raises(HostError) as caught:
         call()
     return caught.value
@@ -84,7 +84,7 @@ def follow(host: Jenkins, name: str, given: dict[str, str]) -> tuple[int, list[s
 
 
 def test_configurations_survive_the_real_reader_whatever_they_hold(host: Jenkins, name: str) -> None:
-    made(host, name, "true", ("A", EVIL))
+    make_job(host, name, "true", ("A", EVIL))
     before = host.config(name)
     assert before is not None
     after = deepcopy(before)
@@ -103,13 +103,13 @@ def test_configurations_survive_the_real_reader_whatever_they_hold(host: Jenkins
 
 
 def test_a_build_is_followed_to_its_end(host: Jenkins, name: str) -> None:
-    made(host, name, 'echo "to $ENVIRONMENT"; sleep 2; echo done', ("ENVIRONMENT", "staging"))
+    make_job(host, name, 'echo "to $ENVIRONMENT"; sleep 2; echo done', ("ENVIRONMENT", "staging"))
     number, lines, result = follow(host, name, {"ENVIRONMENT": "a b&c=é"})
     assert (number, result) == (1, "SUCCESS")
     assert "to a b&c=é" in lines
     assert lines[-1] == "Finished: SUCCESS"
     assert follow(host, name, {})[0] == 2
-    assert "has no parameter NOPE" in refused(lambda: jenkins_run.start(host, name, {"NOPE": "x"})).what
+    assert "has no parameter NOPE" in catch_refusal(lambda: jenkins_run.start(host, name, {"NOPE": "x"})).what
 
 
 def test_the_command_ends_as_the_build_does(
@@ -119,7 +119,7 @@ def test_the_command_ends_as_the_build_does(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    made(host, name, "exit 3")
+    make_job(host, name, "exit 3")
     monkeypatch.setenv("AUTOCLAVE_JENKINS_USER", "bot")
     monkeypatch.setenv("AUTOCLAVE_JENKINS_TOKEN", PASSWORDS["bot"])
     assert main(["jenkins", "run", name, "--jenkins-url", hudson.url]) == 36
@@ -130,16 +130,16 @@ def test_the_command_ends_as_the_build_does(
 
 
 def test_a_description_is_kept_letter_by_letter(hudson: Hudson, host: Jenkins, name: str) -> None:
-    made(host, name, "true")
+    make_job(host, name, "true")
     follow(host, name, {})
     text = "✔ é <b>&amp;\n  two\n"
     assert "wrote" in jenkins_build.describe(host, name, 1, lambda _: text)
     assert "already" in jenkins_build.describe(jenkins(hudson), name, 1, lambda before: before)
-    assert refused(lambda: jenkins_build.describe(host, name, 99, lambda _: "x")).status == 404
+    assert catch_refusal(lambda: jenkins_build.describe(host, name, 99, lambda _: "x")).status == 404
 
 
 def test_crumbs_are_needed_and_renewed_when_they_are_not_valid(host: Jenkins, name: str) -> None:
-    made(host, name, "true")
+    make_job(host, name, "true")
     assert host.client.crumb["crumb"]
     host.client.crumb["crumb"] = "0" * 32
     follow(host, name, {})
@@ -149,27 +149,27 @@ def test_crumbs_are_needed_and_renewed_when_they_are_not_valid(host: Jenkins, na
 def test_wrong_accounts_and_missing_permissions_are_reported(
     hudson: Hudson, host: Jenkins, name: str
 ) -> None:
-    made(host, name, "true")
+    make_job(host, name, "true")
     follow(host, name, {})
-    wrong = refused(lambda: follow(jenkins(hudson, password="not-the-password"), name, {}))
+    wrong = catch_refusal(lambda: follow(jenkins(hudson, password="not-the-password"), name, {}))
     assert (wrong.status, "AUTOCLAVE_JENKINS_TOKEN" in wrong.next) == (401, True)
     reader = jenkins(hudson, "reader")
-    build = refused(lambda: follow(reader, name, {}))
+    build = catch_refusal(lambda: follow(reader, name, {}))
     assert (build.status, build.why) == (403, "403: reader is missing the Build permission")
-    update = refused(lambda: jenkins_build.describe(reader, name, 1, lambda _: "x"))
+    update = catch_refusal(lambda: jenkins_build.describe(reader, name, 1, lambda _: "x"))
     assert (update.status, update.why) == (403, "403: reader is missing the Update permission")
-    assert refused(lambda: made(reader, f"{name}-2", "true")).status == 403
+    assert catch_refusal(lambda: make_job(reader, f"{name}-2", "true")).status == 403
 
 
 def test_what_this_old_server_cannot_do_is_reported(host: Jenkins, name: str) -> None:
     wanted = JobSpec(git_url="https://git.example.com/pump.git", branch="main", script="Jenkinsfile")
-    error = refused(lambda: apply(host, plan(host, name, wanted, None)))
+    error = catch_refusal(lambda: apply(host, plan(host, name, wanted, None)))
     assert (error.status, error.what) == (500, "Jenkins fails (provision)")
     assert host.config(name) is None
-    assert "plugins" in refused(lambda: plugins.check_all(host)).what
+    assert "plugins" in catch_refusal(lambda: plugins.check_all(host)).what
 
 
 def test_a_freestyle_job_is_not_made_a_pipeline(host: Jenkins, name: str) -> None:
-    made(host, name, "true")
+    make_job(host, name, "true")
     wanted = JobSpec(git_url="https://git.example.com/pump.git", branch="main", script="Jenkinsfile")
-    assert "not a pipeline job" in refused(lambda: plan(host, name, wanted, None)).what
+    assert "not a pipeline job" in catch_refusal(lambda: plan(host, name, wanted, None)).what

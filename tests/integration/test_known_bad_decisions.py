@@ -35,7 +35,7 @@ def control(tmp_path: Path) -> Iterator[Repository]:
         yield repository
 
 
-def registered(repository: Repository) -> None:
+def register_packages(repository: Repository) -> None:
     """Let the register know the packages: the finding alone blocks then."""
     add_soup_register(repository, ("jinja2", "2.10"), ("markupsafe", "*"))
 
@@ -44,7 +44,7 @@ def registered(repository: Repository) -> None:
 def vulnerable(tmp_path: Path, people: Organisation) -> Iterator[Repository]:
     """A device with a finding that blocks, built and tested, and everything else in order."""
     source, words = KNOWN_BAD / "vulnerable-package", people.options
-    with prepare(source, tmp_path, to="unit-test", change=registered, words=words) as repository:
+    with prepare(source, tmp_path, to="unit-test", change=register_packages, words=words) as repository:
         yield repository
 
 
@@ -92,16 +92,16 @@ def waiver(device: str, author: str, **changed: datetime) -> Waiver:
     )
 
 
-def decided(repository: Repository, people: Organisation, said: Waiver, *keys: str) -> None:
+def commit_waiver(repository: Repository, people: Organisation, said: Waiver, *keys: str) -> None:
     """Commit a waiver signed with these keys, as somebody could without our commands."""
     first, *others = [open_signer(f"file:{people.folder / name}.pem", None) for name in keys]
     raw = waivers.sign(said, first)
     for signer in others:
         raw = waivers.countersign(raw, signer)
-    committed(repository, "W-1.waiver.json", raw)
+    commit_decision(repository, "W-1.waiver.json", raw)
 
 
-def committed(repository: Repository, name: str, raw: bytes) -> None:
+def commit_decision(repository: Repository, name: str, raw: bytes) -> None:
     folder = repository.folder / "decisions"
     folder.mkdir(exist_ok=True)
     (folder / name).write_bytes(raw)
@@ -110,7 +110,7 @@ def committed(repository: Repository, name: str, raw: bytes) -> None:
 
 @on_the_finding
 def test_the_same_waiver_in_order_is_used(vulnerable: Repository, people: Organisation) -> None:
-    decided(vulnerable, people, waiver(vulnerable.name, "ada"), "ada", "ben")
+    commit_waiver(vulnerable, people, waiver(vulnerable.name, "ada"), "ada", "ben")
     done = vulnerable.run("run", "--to", "sign", *people.options)
     assert done.code == 0, done.err
 
@@ -118,7 +118,7 @@ def test_the_same_waiver_in_order_is_used(vulnerable: Repository, people: Organi
 @on_the_finding
 def test_an_expired_waiver_does_not_count(vulnerable: Repository, people: Organisation) -> None:
     day = timedelta(days=1)
-    decided(
+    commit_waiver(
         vulnerable,
         people,
         waiver(vulnerable.name, "ada", created=NOW - 9 * day, expires=NOW - day),
@@ -126,20 +126,20 @@ def test_an_expired_waiver_does_not_count(vulnerable: Repository, people: Organi
         "ben",
     )
     says = "waiver W-1 does not count: it expired on"
-    refused(vulnerable, people, "expired waiver", says)
+    assert_refused(vulnerable, people, "expired waiver", says)
 
 
 @on_the_finding
 def test_a_waiver_approved_by_its_author_does_not_count(vulnerable: Repository, people: Organisation) -> None:
     people.add_person("ada-again", "Ada Quality", "quality")
-    decided(vulnerable, people, waiver(vulnerable.name, "ada"), "ada", "ada-again")
+    commit_waiver(vulnerable, people, waiver(vulnerable.name, "ada"), "ada", "ada-again")
     says = "author and approver are the same person (ada)"
-    refused(vulnerable, people, "waiver approved by its own author", says)
+    assert_refused(vulnerable, people, "waiver approved by its own author", says)
 
 
 @on_the_finding
 def test_a_waiver_with_one_word_changed_does_not_count(vulnerable: Repository, people: Organisation) -> None:
-    decided(vulnerable, people, waiver(vulnerable.name, "ada"), "ada", "ben")
+    commit_waiver(vulnerable, people, waiver(vulnerable.name, "ada"), "ada", "ben")
     file = vulnerable.folder / "decisions" / "W-1.waiver.json"
     good = file.read_bytes()
     other = waivers.sign(
@@ -149,10 +149,10 @@ def test_a_waiver_with_one_word_changed_does_not_count(vulnerable: Repository, p
     file.write_bytes(good.replace(good.split(b'"payload":"')[1].split(b'"')[0], payload))
     vulnerable.commit()
     says = "its signature does not fit its content"
-    refused(vulnerable, people, "waiver with one word changed", says)
+    assert_refused(vulnerable, people, "waiver with one word changed", says)
 
 
-def refused(vulnerable: Repository, people: Organisation, case: str, says: str) -> None:
+def assert_refused(vulnerable: Repository, people: Organisation, case: str, says: str) -> None:
     """Check that the scan's gate stays closed, and that nothing is released then."""
     done = vulnerable.run("scan", *people.options[:4])
     assert_stopped(case, vulnerable, done, step="scan", code=23, says=says)
@@ -160,7 +160,7 @@ def refused(vulnerable: Repository, people: Organisation, case: str, says: str) 
     assert not is_released(vulnerable)
 
 
-def supplied(repository: Repository, people: Organisation, status: str, key: str) -> None:
+def commit_vex(repository: Repository, people: Organisation, status: str, key: str) -> None:
     """Commit what a supplier says of the finding, as an attestation that anybody's tools can make."""
     said = {
         "vulnerability": {"name": "CVE-2019-10906"},
@@ -177,7 +177,7 @@ def supplied(repository: Repository, people: Organisation, status: str, key: str
     }
     payload = statement.make("sha256:" + "0" * 64, vex.CONTEXT, document)
     raw = dsse.sign(payload, statement.PAYLOAD_TYPE, open_signer(f"file:{people.folder / key}.pem", None))
-    committed(repository, "pallets.vex.json", raw)
+    commit_decision(repository, "pallets.vex.json", raw)
 
 
 @pytest.fixture(scope="session")
@@ -190,7 +190,7 @@ def suppliers(people: Organisation) -> Organisation:
 
 @on_the_finding
 def test_a_valid_document_of_a_supplier_is_used(vulnerable: Repository, suppliers: Organisation) -> None:
-    supplied(vulnerable, suppliers, "not_affected", "pallets")
+    commit_vex(vulnerable, suppliers, "not_affected", "pallets")
     done = vulnerable.run("scan", *suppliers.options[:4])
     assert done.code == 0, done.err
     done = vulnerable.run("sign", *suppliers.options)
@@ -199,18 +199,18 @@ def test_a_valid_document_of_a_supplier_is_used(vulnerable: Repository, supplier
 
 @on_the_finding
 def test_a_suppliers_warning_closes_the_release_gate(vulnerable: Repository, suppliers: Organisation) -> None:
-    supplied(vulnerable, suppliers, "affected", "pallets")
+    commit_vex(vulnerable, suppliers, "affected", "pallets")
     says = "its supplier says that the package is affected"
-    refused(vulnerable, suppliers, "supplier's VEX that warns", says)
+    assert_refused(vulnerable, suppliers, "supplier's VEX that warns", says)
 
 
 @on_the_finding
 def test_a_suppliers_document_about_anothers_package_does_not_count(
     vulnerable: Repository, suppliers: Organisation
 ) -> None:
-    supplied(vulnerable, suppliers, "not_affected", "somebody")
+    commit_vex(vulnerable, suppliers, "not_affected", "somebody")
     says = "the trust file lets no signer speak of pkg:pypi/jinja2"
-    refused(vulnerable, suppliers, "supplier's VEX of another's package", says)
+    assert_refused(vulnerable, suppliers, "supplier's VEX of another's package", says)
 
 
 @on_the_finding
@@ -220,7 +220,7 @@ def test_an_approval_by_a_pipeline_key_does_not_count(tmp_path: Path, people: Or
             file.write('\n[[environment]]\nname = "production"\n')
         control.commit()
         assert control.run("run", "--to", "sign", *people.options).code == 0
-        options = ["--trust", str(forged(people)), *people.options[2:4]]
+        options = ["--trust", str(forge_trust(people)), *people.options[2:4]]
         shown = control.run("approve", "production", "--dry-run", *options[:2])
         digest = shown.out.rsplit("sha256 of this text: ", 1)[1].strip()
         words = ["production", "--reason", "why not", "--shown", digest]
@@ -232,7 +232,7 @@ def test_an_approval_by_a_pipeline_key_does_not_count(tmp_path: Path, people: Or
         )
 
 
-def forged(people: Organisation) -> Path:
+def forge_trust(people: Organisation) -> Path:
     """Write a trust file in which the pipeline's key may approve."""
     file = people.folder / "forged.toml"
     text = (people.folder / "trust.toml").read_text("utf-8")

@@ -72,14 +72,14 @@ def test_the_engine_stops_in_the_middle(tmp_path: Path) -> None:
         check.write_text(check.read_text("utf-8") + SLOW, "utf-8")
         repository.commit()
         cable = Cable(tmp_path / "engine.sock")
-        timer = waiting_for_container(repository.name, cable.pull)
+        timer = start_after_container(repository.name, cable.pull)
         done = repository.run("run", DOCKER_HOST=f"unix://{cable.path}")
         timer.join()
         assert done.code == 30, done.err
         assert "the engine does not" in done.message, done.err
         assert step_of(repository, done) == "unit-test", done.err
         assert not is_released(repository)
-        (left,) = left_behind(repository.name)
+        (left,) = container_names(repository.name)
         assert [each.name for each in repository.containers()] == [left]
         gates_page.keep(Row("engine stopped in the middle", "unit-test", done.code, done.message))
         # The engine is back: the run goes on where it was, and the container left behind is swept.
@@ -88,11 +88,11 @@ def test_the_engine_stops_in_the_middle(tmp_path: Path) -> None:
         assert f"removed {left}, left behind by a run that crashed" in again.err
         skipped = {line.split()[1] for line in again.err.splitlines() if "↷ skipped" in line}
         assert skipped == {"build", "scan"}, again.err
-        assert left_behind(repository.name) == []
+        assert container_names(repository.name) == []
         assert len(repository.containers()) == 1
 
 
-def left_behind(device: str) -> list[str]:
+def container_names(device: str) -> list[str]:
     """The containers of a device's steps that are in the engine now."""
     client = docker.from_env()
     names = [each.name for each in client.containers.list(all=True, filters=_steps_of(device))]
@@ -104,7 +104,7 @@ def _steps_of(device: str) -> dict[str, list[str]]:
     return {"label": ["dev.autoclave.run", f"dev.autoclave.device={device}"]}
 
 
-def waiting_for_container(device: str, then: Callable[[], None]) -> threading.Thread:
+def start_after_container(device: str, then: Callable[[], None]) -> threading.Thread:
     """Start a thread that acts a moment after a test container runs."""
 
     def wait() -> None:

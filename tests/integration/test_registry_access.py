@@ -248,7 +248,7 @@ def test_a_registry_with_a_certificate_of_its_own_ca(tmp_path: Path, monkeypatch
     settings = f", tls: {{certificate: {tmp_path}/right-leaf.pem, key: {tmp_path}/right-leaf.key}}"
     with serve_debian(tmp_path, host="127.0.0.2", tls=settings) as address:
 
-        def opened(cache: str, ca: Path | None) -> RegistryStore:
+        def open_with(cache: str, ca: Path | None) -> RegistryStore:
             slept: list[float] = []
             return RegistryStore(
                 f"oci://{address}/devices/app",
@@ -258,18 +258,18 @@ def test_a_registry_with_a_certificate_of_its_own_ca(tmp_path: Path, monkeypatch
                 sleep=slept.append,
             )
 
-        image = add_image(opened("a", right))
+        image = add_image(open_with("a", right))
         with pytest.raises(StoreError, match="does not answer") as caught:
-            opened("b", wrong).find_image(image.digest)
+            open_with("b", wrong).find_image(image.digest)
         assert "certificate is not trusted" in caught.value.why
         assert "SSL_CERT_FILE" in caught.value.next
         monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
         monkeypatch.setenv("SSL_CERT_FILE", str(right))
-        assert opened("c", None).find_image(image.digest) == image
+        assert open_with("c", None).find_image(image.digest) == image
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(wrong))
         with pytest.raises(StoreError, match="does not answer"):
-            opened("d", None).find_image(image.digest)
+            open_with("d", None).find_image(image.digest)
         monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
         with pytest.raises(StoreError, match="does not answer") as caught:
-            opened("e", None).find_image(image.digest)
+            open_with("e", None).find_image(image.digest)
         assert "missing.pem" in caught.value.why

@@ -41,19 +41,19 @@ def failed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
         yield repository
 
 
-def made(repository: Repository, name: str) -> Path:
+def report_file(repository: Repository, name: str) -> Path:
     return repository.folder / ".autoclave" / "reports" / "app" / name
 
 
-def told(repository: Repository) -> Any:
+def read_json(repository: Repository) -> Any:
     """The JSON output, which fits the published schema."""
-    decoded = json.loads(made(repository, "release.json").read_bytes())
+    decoded = json.loads(report_file(repository, "release.json").read_bytes())
     Draft202012Validator(SCHEMA).validate(decoded)
     return decoded
 
 
 def test_a_release_says_what_was_released_and_how(released: Repository) -> None:
-    report = told(released)
+    report = read_json(released)
     assert (report["verdict"]["outcome"], report["verdict"]["reasons"]) == ("PASSED", [])
     keys, database = report["verdict"]["remarks"]
     assert keys.startswith("signed only by development keys: deployment, provenance, sbom, ")
@@ -69,11 +69,11 @@ def test_a_release_says_what_was_released_and_how(released: Repository) -> None:
 
 
 def test_the_page_is_whole_and_fetches_nothing(released: Repository) -> None:
-    page = made(released, "release.html")
+    page = report_file(released, "release.html")
     text = page.read_text("utf-8")
     for forbidden in ("<script", "src=", "@import", "url(http", "<link"):
         assert forbidden not in text
-    dom = seen(page)
+    dom = load_in_browser(page)
     assert dom.count("<h1") == 1
     assert dom.rstrip().endswith("</html>")
     assert dom.count("<table") == text.count("<table")
@@ -81,14 +81,14 @@ def test_the_page_is_whole_and_fetches_nothing(released: Repository) -> None:
 
 
 def test_the_pdf_has_pages(released: Repository) -> None:
-    raw = made(released, "release.pdf").read_bytes()
+    raw = report_file(released, "release.pdf").read_bytes()
     assert raw.startswith(b"%PDF-")
     assert len(re.findall(rb"/Type */Page\b", raw)) >= 5
     assert raw.rstrip().endswith(b"%%EOF")
 
 
 def test_a_digest_can_be_named_and_the_files_put_elsewhere(released: Repository, tmp_path: Path) -> None:
-    digest = told(released)["identity"]["digest"]
+    digest = read_json(released)["identity"]["digest"]
     done = released.run("report", digest, "-o", str(tmp_path), "--json")
     assert done.code == 0, done.err
     event = json.loads(done.out.splitlines()[-1])
@@ -100,20 +100,20 @@ def test_a_release_that_failed_has_a_report_that_says_so_first(failed: Repositor
     done = failed.run("report")
     assert done.code == 0, done.err
     assert ": FAILED" in done.out
-    report = told(failed)
+    report = read_json(failed)
     assert report["verdict"]["outcome"] == "FAILED"
     assert any("Jinja2" in reason for reason in report["verdict"]["reasons"])
     assert any(row["disposition"] == "blocks" for row in report["findings"]["rows"])
     gates = {gate["name"]: gate["recorded"] for gate in report["gates"]}
     assert (gates["scan"], gates["sign"], gates["deploy"]) == ("closed", "closed", "no record")
-    assert "<title>FAILED:" in made(failed, "release.html").read_text("utf-8")
+    assert "<title>FAILED:" in report_file(failed, "release.html").read_text("utf-8")
 
 
 def test_a_record_that_was_changed_fails_the_report(failed: Repository) -> None:
     raw = tampering.envelope(failed.store, tampering.VULNS).read_bytes()
     tampering.replace_envelope(failed.store, tampering.VULNS, tampering.with_one_byte_changed(raw))
     assert failed.run("report").code == 0
-    report = told(failed)
+    report = read_json(failed)
     assert "vulns" in [row["name"] for row in report["rejected"]]
     assert any(reason.startswith("vulns record: ") for reason in report["verdict"]["reasons"])
     assert report["findings"] is None
@@ -125,7 +125,7 @@ def test_without_a_browser_the_pdf_says_what_to_do(released: Repository) -> None
     assert "apt-get install chromium" in done.message
 
 
-def seen(page: Path) -> str:
+def load_in_browser(page: Path) -> str:
     """Return the page as an offline browser has it after loading."""
     argv = [program("chromium"), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
     argv += ["--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:9"]

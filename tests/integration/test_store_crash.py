@@ -54,7 +54,7 @@ def store(tmp_path: Path) -> LayoutStore:
     return store
 
 
-def started(code: str, *arguments: object) -> subprocess.Popen[str]:
+def start(code: str, *arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -81,7 +81,7 @@ def test_writers_killed_at_any_moment_leave_a_whole_store(store: LayoutStore) ->
     end = time.monotonic() + LIMIT
     kills = 0
     while kills < KILLS and time.monotonic() < end:
-        with started(WRITER, store.root, f"w{kills}", 10_000) as writer:
+        with start(WRITER, store.root, f"w{kills}", 10_000) as writer:
             assert writer.stdout is not None
             promised.add(writer.stdout.readline().strip())  # it is at work now
             time.sleep(rng.uniform(0, 0.03))
@@ -97,7 +97,7 @@ def test_writers_killed_at_any_moment_leave_a_whole_store(store: LayoutStore) ->
 
 def test_processes_at_once_lose_nothing(store: LayoutStore) -> None:
     image = store.tags()["app"]
-    writers = [started(WRITER, store.root, number, 15) for number in range(4)]
+    writers = [start(WRITER, store.root, number, 15) for number in range(4)]
     promised: set[str] = set()
     for writer in writers:
         output, _ = writer.communicate(timeout=60)
@@ -110,7 +110,7 @@ def test_processes_at_once_lose_nothing(store: LayoutStore) -> None:
 
 def test_a_lock_held_elsewhere_names_its_process_and_dies_with_it(store: LayoutStore) -> None:
     image = store.tags()["app"]
-    with started(HOLDER, store.root) as holder:
+    with start(HOLDER, store.root) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(Busy, match=f"process {holder.pid}"):

@@ -97,9 +97,7 @@ def test_an_untrusted_authority_gives_no_stamp(
         assert scanned.run("verify").code == 43
 
 
-def stamped_twice_in_time(
-    scanned: Repository, lasting: tsa_double.Authority, folder: Path
-) -> dict[Path, bytes]:
+def stamp_twice(scanned: Repository, lasting: tsa_double.Authority, folder: Path) -> dict[Path, bytes]:
     """Sign with an authority whose certificate ends soon, seal with a lasting one before that, wait for it.
 
     Return the store's index as it was between the two. How soon is soon depends on how busy the machine is.
@@ -130,7 +128,7 @@ def stamped_twice_in_time(
 def test_a_stamp_whose_certificate_ended_holds_only_if_it_was_stamped_again_before(
     scanned: Repository, lasting: tsa_double.Authority, tmp_path: Path
 ) -> None:
-    before = stamped_twice_in_time(scanned, lasting, tmp_path)
+    before = stamp_twice(scanned, lasting, tmp_path)
     held = scanned.run("verify")
     assert held.code == 0, held.err
     assert held.out.count("time-stamped") == 2
@@ -164,14 +162,14 @@ def test_a_broken_authority_gives_no_stamp(lasting: tsa_double.Authority, switch
     roots = [Authority("lasting", lasting.root)]
     now, shell = datetime.now(UTC), Shell()
 
-    def asked(query: bytes) -> bytes:
+    def post(query: bytes) -> bytes:
         return timestamp_http.post(lasting.url, query)
 
-    token = rfc3161.request(shell, b"data", roots, now, asked)
+    token = rfc3161.request(shell, b"data", roots, now, post)
     assert abs(rfc3161.verify(shell, token, b"data", roots, now).time - now) < timedelta(seconds=10)
     lasting.switch = switch
     with pytest.raises(TimestampError) as caught:
-        rfc3161.request(shell, b"data", roots, now, asked)
+        rfc3161.request(shell, b"data", roots, now, post)
     assert says in f"{caught.value.what}: {caught.value.why}"
 
 

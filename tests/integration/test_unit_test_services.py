@@ -42,7 +42,7 @@ def facts(repository: Repository) -> dict[str, Any]:
     return found
 
 
-def nothing_left(repository: Repository) -> None:
+def assert_nothing_left(repository: Repository) -> None:
     assert repository.containers() == []
     assert networks(repository) == []
 
@@ -58,7 +58,7 @@ def test_the_tests_reach_their_service_and_the_record_names_it(tmp_path: Path) -
         assert 0 < ran["seconds"] < 20
         log = (repository.folder / ".autoclave/reports/app/service-shelf.log").read_text()
         assert "the store begins" in log
-        nothing_left(repository)
+        assert_nothing_left(repository)
         # The same again holds; another service image does not, although it is not the one under test.
         assert "↷ skipped" in repository.run("unit-test", "--image", "app").err
         with (repository.folder / "store.py").open("a") as file:
@@ -143,7 +143,7 @@ def test_tests_with_a_network_keep_their_service_closed(tmp_path: Path, listener
             wait_until("the tests are past their assertions", lambda: b"asked for /past" in service.logs())
             assert process.poll() is None
             interrupt(process, signal.SIGINT)
-        nothing_left(repository)
+        assert_nothing_left(repository)
 
 
 def test_two_runs_at_once_do_not_see_each_other(tmp_path: Path) -> None:
@@ -165,8 +165,8 @@ def test_two_runs_at_once_do_not_see_each_other(tmp_path: Path) -> None:
             assert done.code == 0, done.err
             assert process.poll() is None
             interrupt(process, signal.SIGINT)
-        nothing_left(one)
-        nothing_left(two)
+        assert_nothing_left(one)
+        assert_nothing_left(two)
 
 
 def test_an_unhealthy_service_shows_its_log(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_an_unhealthy_service_shows_its_log(tmp_path: Path) -> None:
         ran = facts(repository)
         assert ran["exit_code"] == -1
         assert ran["services"][0]["failure"].startswith("did not become healthy")
-        nothing_left(repository)
+        assert_nothing_left(repository)
 
 
 def test_a_service_that_cannot_start_is_reported_at_once(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_a_service_that_dies_midway_ends_the_tests(tmp_path: Path) -> None:
         assert done.code == 22, done.err
         assert "service 'shelf' ended with exit code 3 while the tests ran" in done.message
         assert "│ asked for /end" in done.err
-        nothing_left(repository)
+        assert_nothing_left(repository)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -220,7 +220,7 @@ def test_a_stopped_run_leaves_nothing(number: signal.Signals, tmp_path: Path) ->
             assert len(volumes) == 2
             done = interrupt(process, number)
         assert done.code == 130, done.err
-        nothing_left(repository)
+        assert_nothing_left(repository)
         assert existing_volumes(volumes) == []
 
 
@@ -234,7 +234,7 @@ def test_what_a_killed_run_leaves_is_removed(tmp_path: Path) -> None:
         (left,) = networks(repository)
         done = repository.run("run", "--to", "build")
         assert f"removed {left}, left behind by a run that crashed" in done.err
-        nothing_left(repository)
+        assert_nothing_left(repository)
 
 
 def test_a_service_pinned_by_digest_is_pulled(tmp_path: Path, registry: str) -> None:
@@ -264,7 +264,7 @@ def test_a_service_without_any_health_check_is_refused(tmp_path: Path) -> None:
         done = repository.run("unit-test", "--image", "app")
         assert done.code == 10
         assert "nothing tells when the unit-test service 'shelf' is ready" in done.message
-        nothing_left(repository)
+        assert_nothing_left(repository)
 
 
 def test_a_test_container_with_services_is_not_kept(tmp_path: Path) -> None:
@@ -272,4 +272,4 @@ def test_a_test_container_with_services_is_not_kept(tmp_path: Path) -> None:
         done = repository.run("unit-test", "--image", "app", "--keep")
         assert done.code == 2
         assert "open it with --shell" in done.message
-        nothing_left(repository)
+        assert_nothing_left(repository)

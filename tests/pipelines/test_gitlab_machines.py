@@ -48,7 +48,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(argv, cwd=folder, stdout=log, stderr=log)
     try:
-        client = _answering(address)
+        client = _wait_for_engine(address)
         here = docker.from_env()
         client.images.load(here.images.get(BASE).save(named=BASE))
         here.close()
@@ -60,7 +60,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         shutil.rmtree(folder / "data", ignore_errors=True)
 
 
-def _answering(address: str) -> docker.DockerClient:
+def _wait_for_engine(address: str) -> docker.DockerClient:
     for _ in range(480):
         argv = ["docker", "--host", address, "version"]
         if subprocess.run(argv, capture_output=True, check=False).returncode == 0:

@@ -23,7 +23,7 @@ from builders.sample_bundle import TRUST, Members
 HEAD, INDEX = "autoclave/bundle.json", "index.json"
 
 
-def taken(path: Path, folder: Path, *, trust: bool = True) -> LayoutStore:
+def import_bundle(path: Path, folder: Path, *, trust: bool = True) -> LayoutStore:
     """Import a bundle with the site's own trust."""
     (folder / "trust.toml").write_text(trust_export.text(TRUST), "utf-8")
     named = str(folder / "trust.toml") if trust else ""
@@ -32,10 +32,10 @@ def taken(path: Path, folder: Path, *, trust: bool = True) -> LayoutStore:
     return LayoutStore(folder / "site" / ".autoclave" / "store", create=False)
 
 
-def refused(path: Path, folder: Path, says: str, kind: type[AutoclaveError] = BundleError) -> None:
+def assert_refused(path: Path, folder: Path, says: str, kind: type[AutoclaveError] = BundleError) -> None:
     """Check that a bundle is refused for a reason, and that nothing of it remains."""
     with pytest.raises(kind) as caught:
-        taken(path, folder)
+        import_bundle(path, folder)
     assert says in f"{caught.value.what}: {caught.value.why}"
     left = [each for each in (folder / "site").rglob("*") if each.is_file() and each.name != "lock"]
     assert left == []
@@ -44,13 +44,13 @@ def refused(path: Path, folder: Path, says: str, kind: type[AutoclaveError] = Bu
 def test_what_comes_out_is_what_went_in(tmp_path: Path) -> None:
     store, subject = sample_bundle.make_release(tmp_path)
     bundle = sample_bundle.write(tmp_path / "b.tar", store, subject)
-    site = taken(bundle, tmp_path)
+    site = import_bundle(bundle, tmp_path)
     assert records.read_all(site, subject.digest, TRUST) == records.read_all(store, subject.digest, TRUST)
     assert site.find("app") is not None
     again = sample_bundle.write(tmp_path / "again.tar", site, subject)
     assert again.read_bytes() == bundle.read_bytes()
     # Once more into the same place changes nothing.
-    assert taken(bundle, tmp_path).tags() == site.tags()
+    assert import_bundle(bundle, tmp_path).tags() == site.tags()
 
 
 def test_other_tools_read_the_archive(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_other_tools_read_the_archive(tmp_path: Path) -> None:
 def test_without_a_trust_file_the_bundle_vouches_for_itself_with_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    taken(sample_bundle.bundle(tmp_path), tmp_path, trust=False)
+    import_bundle(sample_bundle.bundle(tmp_path), tmp_path, trust=False)
     told = capsys.readouterr().out
     assert "VOUCHES FOR ITSELF" in told
     assert all(trust_export.fingerprint(key) in told for key in TRUST.keys)
@@ -113,7 +113,7 @@ SPOILT: list[tuple[Callable[[Members], object], str]] = [
 
 @pytest.mark.parametrize(("spoil", "says"), SPOILT, ids=[says for _, says in SPOILT])
 def test_a_damaged_bundle_is_refused(tmp_path: Path, spoil: Callable[[Members], object], says: str) -> None:
-    refused(sample_bundle.rewrite(sample_bundle.bundle(tmp_path), spoil), tmp_path, says)
+    assert_refused(sample_bundle.rewrite(sample_bundle.bundle(tmp_path), spoil), tmp_path, says)
 
 
 def test_content_of_another_digest_is_refused(tmp_path: Path) -> None:
@@ -121,7 +121,9 @@ def test_content_of_another_digest_is_refused(tmp_path: Path) -> None:
         name = first_blob(found)
         found[name] = bytes([found[name][0] ^ 1]) + found[name][1:]
 
-    refused(sample_bundle.rewrite(sample_bundle.bundle(tmp_path), flip), tmp_path, "not what was announced")
+    assert_refused(
+        sample_bundle.rewrite(sample_bundle.bundle(tmp_path), flip), tmp_path, "not what was announced"
+    )
 
 
 ANNOUNCED: list[tuple[Callable[[Members], object], str, type[AutoclaveError]]] = [
@@ -153,7 +155,9 @@ ANNOUNCED: list[tuple[Callable[[Members], object], str, type[AutoclaveError]]] =
 def test_damaged_content_is_refused_even_when_the_head_describes_it(
     tmp_path: Path, spoil: Callable[[Members], object], says: str, kind: type[AutoclaveError]
 ) -> None:
-    refused(sample_bundle.rewrite(sample_bundle.bundle(tmp_path), spoil, announce=True), tmp_path, says, kind)
+    assert_refused(
+        sample_bundle.rewrite(sample_bundle.bundle(tmp_path), spoil, announce=True), tmp_path, says, kind
+    )
 
 
 def without(kind: str) -> Callable[[Members], object]:
@@ -177,7 +181,7 @@ def without(kind: str) -> Callable[[Members], object]:
 
 def test_a_removed_sealed_record_is_reported_missing(tmp_path: Path) -> None:
     bundle = sample_bundle.rewrite(sample_bundle.bundle(tmp_path), without("provenance/v1"), announce=True)
-    refused(bundle, tmp_path, "the sealed provenance record sha256:", RecordError)
+    assert_refused(bundle, tmp_path, "the sealed provenance record sha256:", RecordError)
 
 
 def test_a_bundle_that_strangers_signed_is_refused(tmp_path: Path) -> None:
@@ -229,7 +233,7 @@ HOSTILE: list[tuple[Callable[[tarfile.TarFile], object], str]] = [
 def test_a_hostile_member_is_refused(
     tmp_path: Path, fill: Callable[[tarfile.TarFile], object], says: str
 ) -> None:
-    refused(hand_made(fill, sample_bundle.bundle(tmp_path)), tmp_path, says)
+    assert_refused(hand_made(fill, sample_bundle.bundle(tmp_path)), tmp_path, says)
 
 
 def test_every_cut_off_bundle_is_refused(tmp_path: Path) -> None:
@@ -237,9 +241,9 @@ def test_every_cut_off_bundle_is_refused(tmp_path: Path) -> None:
     whole = bundle.read_bytes()
     for size in range(0, len(whole) - 1024, 1511):
         bundle.write_bytes(whole[:size])
-        refused(bundle, tmp_path, "")
+        assert_refused(bundle, tmp_path, "")
     bundle.write_bytes(whole + b"x")
-    refused(bundle, tmp_path, "data after its end")
+    assert_refused(bundle, tmp_path, "data after its end")
 
 
 def test_a_bundle_announcing_more_than_the_disk_holds_is_refused_before_a_byte_is_written(
@@ -250,7 +254,7 @@ def test_a_bundle_announcing_more_than_the_disk_holds_is_refused_before_a_byte_i
         head["blobs"]["sha256:" + "0" * 64] = 1 << 49
         found[HEAD] = json.dumps(head).encode()
 
-    refused(
+    assert_refused(
         sample_bundle.rewrite(sample_bundle.bundle(tmp_path), announce), tmp_path, "no room for the bundle"
     )
 
@@ -259,5 +263,5 @@ def test_another_device_file_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "autoclave.toml").write_text("# mine\n")
     with pytest.raises(BundleError, match="is another device file"):
-        taken(sample_bundle.bundle(tmp_path), tmp_path)
+        import_bundle(sample_bundle.bundle(tmp_path), tmp_path)
     assert (tmp_path / "site" / "autoclave.toml").read_text() == "# mine\n"

@@ -13,7 +13,7 @@ from autoclave.model.verdict import Verdict
 CLOSED = Verdict("scan", ("high CVE-2026-1", "nothing was scanned"))
 
 
-def played(screen: Screen) -> None:
+def play(screen: Screen) -> None:
     screen.begin("scan", "app")
     screen.line("scan", "downloading")
     screen.note("scan", "cached")
@@ -28,7 +28,7 @@ def played(screen: Screen) -> None:
 
 def test_standard_output_has_only_the_result() -> None:
     out, err = io.StringIO(), io.StringIO()
-    played(PlainScreen(out, err))
+    play(PlainScreen(out, err))
     assert out.getvalue() == "sha256:1\n"
     said = err.getvalue()
     for part in ("WARNING: partial database", "+ trivy image", "✘ CLOSED app", "✔ passed app", "↷ skipped"):
@@ -39,7 +39,7 @@ def test_standard_output_has_only_the_result() -> None:
 
 def test_every_json_line_is_an_object_with_the_verdict() -> None:
     out = io.StringIO()
-    played(JsonScreen(out))
+    play(JsonScreen(out))
     events = [json.loads(line) for line in out.getvalue().splitlines()]
     assert [each["event"] for each in events] == [
         *("started", "line", "note", "warning", "command", "verdict", "verdict", "skipped", "result")

@@ -26,13 +26,13 @@ publish = { app = 8080 }
 """
 
 
-def written(folder: Path, text: str) -> Path:
+def write(folder: Path, text: str) -> Path:
     (folder / "autoclave.toml").write_text(text)
     return folder
 
 
 def test_a_good_file_is_loaded(tmp_path: Path) -> None:
-    device = load(written(tmp_path, GOOD))
+    device = load(write(tmp_path, GOOD))
     assert device.device.name == "pump"
     assert device.image[0].dockerfile == "Dockerfile"
     assert device.find_environment("staging").publish == {"app": 8080}
@@ -55,7 +55,7 @@ BAD = [
 @pytest.mark.parametrize(("text", "what", "hint"), BAD)
 def test_a_bad_file_says_where_and_what(tmp_path: Path, text: str, what: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        load(written(tmp_path, text))
+        load(write(tmp_path, text))
     assert what in caught.value.what
     assert "autoclave.toml" in caught.value.what
     assert hint in caught.value.next
@@ -87,13 +87,13 @@ def test_paths_may_not_leave_the_folder(tmp_path: Path, path: str) -> None:
 def test_paths_in_the_file_may_not_leave_it_either(tmp_path: Path, extra: str) -> None:
     text = GOOD.split("[image.service]", maxsplit=1)[0] + extra + "\n"
     with pytest.raises(SourceError, match="leaves the device folder"):
-        load(written(tmp_path, text))
+        load(write(tmp_path, text))
 
 
 def test_the_requirements_file_must_be_there(tmp_path: Path) -> None:
     text = GOOD.replace('version = "1.0"', 'version = "1.0"\nrequirements = "r.csv"')
     with pytest.raises(SourceError, match=r"'r\.csv' does not exist"):
-        load(written(tmp_path, text))
+        load(write(tmp_path, text))
     (tmp_path / "r.csv").write_text("id\n")
     assert load(tmp_path).device.requirements == "r.csv"
 

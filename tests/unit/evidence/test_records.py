@@ -48,7 +48,7 @@ def attach(store: LayoutStore, subject: Descriptor, body: bytes, signer: CryptoS
     return records.attach(store, subject, body, PROVENANCE, signer)
 
 
-def rejected(store: LayoutStore, subject: Descriptor, trusted: Trust = TRUST, **where: Any) -> str:
+def rejection(store: LayoutStore, subject: Descriptor, trusted: Trust = TRUST, **where: Any) -> str:
     good, bad = records.read_all(store, subject.digest, trusted, **where)
     assert good == []
     assert len(bad) == 1
@@ -109,7 +109,7 @@ def test_files_that_were_not_signed_with_a_record_reject_it(
     """Else whoever writes to the store could hand a release other decisions or another policy."""
     subject = write_image(store)
     with_files(store, subject, ["a.json", "b.json"], attached)
-    why = rejected(store, subject)
+    why = rejection(store, subject)
     assert why.startswith("the files of the provenance record are not those that were signed")
     assert says in why
 
@@ -117,19 +117,19 @@ def test_files_that_were_not_signed_with_a_record_reject_it(
 def test_an_unknown_key_is_rejected_with_that_reason(store: LayoutStore) -> None:
     subject = write_image(store)
     attach(store, subject, payload(subject.digest), STRANGER)
-    assert "signed by an unknown key" in rejected(store, subject)
+    assert "signed by an unknown key" in rejection(store, subject)
 
 
 def test_a_key_may_sign_only_its_roles(store: LayoutStore) -> None:
     subject = write_image(store)
     attach(store, subject, payload(subject.digest), RELEASE)
-    assert "may not sign build" in rejected(store, subject)
+    assert "may not sign build" in rejection(store, subject)
 
 
 def test_a_record_about_another_image_is_rejected_with_that_reason(store: LayoutStore) -> None:
     subject, other = write_image(store), write_image(store, b"other")
     attach(store, subject, payload(other.digest), STEPS)
-    assert "about another image" in rejected(store, subject)
+    assert "about another image" in rejection(store, subject)
 
 
 @pytest.mark.parametrize("production", [True, False])
@@ -148,11 +148,11 @@ def test_a_key_counts_in_its_environments_only(store: LayoutStore) -> None:
     subject = write_image(store)
     attach(store, subject, payload(subject.digest), STEPS)
     bound = Trust((key("steps", STEPS, "build", environments=("staging",)),), "here")
-    assert "may not sign build in production" in rejected(store, subject, bound, environment="production")
+    assert "may not sign build in production" in rejection(store, subject, bound, environment="production")
     assert records.read_all(store, subject.digest, bound, environment="staging")[1] == []
 
 
-def replaced(store: LayoutStore, subject: Descriptor, envelope: bytes) -> None:
+def attach_envelope(store: LayoutStore, subject: Descriptor, envelope: bytes) -> None:
     layer = store.write([envelope], media_type=dsse.MEDIA_TYPE)
     store.write([b"{}"], media_type=EMPTY_CONFIG.media_type)
     store.attach(
@@ -188,8 +188,8 @@ def test_one_changed_byte_anywhere_breaks_the_signature(store: LayoutStore) -> N
 )
 def test_a_damaged_envelope_is_rejected(store: LayoutStore, spoil: Any, says: str) -> None:
     subject = write_image(store)
-    replaced(store, subject, json.dumps(spoil(envelope(subject))).encode())
-    assert says in rejected(store, subject)
+    attach_envelope(store, subject, json.dumps(spoil(envelope(subject))).encode())
+    assert says in rejection(store, subject)
 
 
 def test_url_safe_base64_and_foreign_key_hints_are_accepted() -> None:
@@ -314,8 +314,8 @@ def test_content_nested_without_end_is_a_rejected_record_and_no_crash(
     deep = b'{"payloadType": "x", "signatures": [], "payload": ' + b"[" * 100_000
     if signed:
         deep = dsse.sign(b'{"_type": ' + b"[" * 100_000, statement.PAYLOAD_TYPE, STEPS)
-    replaced(store, subject, deep)
-    assert "no" in rejected(store, subject)
+    attach_envelope(store, subject, deep)
+    assert "no" in rejection(store, subject)
 
 
 def test_a_trust_file_may_hold_the_public_key_itself(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def image(store: LayoutStore) -> Descriptor:
     return store.write([encode(manifest)], media_type=MANIFEST)
 
 
-def built(store: LayoutStore, image: Descriptor, hours: int, inputs: str) -> None:
+def attach_provenance(store: LayoutStore, image: Descriptor, hours: int, inputs: str) -> None:
     info = replace(STEP_INFO, finished_on=THEN + timedelta(hours=hours), inputs=inputs)
     body = statement.make(image.digest, PROVENANCE, predicates.provenance(info, BUILD, {}))
     records.attach(store, image, body, PROVENANCE, SIGNER)
@@ -43,7 +43,7 @@ def built(store: LayoutStore, image: Descriptor, hours: int, inputs: str) -> Non
 
 def test_the_newest_record_counts_in_whatever_order_they_came(store: LayoutStore, image: Descriptor) -> None:
     for hours, inputs in ((2, "middle"), (3, "newest"), (1, "oldest")):
-        built(store, image, hours, inputs)
+        attach_provenance(store, image, hours, inputs)
     good, bad = records.read_all(store, image.digest, TRUST)
     assert bad == []
     assert [statement.info(each.statement).inputs for each in good] == ["oldest", "middle", "newest"]
@@ -54,16 +54,16 @@ def test_the_newest_record_counts_in_whatever_order_they_came(store: LayoutStore
     assert records.find_by_inputs(good, PROVENANCE, "middle") is None
 
 
-def scanned(store: LayoutStore, image: Descriptor, scanner: str, hours: int, inputs: str) -> None:
+def attach_scan(store: LayoutStore, image: Descriptor, scanner: str, hours: int, inputs: str) -> None:
     info = replace(STEP_INFO, finished_on=THEN + timedelta(hours=hours), inputs=inputs)
     body = statement.make(image.digest, VULNS, predicates.vulns(info, replace(SCAN, scanner=scanner)))
     records.attach(store, image, body, VULNS, SIGNER)
 
 
 def test_each_scanner_has_its_newest_record(store: LayoutStore, image: Descriptor) -> None:
-    scanned(store, image, "trivy", 1, "old database")
-    scanned(store, image, "toy", 2, "toy's")
-    scanned(store, image, "trivy", 3, "new database")
+    attach_scan(store, image, "trivy", 1, "old database")
+    attach_scan(store, image, "toy", 2, "toy's")
+    attach_scan(store, image, "trivy", 3, "new database")
     good, _ = records.read_all(store, image.digest, TRUST)
     newest = records.latest_of_each(good, VULNS)
     assert {name: statement.info(each.statement).inputs for name, each in newest.items()} == {
@@ -77,7 +77,7 @@ def test_each_scanner_has_its_newest_record(store: LayoutStore, image: Descripto
 def test_a_scan_that_names_no_scanner_is_kept_apart_and_cannot_be_read(
     store: LayoutStore, image: Descriptor
 ) -> None:
-    scanned(store, image, "trivy", 1, "good")
+    attach_scan(store, image, "trivy", 1, "good")
     body = statement.make(image.digest, VULNS, {"autoclave": STEP_INFO, "facts": {"findings": []}})
     records.attach(store, image, body, VULNS, SIGNER)
     good, _ = records.read_all(store, image.digest, TRUST)
@@ -87,7 +87,7 @@ def test_a_scan_that_names_no_scanner_is_kept_apart_and_cannot_be_read(
         predicates.facts_of(unnamed[1].statement, ScanFacts)
 
 
-def rejected(store: LayoutStore, image: Descriptor) -> str:
+def rejection(store: LayoutStore, image: Descriptor) -> str:
     good, bad = records.read_all(store, image.digest, TRUST)
     assert good == []
     return bad[0].why
@@ -98,7 +98,7 @@ def test_a_record_of_an_unknown_type_is_rejected_though_well_signed(
 ) -> None:
     body = statement.make(image.digest, "https://example.com/other/v1", {"autoclave": STEP_INFO})
     records.attach(store, image, body, PROVENANCE, SIGNER)
-    assert "of an unknown type: https://example.com/other/v1" in rejected(store, image)
+    assert "of an unknown type: https://example.com/other/v1" in rejection(store, image)
 
 
 def test_what_a_record_is_called_from_outside_does_not_make_it_one(
@@ -125,7 +125,7 @@ def test_a_signed_payload_that_is_not_a_statement_is_rejected(
     store.attach(
         image, artifact_type=records.ARTIFACT_TYPE, layers=[layer], annotations={records.CREATED: "2026"}
     )
-    assert says in rejected(store, image)
+    assert says in rejection(store, image)
 
 
 def test_an_attachment_without_an_envelope_is_rejected(store: LayoutStore, image: Descriptor) -> None:
@@ -133,4 +133,4 @@ def test_an_attachment_without_an_envelope_is_rejected(store: LayoutStore, image
     store.attach(
         image, artifact_type=records.ARTIFACT_TYPE, layers=[layer], annotations={records.CREATED: "2026"}
     )
-    assert "not a DSSE envelope" in rejected(store, image)
+    assert "not a DSSE envelope" in rejection(store, image)

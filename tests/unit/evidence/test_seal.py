@@ -37,7 +37,7 @@ def record(store: LayoutStore, subject: Descriptor) -> SealedRecord:
     return SealedRecord("provenance", made.digest, found[made.digest].envelope.digest)
 
 
-def sealed(
+def seal_records(
     store: LayoutStore,
     subject: Descriptor,
     *named: SealedRecord,
@@ -65,11 +65,11 @@ def remove(store: LayoutStore, digest: str) -> None:
 def test_sealed_records_are_complete_and_newer_ones_are_listed(store: LayoutStore) -> None:
     subject = write_image(store)
     first = record(store, subject)
-    one = sealed(store, subject, first)
+    one = seal_records(store, subject, first)
     second = record(store, subject)
     found = chain(store, subject)
     assert (found.problems, found.newest, found.unsealed) == ((), one, (second,))
-    two = sealed(store, subject, second, previous=one, turn=2)
+    two = seal_records(store, subject, second, previous=one, turn=2)
     found = chain(store, subject)
     assert (found.problems, found.newest, found.unsealed) == ((), two, ())
     assert seal.find_covering(found.seals, first.manifest) == [one, two]
@@ -80,24 +80,24 @@ def test_sealed_records_are_complete_and_newer_ones_are_listed(store: LayoutStor
 def test_a_missing_sealed_record_is_found(store: LayoutStore) -> None:
     subject = write_image(store)
     first = record(store, subject)
-    sealed(store, subject, first)
+    seal_records(store, subject, first)
     remove(store, first.manifest)
     assert chain(store, subject).problems == (f"the sealed provenance record {first.manifest} is gone",)
 
 
 def test_a_seal_with_a_missing_predecessor_is_found(store: LayoutStore) -> None:
     subject = write_image(store)
-    one = sealed(store, subject, record(store, subject))
-    two = sealed(store, subject, previous=one, turn=2)
+    one = seal_records(store, subject, record(store, subject))
+    two = seal_records(store, subject, previous=one, turn=2)
     remove(store, one)
     assert chain(store, subject).problems == (f"the seal {one} before seal {two[:19]}… is gone",)
 
 
 def test_a_seal_by_a_key_that_no_longer_counts_breaks_the_chain(store: LayoutStore) -> None:
     subject = write_image(store)
-    one = sealed(store, subject, record(store, subject))
+    one = seal_records(store, subject, record(store, subject))
     refused = records.Rejected(digest=one, name="seal", why="unknown key")
-    two = sealed(store, subject, previous=one, turn=2)
+    two = seal_records(store, subject, previous=one, turn=2)
     attached = image_records.read(store, subject, TRUST)
     good = tuple(each for each in attached.records if each.digest != one)
     found = seal.check(structs.replace(attached, records=good, rejected=(*attached.rejected, refused)))
@@ -106,18 +106,18 @@ def test_a_seal_by_a_key_that_no_longer_counts_breaks_the_chain(store: LayoutSto
 
 def test_a_missing_or_replaced_sealed_signature_is_found(store: LayoutStore) -> None:
     subject = write_image(store)
-    one = sealed(store, subject, signatures=(Signature("sha256:payload", "MEUC"),))
+    one = seal_records(store, subject, signatures=(Signature("sha256:payload", "MEUC"),))
     assert chain(store, subject).problems == (f"a release signature that seal {one[:19]}… names is gone",)
 
 
 def test_two_seals_at_once_are_joined_by_the_next_one(store: LayoutStore) -> None:
     subject = write_image(store)
-    one = sealed(store, subject, record(store, subject))
-    left = sealed(store, subject, previous=one, turn=2)
-    right = sealed(store, subject, previous=one, turn=3)
+    one = seal_records(store, subject, record(store, subject))
+    left = seal_records(store, subject, previous=one, turn=2)
+    right = seal_records(store, subject, previous=one, turn=3)
     found = chain(store, subject)
     assert (found.newest, [each.manifest for each in found.unsealed]) == (right, [left])
-    sealed(store, subject, *found.unsealed, previous=right, turn=4)
+    seal_records(store, subject, *found.unsealed, previous=right, turn=4)
     found = chain(store, subject)
     assert (found.problems, found.unsealed) == ((), ())
 

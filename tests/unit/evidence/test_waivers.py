@@ -100,14 +100,14 @@ def document(**changed: Any) -> bytes:
     )
 
 
-def supplied(hand: Hand, body: bytes) -> tuple[Any, ...]:
+def verify_document(hand: Hand, body: bytes) -> tuple[Any, ...]:
     payload = make(DIGEST, vex.CONTEXT, msgspec.Raw(body))
     raw = dsse.sign(payload, PAYLOAD_TYPE, hand.signer)
     return vex.verify(raw, TRUST, name="pallets.vex.json", device="pump")
 
 
 def test_a_suppliers_document_becomes_a_waiver_for_the_package_it_names() -> None:
-    (signed,) = supplied(SUPPLIER, document())
+    (signed,) = verify_document(SUPPLIER, document())
     assert (signed.supplier, signed.defect) == ("Pallets", "")
     assert signed.waiver.scope == Scope(package="pkg:pypi/jinja2", versions="2.10")
     assert signed.waiver.justification is Justification.VULNERABLE_CODE_NOT_PRESENT
@@ -124,7 +124,7 @@ def test_a_suppliers_document_becomes_a_waiver_for_the_package_it_names() -> Non
     ],
 )
 def test_a_suppliers_document_covers_its_own_packages_only(package: str, counts: bool) -> None:
-    (signed,) = supplied(SUPPLIER, document(products=[{"@id": package}]))
+    (signed,) = verify_document(SUPPLIER, document(products=[{"@id": package}]))
     assert (signed.defect == "") is counts
     if not counts:
         assert signed.defect == (
@@ -135,13 +135,13 @@ def test_a_suppliers_document_covers_its_own_packages_only(package: str, counts:
 
 @pytest.mark.parametrize("hand", [PIPELINE, STRANGER, ADAS])
 def test_a_document_without_a_trusted_signature_does_not_count(hand: Hand) -> None:
-    (signed,) = supplied(hand, document())
+    (signed,) = verify_document(hand, document())
     assert "no supplier's key" in signed.defect
 
 
 def test_a_malformed_document_is_an_error() -> None:
     with pytest.raises(RecordError):
-        supplied(SUPPLIER, document(status="fine"))
+        verify_document(SUPPLIER, document(status="fine"))
 
 
 def test_openvex_says_what_was_decided() -> None:
@@ -165,7 +165,7 @@ def test_openvex_has_the_field_that_each_status_needs(status: VexStatus, key: st
 
 def test_what_we_write_as_openvex_we_read_as_a_suppliers() -> None:
     made = vex.openvex([(SIGNED, [FINDING])], image="pkg:oci/app", author="pump", now=NOW)
-    (signed,) = supplied(SUPPLIER, msgspec.json.encode(made))
+    (signed,) = verify_document(SUPPLIER, msgspec.json.encode(made))
     assert signed.waiver.scope == Scope(package="pkg:pypi/jinja2", versions="2.10")
 
 

@@ -130,14 +130,17 @@ def without(name: str) -> dict[str, Any]:
     return {"finished": {key: at for key, at in EVIDENCE.finished.items() if key != name}}
 
 
-def aged(name: str, at: Any) -> dict[str, Any]:
+def with_age(name: str, at: Any) -> dict[str, Any]:
     return {"finished": EVIDENCE.finished | {name: at}}
 
 
 RELEASE_FAULTS: list[tuple[dict[str, Any], str]] = [
     *[(without(name), f"no valid {name} record") for name in release.REQUIRED],
-    *[(aged(name, NOW - timedelta(days=20)), f"the {name} record is 480 h old") for name in release.REQUIRED],
-    (aged("vulns", NOW + timedelta(hours=1)), "the vulns record is dated in the future"),
+    *[
+        (with_age(name, NOW - timedelta(days=20)), f"the {name} record is 480 h old")
+        for name in release.REQUIRED
+    ],
+    (with_age("vulns", NOW + timedelta(hours=1)), "the vulns record is dated in the future"),
     ({"rejected": (("vulns", "signed by an unknown key"),)}, "vulns record: signed by an unknown key"),
     ({"build": replace(BUILD, dirty=True)}, "uncommitted changes"),
     ({"build": replace(BUILD, commit="")}, "not built from a git commit"),
@@ -169,7 +172,7 @@ DEPLOY_FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"signature": "the image carries no release signature"}, "no release signature"),
     ({"evidence": replace(EVIDENCE, **without("sbom"))}, "no valid sbom record"),
     (
-        {"evidence": replace(EVIDENCE, **aged("vulns", NOW))},
+        {"evidence": replace(EVIDENCE, **with_age("vulns", NOW))},
         "the vulns record is newer",
     ),
 ]

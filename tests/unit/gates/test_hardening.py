@@ -21,17 +21,17 @@ BAD = sorted(path for path in FOLDER.glob("AK-*.yaml"))
 ALSO = {"AK-PRIVILEGED": {"AK-PRIVILEGE-ESCALATION"}}  # the API takes no privileged one that denies it
 
 
-def found_in(path: Path) -> tuple[Finding, ...]:
+def findings_in(path: Path) -> tuple[Finding, ...]:
     return hardening.findings(*find_pods(read(path.read_text(), path.name)))
 
 
 def test_nothing_is_found_in_the_good_manifest() -> None:
-    assert found_in(FOLDER / "good.yaml") == ()
+    assert findings_in(FOLDER / "good.yaml") == ()
 
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
 def test_a_bad_manifest_trips_exactly_its_check(path: Path) -> None:
-    assert {each.id for each in found_in(path)} == {path.stem} | ALSO.get(path.stem, set())
+    assert {each.id for each in findings_in(path)} == {path.stem} | ALSO.get(path.stem, set())
 
 
 def test_every_check_has_a_bad_manifest() -> None:
@@ -40,18 +40,18 @@ def test_every_check_has_a_bad_manifest() -> None:
 
 @pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
 def test_the_profile_of_class_c_blocks_every_finding(path: Path) -> None:
-    verdict = hardening.judge(found_in(path), POLICY["C"])
+    verdict = hardening.judge(findings_in(path), POLICY["C"])
     assert not verdict.passed
     assert any(path.stem in reason for reason in verdict.reasons)
 
 
 def test_a_severity_that_the_policy_does_not_block_passes() -> None:
-    assert hardening.judge(found_in(FOLDER / "AK-LIVENESS.yaml"), POLICY["B"]).passed
-    assert not hardening.judge(found_in(FOLDER / "AK-PRIVILEGED.yaml"), POLICY["A"]).passed
+    assert hardening.judge(findings_in(FOLDER / "AK-LIVENESS.yaml"), POLICY["B"]).passed
+    assert not hardening.judge(findings_in(FOLDER / "AK-PRIVILEGED.yaml"), POLICY["A"]).passed
 
 
 def test_many_findings_are_counted_and_the_worst_listed_first() -> None:
-    found = found_in(FOLDER / "AK-LIVENESS.yaml") * 20 + found_in(FOLDER / "AK-PRIVILEGED.yaml")
+    found = findings_in(FOLDER / "AK-LIVENESS.yaml") * 20 + findings_in(FOLDER / "AK-PRIVILEGED.yaml")
     reasons = hardening.judge(found, POLICY["C"]).reasons
     assert "critical AK-PRIVILEGED in Deployment/gateway gateway" in reasons[0]
     assert reasons[-1] == "and 10 more blocking findings about pods"
@@ -64,7 +64,7 @@ def ids(spec: Any, kind: str = "Deployment", **more: Any) -> set[str]:
     return {each.id for each in hardening.findings([Pod(f"{kind}/gateway", kind, spec, **more)])}
 
 
-def edited(**security: Any) -> Any:
+def pod_with(**security: Any) -> Any:
     spec = copy.deepcopy(GOOD)
     spec["securityContext"].update(security)
     return spec
@@ -84,7 +84,7 @@ POD_LEVEL = [
 def test_what_the_pod_allows_is_refused_even_where_each_container_denies_it(
     security: dict[str, Any], check: str
 ) -> None:
-    spec = edited(**security)
+    spec = pod_with(**security)
     for each in (*spec["containers"], *spec["initContainers"]):
         each["securityContext"] |= {
             "runAsNonRoot": True,
@@ -163,4 +163,4 @@ def test_containers_that_cannot_be_read_close_the_gate_in_every_class(text: str)
 def test_a_policy_without_severities_blocks_nothing_so_no_profile_is_empty() -> None:
     assert all(policy.hardening.block >= {Severity.CRITICAL, Severity.HIGH} for policy in POLICY.values())
     loose = replace(POLICY["A"], hardening=replace(POLICY["A"].hardening, block=frozenset()))
-    assert hardening.judge(found_in(FOLDER / "AK-PRIVILEGED.yaml"), loose).passed
+    assert hardening.judge(findings_in(FOLDER / "AK-PRIVILEGED.yaml"), loose).passed

@@ -19,11 +19,11 @@ CONTROL = Requirement(id="R-2", text="refuses", kind=RequirementKind.RISK_CONTRO
 OUTCOMES = ("passed", "failed", "error", "skipped", "flaky")
 
 
-def declared(*requirements: Requirement) -> Declared:
+def declare(*requirements: Requirement) -> Declared:
     return Declared(requirements=requirements)
 
 
-def traced_by(outcome: str, *ids: str, name: str = "t::one") -> TracedTest:
+def make_traced_test(outcome: str, *ids: str, name: str = "t::one") -> TracedTest:
     return TracedTest(name=name, outcome=outcome, requirements=ids)
 
 
@@ -40,19 +40,19 @@ def judge(what: Declared, *traced: TracedTest, rules: Policy | None = None) -> t
 
 
 def test_open_when_every_requirement_has_a_passing_test() -> None:
-    assert judge(declared(PLAIN, CONTROL), traced_by("passed", "R-1", "R-2")) == ()
+    assert judge(declare(PLAIN, CONTROL), make_traced_test("passed", "R-1", "R-2")) == ()
 
 
 def test_no_file_closes_where_the_policy_demands_one() -> None:
     assert judge(Declared()) == ("the device names no requirements file, which the policy demands",)
-    assert judge(Declared(), traced_by("passed", "X-1"), rules=policy("A")) == ()
+    assert judge(Declared(), make_traced_test("passed", "X-1"), rules=policy("A")) == ()
 
 
 @pytest.mark.parametrize("profile", ["A", "B", "C"])
 def test_an_empty_file_closes(profile: str) -> None:
-    assert judge(declared(), rules=policy(profile)) == ("the requirements file is empty",)
+    assert judge(declare(), rules=policy(profile)) == ("the requirements file is empty",)
     later = replace(PLAIN, in_scope=False)
-    assert judge(declared(later), rules=policy(profile)) == ("none of the 1 requirements is in scope",)
+    assert judge(declare(later), rules=policy(profile)) == ("none of the 1 requirements is in scope",)
 
 
 @pytest.mark.parametrize(
@@ -66,63 +66,66 @@ def test_an_empty_file_closes(profile: str) -> None:
     ],
 )
 def test_a_test_that_did_not_simply_pass_verifies_nothing(outcome: str, reason: str) -> None:
-    assert judge(declared(PLAIN), traced_by(outcome, "R-1")) == (reason,)
+    assert judge(declare(PLAIN), make_traced_test(outcome, "R-1")) == (reason,)
 
 
 def test_one_failure_outweighs_what_passed() -> None:
-    passed, failed = traced_by("passed", "R-1"), traced_by("failed", "R-1", name="t::two")
-    assert judge(declared(PLAIN), passed, failed) == ("1 requirement whose test failed: R-1 by t::two",)
+    passed, failed = make_traced_test("passed", "R-1"), make_traced_test("failed", "R-1", name="t::two")
+    assert judge(declare(PLAIN), passed, failed) == ("1 requirement whose test failed: R-1 by t::two",)
 
 
 def test_a_pass_outweighs_what_was_skipped_or_repeated() -> None:
-    assert judge(declared(PLAIN), *(traced_by(each, "R-1") for each in ("skipped", "flaky", "passed"))) == ()
+    assert (
+        judge(declare(PLAIN), *(make_traced_test(each, "R-1") for each in ("skipped", "flaky", "passed")))
+        == ()
+    )
 
 
 def test_flaky_verifies_where_the_policy_lets_it() -> None:
-    assert judge(declared(PLAIN), traced_by("flaky", "R-1"), rules=policy(allow_flaky=True)) == ()
+    assert judge(declare(PLAIN), make_traced_test("flaky", "R-1"), rules=policy(allow_flaky=True)) == ()
 
 
 def test_a_risk_control_needs_a_test_whatever_its_method_and_the_policy() -> None:
     control = replace(CONTROL, method=Method.ANALYSIS, evidence="DOC-4")
     reason = "1 risk control without a test that passed on this image: R-2 (hazard H-7)"
-    assert judge(declared(control), rules=policy(cover=frozenset())) == (reason,)
-    assert judge(declared(control), traced_by("passed", "R-2")) == ()
+    assert judge(declare(control), rules=policy(cover=frozenset())) == (reason,)
+    assert judge(declare(control), make_traced_test("passed", "R-2")) == ()
 
 
 def test_another_method_needs_its_evidence() -> None:
     inspected = replace(PLAIN, method=Method.INSPECTION)
     reason = "1 requirement verified by another method without evidence: R-1 (inspection)"
-    assert judge(declared(inspected)) == (reason,)
-    assert judge(declared(replace(inspected, evidence=" "))) == (reason,)
-    assert judge(declared(replace(inspected, evidence="DOC-9"))) == ()
+    assert judge(declare(inspected)) == (reason,)
+    assert judge(declare(replace(inspected, evidence=" "))) == (reason,)
+    assert judge(declare(replace(inspected, evidence="DOC-9"))) == ()
 
 
 def test_what_is_out_of_scope_or_not_covered_is_not_demanded() -> None:
     later = replace(CONTROL, in_scope=False)
-    assert judge(declared(PLAIN, later), traced_by("passed", "R-1")) == ()
-    assert judge(declared(PLAIN), rules=policy("A")) == ()
+    assert judge(declare(PLAIN, later), make_traced_test("passed", "R-1")) == ()
+    assert judge(declare(PLAIN), rules=policy("A")) == ()
 
 
 def test_an_unknown_id_closes() -> None:
-    traced = traced_by("passed", "R-1", "R-l")
-    assert judge(declared(PLAIN), traced) == ("tests name 1 unknown requirement: R-l by t::one",)
-    assert judge(declared(PLAIN), traced, rules=policy(known_ids=False)) == ()
+    traced = make_traced_test("passed", "R-1", "R-l")
+    assert judge(declare(PLAIN), traced) == ("tests name 1 unknown requirement: R-l by t::one",)
+    assert judge(declare(PLAIN), traced, rules=policy(known_ids=False)) == ()
 
 
 def test_unlinked_tests_close_where_the_policy_says_so() -> None:
     report = TestFacts(
-        passed=13, traced=(traced_by("passed", "R-1"),), unlinked=12, unlinked_names=("t::a", "t::b")
+        passed=13, traced=(make_traced_test("passed", "R-1"),), unlinked=12, unlinked_names=("t::a", "t::b")
     )
     runs = {"app": replace(TESTS, report=report)}
-    assert traceability.judge(declared(PLAIN), runs, policy()) == ()
+    assert traceability.judge(declare(PLAIN), runs, policy()) == ()
     reason = "12 tests without a requirement, which the policy demands: app: t::a, app: t::b and 10 more"
-    assert traceability.judge(declared(PLAIN), runs, policy(linked_tests=True)) == (reason,)
+    assert traceability.judge(declare(PLAIN), runs, policy(linked_tests=True)) == (reason,)
     assert reason in traceability.judge(Declared(), runs, policy(linked_tests=True))
 
 
 def test_at_most_ten_are_named() -> None:
     many = [replace(PLAIN, id=f"R-{number}") for number in range(25)]
-    (reason,) = judge(declared(*many))
+    (reason,) = judge(declare(*many))
     assert reason.startswith("25 requirements without a test that passed on this image: R-0, R-1, ")
     assert reason.endswith(", R-9 and 15 more")
 
@@ -133,32 +136,36 @@ def test_at_most_ten_are_named() -> None:
         {"released_layers": False},
         {"timed_out": True},
         {"oom_killed": True},
-        {"report": TestFacts(traced=(traced_by("passed", "R-1"),), defect="cut off")},
+        {"report": TestFacts(traced=(make_traced_test("passed", "R-1"),), defect="cut off")},
     ],
 )
 def test_a_run_that_says_nothing_about_the_image_verifies_nothing(spoilt: dict[str, object]) -> None:
-    run = replace(run_of(traced_by("passed", "R-1")), **spoilt)
-    assert traceability.judge(declared(PLAIN), {"app": run}, policy()) == (
+    run = replace(run_of(make_traced_test("passed", "R-1")), **spoilt)
+    assert traceability.judge(declare(PLAIN), {"app": run}, policy()) == (
         "1 requirement without a test that passed on this image: R-1",
     )
 
 
 def test_the_images_of_a_device_cover_its_requirements_together() -> None:
-    runs = {"app": run_of(traced_by("passed", "R-1")), "db": run_of(traced_by("passed", "R-2")), "ui": None}
-    assert traceability.judge(declared(PLAIN, CONTROL), runs, policy()) == ()
-    assert traceability.judge(declared(PLAIN, CONTROL), {**runs, "db": None}, policy()) != ()
+    runs = {
+        "app": run_of(make_traced_test("passed", "R-1")),
+        "db": run_of(make_traced_test("passed", "R-2")),
+        "ui": None,
+    }
+    assert traceability.judge(declare(PLAIN, CONTROL), runs, policy()) == ()
+    assert traceability.judge(declare(PLAIN, CONTROL), {**runs, "db": None}, policy()) != ()
 
 
 def test_the_matrix_reads_both_ways() -> None:
     inspected = replace(PLAIN, id="R-3", method=Method.INSPECTION, evidence="DOC-9")
     later = replace(PLAIN, id="R-4", in_scope=False)
     report = TestFacts(
-        traced=(traced_by("passed", "R-1", "R-9"), traced_by("skipped", "R-2", name="t::two")),
+        traced=(make_traced_test("passed", "R-1", "R-9"), make_traced_test("skipped", "R-2", name="t::two")),
         unlinked=1,
         unlinked_names=("t::three",),
     )
     seen = traceability.matrix(
-        declared(PLAIN, CONTROL, inspected, later), {"app": replace(TESTS, report=report)}
+        declare(PLAIN, CONTROL, inspected, later), {"app": replace(TESTS, report=report)}
     )
     assert [(row.requirement.id, row.state) for row in seen.requirements] == [
         ("R-1", RequirementState.VERIFIED),

@@ -20,7 +20,7 @@ from builders.sample_facts import ADA, BEN, DIGEST, NOW, POLICY, SCAN, vulnerabi
 from builders.sample_waiver import FACTS, FINDING, SIGNED, WAIVER
 
 
-def standing(signed: SignedWaiver, *found: Finding, policy: str = "C") -> waiving.JudgedWaiver:
+def judge_waiver(signed: SignedWaiver, *found: Finding, policy: str = "C") -> waiving.JudgedWaiver:
     (one,) = waiving.judge(
         [signed],
         found or (FINDING,),
@@ -32,14 +32,14 @@ def standing(signed: SignedWaiver, *found: Finding, policy: str = "C") -> waivin
     return one
 
 
-def changed(**fields: Any) -> SignedWaiver:
+def change_waiver(**fields: Any) -> SignedWaiver:
     return replace(SIGNED, waiver=replace(WAIVER, **fields))
 
 
 def test_a_good_waiver_opens_the_gate_and_only_for_its_finding() -> None:
     other = vulnerability(Severity.CRITICAL, name="CVE-2026-2")
     facts = replace(SCAN, findings=(FINDING, other))
-    good = standing(SIGNED, *facts.findings)
+    good = judge_waiver(SIGNED, *facts.findings)
     assert good.state is WaiverState.USED and good.counts
     assert scan.judge(FACTS, POLICY["C"], NOW, (good,)).passed
     (reason,) = scan.judge(facts, POLICY["C"], NOW, (good,)).reasons
@@ -48,7 +48,7 @@ def test_a_good_waiver_opens_the_gate_and_only_for_its_finding() -> None:
 
 
 REFUSED: list[tuple[SignedWaiver, WaiverState, str]] = [
-    (changed(expires=NOW), WaiverState.EXPIRED, "it expired on 2026-11-24"),
+    (change_waiver(expires=NOW), WaiverState.EXPIRED, "it expired on 2026-11-24"),
     (
         replace(SIGNED, persons=(ADA, ADA)),
         WaiverState.REFUSED,
@@ -57,30 +57,34 @@ REFUSED: list[tuple[SignedWaiver, WaiverState, str]] = [
     (replace(SIGNED, persons=(ADA,)), WaiverState.REFUSED, "nobody but its author signed it (ada)"),
     (replace(SIGNED, persons=(BEN,)), WaiverState.REFUSED, "its author ada did not sign it"),
     (replace(SIGNED, persons=(), defect="no key"), WaiverState.REFUSED, "no key"),
-    (changed(device="other"), WaiverState.REFUSED, "it is about the device 'other'"),
+    (change_waiver(device="other"), WaiverState.REFUSED, "it is about the device 'other'"),
     (
-        changed(expires=NOW + timedelta(days=90)),
+        change_waiver(expires=NOW + timedelta(days=90)),
         WaiverState.REFUSED,
         "it would hold for 91 days, the policy allows",
     ),
-    (changed(created=NOW + timedelta(hours=1)), WaiverState.REFUSED, "dated in the future"),
-    (changed(risk_reference=" "), WaiverState.REFUSED, "does not point into the risk file"),
-    (changed(rationale=" "), WaiverState.REFUSED, "no rationale"),
-    (changed(status=VexStatus.UNDER_INVESTIGATION), WaiverState.REFUSED, "nothing is decided yet"),
-    (changed(scope=Scope()), WaiverState.REFUSED, "neither a digest nor a package"),
-    (changed(scope=Scope(package="pkg:pypi/jinja2")), WaiverState.REFUSED, "no versions"),
+    (change_waiver(created=NOW + timedelta(hours=1)), WaiverState.REFUSED, "dated in the future"),
+    (change_waiver(risk_reference=" "), WaiverState.REFUSED, "does not point into the risk file"),
+    (change_waiver(rationale=" "), WaiverState.REFUSED, "no rationale"),
+    (change_waiver(status=VexStatus.UNDER_INVESTIGATION), WaiverState.REFUSED, "nothing is decided yet"),
+    (change_waiver(scope=Scope()), WaiverState.REFUSED, "neither a digest nor a package"),
+    (change_waiver(scope=Scope(package="pkg:pypi/jinja2")), WaiverState.REFUSED, "no versions"),
     (replace(SIGNED, supplier="Pallets"), WaiverState.REFUSED, "a supplier's word alone"),
     (
-        changed(scope=Scope(digest="sha256:" + "9" * 64)),
+        change_waiver(scope=Scope(digest="sha256:" + "9" * 64)),
         WaiverState.STALE,
         "it is about another image, sha256:999999999999…",
     ),
     (
-        changed(scope=Scope(package="pkg:pypi/jinja2", versions="<2.10")),
+        change_waiver(scope=Scope(package="pkg:pypi/jinja2", versions="<2.10")),
         WaiverState.STALE,
         "it is about pkg:pypi/jinja2 <2.10, found is jinja2 2.10",
     ),
-    (changed(scope=Scope(package="pkg:pypi/flask", versions="2.10")), WaiverState.STALE, "found is jinja2"),
+    (
+        change_waiver(scope=Scope(package="pkg:pypi/flask", versions="2.10")),
+        WaiverState.STALE,
+        "found is jinja2",
+    ),
 ]
 
 
@@ -88,7 +92,7 @@ REFUSED: list[tuple[SignedWaiver, WaiverState, str]] = [
 def test_every_defect_of_a_waiver_has_a_reason_that_the_gate_shows(
     signed: SignedWaiver, state: WaiverState, says: str
 ) -> None:
-    one = standing(signed)
+    one = judge_waiver(signed)
     assert one.state is state
     assert says in one.why
     (reason,) = scan.judge(FACTS, POLICY["C"], NOW, (one,)).reasons
@@ -97,25 +101,25 @@ def test_every_defect_of_a_waiver_has_a_reason_that_the_gate_shows(
 
 
 def test_a_waiver_for_nothing_is_listed_as_unused() -> None:
-    one = standing(changed(finding="CVE-1999-1"))
+    one = judge_waiver(change_waiver(finding="CVE-1999-1"))
     assert (one.state, one.covers) == (WaiverState.UNUSED, ())
 
 
 def test_an_alias_is_the_same_finding() -> None:
-    assert standing(changed(finding="GHSA-1")).counts
+    assert judge_waiver(change_waiver(finding="GHSA-1")).counts
 
 
 def test_a_waiver_that_expires_soon_is_reported_while_it_counts() -> None:
-    soon = standing(changed(expires=NOW + timedelta(days=29)))
+    soon = judge_waiver(change_waiver(expires=NOW + timedelta(days=29)))
     assert soon.counts
     assert waiving.list_expiring([soon]) == ["waiver W-1 (CVE-2026-1) expires on 2026-12-23"]
-    assert waiving.list_expiring([standing(SIGNED)]) == []
+    assert waiving.list_expiring([judge_waiver(SIGNED)]) == []
 
 
 def test_a_supplier_counts_where_the_policy_lets_it() -> None:
     vex = replace(SIGNED, persons=(), supplier="Pallets")
-    assert standing(vex, policy="B").counts
-    assert not standing(vex, policy="C").counts
+    assert judge_waiver(vex, policy="B").counts
+    assert not judge_waiver(vex, policy="C").counts
 
 
 @pytest.mark.parametrize(
@@ -128,7 +132,7 @@ def test_a_supplier_counts_where_the_policy_lets_it() -> None:
     ],
 )
 def test_a_suppliers_warning_opens_no_gate(fields: dict[str, Any], says: str) -> None:
-    one = standing(replace(changed(**fields), persons=(), supplier="Pallets"), policy="B")
+    one = judge_waiver(replace(change_waiver(**fields), persons=(), supplier="Pallets"), policy="B")
     assert one.state is WaiverState.REFUSED
     assert says in one.why
     assert not scan.judge(FACTS, POLICY["B"], NOW, (one,)).passed
@@ -137,7 +141,11 @@ def test_a_suppliers_warning_opens_no_gate(fields: dict[str, Any], says: str) ->
 def words(*statuses: VexStatus, supplier: str = "Pallets") -> list[SignedWaiver]:
     """What a supplier said of the finding, one word a day."""
     return [
-        replace(changed(status=status, created=NOW - timedelta(days=30 - day)), persons=(), supplier=supplier)
+        replace(
+            change_waiver(status=status, created=NOW - timedelta(days=30 - day)),
+            persons=(),
+            supplier=supplier,
+        )
         for day, status in enumerate(statuses)
     ]
 
@@ -208,12 +216,12 @@ def test_which_waiver_or_document_counts(waivers: list[SignedWaiver], passes: bo
 
 def test_one_person_is_enough_in_class_a_only() -> None:
     alone = replace(SIGNED, persons=(ADA,))
-    assert [standing(alone, policy=name).counts for name in "ABC"] == [True, False, False]
+    assert [judge_waiver(alone, policy=name).counts for name in "ABC"] == [True, False, False]
 
 
 def test_a_secret_is_never_waived() -> None:
     secret = Finding(id="private-key", kind=Kind.SECRET, severity=Severity.HIGH, title="k", target="/k")
-    one = standing(changed(finding="private-key", scope=Scope(digest=DIGEST)), secret)
+    one = judge_waiver(change_waiver(finding="private-key", scope=Scope(digest=DIGEST)), secret)
     assert not one.counts
     assert not scan.judge(replace(SCAN, findings=(secret,)), POLICY["A"], NOW, (one,)).passed
 
@@ -226,10 +234,10 @@ def test_a_finding_about_pods_is_waived_by_its_workload() -> None:
         title="writable",
         target="Deployment/gateway app",
     )
-    one = standing(changed(finding=pod.id, scope=Scope(package="Deployment/gateway")), pod)
+    one = judge_waiver(change_waiver(finding=pod.id, scope=Scope(package="Deployment/gateway")), pod)
     assert one.counts
     assert hardening.judge([pod], POLICY["C"], (one,)).passed
-    other = standing(changed(finding=pod.id, scope=Scope(package="Deployment/other")), pod)
+    other = judge_waiver(change_waiver(finding=pod.id, scope=Scope(package="Deployment/other")), pod)
     assert not hardening.judge([pod], POLICY["C"], (other,)).passed
 
 

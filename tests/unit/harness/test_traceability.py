@@ -92,7 +92,7 @@ def test_python_still_finds_what_it_found(theirs: dict[str, str], image: dict[st
     assert without.environment.get("PYTHONPATH") == theirs.get("PYTHONPATH")
 
 
-def traced(*ids: str) -> TestRun:
+def run_with(*ids: str) -> TestRun:
     test = TracedTest(name="t", outcome="passed", requirements=ids)
     return replace(TESTS, report=TestFacts(passed=1, traced=(test,)))
 
@@ -100,18 +100,18 @@ def traced(*ids: str) -> TestRun:
 def test_a_warning_announces_why_the_release_gate_will_close(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("id,text\nR-1,a\nR-2,b\n")
     ctx = context(tmp_path, head=HEAD + 'requirements = "r.csv"\n')
-    traceability.warn_of_gaps(ctx.device.image[0], traced("R-1", "R-2"), "unit-test", ctx)
+    traceability.warn_of_gaps(ctx.device.image[0], run_with("R-1", "R-2"), "unit-test", ctx)
     assert ctx.screen.warnings == []
-    traceability.warn_of_gaps(ctx.device.image[0], traced("R-1"), "unit-test", ctx)
+    traceability.warn_of_gaps(ctx.device.image[0], run_with("R-1"), "unit-test", ctx)
     (warning,) = ctx.screen.warnings
     assert "1 requirement without a test that passed on this image: R-2" in warning
     (tmp_path / "r.csv").write_text("id\n")
-    traceability.warn_of_gaps(ctx.device.image[0], traced("R-1"), "unit-test", ctx)
+    traceability.warn_of_gaps(ctx.device.image[0], run_with("R-1"), "unit-test", ctx)
     assert "the requirements cannot be read: r.csv:1" in ctx.screen.warnings[1]
 
 
 def test_of_several_images_no_single_run_covers_all(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("id,text\nR-1,a\n")
     ctx = context(tmp_path, '[[image]]\nname = "other"\n', head=HEAD + 'requirements = "r.csv"\n')
-    traceability.warn_of_gaps(ctx.device.image[0], traced(), "unit-test", ctx)
+    traceability.warn_of_gaps(ctx.device.image[0], run_with(), "unit-test", ctx)
     assert ctx.screen.warnings == []

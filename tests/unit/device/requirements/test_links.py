@@ -11,7 +11,7 @@ from autoclave.device.requirements import links
 from autoclave.errors import ConfigError, SourceError
 
 
-def told(folder: Path, content: str, test: str) -> tuple[str, ...]:
+def read_links(folder: Path, content: str, test: str) -> tuple[str, ...]:
     (folder / "links.toml").write_text(content)
     return links.read(folder, "links.toml")(test)
 
@@ -32,13 +32,13 @@ def link(test: str, *ids: str) -> str:
     ],
 )
 def test_a_pattern_meets_the_whole_name_or_the_last_part(tmp_path: Path, pattern: str, test: str) -> None:
-    assert told(tmp_path, link(pattern, "R-1"), test) == ("R-1",)
-    assert told(tmp_path, link(pattern, "R-1"), "other::thing") == ()
+    assert read_links(tmp_path, link(pattern, "R-1"), test) == ("R-1",)
+    assert read_links(tmp_path, link(pattern, "R-1"), "other::thing") == ()
 
 
 def test_all_links_of_a_test_count_once(tmp_path: Path) -> None:
     content = link("a::*", "R-1", "R-2") + link("a::b", "R-2", "R-3") + link("b", "R-4")
-    assert told(tmp_path, content, "a::b") == ("R-2", "R-3", "R-4", "R-1")
+    assert read_links(tmp_path, content, "a::b") == ("R-2", "R-3", "R-4", "R-1")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_all_links_of_a_test_count_once(tmp_path: Path) -> None:
 )
 def test_a_file_that_cannot_be_used_is_refused(tmp_path: Path, content: str, what: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        told(tmp_path, content, "a")
+        read_links(tmp_path, content, "a")
     assert what in caught.value.what
     assert "links.toml" in caught.value.what
 
@@ -68,5 +68,5 @@ def test_a_links_file_outside_of_the_device_is_refused(tmp_path: Path) -> None:
 
 def test_a_hostile_pattern_takes_no_time(tmp_path: Path) -> None:
     began = time.monotonic()
-    assert told(tmp_path, link("*a" * 100 + "b", "R-1"), "a" * 500) == ()
+    assert read_links(tmp_path, link("*a" * 100 + "b", "R-1"), "a" * 500) == ()
     assert time.monotonic() - began < 2

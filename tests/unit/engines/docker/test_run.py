@@ -31,7 +31,7 @@ FULL = replace(
 )
 
 
-def asked(spec: ContainerSpec) -> dict[str, Any]:
+def config_of(spec: ContainerSpec) -> dict[str, Any]:
     arguments = create_arguments(spec, partial(HostConfig, version=VERSION))
     for name in ("name", "networking_config"):
         arguments.pop(name, None)
@@ -40,7 +40,7 @@ def asked(spec: ContainerSpec) -> dict[str, Any]:
 
 def test_every_container_is_hardened() -> None:
     for spec in (PLAIN, FULL):
-        host = asked(spec)["HostConfig"]
+        host = config_of(spec)["HostConfig"]
         assert host["ReadonlyRootfs"] is True
         assert host["CapDrop"] == ["ALL"]
         assert host["SecurityOpt"] == ["no-new-privileges"]
@@ -50,34 +50,34 @@ def test_every_container_is_hardened() -> None:
 
 
 def test_a_container_has_no_network_and_no_port_of_its_own_accord() -> None:
-    host = asked(PLAIN)["HostConfig"]
+    host = config_of(PLAIN)["HostConfig"]
     assert host["NetworkMode"] == "none"
     assert not host.get("PortBindings")
 
 
 def test_limits_are_hard_and_swap_is_none() -> None:
-    host = asked(FULL)["HostConfig"]
+    host = config_of(FULL)["HostConfig"]
     assert host["Memory"] == host["MemorySwap"] == 64 << 20
     assert host["NanoCpus"] == 500_000_000
     assert host["PidsLimit"] == 64
 
 
 def test_ports_are_published_on_this_machine_only() -> None:
-    bindings = asked(FULL)["HostConfig"]["PortBindings"]
+    bindings = config_of(FULL)["HostConfig"]["PortBindings"]
     assert bindings == {"8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18080"}]}
-    chosen = asked(replace(FULL, publish=(8000, 0)))["HostConfig"]["PortBindings"]
+    chosen = config_of(replace(FULL, publish=(8000, 0)))["HostConfig"]["PortBindings"]
     assert chosen["8000/tcp"][0]["HostIp"] == "127.0.0.1"
     assert not chosen["8000/tcp"][0].get("HostPort")
 
 
 def test_what_runs_is_the_image_and_the_command_as_they_are() -> None:
-    body = asked(PLAIN)
+    body = config_of(PLAIN)
     assert (body["Image"], body["Entrypoint"], body["Cmd"]) == ("sha256:1", ["pytest"], ["-q"])
-    assert not asked(replace(PLAIN, command=())).get("Entrypoint")
+    assert not config_of(replace(PLAIN, command=())).get("Entrypoint")
 
 
 def test_user_environment_labels_and_volumes_arrive() -> None:
-    body = asked(FULL)
+    body = config_of(FULL)
     assert body["User"] == "10001"
     assert body["Env"] == ["A=1"]
     assert body["Labels"] == {"k": "v"}

@@ -112,7 +112,7 @@ def test_an_attestation_by_the_release_key_is_not_a_signature(
     assert "it is an attestation, not a signature" in caught.value.why
 
 
-def changed(make: Callable[[dict[str, Any]], Any]) -> Callable[[str], Any]:
+def with_change(make: Callable[[dict[str, Any]], Any]) -> Callable[[str], Any]:
     """Change a good statement before it is signed."""
 
     def spoil(digest: str) -> Any:
@@ -138,19 +138,19 @@ OTHER = {"digest": {"sha256": "2" * 64}}
 PAYLOAD = base64.b64encode(json.dumps(statement("sha256:" + "2" * 64)).encode()).decode()
 
 SPOILT: dict[str, tuple[Callable[[str], Any], str]] = {
-    "another image": (changed(lambda s: s.update(subject=[OTHER])), "another image"),
+    "another image": (with_change(lambda s: s.update(subject=[OTHER])), "another image"),
     "digest of another kind": (
-        changed(lambda s: s["subject"][0].update(digest={"sha512": s["subject"][0]["digest"]["sha256"]})),
+        with_change(lambda s: s["subject"][0].update(digest={"sha512": s["subject"][0]["digest"]["sha256"]})),
         "another image",
     ),
-    "two images": (changed(lambda s: s["subject"].append(OTHER)), "not a signature as cosign makes it"),
-    "no subject": (changed(lambda s: s.update(subject=[])), "another image"),
+    "two images": (with_change(lambda s: s["subject"].append(OTHER)), "not a signature as cosign makes it"),
+    "no subject": (with_change(lambda s: s.update(subject=[])), "another image"),
     "older statement": (
-        changed(lambda s: s.update(_type="https://in-toto.io/Statement/v0.1")),
+        with_change(lambda s: s.update(_type="https://in-toto.io/Statement/v0.1")),
         "not a signature as cosign",
     ),
-    "unknown statement": (changed(lambda s: s.update(_type="x")), "another version"),
-    "predicate type is a number": (changed(lambda s: s.update(predicateType=1)), "no in-toto statement"),
+    "unknown statement": (with_change(lambda s: s.update(_type="x")), "another version"),
+    "predicate type is a number": (with_change(lambda s: s.update(predicateType=1)), "no in-toto statement"),
     "no statement": (lambda _: bundle(b"[]"), "no in-toto statement"),
     "no text": (lambda _: bundle(b"\xff\xfe"), "no in-toto statement"),
     "deep": (lambda _: bundle(b'{"a":' * 100_000), "no in-toto statement"),

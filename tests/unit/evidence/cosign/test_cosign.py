@@ -36,7 +36,9 @@ def payload(digest: str = DIGEST, kind: str = cosign.PAYLOAD_TYPE) -> bytes:
     return json.dumps({"critical": critical, "optional": None}).encode()
 
 
-def listed(store: LayoutStore, body: bytes, signature: str, kind: str = cosign.SIMPLE_SIGNING) -> None:
+def list_signature(
+    store: LayoutStore, body: bytes, signature: str, kind: str = cosign.SIMPLE_SIGNING
+) -> None:
     """List a signature of the image DIGEST as anybody who can write to the store could."""
     layer = store.write([body], media_type=kind)
     signed = Descriptor(
@@ -50,25 +52,25 @@ def listed(store: LayoutStore, body: bytes, signature: str, kind: str = cosign.S
     store.tag(cosign.tag(DIGEST, "sig"), store.write([encode(manifest)], media_type=MANIFEST))
 
 
-def signed(body: bytes) -> str:
+def sign(body: bytes) -> str:
     return base64.b64encode(bytes.fromhex(SIGNER.sign(body).signature)).decode()
 
 
 def test_a_signature_made_elsewhere_counts(store: LayoutStore) -> None:
-    listed(store, payload(), signed(payload()))
+    list_signature(store, payload(), sign(payload()))
     assert verify_signature(store, DIGEST, [KEY]) == [KEY]
 
 
 SPOILT: list[tuple[bytes, str, dict[str, Any]]] = [
-    (payload(OTHER), signed(payload(OTHER)), {}),
-    (payload(), signed(payload(OTHER)), {}),
-    (payload(kind="something else"), signed(payload(kind="something else")), {}),
-    (payload() + b" ", signed(payload()), {}),
+    (payload(OTHER), sign(payload(OTHER)), {}),
+    (payload(), sign(payload(OTHER)), {}),
+    (payload(kind="something else"), sign(payload(kind="something else")), {}),
+    (payload() + b" ", sign(payload()), {}),
     (payload(), "", {}),
     (payload(), "no base64!", {}),
-    (b"{}", signed(b"{}"), {}),
-    (b"\xff", signed(b"\xff"), {}),
-    (payload(), signed(payload()), {"kind": "application/json"}),
+    (b"{}", sign(b"{}"), {}),
+    (b"\xff", sign(b"\xff"), {}),
+    (payload(), sign(payload()), {"kind": "application/json"}),
 ]
 
 
@@ -76,7 +78,7 @@ SPOILT: list[tuple[bytes, str, dict[str, Any]]] = [
 def test_a_damaged_signature_does_not_count(
     store: LayoutStore, body: bytes, signature: str, more: dict[str, Any]
 ) -> None:
-    listed(store, body, signature, **more)
+    list_signature(store, body, signature, **more)
     with pytest.raises(RecordError, match="no trusted release key"):
         verify_signature(store, DIGEST, [KEY])
 

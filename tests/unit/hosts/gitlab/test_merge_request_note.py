@@ -66,7 +66,7 @@ def row(image: str = "app", **states: Gate | GateStatus) -> Row:
     return Row(image=image, digest=DIGEST, gates=tuple(named.values()))
 
 
-def closed(*reasons: str, state: GateStatus = GateStatus.CLOSED) -> Gate:
+def closed_gate(*reasons: str, state: GateStatus = GateStatus.CLOSED) -> Gate:
     return Gate(step="scan", state=state, reasons=reasons)
 
 
@@ -88,17 +88,17 @@ def outside_of_code(text: str) -> str:
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("where", ["reason", "image", "version"])
 def test_nothing_hostile_gets_out_of_its_code_span(text: str, where: str) -> None:
-    about, rows = ABOUT, [row(scan=closed("plain"))]
+    about, rows = ABOUT, [row(scan=closed_gate("plain"))]
     if where == "reason":
-        rows = [row(scan=closed(text))]
+        rows = [row(scan=closed_gate(text))]
     elif where == "image":
-        rows = [row(text, scan=closed("plain"))]
+        rows = [row(text, scan=closed_gate("plain"))]
     else:
         about = About(device="pump", version=text, safety_class=text, commit=text or "-")
     made = render(about, rows)
     wanted = render(
         ABOUT if where != "version" else About(device="pump", version="v", safety_class="v", commit="v"),
-        [row(scan=closed("plain"))],
+        [row(scan=closed_gate("plain"))],
     )
     assert outside_of_code(made) == outside_of_code(wanted)
     assert not re.search(r"^\s*/", made, re.M)
@@ -106,7 +106,7 @@ def test_nothing_hostile_gets_out_of_its_code_span(text: str, where: str) -> Non
 
 @given(st.text(max_size=400))
 def test_any_text_stays_in_its_code_span(text: str) -> None:
-    made, wanted = render(ABOUT, [row(scan=closed(text))]), render(ABOUT, [row(scan=closed("x"))])
+    made, wanted = render(ABOUT, [row(scan=closed_gate(text))]), render(ABOUT, [row(scan=closed_gate("x"))])
     assert outside_of_code(made) == outside_of_code(wanted)
     assert len(made.splitlines()) == len(wanted.splitlines())
 
@@ -136,14 +136,14 @@ def test_an_odd_pipeline_address_is_left_out() -> None:
 
 
 def test_many_and_long_reasons_are_bounded_and_counted() -> None:
-    made = render(ABOUT, [row(scan=closed(*["r" * 1000] * 25))])
+    made = render(ABOUT, [row(scan=closed_gate(*["r" * 1000] * 25))])
     assert made.count("\n- `") == REASONS
     assert "and 15 more: see the job's log" in made
     assert len(max(made.splitlines(), key=len)) < 350
 
 
 def test_a_long_note_is_cut_between_lines() -> None:
-    rows = [row(f"app-{number}", scan=closed(*["`" * 299 + "x"] * 10)) for number in range(60)]
+    rows = [row(f"app-{number}", scan=closed_gate(*["`" * 299 + "x"] * 10)) for number in range(60)]
     made = render(ABOUT, rows)
     assert len(made) < LONGEST_NOTE + 100
     assert "The rest is cut off: see the job's log." in outside_of_code(made)
@@ -155,9 +155,9 @@ def test_a_long_note_is_cut_between_lines() -> None:
     [
         ([row()], GateStatus.PASSED, "all gates passed"),
         ([row(deploy=GateStatus.PASSED)], GateStatus.PASSED, "all gates passed"),
-        ([row(), row("b", scan=closed("x"))], GateStatus.CLOSED, "closed at scan"),
+        ([row(), row("b", scan=closed_gate("x"))], GateStatus.CLOSED, "closed at scan"),
         (
-            [row(scan=closed("x"), sign=GateStatus.REJECTED)],
+            [row(scan=closed_gate("x"), sign=GateStatus.REJECTED)],
             GateStatus.REJECTED,
             "records do not verify at sign",
         ),
@@ -173,17 +173,19 @@ def test_the_headline_is_the_worst_gate(rows: list[Row], state: GateStatus, text
 
 
 def test_a_missing_record_is_shown_as_such_and_a_rejected_one_with_its_reason() -> None:
-    made = render(ABOUT, [row(sign=GateStatus.NONE, scan=closed("unknown key", state=GateStatus.REJECTED))])
+    made = render(
+        ABOUT, [row(sign=GateStatus.NONE, scan=closed_gate("unknown key", state=GateStatus.REJECTED))]
+    )
     assert "⚪ no record" in made
     assert "**scan of `app`: records do not verify**\n\n- `unknown key`" in made
 
 
 def test_one_state_and_one_line_for_all_images() -> None:
-    rows = [row(), row("b", scan=closed("CVE-1\n@all", "y"))]
+    rows = [row(), row("b", scan=closed_gate("CVE-1\n@all", "y"))]
     assert combine_states("scan", rows) is GateStatus.CLOSED
     assert combine_states("build", rows) is GateStatus.PASSED
     assert combine_states("deploy", rows) is GateStatus.NONE
     assert (
         description("scan", rows) == "app 111111111111 passed; b 111111111111 closed, 2 reasons: CVE-1 @all"
     )
-    assert len(description("scan", [row(scan=closed("x" * 999))])) == 255
+    assert len(description("scan", [row(scan=closed_gate("x" * 999))])) == 255

@@ -16,7 +16,7 @@ from autoclave.scanners.trivy import report as trivy_report
 REPORTS = Path(__file__).parents[3] / "fixtures" / "reports"
 
 
-def recorded(name: str) -> dict[str, Any]:
+def read_recorded(name: str) -> dict[str, Any]:
     loaded: dict[str, Any] = msgspec.json.decode((REPORTS / f"trivy_{name}.json").read_bytes())
     return loaded
 
@@ -31,12 +31,12 @@ def by_id(content: trivy_report.Content) -> dict[str, Finding]:
 
 
 def test_os_and_number_of_packages_are_read() -> None:
-    content = normalise(recorded("bad"))
+    content = normalise(read_recorded("bad"))
     assert (content.os, content.packages) == ("debian 12.8", 2)
 
 
 def test_a_python_vulnerability_is_normalised_and_its_aliases_merged() -> None:
-    finding = by_id(normalise(recorded("bad")))["CVE-2019-10906"]
+    finding = by_id(normalise(read_recorded("bad")))["CVE-2019-10906"]
     assert finding == Finding(
         id="CVE-2019-10906",
         kind=Kind.VULNERABILITY,
@@ -54,7 +54,9 @@ def test_a_python_vulnerability_is_normalised_and_its_aliases_merged() -> None:
 
 
 def test_every_finding_is_there_once_with_its_kind_place_and_severity() -> None:
-    seen = [(f.kind.value, f.id, f.severity.value, f.target) for f in normalise(recorded("bad")).findings]
+    seen = [
+        (f.kind.value, f.id, f.severity.value, f.target) for f in normalise(read_recorded("bad")).findings
+    ]
     wheel = "opt/venv/lib/python3.11/site-packages/Jinja2-2.10.dist-info/METADATA"
     assert seen == [
         ("vulnerability", "CVE-2023-45853", "critical", "debian 12.8"),
@@ -67,7 +69,9 @@ def test_every_finding_is_there_once_with_its_kind_place_and_severity() -> None:
 
 
 def test_a_clean_image_has_packages_and_no_findings() -> None:
-    assert normalise(recorded("clean")) == trivy_report.Content(os="debian 12.8", packages=2, findings=())
+    assert normalise(read_recorded("clean")) == trivy_report.Content(
+        os="debian 12.8", packages=2, findings=()
+    )
 
 
 @pytest.mark.parametrize("family", ["fedora", "centos-stream", "slackware"])
@@ -81,24 +85,24 @@ def test_a_system_without_advisories_is_not_judged(family: str) -> None:
 
 
 def test_an_image_in_which_nothing_was_scanned_has_neither_os_nor_packages() -> None:
-    assert normalise(recorded("scratch")) == trivy_report.Content(os="", packages=0, findings=())
+    assert normalise(read_recorded("scratch")) == trivy_report.Content(os="", packages=0, findings=())
 
 
 def test_no_results_at_all_is_nothing_scanned() -> None:
-    report = recorded("scratch")
+    report = read_recorded("scratch")
     del report["Results"]
     assert normalise(report).packages == 0
 
 
 def test_the_secret_itself_is_not_in_a_finding() -> None:
-    report = recorded("bad")
+    report = read_recorded("bad")
     secret = report["Results"][-1]["Secrets"][0]
     secret["Match"] = secret["Code"]["Lines"][0]["Content"] = "hunter2hunter2"
     assert b"hunter2" not in msgspec.json.encode(normalise(report).findings)
 
 
 def test_two_secrets_in_one_file_are_two_findings() -> None:
-    report = recorded("bad")
+    report = read_recorded("bad")
     secrets = report["Results"][-1]["Secrets"]
     secrets.append(secrets[0] | {"StartLine": 99})
     assert [f.title for f in normalise(report).findings if f.kind is Kind.SECRET] == [
@@ -108,7 +112,7 @@ def test_two_secrets_in_one_file_are_two_findings() -> None:
 
 
 def test_checks_that_passed_are_not_findings() -> None:
-    report = recorded("bad")
+    report = read_recorded("bad")
     report["Results"][2]["Misconfigurations"][0]["Status"] = "PASS"
     assert not [f for f in normalise(report).findings if f.kind is Kind.MISCONFIGURATION]
 
@@ -123,27 +127,27 @@ def test_checks_that_passed_are_not_findings() -> None:
     ],
 )
 def test_score_is_the_highest_v3_else_the_highest_v2(cvss: dict[str, Any], score: float | None) -> None:
-    report = recorded("bad")
+    report = read_recorded("bad")
     report["Results"][0]["Vulnerabilities"][0]["CVSS"] = cvss
     assert by_id(normalise(report))["CVE-2023-45853"].cvss == score
 
 
 @pytest.mark.parametrize("severity", ["", "NEGLIGIBLE", "UNKNOWN"])
 def test_a_severity_that_is_not_known_is_unknown(severity: str) -> None:
-    report = recorded("bad")
+    report = read_recorded("bad")
     report["Results"][0]["Vulnerabilities"][0]["Severity"] = severity
     assert by_id(normalise(report))["CVE-2023-45853"].severity is Severity.UNKNOWN
 
 
 def test_a_report_about_another_image_is_refused() -> None:
     with pytest.raises(ScannerError) as caught:
-        normalise(recorded("clean"), config="sha256:" + "0" * 64)
-    assert recorded("clean")["Metadata"]["ImageID"] in caught.value.why
+        normalise(read_recorded("clean"), config="sha256:" + "0" * 64)
+    assert read_recorded("clean")["Metadata"]["ImageID"] in caught.value.why
 
 
 def test_a_report_of_another_version_is_refused() -> None:
     with pytest.raises(ScannerError) as caught:
-        normalise(recorded("clean"), version="0.99.0")
+        normalise(read_recorded("clean"), version="0.99.0")
     assert VERSION in caught.value.why and "0.99.0" in caught.value.why
 
 
@@ -162,7 +166,7 @@ def test_a_report_of_another_version_is_refused() -> None:
     ids=str,
 )
 def test_a_foreign_report_is_refused(change: dict[str, Any]) -> None:
-    report = recorded("clean")
+    report = read_recorded("clean")
     with pytest.raises(ScannerError):
         normalise(report | change, config=report["Metadata"]["ImageID"])
 
@@ -182,7 +186,7 @@ def test_a_truncated_report_is_refused(part: int, tmp_path: Path) -> None:
     raw = (REPORTS / "trivy_bad.json").read_bytes().rstrip()
     path = tmp_path / "trivy.json"
     path.write_bytes(raw[: len(raw) - len(raw) // part] if part > 1 else raw[:-1])
-    config = recorded("bad")["Metadata"]["ImageID"]
+    config = read_recorded("bad")["Metadata"]["ImageID"]
     with pytest.raises(ScannerError):
         trivy_report.read(path, config_digest=config, version=VERSION)
 

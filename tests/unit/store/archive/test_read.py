@@ -65,15 +65,15 @@ def pack(files: dict[str, bytes | str], *, folders: bool = True) -> bytes:
     return buffer.getvalue()
 
 
-def hexed(raw: bytes) -> str:
+def hex_of(raw: bytes) -> str:
     return digest_of(raw)[7:]
 
 
 def blobs(*raws: bytes) -> dict[str, bytes | str]:
-    return {f"blobs/sha256/{hexed(raw)}": raw for raw in raws}
+    return {f"blobs/sha256/{hex_of(raw)}": raw for raw in raws}
 
 
-def described(media_type: str, raw: bytes, **more: Any) -> dict[str, Any]:
+def describe(media_type: str, raw: bytes, **more: Any) -> dict[str, Any]:
     return {"mediaType": media_type, "digest": digest_of(raw), "size": len(raw), **more}
 
 
@@ -82,8 +82,8 @@ def manifest_of(config: bytes, /, *layers: bytes, layer: str = LAYER, **more: An
         {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
-            "config": described(CONFIG, config),
-            "layers": [described(layer, raw) for raw in layers],
+            "config": describe(CONFIG, config),
+            "layers": [describe(layer, raw) for raw in layers],
         }
         | more
     ).encode()
@@ -101,9 +101,9 @@ def docker_20(config: bytes, *layers: bytes) -> bytes:
             layer if first[layer] == number else f"../{first[layer]:064x}/layer.tar"
         )
     files = dict(sorted(files.items(), reverse=True))
-    files[f"{hexed(config)}.json"] = config
+    files[f"{hex_of(config)}.json"] = config
     entry = {
-        "Config": f"{hexed(config)}.json",
+        "Config": f"{hex_of(config)}.json",
         "RepoTags": ["app:1"],
         "Layers": [f"{number:064x}/layer.tar" for number in range(len(layers))],
     }
@@ -114,15 +114,15 @@ def docker_25(config: bytes, *layers: bytes, manifest: bytes = b"") -> bytes:
     """As `docker save` of 25 and later with the classic image store."""
     manifest = manifest or manifest_of(config, *layers)
     entry = {
-        "Config": f"blobs/sha256/{hexed(config)}",
+        "Config": f"blobs/sha256/{hex_of(config)}",
         "RepoTags": None,
-        "Layers": [f"blobs/sha256/{hexed(layer)}" for layer in layers],
+        "Layers": [f"blobs/sha256/{hex_of(layer)}" for layer in layers],
     }
     return pack(
         blobs(b'{"id":"v1"}', config, *layers, manifest)
         | {
             "index.json": json.dumps(
-                {"schemaVersion": 2, "manifests": [described(MANIFEST, manifest)]}
+                {"schemaVersion": 2, "manifests": [describe(MANIFEST, manifest)]}
             ).encode(),
             "manifest.json": json.dumps([entry]).encode(),
             "oci-layout": b'{"imageLayoutVersion": "1.0.0"}',
@@ -132,7 +132,7 @@ def docker_25(config: bytes, *layers: bytes, manifest: bytes = b"") -> bytes:
 
 def containerd(*raws: bytes, top: bytes) -> bytes:
     """As `docker save` with the containerd image store."""
-    index = json.dumps({"schemaVersion": 2, "manifests": [described(MANIFEST, top)]}).encode()
+    index = json.dumps({"schemaVersion": 2, "manifests": [describe(MANIFEST, top)]}).encode()
     files = blobs(*raws, top) | {"index.json": index, "oci-layout": b'{"imageLayoutVersion":"1.0.0"}'}
     return pack(dict(sorted(files.items())))
 
@@ -151,12 +151,12 @@ def test_the_old_form_gives_the_built_image_byte_for_byte(store: LayoutStore) ->
     assert manifest == {
         "schemaVersion": 2,
         "mediaType": MANIFEST,
-        "config": described(CONFIG, config),
-        "layers": [described(LAYER, layer) for layer in (BASE, APP, BASE, APP)],
+        "config": describe(CONFIG, config),
+        "layers": [describe(LAYER, layer) for layer in (BASE, APP, BASE, APP)],
     }
     assert store.read(digest_of(config)) == config
     assert b"".join(store.chunks(digest_of(BASE))) == BASE
-    assert blob_names(store) == {hexed(config), hexed(BASE), hexed(APP), image.digest[7:]}, (
+    assert blob_names(store) == {hex_of(config), hex_of(BASE), hex_of(APP), image.digest[7:]}, (
         "nothing else is kept"
     )
 
@@ -194,7 +194,7 @@ def test_docker_media_types_are_kept(store: LayoutStore) -> None:
     zipped = gzip.compress(APP, mtime=0)
     config = config_of(APP)
     manifest = manifest_of(config, zipped, layer=DOCKER_LAYER, mediaType=DOCKER_MANIFEST,
-                           config=described(DOCKER_CONFIG, config))  # fmt: skip
+                           config=describe(DOCKER_CONFIG, config))  # fmt: skip
     image = read_archive([containerd(config, zipped, top=manifest)], store, image_id=digest_of(manifest))
     store.tag("app", image)
     assert store.find_image(image.digest).media_type == DOCKER_MANIFEST
@@ -208,7 +208,7 @@ def test_a_configuration_id_with_zipped_layers_leads_to_the_manifest_beside_it(s
     assert image.digest == digest_of(manifest)
 
 
-def attested(
+def with_attestation(
     config: bytes, layer: bytes, *, others: int = 0, keep_others: bool = False
 ) -> tuple[bytes, bytes, bytes]:
     manifest = manifest_of(config, layer)
@@ -221,12 +221,12 @@ def attested(
             "schemaVersion": 2,
             "mediaType": INDEX,
             "manifests": [
-                described(MANIFEST, manifest, platform={"os": "linux", "architecture": "amd64"}),
+                describe(MANIFEST, manifest, platform={"os": "linux", "architecture": "amd64"}),
                 *(
-                    described(MANIFEST, other, platform={"os": "linux", "architecture": "arm"})
+                    describe(MANIFEST, other, platform={"os": "linux", "architecture": "arm"})
                     for other in foreign
                 ),
-                described(MANIFEST, attestation, platform=unknown),
+                describe(MANIFEST, attestation, platform=unknown),
             ],
         }
     ).encode()
@@ -239,14 +239,14 @@ def attested(
 
 
 def test_an_index_leads_to_its_one_image_past_attestations_and_absent_platforms(store: LayoutStore) -> None:
-    index, manifest, raw = attested(config_of(APP), APP, others=2)
+    index, manifest, raw = with_attestation(config_of(APP), APP, others=2)
     image = read_archive([raw], store, image_id=digest_of(index))
     assert image.digest == digest_of(manifest)
     assert read_identity(store, image.digest).diff_ids == (digest_of(APP),)
 
 
 def test_an_index_with_two_images_is_refused(store: LayoutStore) -> None:
-    index, _, raw = attested(config_of(APP), APP, others=1, keep_others=True)
+    index, _, raw = with_attestation(config_of(APP), APP, others=1, keep_others=True)
     with pytest.raises(StoreError, match="does not lead to one image"):
         read_archive([raw], store, image_id=digest_of(index))
 
@@ -267,7 +267,7 @@ def test_taking_twice_changes_nothing(store: LayoutStore) -> None:
     config = config_of(BASE, APP)
     raw = docker_20(config, BASE, APP)
     first = read_archive([raw], store, image_id=digest_of(config))
-    path = store.root / "blobs" / "sha256" / hexed(BASE)
+    path = store.root / "blobs" / "sha256" / hex_of(BASE)
     before = path.stat()
     assert read_archive([raw], store, image_id=digest_of(config)) == first
     after = path.stat()
@@ -303,7 +303,7 @@ def test_the_id_of_a_layer_or_of_any_other_file_is_not_an_image(store: LayoutSto
 @pytest.mark.parametrize("layer", [APP, BASE])
 def test_a_blob_with_a_wrong_name_is_refused(store: LayoutStore, layer: bytes) -> None:
     config = config_of(layer)
-    files = blobs(config) | {f"blobs/sha256/{hexed(b'other')}": layer}
+    files = blobs(config) | {f"blobs/sha256/{hex_of(b'other')}": layer}
     with pytest.raises(StoreError):
         read_archive([pack(files)], store, image_id=digest_of(config))
 
@@ -314,11 +314,11 @@ def test_a_manifest_that_does_not_fit_its_configuration_is_refused(store: Layout
         manifest_of(config, BASE),
         manifest_of(config, APP, BASE),
         manifest_of(config, BASE, APP, APP),
-        manifest_of(config, BASE, APP, layers=[described(LAYER, BASE), described(LAYER, APP, size=1)]),
-        manifest_of(config, BASE, APP, layers=[described(LAYER, BASE), described(LAYER, APP, size=-1)]),
-        manifest_of(config, BASE, APP, layers=[described(LAYER, BASE), described(LAYER, APP, digest="../x")]),
-        manifest_of(config, BASE, APP, config=described(CONFIG, b"absent")),
-        manifest_of(config, BASE, APP, config=described(CONFIG, config, size=2**80)),
+        manifest_of(config, BASE, APP, layers=[describe(LAYER, BASE), describe(LAYER, APP, size=1)]),
+        manifest_of(config, BASE, APP, layers=[describe(LAYER, BASE), describe(LAYER, APP, size=-1)]),
+        manifest_of(config, BASE, APP, layers=[describe(LAYER, BASE), describe(LAYER, APP, digest="../x")]),
+        manifest_of(config, BASE, APP, config=describe(CONFIG, b"absent")),
+        manifest_of(config, BASE, APP, config=describe(CONFIG, config, size=2**80)),
         manifest_of(config, BASE, APP, layers=None),
     ]
     for manifest in manifests:
@@ -370,12 +370,12 @@ def test_deeply_nested_documents_are_refused(store: LayoutStore) -> None:
 # --- giving
 
 
-def taken(store: LayoutStore, *layers: bytes, **run: Any) -> Descriptor:
+def take_image(store: LayoutStore, *layers: bytes, **run: Any) -> Descriptor:
     config = config_of(*layers, **run)
     return read_archive([docker_20(config, *layers)], store, image_id=digest_of(config))
 
 
-def unpacked(raw: bytes) -> dict[str, bytes]:
+def unpack(raw: bytes) -> dict[str, bytes]:
     with tarfile.open(fileobj=io.BytesIO(raw)) as tar:
         return {each.name: file.read() for each in tar if (file := tar.extractfile(each))}
 
@@ -383,9 +383,9 @@ def unpacked(raw: bytes) -> dict[str, bytes]:
 def test_what_is_given_can_be_taken_and_serves_both_kinds_of_engine(
     store: LayoutStore, tmp_path: Path
 ) -> None:
-    image = taken(store, BASE, APP, BASE)
+    image = take_image(store, BASE, APP, BASE)
     raw = b"".join(write_archive(store, image.digest, name="app:1.4.0"))
-    files = unpacked(raw)
+    files = unpack(raw)
     entry = json.loads(files["manifest.json"])[0]
     assert entry["RepoTags"] == ["app:1.4.0"]
     assert [files[path] for path in entry["Layers"]] == [BASE, APP, BASE]
@@ -402,7 +402,7 @@ def test_what_is_given_can_be_taken_and_serves_both_kinds_of_engine(
 
 
 def test_without_a_name_none_is_given(store: LayoutStore) -> None:
-    files = unpacked(b"".join(write_archive(store, taken(store, APP).digest, name="")))
+    files = unpack(b"".join(write_archive(store, take_image(store, APP).digest, name="")))
     assert json.loads(files["manifest.json"])[0]["RepoTags"] is None
     assert "annotations" not in json.loads(files["index.json"])["manifests"][0]
 
@@ -418,14 +418,14 @@ def test_without_a_name_none_is_given(store: LayoutStore) -> None:
     ],
 )
 def test_containerd_gets_the_full_name(store: LayoutStore, name: str, full: str) -> None:
-    files = unpacked(b"".join(write_archive(store, taken(store, APP).digest, name=name)))
+    files = unpack(b"".join(write_archive(store, take_image(store, APP).digest, name=name)))
     assert json.loads(files["index.json"])["manifests"][0]["annotations"]["io.containerd.image.name"] == full
 
 
 @pytest.mark.parametrize("damage", [BASE[:-1] + b"!", BASE[:-1], BASE + b"!", b""])
 def test_a_damaged_layer_stops_the_archive_before_its_end(store: LayoutStore, damage: bytes) -> None:
-    image = taken(store, BASE, APP)
-    (store.root / "blobs" / "sha256" / hexed(BASE)).write_bytes(damage)
+    image = take_image(store, BASE, APP)
+    (store.root / "blobs" / "sha256" / hex_of(BASE)).write_bytes(damage)
     sent = bytearray()
     with pytest.raises(StoreError, match="damaged"):
         for chunk in write_archive(store, image.digest, name="app:1"):
@@ -436,8 +436,8 @@ def test_a_damaged_layer_stops_the_archive_before_its_end(store: LayoutStore, da
 
 @pytest.mark.parametrize("size", [len(BASE) - 1, len(BASE) + 1, 0, -1, 1 << 100])
 def test_a_manifest_with_a_wrong_layer_size_gives_no_whole_archive(store: LayoutStore, size: int) -> None:
-    taken(store, BASE)
-    raw = manifest_of(config_of(BASE), layers=[described(LAYER, BASE, size=size)])
+    take_image(store, BASE)
+    raw = manifest_of(config_of(BASE), layers=[describe(LAYER, BASE, size=size)])
     foreign = store.write([raw], media_type=MANIFEST)
     sent: list[bytes] = []
     with pytest.raises(StoreError, match=r"another size|not a usable image"):
@@ -450,7 +450,7 @@ def test_a_manifest_with_a_wrong_layer_size_gives_no_whole_archive(store: Layout
 
 
 def test_identity_says_what_the_steps_need(store: LayoutStore) -> None:
-    image = taken(
+    image = take_image(
         store,
         BASE,
         APP,
@@ -479,13 +479,13 @@ def test_identity_says_what_the_steps_need(store: LayoutStore) -> None:
 
 @pytest.mark.parametrize("check", [None, {}, {"Test": None}, {"Test": []}, {"Test": ["NONE"]}])
 def test_an_image_without_a_healthcheck_has_none(store: LayoutStore, check: object) -> None:
-    image = taken(store, APP, Healthcheck=check, Labels=None, User=None, Cmd=None)
+    image = take_image(store, APP, Healthcheck=check, Labels=None, User=None, Cmd=None)
     found = read_identity(store, image.digest)
     assert (found.has_healthcheck, found.labels, found.user, found.cmd) == (False, {}, "", ())
 
 
 def test_identity_refuses_a_record(store: LayoutStore) -> None:
-    image = taken(store, APP)
+    image = take_image(store, APP)
     record = store.attach(image, artifact_type="application/x", layers=[], annotations={})
     with pytest.raises(StoreError, match="not a usable image") as caught:
         read_identity(store, record.digest)
@@ -493,13 +493,13 @@ def test_identity_refuses_a_record(store: LayoutStore) -> None:
 
 
 def test_an_image_is_built_on_what_its_layers_begin_with(store: LayoutStore) -> None:
-    def made(*layers: bytes) -> ImageIdentity:
-        return read_identity(store, taken(store, *layers).digest)
+    def identity_of(*layers: bytes) -> ImageIdentity:
+        return read_identity(store, take_image(store, *layers).digest)
 
-    lower = made(BASE, APP)
-    assert is_built_on(made(BASE, APP, b"tests"), lower)
+    lower = identity_of(BASE, APP)
+    assert is_built_on(identity_of(BASE, APP, b"tests"), lower)
     assert is_built_on(lower, lower)
-    assert not is_built_on(made(BASE), lower)
-    assert not is_built_on(made(APP, BASE, b"tests"), lower)
-    assert not is_built_on(made(BASE, b"tests", APP), lower)
+    assert not is_built_on(identity_of(BASE), lower)
+    assert not is_built_on(identity_of(APP, BASE, b"tests"), lower)
+    assert not is_built_on(identity_of(BASE, b"tests", APP), lower)
     assert not is_built_on(lower, ImageIdentity(digest="", config="", diff_ids=()))

@@ -14,7 +14,7 @@ from autoclave.targets.kubernetes.reasons import find_reasons, is_permanent
 RECORDED = Path(__file__).parents[3] / "fixtures" / "kubernetes" / "stalled.json"
 
 
-def recorded() -> list[dict[str, Any]]:
+def read_recorded() -> list[dict[str, Any]]:
     items: list[dict[str, Any]] = json.loads(RECORDED.read_text("utf-8"))["items"]
     return items
 
@@ -38,13 +38,13 @@ def recorded() -> list[dict[str, Any]]:
     ],
 )
 def test_each_stall_is_reported(about: str, says: str, for_good: bool) -> None:
-    (found,) = [each for each in find_reasons(recorded()) if each.about == about]
+    (found,) = [each for each in find_reasons(read_recorded()) if each.about == about]
     assert says in found.line
     assert is_permanent(found) is for_good
 
 
 def test_reasons_fit_on_one_screen_and_name_the_logs() -> None:
-    found = find_reasons(recorded())
+    found = find_reasons(read_recorded())
     assert len(found) <= 10
     assert all(len(each.line) < 320 for each in found)
     assert {each.log for each in found if each.log} >= {"crashes/app", "eats/app"}
@@ -52,7 +52,7 @@ def test_reasons_fit_on_one_screen_and_name_the_logs() -> None:
 
 def test_one_reason_of_many_pods_is_shown_once() -> None:
     (crashed,) = [
-        each for each in recorded() if each["metadata"]["name"] == "crashes" and each["kind"] == "Pod"
+        each for each in read_recorded() if each["metadata"]["name"] == "crashes" and each["kind"] == "Pod"
     ]
     pods = []
     for number in range(3):
@@ -63,7 +63,7 @@ def test_one_reason_of_many_pods_is_shown_once() -> None:
 
 
 def test_pods_on_their_way_out_say_nothing() -> None:
-    pods = [each for each in recorded() if each["kind"] == "Pod"]
+    pods = [each for each in read_recorded() if each["kind"] == "Pod"]
     for pod in pods:
         pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
     assert find_reasons(pods) == []
