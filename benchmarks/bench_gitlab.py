@@ -2,7 +2,7 @@
 
 Each round changes one source file of the sample, commits, runs the five jobs with the local GitLab
 runner (which copies the repository for each job, and every artifact), and then `autoclave run` in a
-clone. The ratio is what jobs, artifacts and handing on cost. Needs what ./check sets up:
+clone. The ratio is the cost of jobs, artifacts and handovers. Needs what ./check sets up:
 
     eval "$(setup/exports.sh)"; python benchmarks/bench_gitlab.py
 """
@@ -22,8 +22,7 @@ sys.path[:0] = [str(ROOT / "steps"), str(ROOT / "tests")]
 from builders.devices import SAMPLE, Repository, copy_device, git  # noqa: E402
 from doubles import gitlab_double  # noqa: E402
 from doubles.gitlab_double import Token  # noqa: E402
-from doubles.gitlab_state import Project  # noqa: E402
-from pipelines.gitlab_local import JOB_TOKEN, PROJECT, WHOLE_FLOW, GitLab  # noqa: E402
+from pipelines.gitlab_local import JOB_TOKEN, WHOLE_FLOW, GitLab  # noqa: E402
 
 
 def main() -> None:
@@ -34,7 +33,6 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name, gitlab_double.serve() as api:
         folder = Path(name)
         api.users, api.tokens = {8: "ann"}, {JOB_TOKEN: Token(8, job=True)}
-        api.projects = {PROJECT: Project(PROJECT, "devices/sample")}
         gitlab = GitLab(folder / "gitlab", api)
         sample = copy_device(SAMPLE, folder / "sample", name="bench-gitlab")
         gitlab.device(sample, WHOLE_FLOW)

@@ -131,7 +131,7 @@ def measure(folder: Path) -> tuple[float, float, float]:
 
 
 def compare(components: int, findings: int, rounds: int) -> bool:
-    """Measure a quarter, a half and the whole; print medians; tell whether the whole keeps within bounds."""
+    """Measure a quarter, a half and the whole; print medians; return whether it is within its limits."""
     print(f"{'components':>10} {'findings':>9} {'seconds':>8} {'of CPU':>7} {'MiB':>6} {'HTML MiB':>9}")
     times = []
     for share in (4, 2, 1):
@@ -153,7 +153,7 @@ def compare(components: int, findings: int, rounds: int) -> bool:
 
 
 def main() -> int:
-    """Parse the arguments; the exit code tells whether the largest report kept within bounds."""
+    """Parse the arguments; the exit code says whether the largest report was within its limits."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--components", type=int, default=50_000)
     parser.add_argument("--findings", type=int, default=100_000)

@@ -3,7 +3,7 @@
 python docs/make_build_picture.py      # needs chromium on PATH
 
 The HTML in the box is what `autoclave jenkins describe --html` writes; the page around it imitates Jenkins
-plainly. Signs are drawn, so that the picture does not hang on this machine's fonts.
+plainly. Signs are drawn, so that the picture does not depend on this machine's fonts.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Write docs/clauses.md: what each source of the clause catalogue asks, and how much a pipeline can show.
+"""Write docs/clauses.md: what each source of the clause catalogue requires, and how much a pipeline can show.
 
-python docs/make_clauses.py            # a contract test fails while the page and the catalogue differ
+python docs/make_clauses.py            # a contract test fails while the page differs from the catalogue
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ PAGE = Path(__file__).with_name("clauses.md")
 _HEAD = """\
 # Clauses
 
-Generated from `steps/autoclave/report/clauses/*.toml` by `docs/make_clauses.py`; a test keeps the two alike.
+Generated from `steps/autoclave/report/clauses/*.toml` by `docs/make_clauses.py`; a test compares the two.
 
-What standards and regulations ask of software, and how much of it a pipeline can show. **Covered** means that the records show the
+What standards and regulations require of software, and how much of it a pipeline can show. **Covered** means that the records show the
 clause whole; **partly** that people must add something, which the last column names; **not** that no pipeline can show it. The
 [release report](report.md) prints this table for one release, each row with links to its record and its gate.
 

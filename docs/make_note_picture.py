@@ -3,7 +3,7 @@
 python docs/make_note_picture.py      # needs chromium on PATH
 
 The Markdown is what `autoclave gitlab note` writes; the page around it imitates GitLab plainly. Emoji are
-drawn, as GitLab does, so that the picture does not hang on this machine's fonts.
+drawn, as GitLab does, so that the picture does not depend on this machine's fonts.
 """
 
 from __future__ import annotations

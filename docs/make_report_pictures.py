@@ -3,7 +3,7 @@
     eval "$(setup/exports.sh)"; python docs/make_report_pictures.py        # needs an engine and chromium
 
 Each picture is the page as `autoclave report` wrote it, with the verdict and some of its sections. Only its
-Content-Security-Policy is lifted, so that the page can tell its height.
+Content-Security-Policy is lifted, so that the page can report its height.
 """
 
 from __future__ import annotations

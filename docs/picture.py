@@ -30,7 +30,7 @@ def draw(body: str, picture: Path, *, width: int) -> int:
 
 
 def with_signs(html: str, signs: dict[str, str]) -> str:
-    """Return the HTML with its signs drawn, so that the picture does not hang on this machine's fonts."""
+    """Return the HTML with its signs drawn, so that the picture does not depend on this machine's fonts."""
     for sign, drawn in signs.items():
         html = html.replace(sign, f'<svg class="sign" viewBox="0 0 16 16">{drawn}</svg>')
     return html
@@ -50,7 +50,7 @@ def _draw(browser: str, page: str, picture: Path, width: int, folder: Path) -> N
     )
     found = re.search(r'data-height="(\d+)"', dumped.stdout)
     if not found:
-        raise SystemExit("chromium did not tell the height of the page")
+        raise SystemExit("chromium did not report the height of the page")
     subprocess.run(
         [*argv, f"--window-size={width},{found[1]}", f"--screenshot={picture}", source.as_uri()],
         check=True,

@@ -1,4 +1,4 @@
-"""What all tests share: workers that do not see each other, and what they found out, gathered."""
+"""What all tests share: workers that do not disturb each other, and their results, collected."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Give each worker a host name of its own; elsewhere, prepare to share the tests out.
 
     A run removes what dead runs of the same host left in the engine. Workers are hosts of their own, so that
-    one's runs do not remove what another's test is about to look at.
+    one's runs do not remove what another's test is about to examine.
     """
     config.addinivalue_line("markers", "alone: needs the machine for itself; runs last, beside nothing")
     config.pluginmanager.register(Timings(config.getoption("timings")), "timings")
@@ -84,13 +84,13 @@ def _own_database(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 class Gatherer:
-    """Carries what workers found to the process that started them, and judges the pages there."""
+    """Passes the workers' results to the process that started them, and compares the pages there."""
 
     def __init__(self) -> None:
         self.complaints: list[str] = []
 
     def pytest_testnodedown(self, node: Any) -> None:
-        """Take over what a worker found."""
+        """Collect the results of a worker."""
         found = getattr(node, "workeroutput", {})
         worker_results.LINES.extend(found.get("lines", []))
         for page, rows in found.get("rows", {}).items():
@@ -98,7 +98,7 @@ class Gatherer:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
-        """Hand over what this worker found; where nobody is above, compare or write the pages."""
+        """Pass on this worker's results; in the process that started it, compare or write the pages."""
         output = getattr(session.config, "workeroutput", None)
         if output is not None:
             output["lines"], output["rows"] = worker_results.LINES, worker_results.ROWS
@@ -111,7 +111,7 @@ class Gatherer:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Show what the tests found, and which page says otherwise."""
+        """Show the collected lines, and the pages that differ."""
         for title, lines in (("run for real", worker_results.LINES), ("pages", self.complaints)):
             if lines:
                 terminalreporter.section(title)
@@ -120,7 +120,7 @@ class Gatherer:
 
 
 def _is_whole(config: pytest.Config) -> bool:
-    """Tell whether whole folders were run, so that no row of a page is missing."""
+    """Return whether whole folders were run, so that no row of a page is missing."""
     chosen = config.option.keyword or config.option.markexpr or config.option.alone == "only"
     return not chosen and all(Path(each.partition("::")[0]).is_dir() for each in config.args)
 

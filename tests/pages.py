@@ -1,4 +1,4 @@
-"""Tables of the documentation that tests write: compared in every run, renewed by AUTOCLAVE_WRITE_DOCS=1."""
+"""Tables of the documentation that tests write: compared in every run, updated by AUTOCLAVE_WRITE_DOCS=1."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 @dataclass(frozen=True)
 class Table:
-    """A table on a page: everything between its two header lines and the next line that is no row."""
+    """A table on a page: everything between its two header lines and the next line that is not a row."""
 
     page: Path
     header: str
@@ -23,7 +23,7 @@ class Table:
         return self._parts()[1]
 
     def write(self, found: Mapping[str, str], *, whole: bool) -> None:
-        """Renew the rows that were found; new ones come last, and a whole run removes the others."""
+        """Update the rows that were found; new ones come last, and a whole run removes the others."""
         before, rows, after = self._parts()
         left = dict(found)
         renewed = [left.pop(_case(row), "" if whole else row) for row in rows]
@@ -31,14 +31,14 @@ class Table:
         self.page.write_text("\n".join(lines) + "\n", "utf-8")
 
     def complaints(self, found: Mapping[str, str], *, whole: bool) -> list[str]:
-        """Return the cases for which the page says something else; for a whole run also those it adds."""
+        """Return the cases in which the page differs; for a whole run also its surplus rows."""
         rows = self.rows()
         name = f"docs/{self.page.name}"
-        again = "run the tests once more with AUTOCLAVE_WRITE_DOCS=1, then read the difference"
+        again = "run the tests again with AUTOCLAVE_WRITE_DOCS=1, then read the difference"
         changed = [case for case, row in found.items() if row not in rows]
         added = [case for case in map(_case, rows) if whole and case not in found]
-        said = [f"{name} does not say what happened in: {case} ({again})" for case in changed]
-        return said + [f"{name} has a row that no test made: {case} ({again})" for case in added]
+        said = [f"{name} differs from this run in: {case} ({again})" for case in changed]
+        return said + [f"{name} has a row without a test: {case} ({again})" for case in added]
 
     def _parts(self) -> tuple[list[str], list[str], list[str]]:
         lines = self.page.read_text("utf-8").splitlines()
@@ -62,7 +62,7 @@ TABLES = {
 
 
 def judge(found: Mapping[str, Mapping[str, str]], *, whole: bool) -> list[str]:
-    """Compare what was found with each page, or write it; return what the pages say otherwise."""
+    """Compare the rows that were found with each page, or write it; return the differences."""
     complaints = []
     for name, rows in found.items():
         table = TABLES[name]

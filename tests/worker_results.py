@@ -1,7 +1,7 @@
-"""What tests find out for a reader: lines for the end of the log, and rows of generated pages.
+"""Results of tests for a reader: lines for the end of the log, and rows of generated pages.
 
-Tests run in several worker processes. Each keeps what it found here; the process that started
-them gathers it.
+Tests run in several worker processes. Each keeps its results here; the process that started
+them collects them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def keep(page: str, case: str, row: Any) -> None:
 
 
 def writes_pages() -> bool:
-    """Tell whether this run writes the pages instead of comparing them."""
+    """Return whether this run writes the pages instead of comparing them."""
     return os.environ.get("AUTOCLAVE_WRITE_DOCS") == "1"
 
 

@@ -1,1 +1,1 @@
-"""What tests are made of: facts, records, bundles and reports to spoil."""
+"""Builders that several areas of tests use: facts, records, bundles, reports, devices, registries."""

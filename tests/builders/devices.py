@@ -144,7 +144,7 @@ class Repository:
 
 @contextlib.contextmanager
 def _ignore_removed() -> Iterator[None]:
-    """Accept that somebody else removes it: a run that was interrupted a moment ago, or the engine itself."""
+    """Ignore that it is removed by something else: by an interrupted run, or by the engine itself."""
     try:
         yield
     except docker.errors.APIError as error:
@@ -174,7 +174,7 @@ def copy_device(source: Path, folder: Path, *, name: str) -> Repository:
 
 
 def git(folder: Path, *words: str) -> None:
-    """Run git in a folder, as nobody in particular."""
+    """Run git in a folder, with an author for tests."""
     person = ("-c", "user.name=test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false")
     subprocess.run(["git", "-C", str(folder), *person, *words], check=True, capture_output=True)
 
@@ -185,14 +185,14 @@ def own_name(name: str) -> str:
     return f"{name}-{worker}" if worker else name
 
 
-# Below the ports that the kernel gives to whoever asks for any, and apart for each worker: a port that
+# Below the ports that the kernel assigns, and different for each worker: a port that
 # was free when it was chosen is still free when a container takes it.
 _PORTS_A_WORKER = 1200
 _next_port = itertools.count(os.getpid() * 37)  # not where another run on this machine begins
 
 
 def free_port() -> int:
-    """Return a port of this worker's own that nobody listens on, and that it has not given before."""
+    """Return a port of this worker on which nothing listens, and which was not returned before."""
     first = 18200 + int(worker_results.worker().removeprefix("w") or 0) * _PORTS_A_WORKER
     for number in _next_port:
         port = first + number % _PORTS_A_WORKER

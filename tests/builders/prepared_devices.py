@@ -1,7 +1,7 @@
-"""Devices that steps have been walked with before: prepared once in each worker, copied for each test.
+"""Devices that are prepared up to a step: once in each worker, copied for each test.
 
 A test whose subject is a later step starts here instead of building, testing and scanning the same device
-again. What it asserts about the earlier steps, it must walk itself.
+again. What it asserts about the earlier steps, it must run itself.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MADE: dict[tuple[Path, str, str, tuple[str, ...]], Repository] = {}
 def prepare(
     source: Path, folder: Path, *, to: str, change: Change | None = None, words: Sequence[str] = ()
 ) -> Iterator[Repository]:
-    """Copy a sample that was walked up to a step, and through all before it; remove what the test leaves.
+    """Copy a sample for which a step and all before it were run; remove what the test leaves.
 
     `change` is made to the device before the run, `words` are more options of the run. The same sample, step,
     change (by its name) and words are prepared once.
@@ -58,23 +58,23 @@ def _copy(source: str, target: str) -> None:
 def _prepare(
     source: Path, to: str, change: Change | None, words: Sequence[str], *, number: int
 ) -> Repository:
-    folder = Path(tempfile.mkdtemp(prefix="prepared-", dir=_shelf()))
+    folder = Path(tempfile.mkdtemp(prefix="prepared-", dir=_folder()))
     repository = copy_device(source, folder, name=f"t-ready-{number}")
     if change:
         change(repository)
         repository.commit()
     done = repository.run("run", "--to", to, *words)
     assert done.code == 0, done.err
-    if to == "scan":  # whose place in the order is beside the tests, not after them
+    if to == "scan":  # which runs in parallel with the tests, not after them
         done = repository.run("unit-test", *words)
         assert done.code == 0, done.err
     return repository
 
 
-def _shelf() -> Path:
+def _folder() -> Path:
     """Return the folder for all of them, which ends with the session (see conftest.py)."""
-    assert SHELF, "the session has no shelf for prepared devices"
-    return SHELF[0]
+    assert FOLDERS, "the session has no folder for prepared devices"
+    return FOLDERS[0]
 
 
-SHELF: list[Path] = []
+FOLDERS: list[Path] = []

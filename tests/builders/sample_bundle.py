@@ -1,4 +1,4 @@
-"""A small bundle for tests, and how to spoil one: its members are changed and written anew."""
+"""A small bundle for tests, and how to damage one: its members are changed and rewritten."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def members(path: Path) -> Members:
 
 
 def rewrite(path: Path, spoil: Callable[[Members], object], *, announce: bool = False) -> Path:
-    """Change the members and write them anew; with `announce`, the head tells the truth about them."""
+    """Change the members and rewrite them; with `announce`, the head matches the changed members."""
     found = members(path)
     spoil(found)
     if announce:

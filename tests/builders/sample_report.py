@@ -76,7 +76,7 @@ DEPLOYED = Deployment(
 
 
 class Facts(Struct, frozen=True):
-    """Facts that nobody reads here."""
+    """Facts that are not read in these tests."""
 
 
 def record(predicate_type: str, step: str, **changes: Any) -> Record:
@@ -161,7 +161,7 @@ def with_evidence(known: Inputs = GOOD, **evidence: Any) -> Inputs:
 
 def waiver(finding: str, **changes: Any) -> SignedWaiver:
     """Return a good waiver, signed by two persons."""
-    told = Waiver(
+    good = Waiver(
         id="W-1",
         device="pump",
         finding=finding,
@@ -173,7 +173,7 @@ def waiver(finding: str, **changes: Any) -> SignedWaiver:
         expires=NOW + timedelta(days=20),
         risk_reference="RM-7",
     )
-    return SignedWaiver(waiver=structs.replace(told, **changes), digest=DIGEST, persons=(BEN, ADA))
+    return SignedWaiver(waiver=structs.replace(good, **changes), digest=DIGEST, persons=(BEN, ADA))
 
 
 def report(known: Inputs = GOOD, *production: str) -> Report:

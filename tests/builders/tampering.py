@@ -1,4 +1,4 @@
-"""What somebody with access to a store's files could do to its records."""
+"""What an attacker with access to a store's files could do to its records."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def envelope(store: Path, predicate_type: str) -> Path:
 def replace_envelope(
     store: Path, predicate_type: str, raw: bytes, *, subject: dict[str, Any] | None = None
 ) -> None:
-    """Put another envelope in a record's place, with every digest on the way made right again."""
+    """Put another envelope in a record's place, with every digest that depends on it corrected."""
     index = load(store)
     entry = record(index, predicate_type)
     manifest = json.loads(blob(store, entry["digest"]).read_bytes())

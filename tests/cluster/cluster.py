@@ -148,7 +148,7 @@ def start() -> Iterator[Cluster]:
     with namespaces.create(components.HIDDEN, components.SYSCTLS) as inside:
         cluster = Cluster(programs, inside)
         with cluster.reachable:
-            # Only with a route does the kernel ask the service rules, which then send the packet elsewhere.
+            # Only with a route does the kernel apply the service rules, which redirect the packet.
             inside.run("ip", "route", "add", components.SERVICES, "dev", inside.interface)
             _write(cluster)
             _start(cluster)

@@ -64,7 +64,7 @@ def api_server(folder: Path, programs: Path, address: str) -> list[str]:
         f"--kubelet-client-certificate={pki}/kubelet-client.crt",
         f"--kubelet-client-key={pki}/kubelet-client.key",
         f"--kubelet-certificate-authority={pki}/ca.crt",
-        "--kubelet-preferred-address-types=InternalIP",  # nobody resolves the node's name
+        "--kubelet-preferred-address-types=InternalIP",  # the node's name cannot be resolved
     ]
 
 

@@ -38,7 +38,7 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     name = f"test-{next(_NUMBERS)}"
     cluster.kubectl("create", "namespace", name)
     yield name
-    # Not for as long as each pod may take to end by itself: nobody looks at it any more.
+    # Without waiting for each pod to end by itself: the test is over.
     cluster.kubectl("delete", "all", "--all", "-n", name, "--now", "--wait=false")
     cluster.kubectl("delete", "namespace", name, "--wait=false")
 

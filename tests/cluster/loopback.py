@@ -64,7 +64,7 @@ def _serve(caller: socket.socket, port: int) -> None:
 
 
 def _copy(source: socket.socket, sink: socket.socket) -> None:
-    """Copy until one side ends, then tell the other."""
+    """Copy until one side ends, then close the other."""
     with contextlib.suppress(OSError):
         while data := source.recv(1 << 16):
             sink.sendall(data)

@@ -1,4 +1,4 @@
-"""Linux namespaces of its own for the node: processes, mounts and network, gone with the test run."""
+"""Linux namespaces of its own for the node: processes, mounts and network, removed with the test run."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Namespaces:
 
     @property
     def address(self) -> str:
-        """The node's address, which this machine reaches and nobody else."""
+        """The node's address, which only this machine reaches."""
         return f"10.243.{self.number}.2"
 
     @property
@@ -70,7 +70,7 @@ class Namespaces:
 
 @contextlib.contextmanager
 def create(hidden: Sequence[str], files: Mapping[str, str]) -> Iterator[Namespaces]:
-    """Make the namespaces; at the end, or when this process dies, all in them is gone.
+    """Make the namespaces; at the end, or when this process dies, everything in them is removed.
 
     Folders in `hidden` are empty inside and written there alone; `files` are this machine's files, such as
     its kernel settings, with the text that they seem to have inside.
@@ -108,7 +108,7 @@ def _interface() -> Iterator[int]:
         _ip("addr", "add", f"10.243.{number}.1/30", "dev", name)
         _ip("link", "set", name, "up")
         yield number
-    finally:  # gone already when the node was: the two ends go together
+    finally:  # removed already with the node: the two ends are removed together
         subprocess.run(["ip", "link", "del", name], capture_output=True, check=False)
 
 

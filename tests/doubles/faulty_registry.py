@@ -1,6 +1,6 @@
-"""A proxy in front of a real registry that goes wrong on demand, and remembers what it was asked.
+"""A proxy in front of a real registry that fails on demand, and records its requests.
 
-`gitlab` makes it behave as GitLab's registry does: no referrers API, and the tag `sha256-<hex>` stands for
+`gitlab` makes it behave as GitLab's registry does: no referrers API, and the tag `sha256-<hex>` refers to
 the manifest of that digest itself (oras-project/oras-go issue 1396). `token` puts a token server before it
 (distribution, docs/spec/auth/token.md).
 """
@@ -46,7 +46,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Request:
-    """One request as it came, and what it was answered (0: nothing)."""
+    """One request, and the status of its answer (0: none)."""
 
     method: str
     path: str
@@ -60,7 +60,7 @@ class Request:
 
 
 class FaultyRegistry(ThreadingHTTPServer):
-    """The proxy. `address` is host and port, `asked` what came in, `rules` what goes wrong next."""
+    """The proxy. `address` is host and port, `asked` the requests so far, `rules` what fails next."""
 
     daemon_threads = True
 
@@ -93,7 +93,7 @@ class FaultyRegistry(ThreadingHTTPServer):
         return sum(each.method == method and bool(re.search(path, each.path)) for each in self.asked)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of connections that break: that is what it is for."""
+        """Ignore broken connections: they are the purpose of this proxy."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -177,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._cut()
 
     def _authorize(self, body: bytes) -> bool:
-        """Be the token server, and let nobody past without one of its tokens."""
+        """Act as the token server, and refuse requests without one of its tokens."""
         if urlsplit(self.path).path == "/token":
             given = self._token(body)
             status = 200 if given else 401

@@ -3,7 +3,7 @@
 GitLab describes this API in its source alone: each endpoint names the file of gitlab.com/gitlab-org/gitlab
 that its behaviour was read from, and for what users see the page of docs.gitlab.com. What a server does and
 this does not: timeouts, limits other than those of dotenv files, object storage, waiting in a queue,
-cancelling, more than one pipeline. Whatever else is asked for, or is not as it should be, goes to
+cancelling, more than one pipeline. Any other request, and any request that is not as it should be, goes to
 `violations`.
 """
 
@@ -32,7 +32,7 @@ FORMATS = {
     "archive": "zip", "junit": "gzip", "dotenv": "gzip", "cobertura": "gzip", "cyclonedx": "gzip",
     "container_scanning": "raw",
 }  # fmt: skip
-# docs.gitlab.com/administration/instance_limits: of dotenv files, where nobody has set others.
+# docs.gitlab.com/administration/instance_limits: of dotenv files, by default.
 DOTENV_VARIABLES, DOTENV_SIZE = 20, 5 * 1024
 # app/models/ci/build.rb, token_prefix; the runner is given the prefix to mask tokens by.
 TOKEN_PREFIX = "glcbt-"
@@ -95,7 +95,9 @@ class Coordinator:
     violations: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
     on_start: Callable[[Job], None] = lambda job: None
-    idle: threading.Event = field(default_factory=threading.Event)  # asked for a job when all had ended
+    idle: threading.Event = field(
+        default_factory=threading.Event
+    )  # set when a job was requested after all had ended
     lock: threading.Lock = field(default_factory=threading.Lock)
     _next: int = 1000
 
@@ -133,7 +135,7 @@ class Coordinator:
         job.state, job.attempts = "running", job.attempts + 1
         job.trace, job.artifacts, job.dotenv = b"", [], {}
         needed = [self.jobs[name] for name in job.needs]
-        handed = {key: variable(key, value) for each in needed for key, value in each.dotenv.items()}
+        inherited = {key: variable(key, value) for each in needed for key, value in each.dotenv.items()}
         own = {
             "CI_JOB_ID": variable("CI_JOB_ID", str(job.id)),
             "CI_JOB_TOKEN": variable("CI_JOB_TOKEN", job.token, masked=True),
@@ -147,7 +149,7 @@ class Coordinator:
             "token": job.token,
             "job_info": info,
             "git_info": job.payload["git_info"] | {"repo_url": self._clone_url(job)},
-            "variables": list((own | job.variables | handed | job.settings).values()),
+            "variables": list((own | job.variables | inherited | job.settings).values()),
             "dependencies": [
                 {
                     "id": each.id,
@@ -179,7 +181,7 @@ class Coordinator:
 
     @property
     def states(self) -> dict[str, str]:
-        """How each job stands."""
+        """The state of each job."""
         return {name: job.state for name, job in self.jobs.items()}
 
     def job_of_token(self, token: str | None) -> Job | None:
@@ -213,7 +215,7 @@ def dotenv(text: str) -> dict[str, str]:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """HTTP/1.1 as the runner and git speak it."""
+    """HTTP/1.1 as the runner and git use it."""
 
     protocol_version = "HTTP/1.1"
     coordinator: Coordinator
@@ -290,7 +292,7 @@ class Handler(BaseHTTPRequestHandler):
     def _request(self, asked: dict[str, Any]) -> Answer:
         """POST /jobs/request: lib/api/ci/runner.rb, 'Request a job'. 201 with a job, 204 with none, 403."""
         if asked.get("token") != self.coordinator.runner_token:
-            return self._refuse(403, "a job was asked for with another runner's token")
+            return self._refuse(403, "a job was requested with another runner's token")
         job = self.coordinator.next_job()
         if job:
             return Answer(

@@ -39,8 +39,8 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep prepared devices until the session ends."""
-    prepared_devices.SHELF.append(tmp_path_factory.mktemp("prepared"))
+    prepared_devices.FOLDERS.append(tmp_path_factory.mktemp("prepared"))
     yield
-    shutil.rmtree(prepared_devices.SHELF.pop())
+    shutil.rmtree(prepared_devices.FOLDERS.pop())

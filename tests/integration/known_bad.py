@@ -1,4 +1,4 @@
-"""How a known-bad case must end: at its step, with its exit code and words, and with nothing after it."""
+"""How a known-bad case must end: at its step, with its exit code and message, and with nothing after it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _PROOF = {22: TEST_RESULT, 23: tampering.VULNS, 24: SUMMARY}
 def prepare_scanned(folder: Path) -> Iterator[Repository]:
     """Copy the control device, built, tested and scanned and not signed yet; remove what the test leaves.
 
-    Nothing is wrong with it. It is walked there once: tests that start here are the xdist group `control`.
+    Nothing is wrong with it. It is prepared once: tests that start here are the xdist group `control`.
     """
     with prepared_devices.prepare(KNOWN_BAD / "control", folder, to="scan") as repository:
         yield repository
@@ -66,7 +66,7 @@ def assert_stopped(
 
 
 def step_of(repository: Repository, done: CommandResult) -> str:
-    """Return the one step that failed: as the host's report names it, else as the screen does."""
+    """Return the one step that failed: from the host's report, else from the screen."""
     report = repository.folder / ".autoclave" / "reports" / "device" / "gates.xml"
     failed = []
     if report.exists():
@@ -83,7 +83,7 @@ def steps_reached(done: CommandResult) -> set[str]:
 
 
 def is_released(repository: Repository) -> bool:
-    """Tell whether the store holds a release signature."""
+    """Return whether the store has a release signature."""
     return (repository.store / "index.json").exists() and repository.signatures() != []
 
 

@@ -28,7 +28,7 @@ reviewed-on = 2026-11-02
 
 @dataclass
 class Organisation:
-    """Where the keys lie, and the options that every command of the pipeline takes."""
+    """The folder of the keys, and the options that every command of the pipeline takes."""
 
     folder: Path
     options: list[str]
@@ -39,7 +39,7 @@ class Organisation:
         return self.options[:2]
 
     def key(self, name: str) -> list[str]:
-        """The options by which somebody signs."""
+        """The options with which a person signs."""
         return [*self.trust, "--key", f"file:{self.folder / name}.pem"]
 
     def add_person(

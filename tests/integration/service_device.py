@@ -1,4 +1,4 @@
-"""A device whose tests need a service beside them: one small image that serves, and a test that asks it."""
+"""A device whose tests need a service: one small image that serves, and a test that sends it requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STORE = "t-shelf"
 """What the service of the prepared device answers."""
 
 _STORE = '''\
-"""Answer with this store's name; end when asked to."""
+"""Answer with this store's name; end on request."""
 
 import os
 import sys
@@ -96,7 +96,7 @@ def make_device(folder: Path, body: str, *, name: str) -> Iterator[Repository]:
 def prepare_device(folder: Path, body: str = "") -> Iterator[Repository]:
     """The same with both images built already, from all but `body`; `unit-test` takes them as they are.
 
-    Without a body the device is the very one that was built, whose tests ask the service for `STORE`.
+    Without a body the device is the very one that was built, whose tests request `STORE` from the service.
     """
     with prepare(KNOWN_BAD / "control", folder, to="build", change=_add_store) as repository:
         if body:

@@ -36,11 +36,11 @@ class Place:
         return RegistryStore(self.address, cache, lambda host: find_credentials(host, Shell()))
 
     def reference(self, digest: str) -> str:
-        """What cosign calls an image."""
+        """The reference of an image for cosign."""
         return f"{self.address.removeprefix('oci://')}@{digest}"
 
     def image(self) -> Descriptor:
-        """Put an image there that nobody has signed."""
+        """Add an unsigned image."""
         return add_image(self.store, uuid.uuid4().bytes)
 
     def run(self, *words: str) -> CommandResult:
@@ -50,7 +50,7 @@ class Place:
     def cosign(
         self, command: str, key: str, image: str, *words: str, code: int | None = 0
     ) -> subprocess.CompletedProcess[str]:
-        """Run the real cosign and show what it says."""
+        """Run the real cosign and print its last line."""
         offline = ["--insecure-ignore-tlog"] if command.startswith("verify") else OFFLINE
         file = self.keys / (f"{key}.pub" if command.startswith("verify") else f"{key}.key")
         argv = [program("cosign", "AUTOCLAVE_COSIGN"), command, "--key", str(file), *offline, *words]
@@ -74,7 +74,7 @@ class Place:
 
 
 def import_keys(files: dict[str, Path], folder: Path) -> Path:
-    """Have cosign take over private keys, and write their public halves beside them."""
+    """Import private keys into cosign, and write their public halves beside them."""
     for name, file in files.items():
         argv = [program("cosign", "AUTOCLAVE_COSIGN"), "import-key-pair", "--key", str(file)]
         argv += ["--output-key-prefix", str(folder / name)]

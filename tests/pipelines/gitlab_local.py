@@ -63,7 +63,7 @@ class Pipeline:
         return [self.artifacts / job for job in jobs]
 
     def handover_folder(self, job: str, folder: str) -> Path:
-        """Return the folder that a job handed on."""
+        """Return the handover folder of a job."""
         return self.artifact(job, f".autoclave/handover/{folder}")
 
 
@@ -82,7 +82,7 @@ class GitLab:
         self.publish(templates, TEMPLATES, tag=VERSION)
 
     def publish(self, folder: Path, project: str, *, tag: str = "") -> None:
-        """Make a project of what lies in a folder; the folder becomes its clone."""
+        """Make a project of a folder's files; the folder becomes its clone."""
         bare = self.folder / "projects" / f"{project}.git"
         if not (folder / ".git").exists():
             git(folder, "init", "-q", "-b", "main")
@@ -108,7 +108,7 @@ class GitLab:
         git(repository.folder, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
 
     def project(self, repository: Repository) -> Project:
-        """Return what the server keeps of a device: each device is a project of its own."""
+        """Return a device's project on the server: each device has a project of its own."""
         number = self.numbers.setdefault(repository.folder, _FIRST_PROJECT + len(self.numbers))
         new = Project(number, f"devices/{repository.name}", notes={MERGE_REQUEST: []})
         return self.api.projects.setdefault(number, new)
@@ -118,8 +118,8 @@ class GitLab:
     ) -> Pipeline:
         """Run the repository's pipeline. `variables` are the project's, as an administrator sets them.
 
-        `words` may name the jobs to run; `done` are artifacts of jobs before them (see `left_by`). `ci` takes
-        the place of the commit's CI file, so that attempts with many CI files are made on one commit.
+        `words` may name the jobs to run; `done` are artifacts of jobs before them (see `artifacts_of`). `ci`
+        replaces the commit's CI file, so that many CI files can be tried on one commit.
         """
         state = repository.folder / _STATE
         _prepare(state, done)
@@ -187,7 +187,7 @@ def _prepare(state: Path, done: Iterable[Path]) -> None:
 
 
 def _move_artifacts(state: Path) -> Path:
-    """Take the artifacts away, so that the next pipeline in this clone does not remove them."""
+    """Move the artifacts away, so that the next pipeline in this clone does not remove them."""
     folder = state.parents[1] / "artifacts"
     folder.mkdir(exist_ok=True)
     place = folder / str(len(list(folder.iterdir())))
@@ -202,7 +202,7 @@ def _merged_ci_file(state: Path) -> dict[str, Any]:
 
 
 def commit(repository: Repository) -> str:
-    """Return the commit that a repository stands at."""
+    """Return the commit that is checked out in a repository."""
     argv = ["git", "-C", str(repository.folder), "rev-parse", "HEAD"]
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
 

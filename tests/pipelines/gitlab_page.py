@@ -9,7 +9,7 @@ PAGE = ROOT / "docs" / "gitlab.md"
 
 
 def part(name: str) -> str:
-    """Return what stands between two marks of the page."""
+    """Return the text between two marks of the page."""
     text = PAGE.read_text("utf-8")
     return text.split(f"<!-- {name} -->\n")[1].split(f"<!-- /{name} -->")[0]
 

@@ -258,7 +258,7 @@ def serve(gitlab: GitLab, address: str = "127.0.0.1") -> Iterator[Coordinator]:
 
 
 def run(coordinator: Coordinator, jobs: list[Job], home: Path, executor: Mapping[str, Any]) -> PipelineResult:
-    """Let a runner run a pipeline to its end, and leave nothing of it behind.
+    """Let a runner run a pipeline to its end, and remove what it leaves.
 
     `executor` is the runner's section of config.toml. The runner has a home of its own, and nothing of the
     environment of these tests.
@@ -279,7 +279,7 @@ def run(coordinator: Coordinator, jobs: list[Job], home: Path, executor: Mapping
         )
     try:
         ended = coordinator.idle.wait(timeout=400)
-        process.send_signal(signal.SIGTERM)  # it would ask for jobs for ever
+        process.send_signal(signal.SIGTERM)  # it would request jobs for ever
         process.wait(timeout=30)
         said = log.read_text("utf-8", "replace")
         assert ended, f"not all jobs ended: {coordinator.states}\n{said}"
@@ -367,9 +367,9 @@ def helper_image(image: str) -> Iterator[str]:
 
 @contextmanager
 def dind_image() -> Iterator[str]:
-    """Make what stands for `docker:28-dind` as a service: its certificates, with the engine of this machine.
+    """Make a replacement for the service `docker:28-dind`: its certificates, with the engine of this machine.
 
-    An engine in a container needs `privileged`, which asks for every capability; an engine that lacks one
+    An engine in a container needs `privileged`, which requires every capability; an engine without one
     itself (CAP_SYS_RESOURCE on the machines of these tests) refuses that. Certificates, their folders and
     their modes are those of dockerd-entrypoint.sh of github.com/docker-library/docker.
     """

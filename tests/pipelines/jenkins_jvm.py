@@ -18,7 +18,7 @@ from builders.devices import ROOT, program
 HARNESS = ROOT / "tests" / "pipelines" / "jenkins"
 LIMIT_SECONDS = 500
 _OPENED = ("lang", "util", "io", "net", "util.concurrent", "lang.reflect", "util.regex", "nio.file")
-# Classes are loaded anew at every restart of the controller; what holds old ones softly lets go soon.
+# Classes are loaded again at every restart of the controller; soft references to old ones are cleared soon.
 _SETTINGS = (
     "-Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:SoftRefLRUPolicyMSPerMB=1 -Dfile.encoding=UTF-8"
 )
@@ -28,7 +28,7 @@ class Jvm:
     """A JVM that runs scenarios until its standard input ends, so it does not outlive this process."""
 
     def __init__(self, printed: IO[bytes]) -> None:
-        """Start it; what it prints goes to a file that has no name, since nobody may be left to remove it."""
+        """Start it; its output goes to a file without a name, which needs no removal if this process dies."""
         jars = program("AUTOCLAVE_JENKINS_UNIT", "AUTOCLAVE_JENKINS_UNIT")
         opened = [word for name in _OPENED for word in ("--add-opens", f"java.base/java.{name}=ALL-UNNAMED")]
         argv = [program("java"), *opened, *_SETTINGS.split(), "-cp", f"{jars}/*:{HARNESS}"]

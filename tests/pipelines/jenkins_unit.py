@@ -81,8 +81,8 @@ class Build:
 def run(folder: Path, *scenarios: Scenario) -> list[Build]:
     """Run builds one after the other in this worker's JVM."""
     folder.mkdir(parents=True, exist_ok=True)
-    told = [_scenario_json(folder / str(number), each) for number, each in enumerate(scenarios)]
-    (folder / "scenarios.json").write_text(json.dumps(told), "utf-8")
+    scenarios_json = [_scenario_json(folder / str(number), each) for number, each in enumerate(scenarios)]
+    (folder / "scenarios.json").write_text(json.dumps(scenarios_json), "utf-8")
     jenkins_jvm.run(folder / "scenarios.json", folder / "results.json")
     results = json.loads((folder / "results.json").read_text("utf-8"))
     builds = [Build(folder / str(number), each) for number, each in enumerate(results)]
