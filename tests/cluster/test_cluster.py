@@ -1,4 +1,4 @@
-"""The cluster itself: if these fail, no other test here tells anything."""
+"""The cluster itself: if these tests fail, the others here prove nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deployments that go well: rolled out by digest, upgraded, told, skipped, watched through a killed pod."""
+"""Successful deployments: rolled out by digest, upgraded, reported, skipped, and with a killed pod."""
 
 from __future__ import annotations
 

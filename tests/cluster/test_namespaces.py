@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cluster import namespaces
 
-# Stands for a test run: it opens the namespaces, starts something in them, tells where that is, and stays.
+# Acts as a test run: it makes the namespaces, starts something in them, prints where that is, and stays.
 RUN = """
 import json, sys, time
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_a_killed_run_leaves_no_process_mount_or_interface() -> None:
     assert _within(10, lambda: not interface.exists())
     assert folder not in Path("/proc/mounts").read_text()
 
-    # Folders and control groups have no owner who could die: whoever takes the number next removes them.
+    # Folders and control groups do not end with a process: the next run with this number removes them.
     with namespaces.create([], {}) as inside:
         assert inside.number != number or not (Path(folder) / "kept").exists()
         assert inside.number != number or not any(Path(each).exists() for each in groups)

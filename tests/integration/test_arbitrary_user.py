@@ -29,7 +29,7 @@ ALL, ONE = '"/autoclave/tests",', '"/autoclave/tests/test_operation.py",'
 
 
 def ran(repository: Repository) -> dict[str, Any]:
-    """What the newest record tells about the run under the arbitrary user."""
+    """The run under the arbitrary user, from the newest record."""
     facts = known_bad.proof(repository, known_bad.TEST_RESULT)["predicate"]["facts"]
     found: dict[str, Any] = facts["arbitrary_user"]
     return found

@@ -86,7 +86,7 @@ def test_an_auditor_needs_nothing_of_ours(released: Released) -> None:
     assert "THE BUNDLE'S OWN" in done.out
     assert done.out.count("time stamp ") == 2
     assert "release gate   PASSED; signed for release by release" in done.out
-    # With keys from elsewhere: the right ones, and those of somebody else.
+    # With keys from another source: the right ones, and foreign ones.
     for name, code in (("keys", 0), ("strangers", 1)):
         folder = released.bundle.with_name(name)
         folder.mkdir()
@@ -189,7 +189,7 @@ def test_a_change_that_fits_everywhere_but_in_what_was_signed_is_named(
 
 
 def test_a_file_exchanged_beside_a_record_is_named(released: Released, tmp_path: Path) -> None:
-    """Everything fits but the signed statement: a weaker policy lies where the one of the day lay."""
+    """Everything matches but the signed statement: a weaker policy replaces the one of the day."""
     spoilt = tmp_path / "spoilt.tar"
     shutil.copyfile(released.bundle, spoilt)
     sample_bundle.rewrite(spoilt, _with_another_policy, announce=True)

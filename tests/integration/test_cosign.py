@@ -132,7 +132,7 @@ def test_cosign_rejects_a_record_that_was_tampered_with(
     reference = push(store, digest, registry, "tampered-record")
     steps = keys(repository)[0]
     with capsys.disabled():
-        # The records beside it still stand.
+        # The records beside it are still valid.
         assert cosign("verify-attestation", steps, reference, "--type", TEST_RESULT).returncode == 0
         rejected = cosign("verify-attestation", steps, reference, "--type", VULNS)
     assert rejected.returncode != 0

@@ -43,7 +43,7 @@ def test_production_refuses_a_partial_database(tmp_path: Path) -> None:
         assert "the scan used a partial advisory database" in refused.message
         assert "key" not in refused.message
         assert len(repository.containers()) == 1
-        # And whoever trusts other keys takes nothing of it, in staging either.
+        # With other trusted keys nothing of it counts, in staging either.
         strangers = make_keys(tmp_path / "strangers")
         refused = repository.run("deploy", "staging", "--again", *strangers[:4])
         assert refused.code == 25, refused.err

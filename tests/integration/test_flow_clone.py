@@ -1,4 +1,4 @@
-"""The sample in a fresh clone: a person debugging walks the steps one by one."""
+"""The sample in a fresh clone: a person debugging runs the steps one by one."""
 
 from __future__ import annotations
 

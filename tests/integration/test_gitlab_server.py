@@ -1,4 +1,4 @@
-"""What GitLab is told, against a double of its REST API: notes, statuses, releases, deployments, refusals."""
+"""Reports to GitLab, against a double of its REST API: notes, statuses, releases, deployments, refusals."""
 
 from __future__ import annotations
 

@@ -119,7 +119,7 @@ def test_an_unusable_database_is_refused(case: str, tmp_path: Path) -> None:
 def test_an_old_database_closes_the_gate(tmp_path: Path) -> None:
     then = (datetime.now(UTC) - timedelta(days=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
     cache = database(tmp_path / "cache", "-updated-at", then)
-    # Not scanned before: a scan with the same database, told another age, would hold.
+    # Not scanned before: else a scan with the same database of another age would count.
     with prepared_devices.prepare(KNOWN_BAD / "control", tmp_path, to="unit-test") as repository:
         done = repository.run("run", AUTOCLAVE_SCANNER_CACHE=str(cache))
         says = "the advisory database is 30 days old"

@@ -93,7 +93,7 @@ def waiver(device: str, author: str, **changed: datetime) -> Waiver:
 
 
 def commit_waiver(repository: Repository, people: Organisation, said: Waiver, *keys: str) -> None:
-    """Commit a waiver signed with these keys, as somebody could without our commands."""
+    """Commit a waiver signed with these keys, made without our commands."""
     first, *others = [open_signer(f"file:{people.folder / name}.pem", None) for name in keys]
     raw = waivers.sign(said, first)
     for signer in others:

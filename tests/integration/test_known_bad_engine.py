@@ -82,7 +82,7 @@ def test_the_engine_stops_in_the_middle(tmp_path: Path) -> None:
         (left,) = container_names(repository.name)
         assert [each.name for each in repository.containers()] == [left]
         gates_page.keep(Row("engine stopped in the middle", "unit-test", done.code, done.message))
-        # The engine is back: the run goes on where it was, and the container left behind is swept.
+        # The engine answers again: the run continues where it was, and the remaining container is removed.
         again = repository.run("run")
         assert again.code == 0, again.err
         assert f"removed {left}, left behind by a run that crashed" in again.err

@@ -1,4 +1,4 @@
-"""Records that somebody tampered with: the release gate stays closed, and so does deploy."""
+"""Tampered records: the release gate stays closed, and so does deploy."""
 
 from __future__ import annotations
 

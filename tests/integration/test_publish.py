@@ -32,7 +32,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def released(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Repository]:
-    """A device whose release lies in the registry."""
+    """A device whose release is in the registry."""
     with device(KNOWN_BAD / "control", tmp_path_factory.mktemp("device"), name="t-publish") as repository:
         with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
             file.write(PLACES)

@@ -1,4 +1,4 @@
-"""A registry that fails: what passes is repeated, what stays is told, the password is in no message."""
+"""A registry that fails: passing faults are retried, others reported, and the password is in no message."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ CHUNK = 1024 * 1024
 
 @dataclass
 class Known:
-    """What lies in the registry before it fails."""
+    """What is in the registry before it fails."""
 
     image: Descriptor
     layer: str
@@ -124,7 +124,7 @@ CASES = [
     Case("a listed record is missing", records, "GET", r"/manifests/sha256(:|.*\.)", 404, 99, refused=True,
          requests=1),
     Case("chunk refused with 503: sent again", upload, "PATCH", "/uploads/", 503, requests=5),
-    Case("answer to a chunk is lost: Debian's registry starts anew", upload, "PATCH", "/uploads/", "drop",
+    Case("answer to a chunk is lost: Debian's registry starts again", upload, "PATCH", "/uploads/", "drop",
          requests=5),
     Case("connection breaks in a chunk", upload, "PATCH", "/uploads/", "half", requests=5),
     Case("upload forgotten by the registry", upload, "PATCH", "/uploads/", 404, requests=5),

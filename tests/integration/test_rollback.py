@@ -1,4 +1,4 @@
-"""A rollback on a container engine: the former version answers again, and the record says why."""
+"""A rollback on a container engine: the previous version answers again, and the record says why."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def start(code: str, *arguments: object) -> subprocess.Popen[str]:
 
 
 def whole(store: LayoutStore, image: Descriptor) -> set[str]:
-    """Everything that is listed can be read and verified; nothing half written lies among the blobs."""
+    """Everything that is listed can be read and verified; no blob is half written."""
     records = {record.digest for record in store.referrers(image.digest)}
     for path in (store.root / "blobs" / "sha256").iterdir():
         assert digest_of(path.read_bytes()) == f"sha256:{path.name}"

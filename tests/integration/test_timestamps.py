@@ -142,7 +142,7 @@ def test_a_stamp_whose_certificate_ended_holds_only_if_it_was_stamped_again_befo
     assert lapsed.code == 43, lapsed.err
     assert "it was not stamped again before" in lapsed.message
     assert scanned.run("deploy", "staging").code == 25
-    # It is proof of what was, and may be archived; it is told that its time is not proven.
+    # It is proof of what was, and may be archived; the message says that its time is not proven.
     exported = scanned.run("export", "-o", str(bundle))
     assert exported.code == 0
     assert "NOT PROVEN IN TIME" in exported.out

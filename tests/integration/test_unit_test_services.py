@@ -37,7 +37,7 @@ WAITS = "time.sleep(300)"
 
 
 def facts(repository: Repository) -> dict[str, Any]:
-    """The test run as the newest record tells it."""
+    """The test run in the newest record."""
     found: dict[str, Any] = known_bad.proof(repository, known_bad.TEST_RESULT)["predicate"]["facts"]
     return found
 
@@ -72,7 +72,7 @@ def test_the_tests_reach_their_service_and_the_record_names_it(tmp_path: Path) -
 
 @pytest.fixture
 def listener() -> Iterator[int]:
-    """A port on every address of this machine that accepts whoever connects."""
+    """A port on every address of this machine that accepts any connection."""
     with socket.create_server(("0.0.0.0", 0)) as server:
         threading.Thread(target=_accept, args=(server,), daemon=True).start()
         yield server.getsockname()[1]
@@ -92,7 +92,7 @@ def host_addresses() -> list[str]:
     client = docker.from_env()
     (bridge,) = client.networks.get("bridge").attrs["IPAM"]["Config"]
     client.close()
-    # An engine that has just made its first bridge tells the subnet alone: the gateway is its first address.
+    # An engine that has just made its first bridge reports only the subnet: the gateway is its first address.
     gateway = bridge.get("Gateway") or str(ipaddress.ip_network(bridge["Subnet"])[1])
     return [*(each for each in told if ":" not in each), gateway]
 

@@ -75,7 +75,7 @@ def test_the_tests_run_on_the_released_layers_of_another_machine(
     other = f"\nautoclave-unit-test: {{variables: {{DOCKER_HOST: '{elsewhere}'}}}}\n"
     repository = device("control", WHOLE_FLOW + other)
     dockerfile = repository.folder / "Dockerfile"
-    # Made anew, the released stage would have another layer every time.
+    # Built again, the released stage would have another layer every time.
     text = dockerfile.read_text("utf-8").replace(
         "FROM ${BASE}", "FROM ${BASE} AS release\nRUN date +%N >/made"
     )

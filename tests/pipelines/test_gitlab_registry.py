@@ -25,7 +25,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def login(registry: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The variables by which GitLab tells its jobs about its registry, and the organisation's own."""
+    """The variables with which GitLab describes its registry to jobs, and the organisation's own."""
     folder = tmp_path_factory.mktemp("organisation") / "keys"
     make_keys(folder)
     return {

@@ -78,7 +78,7 @@ def in_containers(
 
 
 def in_shell(gitlab: GitLab, repository: Repository, image: str, folder: Path, *only: str) -> PipelineResult:
-    """Run a device's pipeline, or some of its jobs, as the user of the runner, which looks at no image."""
+    """Run a device's pipeline, or some of its jobs, as the user of the runner, which uses no image."""
     gitlab.device(repository, ci(image))
     settings = {name: os.environ[name] for name in real_trivy.VARIABLES}
     settings["XDG_CONFIG_HOME"] = f"{folder}/keys/$CI_JOB_NAME"
@@ -118,7 +118,7 @@ def closed(
 
 
 def digest(ran: PipelineResult) -> str:
-    """Return what the build job handed on."""
+    """Return the digest that the build job passed on."""
     return ran.job("build").dotenv["AUTOCLAVE_DIGEST"]
 
 

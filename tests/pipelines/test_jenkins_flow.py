@@ -69,7 +69,7 @@ def test_jenkins_shows_tests_and_findings_and_keeps_the_evidence(passed: Build) 
     for step in ("unit-test", "scan", "sign", "deploy-staging"):
         assert records(passed.artifact(f".autoclave/handover/{step}/store")), step
     assert all(each["fingerprint"] for each in passed.said["archived"])
-    # The image itself lies in the stash alone, and no private key anywhere.
+    # The image itself is only in the stash, and no private key anywhere.
     assert sum(passed.artifact(each).stat().st_size for each in passed.archived) < 5 << 20
     assert [each for each in passed.archived if b"PRIVATE KEY" in passed.artifact(each).read_bytes()] == []
 
@@ -159,7 +159,7 @@ def test_a_person_approves_the_release_and_is_recorded(
     assert approval["digest"] == f"app={made['deploy']['digest']}"
     assert approval["build"] == "https://jenkins.example/job/device/1/"
     assert "not a signature" in approval["says"]
-    # The organisation's keys signed, and reached the steps as files that are gone again.
+    # The organisation's keys signed, and reached the steps as files that were removed afterwards.
     assert set(asked.said["bound"]) == set(secrets)
     assert asked.said["bound"].count("autoclave-release") == 1
     assert list(asked.folder.glob("agent-*/**/*.pem")) == list(

@@ -81,7 +81,7 @@ def image(on_gitlab: Pipeline, registry: str) -> str:
 
 
 def digest_on(pipeline: Pipeline) -> str:
-    """Return the digest that the release gate handed on."""
+    """Return the digest that the release gate passed on."""
     line = (
         pipeline.artifact("autoclave-sign", ".autoclave/handover/sign/digests.env").read_text("utf-8").strip()
     )

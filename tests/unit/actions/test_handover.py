@@ -116,7 +116,7 @@ def test_what_a_run_built_stays_its_own_when_another_run_takes_the_name(tmp_path
     theirs = ctx.store.write([ctx.store.read(ours.digest) + b"\n"], media_type=MANIFEST)
     ctx.store.tag("app", theirs)
     assert ctx.subject(ctx.device.find_image("app")).digest == ours.digest
-    add_image(ctx.store, "other")  # from an earlier build: not this one's to hand on
+    add_image(ctx.store, "other")  # from an earlier build: not part of this handover
     handover.hand_on("build", opts, ctx)
     assert (tmp_path / "left" / "digests.env").read_text() == f"AUTOCLAVE_DIGEST=app={ours.digest}\n"
     assert set(LayoutStore(tmp_path / "left" / "store").tags()) == {"app"}

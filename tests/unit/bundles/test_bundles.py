@@ -161,7 +161,7 @@ def test_damaged_content_is_refused_even_when_the_head_describes_it(
 
 
 def without(kind: str) -> Callable[[Members], object]:
-    """Take a record away as somebody would who knows the format: index and blobs fit together afterwards."""
+    """Remove a record as an attacker who knows the format would: index and blobs stay consistent."""
 
     def spoil(found: Members) -> None:
         index = json.loads(found[INDEX])

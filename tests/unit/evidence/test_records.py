@@ -75,7 +75,7 @@ def test_the_findings_of_a_scan_come_back_whole(store: LayoutStore) -> None:
 
 
 def with_files(store: LayoutStore, subject: Descriptor, signed: list[str], attached: list[str]) -> None:
-    """Attach a record that was signed with files of these titles, and lies there with those."""
+    """Attach a record that was signed with files of some titles, together with files of others."""
     kept = {title: store.write([title.encode()], media_type="text/plain") for title in {*signed, *attached}}
     body = predicates.provenance(STEP_INFO, BUILD, {})
     named = records.name_files(body, [(title.rstrip("*"), kept[title]) for title in signed])
@@ -106,7 +106,7 @@ def test_files_are_read_back_with_the_record_that_names_them(store: LayoutStore)
 def test_files_that_were_not_signed_with_a_record_reject_it(
     store: LayoutStore, attached: list[str], says: str
 ) -> None:
-    """Else whoever writes to the store could hand a release other decisions or another policy."""
+    """Else anyone who can write to the store could give a release other decisions or another policy."""
     subject = write_image(store)
     with_files(store, subject, ["a.json", "b.json"], attached)
     why = rejection(store, subject)

@@ -1,4 +1,4 @@
-"""Seals: what is gone or exchanged is found; what is newer is told."""
+"""Seals: missing and replaced records are found, newer ones are listed."""
 
 from __future__ import annotations
 

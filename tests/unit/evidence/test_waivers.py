@@ -25,7 +25,7 @@ QUORUM = {"engineering": 1, "quality": 1}
 
 
 class Hand:
-    """A person, or nobody, with a key."""
+    """A key, with or without a person."""
 
     def __init__(
         self, name: str, may: tuple[str, ...], person: Person | None = None, packages: tuple[str, ...] = ()

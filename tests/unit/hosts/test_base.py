@@ -1,4 +1,4 @@
-"""Who ran the steps, and that no secret of an address is told."""
+"""Who ran the steps, without any secret of an address."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A JUnit report comes out of a test container: nothing in it may be believed before it is read."""
+"""A JUnit report comes out of a test container: nothing in it is trusted before it is parsed."""
 
 from __future__ import annotations
 

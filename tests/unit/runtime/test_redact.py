@@ -23,7 +23,7 @@ def test_base64_reveals_at_most_the_edges(secret: str, before: bytes, after: byt
     left, right = masked.split("[masked]")
     assert encoded.startswith(left)
     assert encoded.endswith(right)
-    # Every character that carries bits of the secret alone is gone: 6 bits each, at most 4 of padding.
+    # Every character with bits of only the secret is masked: 6 bits each, at most 4 of padding.
     assert len(left) * 6 < len(before) * 8 + 6
     assert len(right.rstrip("=")) * 6 < len(after) * 8 + 6 + 4
 

@@ -1,4 +1,4 @@
-"""When GitLab is asked again, and how late."""
+"""When a request to GitLab is retried, and after how long."""
 
 from __future__ import annotations
 

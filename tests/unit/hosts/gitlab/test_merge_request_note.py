@@ -71,7 +71,7 @@ def closed_gate(*reasons: str, state: GateStatus = GateStatus.CLOSED) -> Gate:
 
 
 def outside_of_code(text: str) -> str:
-    """Return everything that Markdown renders from the note, but what stands in code spans."""
+    """Return everything that Markdown renders from the note, except code spans."""
     tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
     kept = []
     for token in tokens:

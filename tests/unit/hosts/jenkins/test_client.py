@@ -1,4 +1,4 @@
-"""When Jenkins is asked again, and how late."""
+"""When a request to Jenkins is retried, and after how long."""
 
 from __future__ import annotations
 

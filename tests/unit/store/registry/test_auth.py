@@ -1,4 +1,4 @@
-"""Where credentials are found, which one wins, and that broken files are told without their content."""
+"""Where credentials are found, which take precedence, and broken files reported without their content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked again, media types, and lists that come in pages: without a registry."""
+"""Retries, media types, and paged lists: without a registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Volumes made of an image are images too: the device's own pinned, others told."""
+"""Volumes made of an image are images too: the device's own are pinned, others reported."""
 
 from __future__ import annotations
 

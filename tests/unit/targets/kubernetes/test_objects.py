@@ -1,4 +1,4 @@
-"""What a repository may not name its objects: nothing may stand in for what Autoclave makes itself."""
+"""Names that a repository may not give its objects: those of what Autoclave makes itself."""
 
 from __future__ import annotations
 

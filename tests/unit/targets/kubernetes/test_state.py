@@ -1,4 +1,4 @@
-"""What is kept in the cluster to put back: read as it was written, and damage is told."""
+"""The state kept in the cluster for a restore: read as it was written, and damage is an error."""
 
 from __future__ import annotations
 
