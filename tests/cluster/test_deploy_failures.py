@@ -122,7 +122,7 @@ def test_a_stall_for_quota_is_reported_and_restored(clinic: Clinic) -> None:
     assert "FailedCreate: " in failed.message
     assert "exceeded quota: small, requested: pods=1, used: pods=3, limited: pods=3" in failed.message
     assert clinic.digests_in_pods() == [clinic.digests[GOOD]] * 3
-    report(f"kubernetes: a full quota is told: {failed.message.splitlines()[2][:100]}…")
+    report(f"kubernetes: a full quota is reported: {failed.message.splitlines()[2][:100]}…")
 
 
 def test_an_image_that_is_not_the_devices_is_refused_and_nothing_applied(clinic: Clinic) -> None:

@@ -62,9 +62,9 @@ def pytest_of(
     (folder / "plugins").mkdir()
     shutil.copy(PLUGIN, folder / "plugins" / "autoclave_requirements.py")
     (folder / "test_it.py").write_text(tests)
-    told = [sys.executable, "-m", "pytest", "-p", "autoclave_requirements", "--strict-markers", *arguments]
+    argv = [sys.executable, "-m", "pytest", "-p", "autoclave_requirements", "--strict-markers", *arguments]
     done = subprocess.run(
-        [*told, "-c", "/dev/null", "--rootdir", str(folder), "--junit-xml=r.xml", "test_it.py"],
+        [*argv, "-c", "/dev/null", "--rootdir", str(folder), "--junit-xml=r.xml", "test_it.py"],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(folder / "plugins")},
         capture_output=True,

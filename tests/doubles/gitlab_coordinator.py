@@ -168,11 +168,11 @@ class Coordinator:
         path = job.payload["job_info"]["project_full_path"]
         return self.url.replace("://", f"://gitlab-ci-token:{job.token}@") + f"/{path}.git"
 
-    def end(self, job: Job, told: dict[str, Any]) -> None:
+    def end(self, job: Job, update: dict[str, Any]) -> None:
         """Note how a job ended; run it again where `retry` says so (docs.gitlab.com/ci/yaml/#retrywhen)."""
-        job.state, job.exit_code = told["state"], told.get("exit_code", 0)
-        job.failure_reason = told.get("failure_reason", "")
-        output = told.get("output") or {}
+        job.state, job.exit_code = update["state"], update.get("exit_code", 0)
+        job.failure_reason = update.get("failure_reason", "")
+        output = update.get("output") or {}
         seen = {"bytesize": len(job.trace), "checksum": f"crc32:{zlib.crc32(job.trace):08x}"}
         if any(output.get(key) != value for key, value in seen.items()):
             self.violations.append(f"the log of {job.name}: sent {output}, received {seen}")
@@ -317,11 +317,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def _update(self, job: Job, _: int, __: dict[str, str], body: bytes) -> Answer:
         """PUT /jobs/:id: lib/api/ci/runner.rb, 'Updates a job'. `running` is a sign of life."""
-        told = json.loads(body)
-        if told.get("token") != job.token:
+        update = json.loads(body)
+        if update.get("token") != job.token:
             return self._refuse(403, f"the state of {job.name} with another token")
-        if told["state"] != "running":
-            self.coordinator.end(job, told)
+        if update["state"] != "running":
+            self.coordinator.end(job, update)
         return Answer(200, b"200", {"Job-Status": job.state, "X-GitLab-Trace-Update-Interval": "3"})
 
     def _upload(self, job: Job, number: int, query: dict[str, str], body: bytes) -> Answer:

@@ -162,11 +162,11 @@ def test_one_changed_byte_is_found_and_named(
         file.write(bytes([byte[0] ^ 4]))
     done = released.verified(bundle=spoilt)
     assert done.code == 1, done.out + done.err
-    told = done.out + done.err
-    assert "NOT VERIFIED" in told
-    assert says in told
+    output = done.out + done.err
+    assert "NOT VERIFIED" in output
+    assert says in output
     if name.startswith("blobs/"):
-        assert name.rpartition("/")[2] in told
+        assert name.rpartition("/")[2] in output
     refused = released.repository.run("import", str(spoilt), "--into", str(tmp_path / "site"))
     assert refused.code == 45, refused.err
     assert not (tmp_path / "site" / "autoclave.toml").exists()
@@ -284,8 +284,8 @@ def test_a_failed_release_is_exported_as_what_it_is(tmp_path: Path) -> None:
         exported = repository.run("export", "-o", "b.tar")
         assert exported.code == 0, exported.err
         assert "release gate: FAILED" in exported.out
-        told = repository.run("verify", "--bundle", "b.tar")
-        assert told.code == 24, told.err
+        done = repository.run("verify", "--bundle", "b.tar")
+        assert done.code == 24, done.err
         script = repository.folder / "verify.py"
         script.write_bytes(write.verifier())
         argv = [AUDITOR, "-I", str(script), str(repository.folder / "b.tar")]
@@ -297,8 +297,8 @@ def test_a_failed_release_is_exported_as_what_it_is(tmp_path: Path) -> None:
 def test_today_may_demand_more_than_the_day_did(released: Released, tmp_path: Path) -> None:
     policy = tmp_path / "today.toml"
     policy.write_text("[unit-test]\nmin-passed = 1000\n")
-    told = released.repository.run("verify", "--policy", str(policy))
-    assert told.code == 26, told.err
-    assert "✔ by the policy of the day: passes" in told.out
-    assert "✘ by today's policy: CLOSED" in told.out
-    assert "only today's policy closes the release gate" in told.message
+    done = released.repository.run("verify", "--policy", str(policy))
+    assert done.code == 26, done.err
+    assert "✔ by the policy of the day: passes" in done.out
+    assert "✘ by today's policy: CLOSED" in done.out
+    assert "only today's policy closes the release gate" in done.message

@@ -81,8 +81,8 @@ def test_every_gate_with_a_verdict_gets_a_status(bench: RecordedDevice, double: 
     assert bench.run("status", "--step", "scan", "--running") == 0
     assert double.projects[5].statuses[0]["status"] == "running"
     assert bench.run("status") == 0
-    told = {each["name"]: (each["status"], each["pipeline_id"]) for each in double.projects[5].statuses}
-    assert told == {
+    statuses = {each["name"]: (each["status"], each["pipeline_id"]) for each in double.projects[5].statuses}
+    assert statuses == {
         "autoclave/build": ("success", 33),
         "autoclave/unit-test": ("success", 33),
         "autoclave/scan": ("success", 33),
@@ -194,8 +194,8 @@ def test_approvals_are_printed_as_data(
     assert bench.run("approvals", "staging") == 0
     assert "approved by ann (user 8) at 2026-11-24 10:00:00 ok\ufffd[31m" in capsys.readouterr().out
     assert bench.run("approvals", "staging", "--json") == 0
-    told = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert told["approvals"]["approvals"] == [
+    output = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert output["approvals"]["approvals"] == [
         {
             "userId": 8,
             "username": "ann",

@@ -65,8 +65,8 @@ def test_the_table_of_needs_is_enough_and_nothing_less_is(double: Double) -> Non
         "plugins": plugins.check_all,
     }
     for action, call in actions.items():
-        told = {each.split(" ")[0] for each in NEEDS[action].permissions} - {"Job/Create"}
-        needed = {"Overall/Read", *told}
+        granted = {each.split(" ")[0] for each in NEEDS[action].permissions} - {"Job/Create"}
+        needed = {"Overall/Read", *granted}
         double.permissions["bot"] = frozenset(needed)
         call(jenkins(double))
         for each in needed:

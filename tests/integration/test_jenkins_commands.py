@@ -80,9 +80,11 @@ def test_a_missing_library_or_jenkinsfile_line_is_reported(
     assert "WARNING" not in capsys.readouterr().err
     (bench.folder / "Jenkinsfile").write_text("@Library('autoclave@main') _\n", "utf-8")
     assert provision(bench) == 0
-    told = capsys.readouterr().err
-    assert "Jenkinsfile loads autoclave@main; its first line must be: @Library('autoclave@v0.1.0') _" in told
-    assert "library autoclave is that of the folder devices" in told
+    output = capsys.readouterr().err
+    assert (
+        "Jenkinsfile loads autoclave@main; its first line must be: @Library('autoclave@v0.1.0') _" in output
+    )
+    assert "library autoclave is that of the folder devices" in output
     (bench.folder / "Jenkinsfile").unlink()
     assert provision(bench, "--dry-run") == 0
     assert "Jenkinsfile is not in the repository" in capsys.readouterr().err
@@ -130,9 +132,9 @@ def test_a_build_ends_as_it_ended_there(
     provision(bench, "--parameter", "ENVIRONMENT=staging")
     capsys.readouterr()
     assert main(["jenkins", "run", "devices/pump", "--parameter", "ENVIRONMENT=production"]) == 0
-    told = capsys.readouterr()
-    assert told.out == f"devices/pump #1 ended as SUCCESS: {double.url}/job/devices/job/pump/1/\n"
-    assert "│ Finished: SUCCESS" in told.err
+    output = capsys.readouterr()
+    assert output.out == f"devices/pump #1 ended as SUCCESS: {double.url}/job/devices/job/pump/1/\n"
+    assert "│ Finished: SUCCESS" in output.err
     for outcome in ("FAILURE", "UNSTABLE", "ABORTED", "NOT_BUILT"):
         double.outcome = outcome
         assert main(["jenkins", "run", "devices/pump"]) == 36
@@ -161,9 +163,9 @@ def test_ctrl_c_leaves_the_build_running_and_says_so(
     monkeypatch.setattr("autoclave.hosts.jenkins.run.Patience.wait", interrupt)
     double.waits = 0
     assert main(["jenkins", "run", "devices/pump"]) == 130
-    told = capsys.readouterr().err
-    assert "it goes on in Jenkins" in told
-    assert f"{double.url}/job/devices/job/pump/" in told
+    output = capsys.readouterr().err
+    assert "it goes on in Jenkins" in output
+    assert f"{double.url}/job/devices/job/pump/" in output
     assert not double.requests("POST", "stop")
 
 
@@ -257,9 +259,9 @@ def test_plugins_as_a_table_with_an_exit_code(double: Double, capsys: pytest.Cap
     assert "·  lockable-resources   -" in capsys.readouterr().out
     double.plugins[3]["version"] = "4.11.4"
     assert main(["jenkins", "plugins"]) == 60
-    told = capsys.readouterr()
-    assert "✘  git                  4.11.4" in told.out
-    assert "must be newer than 4.11.4" in told.out
+    output = capsys.readouterr()
+    assert "✘  git                  4.11.4" in output.out
+    assert "must be newer than 4.11.4" in output.out
 
 
 @pytest.mark.parametrize(
@@ -286,10 +288,10 @@ def test_invalid_accounts_and_addresses_are_refused_without_quoting(
 ) -> None:
     monkeypatch.setenv(name, value)
     assert main(["jenkins", "plugins"]) == 35
-    told = capsys.readouterr().err
-    assert says in told
-    assert "two words" not in told
-    assert "hidden" not in told
+    output = capsys.readouterr().err
+    assert says in output
+    assert "two words" not in output
+    assert "hidden" not in output
     assert double.seen == []
 
 

@@ -92,12 +92,12 @@ def test_configurations_survive_the_real_reader_whatever_they_hold(host: Jenkins
     assert apply(host, [Plan(name=name, before=before, after=after)]) == [f"changed {name}"]
     now = host.config(name)
     assert now is not None
-    told = {
+    output = {
         each.findtext("name"): each.findtext("defaultValue")
         for each in now.iter()
         if each.find("name") is not None
     }
-    assert told == {"A": EVIL, "B": "two"}
+    assert output == {"A": EVIL, "B": "two"}
     assert now.findtext("builders/*/command") == "true"
     assert apply(host, [Plan(name=name, before=now, after=now)]) == [f"{name} is so already"]
 
@@ -123,10 +123,10 @@ def test_the_command_ends_as_the_build_does(
     monkeypatch.setenv("AUTOCLAVE_JENKINS_USER", "bot")
     monkeypatch.setenv("AUTOCLAVE_JENKINS_TOKEN", PASSWORDS["bot"])
     assert main(["jenkins", "run", name, "--jenkins-url", hudson.url]) == 36
-    told = capsys.readouterr().err
-    assert "names no queue item" in told
-    assert "│ + exit 3" in told
-    assert f"{name} #1 ended as FAILURE" in told
+    output = capsys.readouterr().err
+    assert "names no queue item" in output
+    assert "│ + exit 3" in output
+    assert f"{name} #1 ended as FAILURE" in output
 
 
 def test_a_description_is_kept_letter_by_letter(hudson: Hudson, host: Jenkins, name: str) -> None:

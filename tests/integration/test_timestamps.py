@@ -70,10 +70,10 @@ def test_a_release_is_time_stamped_and_deployed(scanned: Repository, lasting: ts
     assert deployed.code == 0, deployed.err
     # The seal over the deployment has no stamp of its own; the release's still counts.
     assert scanned.run("deploy", "staging", "--again").code == 0
-    told = scanned.run("verify")
-    assert told.code == 0, told.err
-    assert "time-stamped" in told.out
-    assert "ends on" not in told.err
+    done = scanned.run("verify")
+    assert done.code == 0, done.err
+    assert "time-stamped" in done.out
+    assert "ends on" not in done.err
     assert "ends on" in scanned.run("verify", "--warn-days", "4000").err
 
 
@@ -110,7 +110,7 @@ def stamp_twice(scanned: Repository, lasting: tsa_double.Authority, folder: Path
             started = time.monotonic()
             trusts(scanned, brief, lasting)
             done = scanned.run("sign", "--tsa", brief.url)
-            told = scanned.run("verify")
+            done = scanned.run("verify")
             before = {index: index.read_bytes()}
             again = scanned.run("seal", "--tsa", lasting.url)
             left = seconds - (time.monotonic() - started)
@@ -118,7 +118,7 @@ def stamp_twice(scanned: Repository, lasting: tsa_double.Authority, folder: Path
                 index.write_bytes(unsigned)
                 continue
             assert done.code == 0, done.err
-            assert "a certificate of the time-stamping authority brief ends on" in told.err
+            assert "a certificate of the time-stamping authority brief ends on" in done.err
             assert again.code == 0, again.err
             time.sleep(left + 1.5)
             return before

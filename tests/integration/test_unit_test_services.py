@@ -88,13 +88,13 @@ def _accept(server: socket.socket) -> None:
 
 def host_addresses() -> list[str]:
     """Every IPv4 address of this machine, the engine's bridges among them."""
-    told = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=True).stdout.split()
+    addresses = subprocess.run(["hostname", "-I"], capture_output=True, text=True, check=True).stdout.split()
     client = docker.from_env()
     (bridge,) = client.networks.get("bridge").attrs["IPAM"]["Config"]
     client.close()
     # An engine that has just made its first bridge reports only the subnet: the gateway is its first address.
     gateway = bridge.get("Gateway") or str(ipaddress.ip_network(bridge["Subnet"])[1])
-    return [*(each for each in told if ":" not in each), gateway]
+    return [*(each for each in addresses if ":" not in each), gateway]
 
 
 def test_there_is_no_way_out_of_the_network(tmp_path: Path, listener: int) -> None:

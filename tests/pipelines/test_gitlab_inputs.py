@@ -135,5 +135,7 @@ def test_no_job_may_fail_and_scripts_are_the_steps_alone() -> None:
     scripts = set(re.findall(r"^  script:\n((?:    .*\n)+)", text, re.MULTILINE))
     lines = {line.strip() for script in scripts for line in script.splitlines()}
     steps = {f"- autoclave {step}" for step in ("build", "unit-test", "scan", "sign", "deploy")}
-    told = {f"- autoclave gitlab {each}" for each in ("status", "note", "deployment", "approvals", "release")}
-    assert lines == steps | told
+    output = {
+        f"- autoclave gitlab {each}" for each in ("status", "note", "deployment", "approvals", "release")
+    }
+    assert lines == steps | output

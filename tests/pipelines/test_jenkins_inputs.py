@@ -85,8 +85,8 @@ def test_hostile_values_reach_the_command_as_they_are(sample: Repository, tmp_pa
         # The policy file of that very name does not exist: the message quotes what arrived.
         assert build.commands == ["autoclave build"], build.log
         assert build.error == "script returned exit code 10", build.log
-        told = value.splitlines()[0]
-        assert f"autoclave: {told}" in build.log, build.log
+        output = value.splitlines()[0]
+        assert f"autoclave: {output}" in build.log, build.log
         assert f"{value} does not exist" in build.log, build.log
     assert list(tmp_path.rglob("pwned")) == []
 

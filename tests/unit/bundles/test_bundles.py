@@ -64,9 +64,9 @@ def test_without_a_trust_file_the_bundle_vouches_for_itself_with_a_warning(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import_bundle(sample_bundle.bundle(tmp_path), tmp_path, trust=False)
-    told = capsys.readouterr().out
-    assert "VOUCHES FOR ITSELF" in told
-    assert all(trust_export.fingerprint(key) in told for key in TRUST.keys)
+    output = capsys.readouterr().out
+    assert "VOUCHES FOR ITSELF" in output
+    assert all(trust_export.fingerprint(key) in output for key in TRUST.keys)
 
 
 def first_blob(found: Members) -> str:

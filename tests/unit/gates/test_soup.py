@@ -60,9 +60,9 @@ FAULTS: list[tuple[dict[str, Any], str, str]] = [
 
 @pytest.mark.parametrize(("fields", "classes", "says"), FAULTS)
 def test_every_defect_of_an_entry_has_a_reason(fields: dict[str, Any], classes: str, says: str) -> None:
-    told = {name: judge([COMPONENT], [replace(ENTRY, **fields)], POLICY[name].soup, TODAY) for name in "BC"}
-    assert "".join(name for name, reasons in told.items() if reasons) == classes
-    assert all(says in reason for reasons in told.values() for reason in reasons)
+    output = {name: judge([COMPONENT], [replace(ENTRY, **fields)], POLICY[name].soup, TODAY) for name in "BC"}
+    assert "".join(name for name, reasons in output.items() if reasons) == classes
+    assert all(says in reason for reasons in output.values() for reason in reasons)
 
 
 def test_no_register_and_no_component_are_reasons_of_their_own() -> None:

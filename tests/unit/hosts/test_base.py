@@ -19,10 +19,10 @@ def test_who_ran_contains_no_secret() -> None:
         identify_runner({"BUILD_URL": "https://bot:s3cret@ci.example/7?token=s3cret#s3cret"})
         == "https://ci.example/7"
     )
-    told = identify_runner(
+    output = identify_runner(
         {"BUILD_URL": "javascript:s3cret", "CI_JOB_TOKEN": "s3cret", "CI_JOB_URL": "http://[s3cret"}
     )
-    assert "s3cret" not in told
+    assert "s3cret" not in output
 
 
 def test_without_a_host_it_is_a_user_on_a_machine(monkeypatch: pytest.MonkeyPatch) -> None:

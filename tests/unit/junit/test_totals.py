@@ -14,9 +14,9 @@ SAMPLES = Path(__file__).parents[2] / "fixtures/junit"
 
 
 def sample(name: str, *, links_of: dict[str, tuple[str, ...]] | None = None) -> TestFacts:
-    told = links_of or {}
+    output = links_of or {}
     with (SAMPLES / f"{name}.xml").open("rb") as stream:
-        return reader.read(stream, links=lambda test: told.get(test, ()))
+        return reader.read(stream, links=lambda test: output.get(test, ()))
 
 
 def outcomes(facts: TestFacts) -> dict[str, str]:
@@ -51,9 +51,9 @@ def test_ctest_has_no_properties_and_is_linked_by_name(tmp_path: Path) -> None:
         '[[link]]\ntest = "pump.stops"\nrequirements = ["SRS-1", "SRS-2"]\n'
         '[[link]]\ntest = "pump.*"\nrequirements = ["SRS-9"]\n'
     )
-    told = links.read(tmp_path, "links.toml")
+    output = links.read(tmp_path, "links.toml")
     with (SAMPLES / "ctest.xml").open("rb") as stream:
-        facts = reader.read(stream, links=told)
+        facts = reader.read(stream, links=output)
     assert facts.traced[0] == TracedTest(
         name="pump.stops::pump.stops", outcome="passed", requirements=("SRS-1", "SRS-2", "SRS-9")
     )

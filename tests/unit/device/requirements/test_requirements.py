@@ -150,10 +150,10 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_cannot_be_used_is_refused_with_its_place(tmp_path: Path, case: str) -> None:
-    name, content, told = REFUSED[case]
+    name, content, reason = REFUSED[case]
     with pytest.raises(ConfigError) as caught:
         read(tmp_path, content, name)
-    assert told in caught.value.what
+    assert reason in caught.value.what
     assert caught.value.next or caught.value.why
     assert "\x1b" not in caught.value.what + caught.value.why
 
@@ -174,12 +174,12 @@ TRICKS = {
 
 @pytest.mark.parametrize("case", TRICKS)
 def test_hostile_yaml_is_an_error_with_its_reason(tmp_path: Path, case: str) -> None:
-    content, told = TRICKS[case]
+    content, reason = TRICKS[case]
     read_doorstop(tmp_path, {"R1.yml": "text: a\n"})
     with pytest.raises(ConfigError) as caught:
         read_doorstop(tmp_path, {"R1.yml": content})
     assert caught.value.what.startswith("r/R1.yml:")
-    assert told in caught.value.what
+    assert reason in caught.value.what
 
 
 def read_doorstop(folder: Path, items: dict[str, str], form: str = "yaml") -> tuple[Requirement, ...]:

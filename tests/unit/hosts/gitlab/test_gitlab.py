@@ -124,5 +124,5 @@ def test_an_answer_without_its_fields_is_a_host_error(answer: dict[str, object])
 
 
 def test_no_approvals_are_an_empty_list() -> None:
-    told = parse_approvals({"id": 1, "environment": {"name": "x"}, "sha": "a", "status": "success"})
-    assert (told.approvals, told.pending) == ((), 0)
+    output = parse_approvals({"id": 1, "environment": {"name": "x"}, "sha": "a", "status": "success"})
+    assert (output.approvals, output.pending) == ((), 0)

@@ -139,13 +139,13 @@ def test_each_finding_says_what_was_done_about_it() -> None:
         structs.replace(known, evidence=structs.replace(known.evidence, waivers=(waiver("CVE-2026-1"),)))
     )
     assert made.findings
-    told = {row.id: (row.disposition, row.told) for row in made.findings.rows}
+    rows = {row.id: (row.disposition, row.told) for row in made.findings.rows}
     assert [row.id for row in made.findings.rows] == ["CVE-2026-2", "CVE-2026-1", "CVE-2026-4", "CVE-2026-3"]
-    assert told["CVE-2026-2"] == (Disposition.BLOCKS, "fixed in 2.0")
-    assert told["CVE-2026-1"][0] is Disposition.WAIVED
-    assert "Ben Engineer, Ada Quality until 2026-12-14 (W-1)" in told["CVE-2026-1"][1]
-    assert told["CVE-2026-3"] == (Disposition.BELOW, "fixed in 2.0")
-    assert "no fixed version yet" in told["CVE-2026-4"][1]
+    assert rows["CVE-2026-2"] == (Disposition.BLOCKS, "fixed in 2.0")
+    assert rows["CVE-2026-1"][0] is Disposition.WAIVED
+    assert "Ben Engineer, Ada Quality until 2026-12-14 (W-1)" in rows["CVE-2026-1"][1]
+    assert rows["CVE-2026-3"] == (Disposition.BELOW, "fixed in 2.0")
+    assert "no fixed version yet" in rows["CVE-2026-4"][1]
     assert [(row.severity, row.total) for row in made.findings.severities][:3] == [
         (Severity.CRITICAL, 1),
         (Severity.HIGH, 2),

@@ -76,7 +76,7 @@ def test_a_clean_image_has_packages_and_no_findings() -> None:
 
 @pytest.mark.parametrize("family", ["fedora", "centos-stream", "slackware"])
 def test_a_system_without_advisories_is_not_judged(family: str) -> None:
-    report = recorded("clean")
+    report = read_recorded("clean")
     assert normalise(report).unjudged is None
     report["Metadata"]["OS"]["Family"] = family
     assert normalise(report).unjudged == (
