@@ -13,13 +13,16 @@ import pytest
 from msgspec import structs
 
 from autoclave import scan, scanners
+from autoclave.cli.commands.gitlab import release as gitlab_release
 from autoclave.console.json import JsonScreen
 from autoclave.context import Context
 from autoclave.errors import ScanGateClosed, ScannerError
 from autoclave.evidence import records
 from autoclave.evidence.statement import SBOM, VULNS
 from autoclave.model.facts import Severity
+from autoclave.model.status import GateStatus
 from autoclave.release import verification
+from autoclave.release.status import read_status
 from autoclave.scanners.base import ReportKind, Scan, Scanner, Setup, Versions
 from autoclave.scanners.options import ScannerOptions
 from autoclave.store.layout import LayoutStore
@@ -147,13 +150,38 @@ def test_what_one_scanner_finds_closes_the_gate_after_both_are_on_record(
     known["toy"].change = critical
     with pytest.raises(ScanGateClosed) as caught:
         run(tmp_path, "toy", "other")
-    assert caught.value.reasons == ("toy: critical CVE-2026-0001 in ball 1.0 (fixed in 1.1)",)
+    closed = "critical CVE-2026-0001 in ball 1.0 (fixed in 1.1)"
+    assert caught.value.reasons == (f"toy: {closed}",)
     assert [len(each.scanned) for each in known.values()] == [1, 1]
-    # The gate stays closed for a run that names the other scanner alone: the record is attached.
+    # A run that names the other scanner alone passes, and opens nothing: the record is attached.
     ctx = run(tmp_path, "other")
     assert {each.scanner for each in release(ctx).scans} == {"toy", "other"}
+    gate = read_status(ctx.device.find_image("app"), "", ctx).gate("scan")
+    assert (gate.state, gate.reasons) == (GateStatus.CLOSED, (closed,))
     report = json.loads((tmp_path / ".autoclave/reports/gl-container-scanning.json").read_bytes())
     assert [each["severity"] for each in report["vulnerabilities"]] == ["Low"]  # of this run
+
+
+def test_a_hosts_release_has_the_files_of_each_scanner(known: dict[str, Named], tmp_path: Path) -> None:
+    def list_names(ctx: Context) -> set[str]:
+        image = read_status(ctx.device.find_image("app"), "", ctx)
+        return {each.name for each in gitlab_release.collect_files(image, ctx)}
+
+    ctx = run(tmp_path, "toy")
+    reports = ("findings.json", "findings.sarif", "sbom.cdx.json")
+    assert list_names(ctx) == {"app-sbom.dsse.json", "app-vulns.dsse.json"} | {
+        f"app-vulns-{name}" for name in reports
+    }
+    ctx = run(tmp_path, "toy", "other")
+    assert list_names(ctx) == {
+        f"app-{name}"
+        for scanner in ("toy", "other")
+        for name in (
+            f"sbom-{scanner}.dsse.json",
+            f"vulns-{scanner}.dsse.json",
+            *(f"vulns-{scanner}-{report}" for report in reports),
+        )
+    }
 
 
 def spoil(kind: ReportKind, old: str, new: str) -> Callable[[Scan], Scan]:

@@ -45,7 +45,7 @@ def _run(opts: Options, ctx: Context) -> None:
     for each in found:
         _check(each)
     digests = {each.image: each.digest for each in found}
-    files = [file for each in found for file in _files(each, ctx)]
+    files = [file for each in found for file in collect_files(each, ctx)]
     files.append(_index(digests, files, ctx))
     if opts.dry_run:
         ctx.screen.result("\n".join(f"{file.name} {file.digest}" for file in files), {"images": digests})
@@ -71,15 +71,18 @@ def _check(image: ImageStatus) -> None:
         )
 
 
-def _files(image: ImageStatus, ctx: Context) -> list[File]:
-    """Return the newest record of each type and what is attached to it, under names that stay the same."""
-    newest = [records.latest_of_each(image.records, kind) for kind in _EVIDENCE]
-    return [
-        file
-        for each in newest
-        for tool, record in each.items()
-        for file in _of(f"{image}-{record.name}{f'-{_safe(tool)}' if len(each) > 1 else ''}", record, ctx)
-    ]
+def collect_files(image: ImageStatus, ctx: Context) -> list[File]:
+    """Return the newest record of each type and what is attached to it, under names that stay the same.
+
+    Where several scanners left records, the names have the scanner's.
+    """
+    found = []
+    for kind in _EVIDENCE:
+        newest = records.latest_of_each(image.records, kind)
+        for tool, record in newest.items():
+            base = f"{image.image}-{record.name}"
+            found += _of(f"{base}-{_safe(tool)}" if len(newest) > 1 else base, record, ctx)
+    return found
 
 
 def _of(base: str, record: Record, ctx: Context) -> list[File]:
