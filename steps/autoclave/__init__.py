@@ -1,3 +1,3 @@
-"""Gated pipeline steps for medical-device software, all hung on one image digest."""
+"""Gated pipeline steps for medical-device software, tied to one image digest."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""Everything a step works with: device, policy, trust, store, engine, signer, screen."""
+"""The surroundings of one command: device, policy, trust, store, engine, signer, screen."""
 
 from __future__ import annotations
 
@@ -52,13 +52,13 @@ def _refuse_other_template(version: str) -> None:
     if version and version != __version__:
         raise ConfigError(
             f"the template is of version {version}, but this is Autoclave {__version__}",
-            why="steps of one version must not be driven by a template of another",
-            next="include the template at the tag of the version that the job image holds",
+            why="a template and the steps that it runs must be of the same version",
+            next="include the template at the tag of the version in the job image",
         )
 
 
 def _read_development_keys(folder: Path) -> list[TrustedKey]:
-    """Return the development keys whose public halves lie in a folder."""
+    """Return the development keys whose public keys are in a folder."""
     return [
         TrustedKey(name=name, key=trust.public_key(path), may=may, development=True)
         for name, may in _MAY_SIGN.items()
@@ -79,7 +79,7 @@ class ImageChoice(Protocol):
 
 
 class Context:
-    """One command's surroundings; what is slow to open is opened when it is first used."""
+    """The surroundings of one command; what is slow to open is opened at first use."""
 
     def __init__(self, options: Common, screen: Screen) -> None:
         _refuse_other_template(options.template)
@@ -97,13 +97,13 @@ class Context:
         self._opening = threading.Lock()
 
     def _secrets(self) -> list[str]:
-        """Return the values of build secrets, which must never be printed."""
+        """Return the values of the build secrets, which must never be printed."""
         names = [secret.env for image in self.device.image for secret in image.secrets]
         return [os.environ[name] for name in names if os.environ.get(name)]
 
     @property
     def state_folder(self) -> Path:
-        """Where this device's store, reports and locks lie."""
+        """The folder of this device's store, reports and locks."""
         return self.folder / ".autoclave"
 
     @cached_property
@@ -121,7 +121,7 @@ class Context:
     @property
     def engine(self) -> Engine:
         """The container engine."""
-        with self._opening:  # two steps may ask for it at once
+        with self._opening:  # two steps may open it at once
             return self._engine
 
     @cached_property
@@ -137,7 +137,7 @@ class Context:
     def trust(self) -> Trust:
         """Which keys may sign what: the organisation's file, else development keys.
 
-        Those are this user's, and the ones that earlier jobs of the same pipeline handed on.
+        Those are this user's, and those that earlier jobs of the same pipeline left.
         """
         if self.options.trust:
             return trust.load(Path(self.options.trust))
@@ -155,7 +155,7 @@ class Context:
 
     @staticmethod
     def open_signer(uri: str, public: str, otherwise: str) -> Signer:
-        """Open a signer by URI, or the named development key when there is none."""
+        """Open a signer by URI; without a URI, the named development key."""
         if not uri:
             uri, public = f"file:{development.ensure(otherwise)[0]}", ""
         return open_signer(uri, trust.public_key(Path(public)) if public else None)
@@ -165,7 +165,7 @@ class Context:
         return datetime.now(UTC)
 
     def images(self, names: tuple[str, ...]) -> list[Image]:
-        """Return the images that a step is to work on: the named ones, else all."""
+        """Return the images to work on: the named ones, else all."""
         return [self.device.find_image(name) for name in names] if names else list(self.device.image)
 
     def digests(self, opts: ImageChoice) -> Digests:
@@ -175,7 +175,7 @@ class Context:
     def subject(self, image: Image, digest: str = "") -> Descriptor:
         """Return the image to work on: by digest, else the one built last. Raises StoreError.
 
-        What this very run built comes first: in a shared store the name may stand for another run's by now.
+        What this run built comes first: in a shared store the name may refer to another run's image by now.
         """
         if digest:
             return self.store.find_image(digest)
@@ -191,7 +191,7 @@ class Context:
         started: datetime,
         finished: datetime,
     ) -> StepInfo:
-        """Return what a record says about its making."""
+        """Return what a record says about how it was made."""
         return StepInfo(
             step=plan.step,
             autoclave_version=__version__,
@@ -234,13 +234,13 @@ class Context:
         )
 
     def _refuse_untrusted(self, signer: Signer, roles: tuple[str, ...]) -> None:
-        """Refuse a key before it makes a record that nobody would accept, and that would stay attached."""
+        """Refuse a key before it signs a record that later steps reject, and that stays attached."""
         if any(each.key == signer.public_key for each in self.trust.for_role(*roles)):
             return
         raise SignerError(
             f"the key {signer.public_key.keyid[:12]} may not sign {' or '.join(roles)}",
-            why=f"{self.trust.source} does not list it for that",
-            next="sign with a listed key (--key, --release-key), or name the right trust file with --trust",
+            why=f"{self.trust.source} does not list it with that role",
+            next="sign with a listed key (--key, --release-key), or name another trust file with --trust",
         )
 
     def record(self, image: Descriptor, predicate_type: str, plan: StepPlan) -> Record | None:
@@ -249,7 +249,7 @@ class Context:
         return records.find_by_inputs(good, predicate_type, plan.digest)
 
     def require(self, verdict: Verdict, *, repeat: str) -> None:
-        """Raise the step's GateClosed unless the verdict is a pass; `repeat` is the command for it."""
+        """Raise the step's GateClosed unless the verdict passed; `repeat` is the command that repeats it."""
         if verdict.passed:
             return
         error = steps.find(verdict.gate).gate_error(
@@ -259,11 +259,11 @@ class Context:
         raise error
 
     def labels(self) -> dict[str, str]:
-        """Return the labels by which a later run finds what this one left behind."""
+        """Return the labels by which a later run finds what this run left."""
         return {RUN_LABEL: self.run_id, OWNER_LABEL: owner(), DEVICE_LABEL: self.device.device.name}
 
     def cancel(self) -> None:
-        """Stop everything that this run started: commands, containers and their networks."""
+        """Stop everything that this run started: commands, containers and networks."""
         self.cancelled.set()
         self.shell.cancel()
         if "_engine" in self.__dict__:
@@ -274,10 +274,10 @@ class Context:
 
 
 def load_image(descriptor: Descriptor, ctx: Context) -> ImageState:
-    """Return the engine's image for a digest, loading it from the store when the engine lacks it.
+    """Return the engine's image for a digest; load it from the store when the engine does not have it.
 
-    The classic image store calls an image by its configuration's digest, the containerd store by
-    its manifest's; either proves that it is this image. Raises StoreError when neither appears.
+    The id of an image is the digest of its configuration in the classic image store, and of its manifest in
+    the containerd store: either proves that it is this image. Raises StoreError when the engine has neither.
     """
     names = (read_identity(ctx.store, descriptor.digest).config, descriptor.digest)
     found = _find_in_engine(names, ctx)
@@ -286,8 +286,8 @@ def load_image(descriptor: Descriptor, ctx: Context) -> ImageState:
         found = _find_in_engine(names, ctx)
     if found is None:
         raise StoreError(
-            f"the engine does not hold {descriptor.digest} after loading it",
-            why="neither its configuration's nor its manifest's digest is known there",
+            f"the engine does not have {descriptor.digest} after loading it",
+            why="it has neither the digest of its configuration nor that of its manifest",
         )
     return found
 
@@ -306,7 +306,7 @@ def write_report(state_folder: Path, image: str, name: str, chunks: Iterable[byt
 
 
 def replace_file(folder: Path, name: str, chunks: Iterable[bytes]) -> Path:
-    """Write a file whole, then put it in place; a reader sees the old or the new one, never half of it."""
+    """Write a file, then move it into place: a reader sees the old or the new file, never a part of it."""
     folder.mkdir(parents=True, exist_ok=True)
     made = folder / f".{name}.{os.getpid()}"
     with made.open("wb") as file:

@@ -37,10 +37,10 @@ class ConfigError(AutoclaveError):
 
 
 class PolicyLoosened(ConfigError):
-    """A policy layer tries to demand less than the layer above it."""
+    """A policy layer requires less than the layer above it."""
 
     code = 11
-    meaning = "a policy layer demands less than the layer above it"
+    meaning = "a policy layer requires less than the layer above it"
 
 
 class SourceError(AutoclaveError):
@@ -85,24 +85,24 @@ class ScanGateClosed(GateClosed):
 
 
 class ReleaseGateClosed(GateClosed):
-    """The records of the image do not carry a release."""
+    """The records of the image are not sufficient for a release."""
 
     code = 24
     meaning = "gate closed: sign (the release gate)"
 
 
 class DeployGateClosed(GateClosed):
-    """What was released may not run in this environment."""
+    """The release may not run in this environment."""
 
     code = 25
     meaning = "gate closed: deploy"
 
 
 class TodayClosed(GateClosed):
-    """A release that the policy of its day let pass does not meet the policy of today."""
+    """A release that passed by the policy of its day does not meet the policy of today."""
 
     code = 26
-    meaning = "gate closed by today's policy alone: the policy of the day let the release pass"
+    meaning = "gate closed by today's policy alone: the release passed by the policy of its day"
 
 
 class EngineError(AutoclaveError):
@@ -163,10 +163,10 @@ class ClusterError(AutoclaveError):
 
 
 class StoreError(AutoclaveError):
-    """The store does not hold what was asked, or holds something else under its digest."""
+    """Something is missing in the store, or has another digest."""
 
     code = 40
-    meaning = "the store lacks what was asked for, or is damaged"
+    meaning = "something is missing in the store, or damaged"
 
 
 class RecordError(AutoclaveError):
@@ -184,10 +184,10 @@ class Busy(AutoclaveError):
 
 
 class TimestampError(AutoclaveError):
-    """A time stamp cannot be had, is missing, or does not verify."""
+    """A time stamp cannot be obtained, is missing, or does not verify."""
 
     code = 43
-    meaning = "a time stamp cannot be had, is missing, or does not verify"
+    meaning = "a time stamp cannot be obtained, is missing, or does not verify"
 
 
 class DecisionError(AutoclaveError):
@@ -198,10 +198,10 @@ class DecisionError(AutoclaveError):
 
 
 class BundleError(AutoclaveError):
-    """A bundle is damaged or hostile: nothing of it was taken in."""
+    """A bundle is damaged or hostile: nothing of it was imported."""
 
     code = 45
-    meaning = "a bundle is damaged or not what it claims to be; nothing of it was taken in"
+    meaning = "a bundle is damaged or not what it claims to be; nothing of it was imported"
 
 
 class DeployFailed(AutoclaveError):
@@ -226,10 +226,10 @@ class NothingToRollBack(AutoclaveError):
 
 
 class DoctorFailed(AutoclaveError):
-    """`doctor` or `status` found something to mend, or `plan --diff` a difference."""
+    """`doctor` or `status` found something to fix, or `plan --diff` found a difference."""
 
     code = 60
-    meaning = "doctor or status found something to mend, or plan --diff a difference"
+    meaning = "doctor or status found something to fix, or plan --diff found a difference"
 
 
 class Interrupted(AutoclaveError):

@@ -1,4 +1,4 @@
-"""The whole flow, resumable: the steps of `model.steps`, at the same time where none needs the other."""
+"""The whole flow, resumable: the steps of `model.steps`, in parallel where they do not need each other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from autoclave.model.verdict import Verdict
 from autoclave.runtime.options import Signing, StepOptions, option
 from autoclave.scanners.options import ScannerOptions
 
-_LOOK = 0.2  # seconds between two looks at the steps that run beside each other
+_POLL = 0.2  # seconds
 
 _LISTED = f"{', '.join(steps.NAMES[:-1])} or {steps.NAMES[-1]}"
 
@@ -33,22 +33,24 @@ class Options(Signing, frozen=True):
     """Options of `autoclave run`."""
 
     scanners: ScannerOptions = ScannerOptions()
-    again: Annotated[bool, option("run every step even if its record holds")] = False
+    again: Annotated[bool, option("run every step even if a record for the same inputs is valid")] = False
     to: Annotated[str, option(f"the last step: {_LISTED}")] = ""
     environment: Annotated[str, option("where to deploy; none: the first that is not production")] = ""
     release: sign.ReleaseKey = sign.ReleaseKey()
-    again_step: Annotated[tuple[str, ...], option("run this step even if its record holds (repeatable)")] = ()
+    again_step: Annotated[
+        tuple[str, ...], option("run this step even if a record for the same inputs is valid (repeatable)")
+    ] = ()
 
 
 def run(opts: Options, ctx: Context) -> dict[str, Any]:
     """Run the steps up to the last one; return the digests and what runs.
 
-    Raises the first closed gate's error, after steps that ran at the same time have finished their records.
+    Raises the error of the first closed gate, after the other steps of its wave have finished.
     """
     chosen, environment = choose_steps(opts, ctx)
     verdicts: list[Verdict] = []
     done: dict[str, Any] = {}
-    # Before anything can fail: an earlier run's verdicts must not stand for this one's.
+    # Before anything can fail: a host must not read the verdicts of an earlier run.
     unfinished = Verdict("run", ("the run did not finish",))
     write_report(ctx.state_folder, "device", "gates.xml", [writer.write([unfinished])])
     _sweep(ctx)
@@ -105,18 +107,18 @@ def _prepare(
 def _run_in_parallel(
     calls: Mapping[str, Callable[[], object]], ctx: Context, verdicts: list[Verdict]
 ) -> dict[str, object]:
-    """Run steps at the same time; all of them finish their records, then the first error counts."""
-    if len(calls) == 1:  # in the main thread: Ctrl-C reaches the step itself, and a deployment restores
+    """Run steps in parallel. All of them finish their records; then the first error is raised."""
+    if len(calls) == 1:  # in the main thread: Ctrl-C interrupts the step itself, so that deploy can restore
         return {name: _record_verdict(verdicts, name, call) for name, call in calls.items()}
     with ThreadPoolExecutor(max_workers=len(calls)) as pool:
         try:
             futures = {
                 name: pool.submit(_record_verdict, verdicts, name, call) for name, call in calls.items()
             }
-            # In short waits: a signal that arrives just as a long one begins would not end it.
-            while wait(futures.values(), timeout=_LOOK).not_done:
+            # In short waits: a signal that arrives just before a long wait would not end it.
+            while wait(futures.values(), timeout=_POLL).not_done:
                 pass
-        except BaseException:  # Ctrl-C as well: end all of them, then leave
+        except BaseException:  # Ctrl-C as well: stop all of them first
             ctx.cancel()
             raise
     return {name: future.result() for name, future in futures.items()}
@@ -143,7 +145,7 @@ def _options_of(
     kind: type[StepOptions], step: Step, opts: Options, environment: Environment | None
 ) -> StepOptions:
     """Return a step's options out of the run's."""
-    names = {field.name for field in structs.fields(kind)}  # a group is handed on whole
+    names = {field.name for field in structs.fields(kind)}  # a group is passed on as it is
     run = structs.asdict(opts) | {"environment": environment.name if environment else ""}
     here = {name: value for name, value in run.items() if name in names}
     return kind(**(here | {"again": opts.again or step.name in opts.again_step}))
@@ -159,7 +161,7 @@ def _find_environment(opts: Options, ctx: Context) -> Environment | None:
 
 
 def _sweep(ctx: Context) -> None:
-    """Remove containers of earlier runs on this machine whose process is gone (a crash, a power cut)."""
+    """Remove containers of earlier runs on this machine whose process has ended (a crash, a power cut)."""
     for name in remove_leftovers(ctx.engine):
         ctx.screen.note("run", f"removed {name}, left behind by a run that crashed")
 

@@ -1,4 +1,4 @@
-"""Option structs as click parameters, and a command around a function of options and context."""
+"""Option structs as click parameters, and the command that calls a function with options and context."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ O = TypeVar("O", bound=Common)  # noqa: E741 -- the usual letter for options
 
 
 class Argument(click.Argument):
-    """An argument with its meaning, which click before 8.5 keeps for options only."""
+    """An argument with a description, which click before 8.5 has for options only."""
 
     def __init__(self, field: Field) -> None:
-        # A default of None would count as given: a required argument must have none at all.
+        # click takes a default of None for a value: a required argument must have no default.
         default = {} if field.required else {"default": field.default}
         super().__init__(
             [field.name],
@@ -41,7 +41,7 @@ def parameters(kind: type[Struct]) -> list[click.Parameter]:
 def make_command(
     name: str, text: str, kind: type[O], call: Callable[[O, Context], int | None]
 ) -> click.Command:
-    """Return a command that opens a context, calls, and stops everything it started when interrupted."""
+    """Return a command that calls a function with options and context; interrupted, it stops everything."""
 
     def run(**given: Any) -> int:
         options = build(kind, given)

@@ -1,4 +1,4 @@
-"""What the commands share that read the records of images: their options, and how the images stand."""
+"""What commands that read the records of images share: their options, and the status of the images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from autoclave.store.oci import Descriptor
 
 
 class ImageOptions(Common, frozen=True):
-    """Options of those commands."""
+    """Options of the commands that read records."""
 
     image: ImageNames = ()
     digest: DigestText = ""

@@ -23,18 +23,18 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Release": {
         "run": ("cli.commands.run", f"run the whole flow: {steps.FLOW}"),
         "plan": ("cli.commands.run", "print what would run, with a hash over it"),
-        "rollback": ("cli.commands.rollback", "put back what ran before, verified against today's policy"),
+        "rollback": ("cli.commands.rollback", "restore what ran before, verified by today's policy"),
         "verify": ("cli.commands.verify", "check a release's records by the policy of its day and today's"),
         "seal": ("cli.commands.seal", "name all records in a new seal, and have it time-stamped"),
-        "report": ("cli.commands.report", "write the release report: HTML and JSON, and a PDF when asked"),
+        "report": ("cli.commands.report", "write the release report: HTML and JSON, and a PDF on request"),
         "export": ("cli.commands.export_bundle", "write images, records, trust and policy as one file"),
-        "import": ("cli.commands.import_bundle", "check an exported file offline, then take it into a store"),
+        "import": ("cli.commands.import_bundle", "verify an exported file offline, then add it to a store"),
     },
     "Decisions by people": {
-        "waive": ("cli.commands.waive", "decide about a finding, signed by a person; list all decisions"),
+        "waive": ("cli.commands.waive", "sign a decision about a finding, as a person; list all decisions"),
         "approve": ("cli.commands.approve", "sign a release for an environment, as a person"),
-        "vex": ("cli.commands.vex", "print what was decided about findings, as OpenVEX or CycloneDX"),
-        "soup": ("cli.commands.soup", "list the components that the SOUP register does not know"),
+        "vex": ("cli.commands.vex", "print the decisions about findings, as OpenVEX or CycloneDX"),
+        "soup": ("cli.commands.soup", "list the components that are missing in the SOUP register"),
     },
     "CI hosts": {
         "gitlab": ("cli.commands.gitlab", "write to a GitLab project: note, statuses, release, deployment"),
@@ -42,19 +42,22 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
             "cli.commands.gitlab.fleet",
             "show which repositories of a GitLab group use Autoclave, and how",
         ),
-        "jenkins": ("cli.commands.jenkins", "make a Jenkins job, run it, describe its builds, check plugins"),
+        "jenkins": (
+            "cli.commands.jenkins",
+            "create a Jenkins job, run it, describe its builds, check plugins",
+        ),
     },
     "Setup and status": {
         "init": ("cli.commands.init", "write a commented autoclave.toml for this repository"),
         "doctor": ("cli.commands.doctor", "check engine, scanner, database, keys, clock, disk"),
         "schema": ("cli.commands.schema", "print the JSON schema of autoclave.toml"),
-        "policy": ("cli.commands.policy_export", "export the policy: make a cluster admit only releases"),
+        "policy": ("cli.commands.policy_export", "export the policy, so that a cluster admits only releases"),
         "status": ("cli.commands.status", "show what runs where, and whether it still verifies"),
         "show": ("cli.commands.show", "print the records of an image readably"),
-        "trace": ("cli.commands.trace", "print which test shows which requirement, and which have none"),
+        "trace": ("cli.commands.trace", "print which tests verify which requirement, and which have none"),
     },
 }
-"""Every subcommand by group: the module that holds it, and its one line of help."""
+"""Every subcommand by group: its module, and its line of help."""
 
 COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
 
@@ -67,7 +70,7 @@ class _LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a subcommand; None when there is none of that name."""
+        """Import and return a subcommand; None when there is no such name."""
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"autoclave.{COMMANDS[cmd_name][0]}")
@@ -77,7 +80,7 @@ class _LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the subcommand, or say which one is nearest."""
+        """Find the subcommand. Raises click.UsageError that names the nearest one."""
         if args and args[0] not in COMMANDS:
             from autoclave.runtime.toml import nearest
 
@@ -85,7 +88,7 @@ class _LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the groups of subcommands from the table, without importing any."""
+        """Write the groups of subcommands from the table, without importing them."""
         width = max(map(len, COMMANDS))  # one column for all groups
         for title, group in GROUPS.items():
             with formatter.section(title):
@@ -94,18 +97,18 @@ class _LazyGroup(click.Group):
 
 @click.command(
     cls=_LazyGroup,
-    help="Gated pipeline steps for medical-device software, all hung on one image digest.",
+    help="Gated pipeline steps for medical-device software, tied to one image digest.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, "-V", "--version", message="autoclave %(version)s")
 def program() -> None:
-    """Hold the subcommands."""
+    """Run a subcommand."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code (errors.py holds the table)."""
+    """Run the command line and return its exit code (see errors.py)."""
     words = list(sys.argv[1:] if argv is None else argv)
-    # Set even where a script started this in the background with SIGINT ignored: containers must go.
+    # Also when a script started this in the background with SIGINT ignored: containers must be removed.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
     try:
@@ -119,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _translate(error: BaseException) -> AutoclaveError:
-    """Return the error that a user is told: never a traceback."""
+    """Return the error to print: never a traceback."""
     match error:
         case AutoclaveError():
             return error

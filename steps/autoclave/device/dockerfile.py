@@ -1,4 +1,4 @@
-"""What a Dockerfile starts from, and how one of its stages is replaced (source: Dockerfile reference)."""
+"""The base images of a Dockerfile, and how one of its stages is replaced (source: Dockerfile reference)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _REFERENCE = re.compile(r"\$(?:(?P<bare>\w+)|\{(?P<name>\w+)(?::?(?P<sign>[-+])(
 
 
 def bases(text: str, args: Mapping[str, str]) -> list[str]:
-    """Return the images that the stages start from, each once; earlier stages and scratch are left out."""
+    """Return the base images of the stages, each once, without earlier stages and scratch."""
     known: dict[str, str] = {}
     stages: set[str] = set()
     found: list[str] = []
@@ -33,10 +33,10 @@ def bases(text: str, args: Mapping[str, str]) -> list[str]:
 
 
 def replace_stage(text: str, stage: str, image: str) -> str | None:
-    """Return the Dockerfile in which a stage is the given image, as it is; None when there is no such stage.
+    """Return the Dockerfile in which a stage is exactly the given image; None when there is no such stage.
 
-    Nothing of that stage is built again: stages based on it stand on exactly these layers, whatever a
-    builder remembers. Its ARGs stay, for the stages that inherit them.
+    Nothing of that stage is built again: stages based on it have exactly these layers, whatever the builder
+    has in its cache. Its ARGs stay, for the stages that inherit them.
     """
     kept: list[str] = []
     found = inside = False
@@ -45,7 +45,7 @@ def replace_stage(text: str, stage: str, image: str) -> str | None:
         if start:
             inside = bool(stage) and (start["stage"] or "").lower() == stage.lower()
             found = found or inside
-            raw = f"FROM {image} AS {stage}\n" if inside else raw  # noqa: PLW2901 -- the line as it shall be
+            raw = f"FROM {image} AS {stage}\n" if inside else raw  # noqa: PLW2901 -- the new line
         if not inside or start or _ARG.fullmatch(line) or not line:
             kept.append(raw)
     return "".join(kept) if found else None
@@ -62,7 +62,7 @@ def _instructions(text: str) -> Iterator[tuple[str, str]]:
         while line.endswith("\\") and (more := next(lines, None)) is not None:
             raw += more
             part = more.strip()
-            # Comments and empty lines may stand between the lines of one instruction.
+            # There may be comments and empty lines between the lines of one instruction.
             if part and not part.startswith("#"):
                 line = f"{line[:-1].rstrip()} {part}"
         for heredoc in _HEREDOC.finditer(line) if line[:4].upper().strip() in _WITH_HEREDOC else ():

@@ -24,7 +24,7 @@ class Commit(Struct, frozen=True):
 
 
 def read_commit(shell: Shell, folder: Path) -> Commit:
-    """Read the commit that a folder stands at; only changes below the folder make it dirty.
+    """Read the commit that is checked out in a folder; only changes below the folder make it dirty.
 
     Raises SourceError when git is missing or refuses.
     """
@@ -40,7 +40,7 @@ def read_commit(shell: Shell, folder: Path) -> Commit:
             return Commit("", 0, dirty=True)
         status = shell.run([*argv, "status", "--porcelain", "-z", "--", "."]).out
     except ToolError as error:
-        raise SourceError("git does not tell the commit", why=error.why or error.what) from error
+        raise SourceError("git cannot read the commit", why=error.why or error.what) from error
     commit, time = asked.out.decode().split()
     return Commit(commit, int(time), dirty=bool(status.strip(b"\0")))
 
@@ -68,6 +68,6 @@ def files_below(folder: Path, name: str) -> list[Path]:
     """Return a file, or all files below a folder, relative to the device folder. Raises SourceError."""
     start = resolve_inside(folder, name)
     if not start.exists():
-        raise SourceError(f"'{name}' does not exist", next="mend the path in autoclave.toml")
+        raise SourceError(f"'{name}' does not exist", next="fix the path in autoclave.toml")
     found = sorted(start.rglob("*")) if start.is_dir() else [start]
     return [path.relative_to(folder.resolve()) for path in found if path.is_file()]

@@ -1,4 +1,4 @@
-"""What `autoclave.toml` describes: the device, its images, tests, gates and environments."""
+"""What `autoclave.toml` describes: the device, its images, tests, policy and environments."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class SafetyClass(StrEnum):
 
 
 class _Table(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    """A TOML table: kebab-case keys, unknown ones refused."""
+    """A TOML table: keys in kebab case; unknown keys are refused."""
 
 
 class Identity(_Table, frozen=True):
-    """`[device]`: who this is. Paths are relative to the device folder.
+    """`[device]`: which device this is. Paths are relative to the device folder.
 
     `requirements` is a file or folder of requirements, `soup` the SOUP register (TOML), `decisions` the
     folder with signed waivers and suppliers' VEX documents.
@@ -57,7 +57,7 @@ class Identity(_Table, frozen=True):
 
 
 class BuildSecret(_Table, frozen=True):
-    """A secret for the build: mounted by BuildKit, its value taken from an environment variable."""
+    """A secret for the build: BuildKit mounts it; its value is in an environment variable."""
 
     id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$")]
     env: Variable
@@ -77,12 +77,12 @@ class Service(_Table, frozen=True):
 
 
 class TestService(_Table, frozen=True):
-    """`[[unit-test.service]]`: a container beside the tests, on their private network. Times are seconds.
+    """`[[unit-test.service]]`: a container that runs with the tests, on their network. Times are seconds.
 
     `image` is an image of this device, or a reference pinned by digest; `health` is a command that exits
     with 0 in the container once it is ready (none: the image's own HEALTHCHECK). The container's root is
-    read-only: `scratch` are folders of the image that get a volume for the time of the tests, beside those
-    that the image declares. `user` is a number (none: the image's own, `nobody` for an image of root's).
+    read-only: `scratch` are folders of the image that get a volume during the tests, besides those that the
+    image declares. `user` is a number (none: the image's own, or `nobody` when the image runs as root).
     """
 
     __test__ = False  # not a pytest class
@@ -134,7 +134,7 @@ class Kubernetes(_Table, frozen=True):
 
     One of `manifests` (files, or folders of `*.yaml`), `kustomization` (a folder) and `chart` (a Helm
     chart's folder, with `values` files). `context` is the kubeconfig's; `repository` is where the cluster
-    pulls from, if that is not the store's own address. `timeout` is seconds for a whole rollout.
+    pulls from, if that is not the address of the store. `timeout` is in seconds, for a whole rollout.
     """
 
     namespace: Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
@@ -160,7 +160,7 @@ class Flow(_Table, frozen=True):
     """`[[flow]]`: network traffic that the device needs in a cluster; all other traffic is denied.
 
     `from` and `to` are an image of the device, `outside` (any address), a CIDR, `namespace/NAME`, or, for
-    `to` alone, `dns`. One end at least is an image of the device.
+    `to` alone, `dns`. At least one end is an image of the device.
     """
 
     source: Annotated[str, Meta(min_length=1)] = msgspec.field(name="from")
@@ -170,7 +170,7 @@ class Flow(_Table, frozen=True):
 
 
 class Traceability(_Table, frozen=True):
-    """`[traceability]`: how tests say which requirements they show. Paths are relative to the device folder.
+    """`[traceability]`: how tests name their requirements. Paths are relative to the device folder.
 
     `property` is the name of a test's property in the JUnit report, `links` a TOML file that maps tests to
     requirements. With `pytest-plugin`, tests find Autoclave's marker plugin (`-p autoclave_requirements`).
@@ -223,15 +223,15 @@ def load(folder: Path) -> Device:
     device = convert(read_toml(path), Device, source=str(path))
     _check_names(device, str(path))
     resolve_inside(folder, device.device.decisions)
-    # A folder made from a bundle has no sources: what they declared is in the records.
+    # The folder of an imported bundle has no sources: what they declared is in the records.
     imported = (folder / IMPORTED).exists()
     for key in ("requirements", "soup"):
         name = getattr(device.device, key)
         if name and not resolve_inside(folder, name).exists() and not imported:
-            raise SourceError(f"'{name}' does not exist", next=f"mend device.{key} in {FILE}")
+            raise SourceError(f"'{name}' does not exist", next=f"fix device.{key} in {FILE}")
     links = device.traceability.links
     if links and not resolve_inside(folder, links).is_file() and not imported:
-        raise SourceError(f"'{links}' is not a file", next=f"mend traceability.links in {FILE}")
+        raise SourceError(f"'{links}' is not a file", next=f"fix traceability.links in {FILE}")
     for image in device.image:
         resolve_inside(folder, image.context)
         resolve_inside(folder, str(PurePosixPath(image.context) / image.dockerfile))
@@ -259,7 +259,7 @@ def resolve_inside(folder: Path, relative: str) -> Path:
         raise SourceError(
             f"path '{relative}' leaves the device folder",
             why=f"it resolves to {resolved}",
-            next="use a path inside the repository, and no link out of it",
+            next="use a path inside the repository, without a link out of it",
         )
     return resolved
 
@@ -288,7 +288,7 @@ def _check_names(device: Device, source: str) -> None:
         tests = device.tests_of(image)
         for key, name in (("junit", tests.junit), ("coverage", tests.coverage)) if tests else ():
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-                raise ConfigError(f"{source}: unit-test.{key} '{name}' must lie below /autoclave/results")
+                raise ConfigError(f"{source}: unit-test.{key} '{name}' must be below /autoclave/results")
         _check_services(tests.service if tests else [], images, source)
     for flow in device.flow:
         _check_flow(flow, images, source)
@@ -306,28 +306,32 @@ def _check_services(services: list[TestService], images: list[str], source: str)
         raise ConfigError(
             f"{source}: unit-test service '{service.name}' runs the image '{service.image}', which is "
             "neither an image of this device nor pinned by digest",
-            why="a tag names another image tomorrow, and the record could not tell what the tests ran beside",
+            why="a tag can refer to another image tomorrow, and the record must name what ran with the tests",
             next=f"write it as NAME@sha256:…, or: {nearest(service.image, images)}",
         )
 
 
 def _check_flow(flow: Flow, images: list[str], source: str) -> None:
-    told = f"{source}: the flow from '{flow.source}' to '{flow.to}'"
+    flow_name = f"{source}: the flow from '{flow.source}' to '{flow.to}'"
     if flow.source not in images and flow.to not in images:
         raise ConfigError(
-            f"{told} touches no image of the device", next=f"one end must be one of: {', '.join(images)}"
+            f"{flow_name} touches no image of the device", next=f"one end must be one of: {', '.join(images)}"
         )
     for end, others in ((flow.source, {"outside"}), (flow.to, {"outside", "dns"})):
         if end in images and end in {"outside", "dns"}:
-            raise ConfigError(f"{told} is ambiguous: an image is called '{end}'", next="rename the image")
+            raise ConfigError(
+                f"{flow_name} is ambiguous: an image is called '{end}'", next="rename the image"
+            )
         if end not in images and end not in others and not _is_network(end):
             raise ConfigError(
-                f"{told} is not understood: what is '{end}'?",
+                f"{flow_name} has the unknown end '{end}'",
                 why=nearest(end, images),
                 next="name an image, outside, a CIDR, namespace/NAME, or dns as its target",
             )
     if flow.to == "dns" and flow.ports:
-        raise ConfigError(f"{told} names ports, but name resolution has its own", next="remove the ports")
+        raise ConfigError(
+            f"{flow_name} names ports, but name resolution has its own", next="remove the ports"
+        )
 
 
 def _is_network(end: str) -> bool:

@@ -1,1 +1,1 @@
-"""Plain data that all rooms share: nothing here does I/O."""
+"""Plain data that all rooms share. Nothing here does I/O."""

@@ -1,6 +1,6 @@
-"""What people decide and declare about a device: requirements, waivers, approvals, the SOUP register.
+"""What people declare and decide about a device: requirements, waivers, approvals, the SOUP register.
 
-Plain data like `facts.py`: nothing here does I/O. Times are aware datetimes in UTC.
+Plain data, as in `facts.py`: nothing here does I/O. Times are aware datetimes in UTC.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Method(StrEnum):
 
 
 class Requirement(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One requirement. `hazard` is the risk file's id, never interpreted.
+    """One requirement. `hazard` is an id in the risk file; it is never interpreted.
 
-    `evidence` refers to where a method other than a test is documented. `source` is the file and place in it.
-    `in_scope` is false for what a later version will do: listed, not demanded.
+    `evidence` refers to where a method other than a test is documented. `source` is the file and the line.
+    `in_scope` is false for what a later version will do: it is listed, and no test is required.
     """
 
     id: Annotated[str, Meta(min_length=1, max_length=100)]
@@ -59,7 +59,7 @@ class Person(Struct, frozen=True, kw_only=True):
 
 
 class VexStatus(StrEnum):
-    """What is said of a finding, in the words of OpenVEX."""
+    """The status of a finding, in the words of OpenVEX."""
 
     NOT_AFFECTED = "not_affected"
     AFFECTED = "affected"
@@ -78,7 +78,7 @@ class Justification(StrEnum):
 
 
 class Scope(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a waiver holds: for one image digest, or for versions of a package.
+    """Where a waiver applies: to one image digest, or to versions of a package.
 
     `package` is a package URL without version (`pkg:pypi/jinja2`) or, for findings about pods, the workload
     (`Deployment/gateway`). `versions` are exact versions, or a range as `>=1.0,<2.10.1`.
@@ -109,10 +109,10 @@ class Waiver(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SignedWaiver(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A waiver after its signatures were verified: who signed, and why it counts for nothing if it does not.
+    """A waiver after its signatures were verified: who signed it, and why it does not count, if so.
 
     `persons` are the ids of the persons whose trusted keys signed, the author's first. `digest` is the
-    envelope's. `supplier` names the supplier whose VEX document it comes from; then no person signed.
+    envelope's. `supplier` is the supplier whose VEX document it comes from; then no person signed it.
     """
 
     waiver: Waiver
@@ -164,7 +164,7 @@ class SoupEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `component` is a pattern for package URLs without version (`pkg:pypi/jinja2`, `pkg:deb/debian/*`);
     `version` one for its version, or for a distribution's package for the distribution's (`debian-12*`).
-    `anomalies` says where the published anomalies were read, `reviewed_by` who judged them, and when.
+    `anomalies` is where the published anomalies were read; `reviewed_by` is who reviewed them.
     """
 
     title: str
@@ -182,7 +182,7 @@ class SoupEntry(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Component(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One component of the SBOM; `distro` is the purl's distribution qualifier, as `debian-12.5`.
 
-    `ref` is the SBOM's own reference, `depends` those of what it depends on.
+    `ref` is its reference in the SBOM, `depends` are the references of what it depends on.
     """
 
     name: str
@@ -200,7 +200,7 @@ class Declared(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the device repository declares at the time of a release; None when it has no such file.
 
     `previous` is the digest of the release before this one, empty for the first. `together` are the digests
-    of all images that the device was judged with, by name: requirements are the whole device's.
+    of all images of the device that were judged, by name: requirements are the whole device's.
     """
 
     requirements: tuple[Requirement, ...] | None = None

@@ -35,7 +35,7 @@ def check_digest(digest: str) -> str:
 
 
 class Digest(Struct, frozen=True):
-    """A digest, as parts of it are shown. An empty text has empty parts."""
+    """A digest, and the parts of it that are shown. An empty text has empty parts."""
 
     text: str
 
@@ -51,9 +51,9 @@ class Digest(Struct, frozen=True):
 
 
 class Digests(Struct, frozen=True):
-    """The digests that an option gives: of each image by its name, or one of the only image.
+    """The digests that an option gives: one for each image by name, or one for the only image.
 
-    `named` tells that they were given by name: then an image that is missing is never guessed.
+    `named` is true when they were given by name: then a missing digest is never guessed.
     """
 
     by_image: Mapping[str, str]
@@ -62,9 +62,9 @@ class Digests(Struct, frozen=True):
 
     @classmethod
     def parse(cls, text: str, images: Sequence[str], *, option: str = "--digest") -> Digests:
-        """Read one digest of the only one of `images`, or `NAME=DIGEST,…`; nothing when the text is empty.
+        """Read `NAME=DIGEST,…`, or one digest when `images` is a single image; an empty text is no digest.
 
-        Raises UsageError for digests that belong to no image or to several, StoreError for what is no digest.
+        Raises UsageError when a digest cannot be assigned to one image, StoreError when it is not a digest.
         """
         if not text:
             return cls({}, option=option)
@@ -79,7 +79,7 @@ class Digests(Struct, frozen=True):
         return cls({images[0]: check_digest(text)}, option=option)
 
     def of(self, image: str) -> str:
-        """Return the digest of an image, empty when none was given for it.
+        """Return the digest of an image; empty when the option does not give one.
 
         Raises UsageError when digests are given by name, and this name is not among them.
         """

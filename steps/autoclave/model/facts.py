@@ -1,4 +1,4 @@
-"""What the steps saw, as plain data: the only things that gates judge.
+"""The facts that the steps collect, as plain data. Gates judge nothing else.
 
 Nothing here does I/O. Times are aware datetimes in UTC; digests are `sha256:<64 hex>`.
 """
@@ -36,8 +36,8 @@ class Kind(StrEnum):
 class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One scanner result, normalised.
 
-    `id` is the CVE when any alias is one; `aliases` never repeats `id`. `target` says where
-    (a file in the image, or the OS package set). `fixed` lists versions that mend it, as the
+    `id` is the CVE when any alias is one; `aliases` never repeats `id`. `target` is where it was found
+    (a file in the image, or the OS package set). `fixed` lists versions that fix it, as the
     scanner prints them. `cvss` is the highest v3 (else v2) base score, 0.0 to 10.0.
     """
 
@@ -58,8 +58,8 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Database(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The advisory database of a scan: the time of its advisories, its digest and size (bytes).
 
-    `complete` is the scanner's word on whether it has all advisories of its sources; None when the scanner
-    cannot say, and the size decides.
+    `complete` is whether the scanner reports that it has all advisories of its sources; None when it does not
+    report it: then the size decides.
     """
 
     updated: Moment
@@ -71,9 +71,9 @@ class Database(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class ScanFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One scan of one image by one scanner.
 
-    `os` is `family version` or empty; `packages` counts what was examined. `unjudged` is the scanner's word
-    on what of the image it cannot judge and why, empty when it judged everything; None when it does not say,
-    and then an image without a recognised system was not judged.
+    `os` is `family version` or empty; `packages` counts what was examined. `unjudged` is what the
+    scanner reports that it cannot judge and why, empty when it judged everything; None when it does not
+    report it: then an image without a recognised system was not judged.
     """
 
     scanner: str
@@ -118,13 +118,13 @@ class TracedTest(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class TestFacts(Struct, frozen=True, kw_only=True):
-    """A JUnit report, counted. `cases` holds the failed, errored and skipped ones, in file order.
+    """A JUnit report, counted. `cases` are the failed, errored and skipped tests, in file order.
 
     `traced` are the tests that name requirements, `traced_more` counts what a long list leaves out: passed
-    tests alone, of requirements for which others are listed. `unlinked` counts those that name none,
+    tests alone, of requirements for which others are listed. `unlinked` counts those that name none;
     `unlinked_names` are the first of them. `flaky` names the tests that passed only on a repetition; they
     count as passed.
-    `defect` is empty, or says why the report cannot be used (missing, malformed, hostile, too large);
+    `defect` is why the report cannot be used, empty when it can (missing, malformed, hostile, too large);
     then the counts are zero.
     """
 
@@ -181,10 +181,10 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class ServiceRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A service container that ran beside the tests.
+    """A service container that ran together with the tests.
 
     `digest` is the image's, as the device file or the store names it; `image_id` what the container really
-    ran. `seconds` passed until it was healthy. `failure` says why it was no good to the tests, if it was not.
+    ran. `seconds` passed until it was healthy. `failure` is why the tests could not use it, if so.
     """
 
     name: str
@@ -196,9 +196,9 @@ class ServiceRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class ArbitraryUserRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The released image, run as a user that it does not know: `user` is `uid:gid`, the group is root's.
+    """The released image, run as a user that is not in it: `user` is `uid:gid`, the group is root's.
 
-    `failure` says why it did not work that way, if it did not; `seconds` passed until that was known.
+    `failure` is why it did not work, empty when it did; `seconds` passed until that was known.
     """
 
     user: str
@@ -210,11 +210,11 @@ class ArbitraryUserRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class TestRun(Struct, frozen=True, kw_only=True):
     """One run of the tests in a container.
 
-    `image_id` is what the container really ran; `released_layers` tells that its layers begin with
+    `image_id` is what the container really ran; `released_layers` is whether its layers begin with
     all layers of the image under test. `exit_code` is the test command's. `report` is its JUnit
-    and `report_digest` the digest of the raw file (empty when there was none). `services` ran beside the
-    tests; when one of them failed before the tests began, `exit_code` is -1. `arbitrary_user` is there when
-    the policy asks for it. `variables` is the digest of the variables that the device sets for the tests;
+    and `report_digest` the digest of the raw file (empty when there was none). `services` ran together with
+    the tests; when one of them failed before the tests began, `exit_code` is -1. `arbitrary_user` is set when
+    the policy requires it. `variables` is the digest of the variables that the device sets for the tests;
     `ran_by` the page of the host's job, else `user@machine`.
     """
 
@@ -242,7 +242,7 @@ class TestRun(Struct, frozen=True, kw_only=True):
 
 
 class Running(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One image of the device as it runs: what the target reads back, not what was asked for.
+    """One image of the device as it runs: what the target reads back, not what was requested.
 
     `container` is the engine's id of the image that the container runs; `inputs` the digest of the
     deploy plan (settings) that it was started with.
@@ -257,10 +257,10 @@ class Running(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Deployment(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One deployment: what was asked for, what runs afterwards, and why it failed if it did.
+    """One deployment: what was requested, what runs afterwards, and why it failed, if it did.
 
     `replaced` is the digest that ran before, by image; a rollback has a person's `reason`. `waived` names the
-    findings about pods that stand by a waiver.
+    findings about pods that a waiver covers.
     """
 
     environment: str

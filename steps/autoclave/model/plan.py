@@ -1,7 +1,7 @@
 """What a step would run: commands, tool versions and inputs, and one hash over them.
 
-The hash says nothing about the machine (no absolute path, no time), so that the same commit gives the
-same hash on a laptop and on a CI host.
+The hash does not depend on the machine (no absolute path, no time): the same commit has the same hash on a
+laptop and on a CI host.
 """
 
 from __future__ import annotations

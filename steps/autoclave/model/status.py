@@ -1,4 +1,4 @@
-"""How the gates of an image stand."""
+"""The status of an image: the newest verdict of every gate."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class GateStatus(StrEnum):
-    """How a gate of an image stands."""
+    """The status of a gate for one image."""
 
     PASSED = "passed"
     CLOSED = "closed"

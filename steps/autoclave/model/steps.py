@@ -1,4 +1,4 @@
-"""The steps, one row each. Whatever is said of every step is derived from this table.
+"""The steps, one row each. Every list of all steps is derived from this table.
 
 `bundles/verify.py` alone repeats it: it works without Autoclave. A contract test compares the two.
 """
@@ -36,10 +36,10 @@ class Step(Struct, frozen=True, kw_only=True):
     """One step.
 
     `name` is its command, its gate and its table in the device file; `summary` its line of help. It needs the
-    records of the steps in `after`; steps that need nothing of each other run at the same time. `role` is
+    records of the steps in `after`; steps that do not need each other run at the same time. `role` is
     what a key must be allowed to sign. `records` are (short name, predicate type) of what it attaches: the
-    first one holds its verdict, and `facts`, which later gates judge anew. `gate_error` is what a closed gate
-    raises.
+    first one has its verdict and its `facts`, which later gates judge again. A closed gate raises
+    `gate_error`.
     """
 
     name: str
@@ -97,7 +97,7 @@ CHECKS = (
         gate_error=ScanGateClosed,
     ),
 )
-"""The steps whose records a release needs: the release gate judges all of them anew."""
+"""The steps whose records a release needs; the release gate judges all of them again."""
 
 SIGN = Step(
     name="sign",
@@ -129,7 +129,7 @@ KINDS = (
     RecordKind("approval", "urn:autoclave:predicate:approval:v1", ("approve",)),
     RecordKind("seal", "urn:autoclave:predicate:seal:v1", (SIGN.role, DEPLOY.role)),
 )
-"""All kinds of records: of the steps, of what a CI host says, of people, and of everything together."""
+"""All kinds of records: those of the steps, of a CI host, of persons, and the seal over all of them."""
 
 
 def find(name: str) -> Step:

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 
 class Verdict(Struct, frozen=True):
-    """What one gate says. It passes exactly when it has no reason not to."""
+    """The result of one gate. It passes exactly when there is no reason why not."""
 
     gate: str
     reasons: tuple[str, ...] = ()

@@ -1,1 +1,1 @@
-"""The policy: what the gates demand, by class, organisation and device."""
+"""The policy: what the gates require, by class, organisation and device."""

@@ -17,11 +17,11 @@ from autoclave.runtime.toml import convert, read_toml
 
 
 def effective_policy(device: Device, organisation: str = "") -> Policy:
-    """Return what the gates demand of this device.
+    """Return what the gates require of this device.
 
     `organisation` is the path of the organisation's policy file, or empty. Raises ConfigError for
     a file that cannot be used (an empty one is an error) and PolicyLoosened for a layer that
-    demands less than the one above it.
+    requires less than the one above it.
     """
     safety_class = device.device.safety_class
     policy, above = read_profile(safety_class), f"the class {safety_class} profile"
@@ -30,8 +30,8 @@ def effective_policy(device: Device, organisation: str = "") -> Policy:
         if not layer:
             raise ConfigError(
                 f"{organisation}: the policy is empty",
-                why="an empty policy demands nothing, which nobody means",
-                next="write a demand into it, or do not name it",
+                why="an empty policy requires nothing: probably not what was meant",
+                next="write a requirement into it, or leave out --policy",
             )
         policy = tighten(policy, _check_layer(layer, organisation), source=organisation, above=above)
         above = organisation
@@ -64,6 +64,6 @@ def _make_partial(kind: type[Struct]) -> type[Struct]:
 
 
 def _check_layer(layer: dict[str, Any], source: str) -> dict[str, Any]:
-    """Return the layer as it is, after checking its keys and types."""
+    """Check a layer's keys and types, and return it."""
     convert(layer, _make_partial(Policy), source=f"{source} [policy]" if source == FILE else source)
     return layer

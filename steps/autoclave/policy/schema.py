@@ -1,7 +1,7 @@
-"""What the gates demand, and the rule that a lower layer may only demand more.
+"""What the gates require, and the rule that a lower layer may only require more.
 
-Every field says in which direction it is stricter; `tighten` needs nothing else. Profiles per
-IEC 62304 safety class are data (profiles/*.toml).
+Every field has the direction in which it is stricter; `tighten` needs nothing else. The profiles of the
+IEC 62304 safety classes are data (profiles/*.toml).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ class _Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, re
 
 
 class BuildPolicy(_Section, frozen=True):
-    """What the build gate demands."""
+    """What the build gate requires."""
 
     non_root: Annotated[bool, _stricter("true", "the image must run as a non-root user")]
 
 
 class UnitTestPolicy(_Section, frozen=True):
-    """What the unit-test gate demands."""
+    """What the unit-test gate requires."""
 
     min_passed: Annotated[int, Meta(ge=1), _stricter("higher", "fewest tests that must have passed")]
     max_skipped: Annotated[int, Meta(ge=0), _stricter("lower", "most tests that may be skipped")]
@@ -44,7 +44,7 @@ class UnitTestPolicy(_Section, frozen=True):
 
 
 class ScanPolicy(_Section, frozen=True):
-    """What the scan gate demands. Secrets always block: there is no setting for them."""
+    """What the scan gate requires. Secrets always block: there is no setting for them."""
 
     block: Annotated[frozenset[Severity], _stricter("superset", "severities of vulnerabilities that block")]
     fixable_only: Annotated[bool, _stricter("false", "let findings without a fixed version pass")]
@@ -62,30 +62,30 @@ class ScanPolicy(_Section, frozen=True):
 
 
 class ReleasePolicy(_Section, frozen=True):
-    """What the release gate (step `sign`) demands."""
+    """What the release gate (step `sign`) requires."""
 
     clean_tree: Annotated[bool, _stricter("true", "built from a commit, with nothing uncommitted")]
     max_record_age_hours: Annotated[int, Meta(ge=1), _stricter("lower", "oldest record, in hours")]
     timestamp: Annotated[
-        bool, _stricter("true", "the seal over all records bears a time stamp of a trusted authority")
+        bool, _stricter("true", "the seal over all records has a time stamp of a trusted authority")
     ]
 
 
 class ProductionPolicy(_Section, frozen=True):
-    """What production environments demand on top. Development keys are always refused there."""
+    """What production environments require in addition. They never accept development keys."""
 
     exempt: Annotated[frozenset[str], _stricter("subset", "names of environments that are not production")]
     min_database_bytes: Annotated[
         int,
         Meta(ge=0),
         _stricter(
-            "higher", "smallest advisory database, where the scanner cannot say itself whether it is complete"
+            "higher", "smallest advisory database, when the scanner does not report whether it is complete"
         ),
     ]
 
 
 class HardeningPolicy(_Section, frozen=True):
-    """What the hardening gate demands of pods, before anything is applied to a cluster."""
+    """What the hardening gate requires of pods, before anything is applied to a cluster."""
 
     block: Annotated[
         frozenset[Severity], _stricter("superset", "severities of findings about pods that block")
@@ -93,12 +93,12 @@ class HardeningPolicy(_Section, frozen=True):
 
 
 class RequirementsPolicy(_Section, frozen=True):
-    """What the release gate demands of requirements and their tests."""
+    """What the release gate requires of requirements and their tests."""
 
     demanded: Annotated[bool, _stricter("true", "the device must name a requirements file")]
     cover: Annotated[
         frozenset[RequirementKind],
-        _stricter("superset", "kinds of requirements that need a passing test on this very image"),
+        _stricter("superset", "kinds of requirements that need a passing test on exactly this image"),
     ]
     known_ids: Annotated[bool, _stricter("true", "a test must not name a requirement that does not exist")]
     linked_tests: Annotated[bool, _stricter("true", "every test must name a requirement")]
@@ -106,7 +106,7 @@ class RequirementsPolicy(_Section, frozen=True):
 
 
 class SoupPolicy(_Section, frozen=True):
-    """What the release gate demands of the SOUP register."""
+    """What the release gate requires of the SOUP register."""
 
     demanded: Annotated[bool, _stricter("true", "every component needs an entry in the SOUP register")]
     versions: Annotated[bool, _stricter("true", "an entry must name a version, not any")]
@@ -119,14 +119,14 @@ class SoupPolicy(_Section, frozen=True):
 class WaiversPolicy(_Section, frozen=True):
     """What a waiver must be to count. Secrets cannot be waived: there is no setting for them."""
 
-    max_days: Annotated[int, Meta(ge=1), _stricter("lower", "longest life of a waiver, in days")]
+    max_days: Annotated[int, Meta(ge=1), _stricter("lower", "longest validity of a waiver, in days")]
     two_persons: Annotated[bool, _stricter("true", "a second person must sign, who is not the author")]
-    risk_reference: Annotated[bool, _stricter("true", "a waiver must point into the risk file")]
+    risk_reference: Annotated[bool, _stricter("true", "a waiver must refer to the risk file")]
     supplier_vex: Annotated[bool, _stricter("false", "a trusted supplier's VEX document counts by itself")]
 
 
 class ApprovalsPolicy(_Section, frozen=True):
-    """Whose approval production environments demand."""
+    """Whose approval production environments require."""
 
     production: Annotated[
         dict[str, Annotated[int, Meta(ge=1)]],
@@ -135,7 +135,7 @@ class ApprovalsPolicy(_Section, frozen=True):
 
 
 class Policy(_Section, frozen=True):
-    """Everything the gates demand."""
+    """Everything that the gates require."""
 
     build: BuildPolicy
     unit_test: UnitTestPolicy
@@ -150,7 +150,7 @@ class Policy(_Section, frozen=True):
 
 
 def tighten(base: P, layer: dict[str, Any], *, source: str, above: str, path: str = "") -> P:
-    """Lay a partial policy over `base`. Raises PolicyLoosened, naming both values, when it demands less.
+    """Lay a partial policy over `base`. Raises PolicyLoosened, naming both values, when it requires less.
 
     `layer` must already have been checked against the policy's keys and types; `source` and `above`
     name the two layers in the message.
@@ -170,8 +170,8 @@ def tighten(base: P, layer: dict[str, Any], *, source: str, above: str, path: st
         if not _is_at_least(direction, wanted, now):
             raise PolicyLoosened(
                 f"{source} loosens the policy: {where} = {_format(wanted)}, "
-                f"but {above} demands {_format(now)}",
-                why=f"a lower layer may only demand more: stricter is {_WORDS[direction]}",
+                f"but {above} requires {_format(now)}",
+                why=f"a lower layer may only require more: stricter is {_WORDS[direction]}",
                 next=f"remove {where} there, or set it at least as strict as {_format(now)}",
             )
         changed[name] = wanted

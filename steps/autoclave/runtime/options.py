@@ -1,6 +1,6 @@
 """Options of the steps: one field is one flag and one AUTOCLAVE_* variable.
 
-The command line, and later the hosts' inputs and the reference table, are made from these structs.
+The command line, the hosts' inputs and the reference are made from these structs.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Common(Struct, frozen=True, kw_only=True):
     ] = ""
     policy: Annotated[str, option("the organisation's policy file, which may only tighten")] = ""
     trust: Annotated[str, option("the organisation's trust file: which key may sign what")] = ""
-    template: Annotated[str, option("version of the host's template: another than this one is refused")] = ""
+    template: Annotated[str, option("version of the host's template; refused when it is not this one")] = ""
     engine: Annotated[str, option("the container engine, by name")] = "docker"
     engine_command: Annotated[
-        str, option("the engine's command for building, if not the best one on PATH")
+        str, option("the engine's command for building; none: the best one on PATH")
     ] = ""
     verbose: Annotated[bool, option("print every external command as a line to paste", short="-v")] = False
     dry_run: Annotated[bool, option("print what would run, and run nothing")] = False
@@ -42,22 +42,18 @@ class Common(Struct, frozen=True, kw_only=True):
 
 
 class Signing(Common, frozen=True):
-    """Options of the commands that make records."""
+    """Options of the commands that sign records."""
 
     key: Annotated[str, option("URI of the key that signs records; none: this user's development key")] = ""
-    public_key: Annotated[str, option("PEM file of that key's public half (for tokens and key services)")] = (
-        ""
-    )
+    public_key: Annotated[str, option("PEM file of that key's public key (for tokens and key services)")] = ""
     tsa: Annotated[str, option("URL of the authority that time-stamps seals (RFC 3161)")] = ""
 
 
-ImageNames = Annotated[tuple[str, ...], option("only this image of the device (may be repeated)")]
+ImageNames = Annotated[tuple[str, ...], option("only this image of the device (repeatable)")]
 DigestText = Annotated[
-    str, option("this digest, if not the one built last (of several images: NAME=DIGEST,NAME=DIGEST)")
+    str, option("the digest; none: the image built last (of several images: NAME=DIGEST,NAME=DIGEST)")
 ]
-TakeFrom = Annotated[
-    tuple[str, ...], option("first take in what another job handed on in this folder (repeatable)")
-]
+TakeFrom = Annotated[tuple[str, ...], option("first read what another job left in this folder (repeatable)")]
 
 
 class StepOptions(Signing, frozen=True):
@@ -67,7 +63,7 @@ class StepOptions(Signing, frozen=True):
     digest: DigestText = ""
     take_from: TakeFrom = ()
     hand_on: Annotated[str, option("leave image, records and digests for the next job in this folder")] = ""
-    again: Annotated[bool, option("run even if a record for the same inputs holds")] = False
+    again: Annotated[bool, option("run even if a record for the same inputs is valid")] = False
 
 
 class Field(Struct, frozen=True, kw_only=True):
@@ -87,7 +83,7 @@ class Field(Struct, frozen=True, kw_only=True):
 
 
 def fields(kind: type[Struct]) -> list[Field]:
-    """Return the options of a struct in order; those of a group stand where the group is."""
+    """Return the options of a struct in order; those of a group in the place of the group."""
     return list(_fields(kind))
 
 

@@ -1,4 +1,4 @@
-"""Who does something: which process a container belongs to, whether it still lives, who runs the steps."""
+"""The process to which a container belongs, and whether it still runs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import socket
 
 
 def owner() -> str:
-    """Return this process as `host:pid`, for the label of what it makes."""
+    """Return this process as `host:pid`, for the labels of what it creates."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def is_gone(label: str) -> bool:
-    """Tell whether an owner was a process of this machine that has ended; unsure counts as living."""
+    """Return whether an owner was a process of this machine that has ended; False when it is not certain."""
     host, _, process = label.rpartition(":")
     if host != socket.gethostname() or not process.isdigit():
         return False

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from urllib.parse import quote
 
 _STARS = "[masked]"
-_SHORTEST = 4  # a shorter value would mask ordinary text everywhere
+_SHORTEST = 4  # a shorter value would mask ordinary text
 
 
 class Mask:
@@ -24,7 +24,7 @@ class Mask:
             for line in secret.splitlines():
                 if len(line.strip()) >= _SHORTEST:
                     forms |= _encodings(line.strip())
-        # The longest first, so that a secret that contains another one disappears whole.
+        # The longest first, so that a secret that contains another one is masked whole.
         self._forms = sorted(forms, key=len, reverse=True)
 
     def __call__(self, text: str) -> str:
@@ -39,7 +39,7 @@ def _encodings(secret: str) -> set[str]:
     forms = {secret, quote(secret, safe="")}
     for shift in range(3):
         # Inside a longer base64 text a value appears in one of three alignments; the characters
-        # at its edges depend on its neighbours, so they are left off.
+        # at its edges depend on its neighbours, so they are left out.
         encoded = base64.b64encode(b"\0" * shift + raw).decode()
         head = (0, 2, 3)[shift]
         tail = -(-(8 * (shift + len(raw))) // 6) - (1 if (shift + len(raw)) % 3 else 0)

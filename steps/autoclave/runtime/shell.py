@@ -18,7 +18,7 @@ from autoclave.errors import Interrupted, ToolError
 from autoclave.runtime.redact import Mask
 
 Process = Any
-"""plumbum's handle of a process. It must be kept as it is: when it goes, it closes the pipes."""
+"""plumbum's handle of a process. It must be kept: when it is collected, it closes the pipes."""
 
 _TAIL = 15  # lines of a failed command's output that an error shows
 
@@ -32,7 +32,7 @@ class Completed(Struct, frozen=True):
 
 
 class Shell:
-    """Runs external commands, shows them on request, and ends them all on cancel."""
+    """Runs external commands, prints them on request, and kills all of them on cancel."""
 
     def __init__(self, *, echo: Callable[[str], None] | None = None, mask: Mask | None = None) -> None:
         self._echo = echo
@@ -47,7 +47,7 @@ class Shell:
         return found[0] if found else None
 
     def find_all(self, program: str) -> list[str]:
-        """Return every program of that name on PATH, first one first; a path stands for itself."""
+        """Return every program of that name in the order of PATH; a path is returned as it is."""
         if os.sep in program:
             return [program] if os.access(program, os.X_OK) and Path(program).is_file() else []
         folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
@@ -79,7 +79,7 @@ class Shell:
         """Run a command to its end and return what it printed.
 
         `env` is added to the environment. `out` sends standard output to a file. `shown` is the line to
-        paste instead, where the command leans on files that are gone when it has ended. Raises ToolError
+        paste instead, when the command needs files that are removed after it has ended. Raises ToolError
         when the program is missing, its exit code is not in `ok`, or `timeout` (seconds) passes.
         """
         self.show(shown or argv, env=env, cwd=None if shown else cwd)
@@ -94,7 +94,7 @@ class Shell:
                     f"{argv[0]} did not finish within {timeout:g} s",
                     next=f"run it by hand: {self._line(argv)}",
                 ) from error
-            except BaseException:  # Ctrl-C as well: no child outlives the command that asked for it
+            except BaseException:  # Ctrl-C as well: no child outlives the command
                 self._kill(process)
                 process.wait()
                 raise
@@ -115,7 +115,7 @@ class Shell:
         env: Mapping[str, str] | None = None,
         shown: Sequence[str] = (),
     ) -> int:
-        """Run a command, hand over each line of both its streams as it comes, return its exit code."""
+        """Run a command, call `line` for each line of both its streams at once, and return the exit code."""
         self.show(shown or argv, env=env, cwd=cwd)
         process = self._start(argv, cwd=cwd, env=env, stderr=subprocess.STDOUT)
         try:
@@ -137,7 +137,7 @@ class Shell:
         return int(self._popen(argv, {}).wait())
 
     def cancel(self) -> None:
-        """End every running command and its children; later ones are refused."""
+        """Kill every running command and its children; later ones are refused."""
         with self._lock:
             self._cancelled = True
             running = list(self._running)
@@ -172,9 +172,9 @@ class Shell:
         program = self.which(argv[0])
         if program is None:
             raise ToolError(
-                f"{argv[0]} is not there",
+                f"{argv[0]} is missing",
                 why="no program of that name is on PATH" if os.sep not in argv[0] else "no such program",
-                next="run 'autoclave doctor': it says how to get it",
+                next="run 'autoclave doctor': it says how to install it",
             )
         inherited: dict[str, Any] = {"stdin": None, "stdout": None, "stderr": None, "env": dict(os.environ)}
         try:
@@ -183,7 +183,7 @@ class Shell:
             raise ToolError(f"{argv[0]} cannot be started", why=str(error)) from error
 
     def _line(self, argv: Sequence[str]) -> str:
-        """Return a command to paste. Words are masked before quoting, which may tear a secret apart."""
+        """Return a command to paste. Words are masked before quoting, which may split a secret."""
         return self.mask(shlex.join(self.mask(word) for word in argv))
 
     def _stop_if_cancelled(self, argv: Sequence[str]) -> None:

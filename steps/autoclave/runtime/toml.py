@@ -21,7 +21,7 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*)`", re.DOTALL)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Parse a TOML file. Raises ConfigError when it is absent, unreadable or no TOML."""
+    """Parse a TOML file. Raises ConfigError when it is missing, unreadable or not TOML."""
     try:
         return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
@@ -33,12 +33,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read", why=str(error)) from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(
-            f"{path} is not valid TOML", why=str(error), next="mend the line it names"
+            f"{path} is not valid TOML", why=str(error), next="fix the line that it names"
         ) from error
 
 
 def convert(data: object, kind: type[T], *, source: str) -> T:
-    """Turn decoded TOML into `kind`; unknown keys and wrong types raise ConfigError naming `source`."""
+    """Convert decoded TOML into `kind`. Raises ConfigError for unknown keys and wrong types."""
     try:
         return msgspec.convert(data, type=kind)
     except msgspec.ValidationError as error:

@@ -10,13 +10,13 @@ from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
 
 from autoclave.errors import SignerError
 
-__all__ = ["Signer", "opened"]
+__all__ = ["Signer", "open_signer"]
 
 
 def open_signer(uri: str, public: Key | None) -> Signer:
     """Open a signer by URI. Raises SignerError.
 
-    `file:PATH` is a PEM (PKCS#8) private key, which tells its public key itself. Every other scheme is
+    `file:PATH` is a PEM (PKCS#8) private key, which includes its public key. Every other scheme is
     passed to securesystemslib as it is (`hsm:`, `awskms:`, `gcpkms:`, `azurekms:`, `hv:` …) and needs
     the public key.
     """
@@ -25,8 +25,8 @@ def open_signer(uri: str, public: Key | None) -> Signer:
         return _read_file(Path(rest))
     if public is None:
         raise SignerError(
-            f"the key {uri} needs its public half",
-            why="a key service or token signs, but does not tell Autoclave which key to expect",
+            f"the public key of {uri} is missing",
+            why="a key service or token signs, but does not report which key to expect",
             next="name the PEM file of its public key with --public-key",
         )
     try:
@@ -37,7 +37,7 @@ def open_signer(uri: str, public: Key | None) -> Signer:
             why=str(error),
             next="install the matching extra of securesystemslib",
         ) from error
-    except Exception as error:  # every key service raises its own kinds; none may end in a traceback
+    except Exception as error:  # every key service raises its own errors
         raise SignerError(f"the key {scheme}:… cannot be opened", why=str(error)) from error
 
 

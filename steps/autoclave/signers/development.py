@@ -1,4 +1,4 @@
-"""Development keys: made at first use, so that a laptop needs no ceremony; refused by production."""
+"""Development keys: made at first use, so that a laptop needs no setup; refused by production."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _NOTE = b"Autoclave development key: made on first use, never trusted in product
 
 
 def folder() -> Path:
-    """Return where the development keys of this user lie."""
+    """Return the folder of this user's development keys."""
     base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
     return Path(base) / "autoclave" / "keys"
 
 
 def ensure(name: str) -> tuple[Path, Path]:
-    """Return the private and public key file of a development key, making a P-256 pair when absent.
+    """Return the private and public key file of a development key, making a P-256 pair when it is missing.
 
     Raises SignerError when the private file is readable by others.
     """
@@ -46,7 +46,7 @@ def ensure(name: str) -> tuple[Path, Path]:
 
 
 def _write_once(path: Path, content: bytes, mode: int) -> None:
-    """Write a file that is either whole or absent; the first of several writers wins."""
+    """Write a file at once or not at all; the first of several writers wins."""
     made = path.with_name(f"{path.name}.{os.getpid()}")
     with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
         file.write(content)

@@ -299,7 +299,7 @@ def test_development_keys_are_made_once_private_and_marked(
 
 @pytest.mark.parametrize(
     ("uri", "says"),
-    [("file:/nowhere", "cannot be read"), ("hsm:2?label=x", "needs its public half")],
+    [("file:/nowhere", "cannot be read"), ("hsm:2?label=x", "the public key of hsm:2.label=x is missing")],
 )
 def test_keys_that_cannot_be_used_say_why(uri: str, says: str) -> None:
     with pytest.raises(SignerError, match=says):

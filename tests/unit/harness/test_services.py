@@ -70,7 +70,7 @@ def test_a_tag_is_refused_with_the_way_out(tmp_path: Path) -> None:
     (tmp_path / "autoclave.toml").write_text(DEVICE + service("db", "databas"))
     with pytest.raises(ConfigError) as caught:
         load(tmp_path)
-    assert "a tag names another image tomorrow" in caught.value.why
+    assert "a tag can refer to another image tomorrow" in caught.value.why
     assert "did you mean 'database'?" in caught.value.next
 
 

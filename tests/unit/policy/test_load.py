@@ -89,7 +89,7 @@ def test_the_organisations_policy_applies_between_profile_and_device(tmp_path: P
     policy = effective_policy(device("B", {"scan": {"block-unknown": True}}), str(file))
     assert policy.scan.block == {Severity.CRITICAL, Severity.HIGH, Severity.LOW}
     assert policy.scan.block_unknown
-    with pytest.raises(PolicyLoosened, match=r"policy\.toml demands"):
+    with pytest.raises(PolicyLoosened, match=r"policy\.toml requires"):
         effective_policy(device("B", {"scan": {"block": ["critical", "high"]}}), str(file))
 
 

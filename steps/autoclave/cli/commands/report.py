@@ -1,4 +1,4 @@
-"""`autoclave report [DIGEST]`: the release report as HTML and JSON, and as a PDF when asked."""
+"""`autoclave report [DIGEST]`: the release report as HTML and JSON, and as a PDF on request."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _find_images(opts: Options, ctx: Context) -> list[tuple[Image, Descriptor]]:
 
 
 def _image_of(descriptor: Descriptor, opts: Options, ctx: Context) -> Image:
-    """Return which image of the device a digest is: as told, else as its records say."""
+    """Return the image of the device with a digest: by --image, else by its records."""
     if len(opts.image) == 1 or len(ctx.device.image) == 1:
         return ctx.images(opts.image)[0]
     good, _ = records.read_all(ctx.store, descriptor.digest, ctx.trust)
@@ -76,8 +76,8 @@ def _image_of(descriptor: Descriptor, opts: Options, ctx: Context) -> Image:
     if len(named) == 1:
         return ctx.device.find_image(named.pop())
     raise UsageError(
-        f"which image of {ctx.device.device.name} is {Digest(descriptor.digest).short}?",
-        why="its records do not say it",
+        f"the image {Digest(descriptor.digest).short} may be any image of {ctx.device.device.name}",
+        why="its records do not name one of them",
         next="name it with --image",
     )
 

@@ -24,7 +24,9 @@ class PlanOptions(Options, frozen=True):
 
     diff: Annotated[
         tuple[str, ...],
-        option("what differs from this plan, kept with 'plan --json'; given twice: between the two"),
+        option(
+            "print the differences from this plan, saved with 'plan --json'; given twice: between the two"
+        ),
     ] = ()
 
 
@@ -58,7 +60,7 @@ def _plan(opts: Options, ctx: Context) -> int:
 
 
 def _compare(opts: PlanOptions, ctx: Context) -> int:
-    """Print what differs; return 60 when something does."""
+    """Print the differences; return 60 when there are any."""
     if len(opts.diff) > 2:
         raise UsageError("--diff compares two plans", next="give it once or twice")
     plans = [_read_plan(Path(name)) for name in opts.diff]
@@ -76,11 +78,11 @@ def _read_plan(path: Path) -> list[StepPlan]:
         events = [msgspec.json.decode(line, type=_Event) for line in path.read_bytes().splitlines() if line]
     except (OSError, msgspec.DecodeError) as error:
         raise UsageError(
-            f"{path} is no plan", why=str(error), next="keep one with: autoclave plan --json >plan.json"
+            f"{path} is not a plan", why=str(error), next="save one with: autoclave plan --json >plan.json"
         ) from error
     plans = [event.plan for event in events if event.plan]
     if not plans:
-        raise UsageError(f"{path} holds no plan", next="keep one with: autoclave plan --json >plan.json")
+        raise UsageError(f"{path} has no plan in it", next="save one with: autoclave plan --json >plan.json")
     return plans
 
 

@@ -1,4 +1,4 @@
-"""One step alone: `autoclave build`, and every other step of the table."""
+"""One step: `autoclave build`, and every other step of the table."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def command(name: str, text: str) -> click.Command:
         try:
             module.run(options, ctx)
         except GateClosed:
-            # The next job, and the release record, need the proof of why.
+            # The next job and the release gate need the record that says why.
             handover.hand_on(name, options, ctx)
             raise
         handover.hand_on(name, options, ctx)

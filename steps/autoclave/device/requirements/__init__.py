@@ -1,4 +1,4 @@
-"""Read the device's requirements, in whichever format they are kept: CSV, TOML, Doorstop, StrictDoc."""
+"""Read the device's requirements: CSV, TOML, Doorstop or StrictDoc."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def read(folder: Path, name: str) -> tuple[Requirement, ...]:
         found = _FILES[start.suffix.lower()](rows.read_text(folder, start), rows.relative_name(folder, start))
     else:
         raise ConfigError(
-            f"{name}: no known format of requirements",
-            why="the name's ending tells the format",
+            f"{name}: not a known format of requirements",
+            why="the format is known by the ending of the name",
             next="use .csv, .toml or .sdoc, or a folder of Doorstop's or StrictDoc's files",
         )
     rows.refuse_duplicates(found)
@@ -46,6 +46,6 @@ def _folder(folder: Path, start: Path, name: str) -> list[Requirement]:
         return [requirement for each in found for requirement in each]
     raise ConfigError(
         f"{name}: a folder without requirements",
-        why=f"neither Doorstop's {doorstop.SETTINGS} nor a .sdoc file of StrictDoc lies in it",
-        next="mend device.requirements in autoclave.toml",
+        why=f"it has neither Doorstop's {doorstop.SETTINGS} nor a .sdoc file of StrictDoc",
+        next="fix device.requirements in autoclave.toml",
     )

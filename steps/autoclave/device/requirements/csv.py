@@ -32,7 +32,7 @@ def read(text: str, name: str) -> list[Requirement]:
                 )
             found.append(rows.make_requirement(dict(zip(header, cells, strict=True)), source))
     except csv.Error as error:
-        raise ConfigError(f"{name}:{reader.line_num}: not CSV: {error}", next="mend the line") from error
+        raise ConfigError(f"{name}:{reader.line_num}: not CSV: {error}", next="fix the line") from error
     if not header:
         raise ConfigError(f"{name}: the file is empty", next=f"begin it with: {','.join(rows.COLUMNS)}")
     return found

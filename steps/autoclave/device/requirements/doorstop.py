@@ -1,8 +1,9 @@
-"""Requirements as Doorstop keeps them: a folder for each document, a YAML or Markdown file for each item.
+"""Requirements in Doorstop: a folder for each document, a YAML or Markdown file for each item.
 
-The form was read from files that Doorstop 3.2 wrote. An item's id is its file's name. Items that are not
-normative are headings and remarks; those that are not active are listed and not demanded. The attributes
-kind, hazard, method, evidence and in-scope are the device's own; derived items are requirements like others.
+The format was read from files that Doorstop 3.2 wrote. An item's id is its file's name. Items that are not
+normative are headings and remarks; those that are not active are listed, and no test is required. The
+attributes kind, hazard, method, evidence and in-scope are the device's own; derived items are requirements
+like others.
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ def _item(folder: Path, path: Path) -> Requirement | None:
     if path.suffix.lower() == ".md":
         parts = _FRONT.fullmatch(text)
         if parts is None:
-            raise ConfigError(f"{name}:1: no item of Doorstop", why="it does not begin with YAML between ---")
+            raise ConfigError(
+                f"{name}:1: not an item of Doorstop", why="it does not begin with YAML between ---"
+            )
         data = _load(parts["yaml"], name, 2)
         heading = _HEADING.fullmatch(parts["body"])
         said = heading["rest"] if heading else parts["body"]
@@ -84,7 +87,7 @@ def _item(folder: Path, path: Path) -> Requirement | None:
 
 
 def _flag(data: dict[str, Any], key: str, source: str) -> bool:
-    """Return a flag: what is not said is true, as Doorstop has it."""
+    """Return a flag; a missing one is true, as in Doorstop."""
     value = data.get(key)
     if isinstance(value, bool):
         return value
@@ -100,7 +103,7 @@ def _word(value: object, source: str, key: str) -> str:
         return ", ".join(map(str, value))
     if isinstance(value, str | int | float):
         return str(value)
-    raise ConfigError(f"{source}: {key} is no text", next="write it as one word, or a list of words")
+    raise ConfigError(f"{source}: {key} is not text", next="write it as one word, or a list of words")
 
 
 def _load(text: str, name: str, first: int) -> dict[str, Any]:
@@ -113,7 +116,7 @@ def _load(text: str, name: str, first: int) -> dict[str, Any]:
         line = first + (mark.line if mark else 0)
         why = (error.problem if isinstance(error, MarkedYAMLError) else None) or type(error).__name__
         raise ConfigError(
-            f"{name}:{line}: not YAML that can be used", why=why, next="mend the line"
+            f"{name}:{line}: not YAML that can be used", why=why, next="fix the line"
         ) from error
     if not isinstance(data, dict):
         raise ConfigError(f"{name}:{first}: not a YAML mapping", next="write it as Doorstop does")
@@ -139,6 +142,6 @@ def _refuse_tricks(text: str, name: str, first: int) -> None:
             line = first + event.start_mark.line
             raise ConfigError(
                 f"{name}:{line}: {trick}, which is refused",
-                why="an item needs none, and it could grow without bounds or call code",
+                why="an item does not need it, and it could grow without bounds or run code",
                 next="write the value itself",
             )

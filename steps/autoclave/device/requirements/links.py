@@ -1,4 +1,4 @@
-"""Which tests show which requirements, where a test cannot say so itself: patterns over the tests' names."""
+"""Which tests verify which requirements, for tests that cannot name them: patterns of test names."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def read(folder: Path, name: str) -> Callable[[str], tuple[str, ...]]:
-    """Read a links file; return what tells the requirements of a test by its name, `classname::name`.
+    """Read a links file; return a function from a test's name, `classname::name`, to its requirements.
 
-    A link's `test` is a whole name, or a pattern with `*`, `?` and `[…]`; it is held against the full name
-    and against the part behind `::`. Raises SourceError, ConfigError.
+    A link's `test` is a whole name, or a pattern with `*`, `?` and `[…]`; it is compared with the full name
+    and with the part after `::`. Raises SourceError, ConfigError.
     """
     path = resolve_inside(folder, name)
     shown = rows.relative_name(folder, path)
@@ -42,13 +42,13 @@ def read(folder: Path, name: str) -> Callable[[str], tuple[str, ...]]:
         data = tomllib.loads(rows.read_text(folder, path))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(
-            f"{shown} is not valid TOML", why=str(error), next="mend the line it names"
+            f"{shown} is not valid TOML", why=str(error), next="fix the line that it names"
         ) from error
     links = convert(data, _File, source=shown).link
     exact: dict[str, list[str]] = {}
     patterns: list[tuple[re.Pattern[str], list[str]]] = []
     for link in links:
-        exact.setdefault(link.test, []).extend(link.requirements)  # [ and ? may well be part of a name
+        exact.setdefault(link.test, []).extend(link.requirements)  # [ and ? can be part of a name
         if any(mark in link.test for mark in "*?["):
             patterns.append((re.compile(fnmatch.translate(link.test)), link.requirements))
     if len(patterns) > _MOST_PATTERNS:

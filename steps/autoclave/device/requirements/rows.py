@@ -1,4 +1,4 @@
-"""What all formats share: bounded reading of files, and a row of words that becomes a requirement."""
+"""What all formats share: reading files with limits, and making a requirement of a row of words."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _YES = {"": True, "yes": True, "true": True, "1": True, "no": False, "false": Fa
 
 
 def make_requirement(values: Mapping[str, str], source: str) -> Requirement:
-    """Make a requirement of the words of one row; `source` is its file and line. Raises ConfigError."""
+    """Make a requirement from the words of one row; `source` is its file and line. Raises ConfigError."""
     words = {key: sanitize(value) for key, value in values.items()}
     if not words.get("text"):
-        raise ConfigError(f"{source}: the requirement has no text", next="say what is required")
+        raise ConfigError(f"{source}: the requirement has no text", next="write what is required")
     if len(words["text"]) > _LONGEST:
         raise ConfigError(
             f"{source}: a text of more than {_LONGEST} characters", next="split the requirement"
@@ -47,7 +47,7 @@ def make_requirement(values: Mapping[str, str], source: str) -> Requirement:
 
 
 def parse_flag(word: str, source: str, key: str) -> bool:
-    """Tell what a word means; an empty one is yes. Raises ConfigError for what is neither yes nor no."""
+    """Return whether a word means yes, as an empty one does. Raises ConfigError for neither yes nor no."""
     answer = _YES.get(word.strip().lower())
     if answer is None:
         raise ConfigError(
@@ -57,23 +57,23 @@ def parse_flag(word: str, source: str, key: str) -> bool:
 
 
 def sanitize(text: str) -> str:
-    """Return a text on one line, without characters that could steer a terminal."""
+    """Return a text on one line, without characters that could control a terminal."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
 def refuse_duplicates(found: Iterable[Requirement]) -> None:
-    """Raise ConfigError for an id that stands there twice, or for more requirements than are read."""
+    """Raise ConfigError for an id that is there twice, or for too many requirements."""
     seen: dict[str, str] = {}
     for each in found:
         if each.id in seen:
             raise ConfigError(
                 f"{each.source}: the id '{each.id}' is there twice",
-                why=f"it stands in {seen[each.id]} already, and a test could not tell which one it verifies",
+                why=f"it is in {seen[each.id]} already, and a test that names it would be ambiguous",
                 next="give each requirement its own id",
             )
         seen[each.id] = each.source
     if len(seen) > _MOST:
-        raise ConfigError(f"more than {_MOST} requirements", next="leave out what is no requirement")
+        raise ConfigError(f"more than {_MOST} requirements", next="leave out what is not a requirement")
 
 
 def files_below(folder: Path, start: Path) -> list[Path]:
@@ -94,11 +94,11 @@ def relative_name(folder: Path, path: Path) -> str:
 
 
 def read_text(folder: Path, path: Path) -> str:
-    """Read a file as UTF-8. Raises SourceError when that does not work, ConfigError above 4 MiB."""
+    """Read a file as UTF-8. Raises SourceError when it cannot be read, ConfigError above 4 MiB."""
     name = relative_name(folder, path)
     try:
         if not path.is_file():
-            raise SourceError(f"'{name}' is not a file", next="mend device.requirements in autoclave.toml")
+            raise SourceError(f"'{name}' is not a file", next="fix device.requirements in autoclave.toml")
         with path.open("rb") as file:
             raw = file.read(_LARGEST + 1)
     except OSError as error:

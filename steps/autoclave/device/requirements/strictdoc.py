@@ -1,6 +1,6 @@
 """Requirements in StrictDoc's own text format (`.sdoc`): the `[REQUIREMENT]` elements, line by line.
 
-The form was read in StrictDoc 0.30's grammar: an element is `[TAG]` (or `[[TAG]]` with others inside), its
+The format was read in StrictDoc 0.30's grammar: an element is `[TAG]` (or `[[TAG]]` with others inside), its
 fields are `NAME: value`, or `NAME: >>>` and lines up to `<<<`. Of the fields UID and STATEMENT are needed;
 KIND, HAZARD, METHOD, EVIDENCE and IN_SCOPE are the device's own. All other elements are text between them.
 """
@@ -56,7 +56,7 @@ def read(text: str, name: str) -> list[Requirement]:
             if element is not None:
                 _put(element, field["name"], value, source)
     if not text.lstrip().startswith("[DOCUMENT]"):
-        raise ConfigError(f"{name}:1: no StrictDoc document", why="it does not begin with [DOCUMENT]")
+        raise ConfigError(f"{name}:1: not a StrictDoc document", why="it does not begin with [DOCUMENT]")
     return [rows.make_requirement(each.values, each.source) for each in found]
 
 

@@ -35,7 +35,7 @@ def read(text: str, name: str) -> list[Requirement]:
         data = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(
-            f"{name} is not valid TOML", why=str(error), next="mend the line it names"
+            f"{name} is not valid TOML", why=str(error), next="fix the line that it names"
         ) from error
     tables = convert(data, _File, source=name).requirement
     lines = [text.count("\n", 0, at.end()) + 1 for at in _TABLE.finditer(text)]

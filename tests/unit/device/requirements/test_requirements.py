@@ -129,7 +129,7 @@ REFUSED = {
         '[[requirement]]\nid = ""\ntext = "a"\n',
         "r.toml:1: a requirement without id",
     ),
-    "sdoc: no document": ("r.sdoc", "[REQUIREMENT]\nUID: R\nSTATEMENT: a\n", "no StrictDoc document"),
+    "sdoc: no document": ("r.sdoc", "[REQUIREMENT]\nUID: R\nSTATEMENT: a\n", "not a StrictDoc document"),
     "sdoc: no UID": ("r.sdoc", SDOC + "[REQUIREMENT]\nSTATEMENT: a\n", "r.sdoc:4: a requirement without id"),
     "sdoc: no statement": (
         "r.sdoc",
@@ -143,7 +143,7 @@ REFUSED = {
     ),
     "sdoc: two ids": ("r.sdoc", SDOC + "[REQUIREMENT]\nUID: R\nUID: S\n", "two fields UID"),
     "doorstop: settings": ("r/.doorstop.yml", "settings: 3\n", "not the settings of a Doorstop document"),
-    "no format": ("r.docx", "x", "no known format"),
+    "no format": ("r.docx", "x", "not a known format"),
     "no folder of requirements": ("r/readme.txt", "x", "a folder without requirements"),
 }
 
@@ -167,7 +167,7 @@ TRICKS = {
     "no mapping": ("- a\n", ":1: not a YAML mapping"),
     "no YAML": ("text: [\n", "not YAML that can be used"),
     "key twice": ("text: a\ntext: b\n", "not YAML that can be used"),
-    "kind": ("text: a\nkind: 2026-01-01\n", ":1: kind is no text"),
+    "kind": ("text: a\nkind: 2026-01-01\n", ":1: kind is not text"),
     "active": ("text: a\nactive: perhaps\n", "neither yes nor no"),
 }
 
@@ -203,7 +203,7 @@ def test_doorstop_takes_yes_and_no_and_ignores_other_files(tmp_path: Path) -> No
 
 
 def test_doorstop_markdown_needs_its_front(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no item of Doorstop"):
+    with pytest.raises(ConfigError, match="not an item of Doorstop"):
         read_doorstop(tmp_path, {"R1.md": "# Title\n\ntext\n"}, "markdown")
 
 
