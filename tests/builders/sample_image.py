@@ -7,13 +7,15 @@ from collections.abc import Sequence
 
 from autoclave.evidence import cosign
 from autoclave.evidence.trust import TrustedKey
+from autoclave.model.digest import digest_of
 from autoclave.store.base import Store
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
 
 
 def write_image(store: LayoutStore, content: bytes = b"layer") -> Descriptor:
-    config = store.write([b'{"rootfs":{"type":"layers","diff_ids":[]}}'], media_type=CONFIG)
+    rootfs = {"type": "layers", "diff_ids": [digest_of(content)]}
+    config = store.write([json.dumps({"rootfs": rootfs}).encode()], media_type=CONFIG)
     layer = store.write([content], media_type=LAYER)
     manifest = Manifest(schema_version=2, media_type=MANIFEST, config=config, layers=[layer])
     descriptor = store.write([encode(manifest)], media_type=MANIFEST)

@@ -34,7 +34,7 @@ def guarded(cluster: Cluster) -> Iterator[str]:
     text = dump(make_policy("pump", "guarded", [VERIFIED]))
     cluster.kubectl("apply", "--server-side", "-f-", stdin=text)
     # The API server learns of a policy within a moment, not at once.
-    cluster.wait("the policy", 30, lambda: "no verified release" in try_pod(cluster, "guarded", IMAGE)[1])
+    cluster.wait("the policy", 30, lambda: "not a verified release" in try_pod(cluster, "guarded", IMAGE)[1])
     yield "guarded"
     cluster.kubectl("delete", "-f-", stdin=text)
     cluster.kubectl("delete", "namespace", "guarded", "--wait=false")
@@ -69,14 +69,14 @@ REFUSED = [
 def test_another_image_is_refused_by_name(cluster: Cluster, guarded: str, image: str) -> None:
     code, said = try_pod(cluster, guarded, image)
     assert code != 0
-    assert f"Autoclave: {image} is no verified release of pump: release it with autoclave sign" in said
+    assert f"Autoclave: {image} is not a verified release of pump: release it with autoclave sign" in said
 
 
 def test_an_init_container_is_judged_too(cluster: Cluster, guarded: str) -> None:
     first = [{"name": "first", "image": f"{IMAGE}@{OTHER}"}]
     code, said = try_pod(cluster, guarded, f"{IMAGE}@{VERIFIED}", initContainers=first)
     assert code != 0
-    assert f"Autoclave: {IMAGE}@{OTHER} is no verified release" in said
+    assert f"Autoclave: {IMAGE}@{OTHER} is not a verified release" in said
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +89,13 @@ def running(cluster: Cluster, guarded: str) -> str:
 def test_a_debug_container_is_refused_in_a_pod_that_runs(cluster: Cluster, running: str) -> None:
     done = cluster.try_kubectl("debug", "gateway", "-n", running, "--image=busybox:1", "--", "sh")
     assert done.returncode != 0
-    assert "Autoclave: busybox:1 is no verified release of pump" in done.stderr
+    assert "Autoclave: busybox:1 is not a verified release of pump" in done.stderr
 
 
 def test_the_image_of_a_running_pod_cannot_be_changed(cluster: Cluster, running: str) -> None:
     done = cluster.try_kubectl("set", "image", "pod/gateway", f"gateway={IMAGE}@{OTHER}", "-n", running)
     assert done.returncode != 0
-    assert "no verified release" in done.stderr
+    assert "not a verified release" in done.stderr
 
 
 def test_other_namespaces_are_left_alone(cluster: Cluster, guarded: str) -> None:

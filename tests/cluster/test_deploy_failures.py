@@ -37,13 +37,13 @@ def test_an_unhealthy_upgrade_is_restored_and_proven(clinic: Clinic) -> None:
     took = time.monotonic() - began
     assert failed.code == 50, failed.err
     assert "probe fails: Readiness probe failed: HTTP probe failed with statuscode: 503" in failed.message
-    assert f"put back {clinic.digests[GOOD]}, read back from 3 pods" in failed.err
+    assert f"restored {clinic.digests[GOOD]}, read back from 3 pods" in failed.err
     clinic.wait_until(
         "only the former pods run", lambda: clinic.digests_in_pods() == [clinic.digests[GOOD]] * 3
     )
     assert f"app {clinic.digests[GOOD]} healthy, verifies" in clinic.autoclave("status", "demo").out
     report(
-        f"kubernetes: unhealthy upgrade put back {took:.1f} s after it began (given 8 s); "
+        f"kubernetes: version before an unhealthy upgrade restored {took:.1f} s after it began (given 8 s); "
         f"3 pods run {clinic.digests[GOOD][:19]}…"
     )
 
@@ -109,7 +109,7 @@ def test_a_killed_deployment_is_restored_by_the_next_one(clinic: Clinic) -> None
     began = time.monotonic()
     again = clinic.deploy(GOOD, "--again")
     assert again.code == 0, again.err
-    assert "an earlier deployment died while it was under way: putting back what ran before it" in again.err
+    assert "an earlier deployment died while it was under way: restoring what ran before it" in again.err
     assert clinic.digests_in_pods() == [clinic.digests[GOOD]] * 3
     report(f"kubernetes: killed deployment recovered by the next one in {time.monotonic() - began:.1f} s")
 
@@ -135,7 +135,7 @@ def test_an_image_that_is_not_the_devices_is_refused_and_nothing_applied(clinic:
     clinic.write("app.yaml", DEPLOYMENT + sidecar.replace("nginx:latest", pinned))
     refused = clinic.deploy(GOOD)
     assert refused.code == 25, refused.err
-    assert "which is no verified release" in refused.message
+    assert "which is not a verified release" in refused.message
     assert clinic.get("deployments") + clinic.get("networkpolicies") == []
 
 
@@ -223,7 +223,7 @@ def test_objects_removed_from_the_manifests_are_deleted_and_reported(clinic: Cli
     (clinic.repository.folder / "deploy" / "service.yaml").unlink()
     done = clinic.deploy(NEXT)
     assert done.code == 0, done.err
-    assert "deleted, since the manifests hold it no longer: Service/app" in done.err
+    assert "deleted, since the manifests no longer have it: Service/app" in done.err
     assert clinic.get("services") == []
     assert json.dumps(clinic.get("networkpolicies")).count('"name": "autoclave-default-deny"') >= 1
 
@@ -234,7 +234,7 @@ def test_the_running_version_is_restored_even_when_its_record_in_the_cluster_is_
     clinic.repository.edit("autoclave.toml", "timeout = 60", "timeout = 8")
     failed = clinic.deploy(UNHEALTHY)
     assert failed.code == 50, failed.err
-    assert f"put back {clinic.digests[GOOD]}" in failed.err
+    assert f"restored {clinic.digests[GOOD]}" in failed.err
     clinic.wait_until(
         "only the former pods run", lambda: clinic.digests_in_pods() == [clinic.digests[GOOD]] * 3
     )
@@ -257,4 +257,4 @@ def test_a_stateful_set_that_waits_for_a_broken_pod_is_restored(clinic: Clinic) 
     clinic.wait_until(
         "only the former pods run", lambda: clinic.digests_in_pods() == [clinic.digests[GOOD]] * 2
     )
-    report(f"kubernetes: unhealthy upgrade of a StatefulSet put back in {time.monotonic() - began:.1f} s")
+    report(f"kubernetes: StatefulSet restored after an unhealthy upgrade in {time.monotonic() - began:.1f} s")

@@ -78,7 +78,7 @@ def test_the_exported_policy_lets_releases_in_and_nothing_else(
     words = ("apply", "--dry-run=server", "-n", clinic.namespace, "-f-")
     cluster.wait("the policy", 30, lambda: cluster.try_kubectl(*words, stdin=pod).returncode != 0)
     said = cluster.try_kubectl(*words, stdin=pod).stderr
-    assert f"is no verified release of {NAME}" in said
+    assert f"is not a verified release of {NAME}" in said
     again = clinic.deploy(GOOD, "--again")
     assert again.code == 0, again.err
     report(f"kubernetes: admission: {said.strip().splitlines()[-1][:160]}…")

@@ -42,7 +42,7 @@ def test_the_version_before_a_crash_is_brought_back(new_one_made: bool, tmp_path
         repository.commit()
         failed = repository.run("run")
         assert failed.code == 50, failed.err
-        assert "an earlier deployment died; put back sha256:" in failed.err
+        assert "an earlier deployment died; restored sha256:" in failed.err
         assert "did not become healthy" in failed.message
         assert b"1.0.0" in answer(repository)
         assert repository.run("status").out == good

@@ -65,9 +65,21 @@ def test_a_release_is_published_under_its_version_and_status_finds_it(
     assert digest in ("", test["running"]["digest"])
 
 
-def test_what_is_published_twice_stays_as_it_is(released: Repository, registry: str) -> None:
-    assert released.run("deploy", "test").code == 0
-    assert released.run("deploy", "test").code == 0
+def attached(registry: str, digest: str) -> set[str]:
+    """Return the digests of all records of an image."""
+    address = f"http://{registry}/v2/devices/control/referrers/{digest}"
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        return {each["digest"] for each in json.load(answer)["manifests"]}
+
+
+def test_a_repeated_publication_is_skipped(released: Repository, registry: str) -> None:
+    first = released.run("deploy", "test")
+    assert first.code == 0, first.err
+    before = attached(registry, first.out.split()[-1])
+    again = released.run("deploy", "test")
+    assert again.code == 0, again.err
+    assert "exactly these digests run there" in again.err
+    assert attached(registry, again.out.split()[-1]) == before
     assert tags(registry) == {"app", "app.released", "1.0.0"}
 
 

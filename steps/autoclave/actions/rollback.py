@@ -7,19 +7,19 @@ from typing import Annotated
 
 from msgspec import Struct
 
-from autoclave import deploy
+from autoclave import deploy, release, targets
 from autoclave.context import Context
-from autoclave.deploy import Subject
 from autoclave.device.schema import Environment, Image
 from autoclave.errors import NothingToRollBack, StoreError, UsageError
 from autoclave.model.digest import Digest, Digests
-from autoclave.model.facts import Deployment, Running
+from autoclave.model.facts import Deployment
 from autoclave.release.deployments import deployments_of
 from autoclave.release.verification import read_attached
 from autoclave.runtime.options import Signing, option
 from autoclave.runtime.toml import nearest
+from autoclave.targets.base import Target
 
-_SHORTEST = 8  # characters: "because" is no reason
+_SHORTEST = 8  # characters: "because" is not a reason
 
 
 class Options(Signing, frozen=True, kw_only=True):
@@ -36,12 +36,12 @@ class Change(Struct, frozen=True):
     """One image of the device, what it runs and what it ran before."""
 
     image: Image
-    here: str
-    before: str
+    current: str
+    previous: str
 
 
 def run(opts: Options, ctx: Context) -> Deployment | None:
-    """Put an earlier release back; return what runs then, or None on a dry run.
+    """Restore an earlier release; return what runs then, or None on a dry run.
 
     The release is verified against the policy and trust of today, however it was judged in its time. Raises
     UsageError without a reason, NothingToRollBack, DeployGateClosed, DeployFailed, RollbackFailed.
@@ -50,67 +50,71 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
         raise UsageError(
             "a rollback needs a reason",
             why="it changes what runs, and whoever reads the record must understand why",
-            next="say it: --reason 'alarms come late since 1.4.0, incident 4711'",
+            next="give one: --reason 'alarms come late since 1.4.0, incident 4711'",
         )
-    environment = ctx.device.find_environment(opts.environment)
-    target = deploy.open_target(environment, ctx)
-    steps = select_changes(
-        opts.to, target.running(ctx.device.device.name, environment.name), environment, ctx
+    target = targets.create(ctx.device.find_environment(opts.environment), ctx)
+    environment = target.environment
+    changes = select_changes(opts.to, target, ctx)
+    summary = ", ".join(
+        f"{each.image.name} {Digest(each.current).short or 'nothing'} → {Digest(each.previous).short}"
+        for each in changes
     )
-    told = ", ".join(
-        f"{each.image.name} {Digest(each.here).short or 'nothing'} → {Digest(each.before).short}"
-        for each in steps
-    )
-    ctx.screen.begin("deploy", f"rollback of {environment.name}: {told}")
+    ctx.screen.begin("deploy", f"rollback of {environment.name}: {summary}")
     if opts.dry_run:
         return None
-    subjects = [Subject(each.image, ctx.store.find_image(each.before)) for each in steps]
-    releases = deploy.read(subjects, environment, ctx)
-    ctx.require(deploy.judge(releases, ctx), repeat=f"autoclave show {steps[0].before}")
-    return deploy.roll_out(releases, environment, target, ctx, reason=opts.reason.strip())
+    releases = [
+        release.read(each.image, ctx.store.find_image(each.previous), ctx, environment=environment.name)
+        for each in changes
+    ]
+    ctx.require(deploy.judge(releases, ctx), repeat=f"autoclave show {changes[0].previous}")
+    rollout = deploy.make_rollout(releases, target, ctx)
+    return deploy.roll_out(rollout, releases, target, ctx, reason=opts.reason.strip())
 
 
-def select_changes(to: str, running: list[Running], environment: Environment, ctx: Context) -> list[Change]:
+def select_changes(to: str, target: Target, ctx: Context) -> list[Change]:
     """Return where each image of the device goes back to. Raises NothingToRollBack, UsageError."""
-    here = {each.image: each.digest for each in running}
-    images = [each for each in ctx.device.image if each.service or environment.kubernetes]
-    former = (
-        _parse_digests(to, images, environment, ctx) if to else _find_previous(images, here, environment, ctx)
+    environment = target.environment
+    images = deploy.covered_images(target, ctx)
+    current = {each.image: each.digest for each in target.running()}
+    previous = (
+        _parse_digests(to, images, environment, ctx)
+        if to
+        else _find_previous(images, current, environment, ctx)
     )
-    steps = [
-        Change(each, here.get(each.name, ""), former.get(each.name) or here.get(each.name, ""))
+    changes = [
+        Change(each, current.get(each.name, ""), previous.get(each.name) or current.get(each.name, ""))
         for each in images
     ]
-    if all(each.before == each.here for each in steps) or not all(each.before for each in steps):
+    if all(each.previous == each.current for each in changes) or not all(each.previous for each in changes):
         raise NothingToRollBack(
             f"{environment.name}: there is nothing to roll back to",
-            why="no record tells of a deployment before the one that runs"
+            why="no record of a deployment before the one that runs was found"
             if not to
-            else "exactly that runs there",
+            else "exactly that runs there already",
             next=f"deploy a release instead: autoclave deploy {environment.name} --digest DIGEST",
         )
-    return steps
+    return changes
 
 
 def _find_previous(
-    images: list[Image], here: dict[str, str], environment: Environment, ctx: Context
+    images: list[Image], current: dict[str, str], environment: Environment, ctx: Context
 ) -> dict[str, str]:
     """Return what ran before what runs now, by the newest record of its deployment.
 
     Records of rollbacks are passed over: two rollbacks in a row go back twice, not there and back again.
     """
-    told = [
+    found = [
         each
         for image in images
-        for each in _read_deployments(image, here.get(image.name, ""), environment, ctx)
-        if not each.reason and any(each.replaced.get(name, "") != digest for name, digest in here.items())
+        for each in _read_deployments(image, current.get(image.name, ""), environment, ctx)
+        if not each.reason and any(each.replaced.get(name, "") != digest for name, digest in current.items())
     ]
-    newest = max(told, key=lambda each: each.finished, default=None)
+    newest = max(found, key=lambda each: each.finished, default=None)
     return newest.replaced if newest else {}
 
 
 def _parse_digests(to: str, images: list[Image], environment: Environment, ctx: Context) -> Mapping[str, str]:
-    """Return the digests that were asked for; each must have run in this environment before."""
+    """Return the digests that `--to` names; each must have run in this environment before."""
     names = [each.name for each in images]
     named = Digests.parse(to, names, option="--to").by_image
     if unknown := sorted(named.keys() - set(names)):
@@ -120,7 +124,7 @@ def _parse_digests(to: str, images: list[Image], environment: Environment, ctx: 
         if digest and not _read_deployments(image, digest, environment, ctx):
             raise NothingToRollBack(
                 f"{Digest(digest).short} never ran in {environment.name}",
-                why="no trusted record tells of its deployment there",
+                why="no trusted record of its deployment there was found",
                 next=f"deploy it instead: autoclave deploy {environment.name} --digest {digest}",
             )
     return named

@@ -148,12 +148,16 @@ class Kubernetes(_Table, frozen=True):
 
 
 class Environment(_Table, frozen=True):
-    """`[[environment]]`: a place to deploy to; `publish` maps image names to ports on 127.0.0.1."""
+    """`[[environment]]`: a place to deploy to; `publish` maps image names to ports on 127.0.0.1.
+
+    `settings` has the keys of a target that is not described here; the target itself checks them.
+    """
 
     name: Name
     target: str = "docker"
     publish: dict[Name, Port] = {}
     kubernetes: Kubernetes | None = None
+    settings: dict[str, Any] = {}
 
 
 class Flow(_Table, frozen=True):

@@ -1,51 +1,39 @@
-"""Targets: where releases are deployed to, by name."""
+"""Targets: where releases are deployed to.
+
+Every module here but `base` is a target, and its name is the one by which `target` in autoclave.toml calls
+it. There is no other list: whoever needs one asks `names`. A module has a function `create`; one that reads
+`[environment.settings]` (`base.read_settings`) describes them as a struct `Settings`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib
+import pkgutil
 
-from autoclave.device.schema import Device, Environment
-from autoclave.engines.base import Engine
+from autoclave.context import Context
+from autoclave.device.schema import Environment
 from autoclave.errors import ConfigError
-from autoclave.runtime.shell import Shell
 from autoclave.runtime.toml import nearest
-from autoclave.store.base import Store
 from autoclave.targets.base import Target
 
-KNOWN = ("docker", "kubernetes", "openshift", "registry")
-_CLUSTERS = ("kubernetes", "openshift")
+_SHARED = "base"
 
 
-def create(
-    environment: Environment,
-    *,
-    device: Device,
-    engine: Callable[[], Engine],
-    shell: Shell,
-    store: Callable[[], Store],
-    address: str,
-) -> Target:
-    """Return the target of an environment; the container engine is asked for only where it is the target.
+def names() -> tuple[str, ...]:
+    """Return the names of all targets, sorted; none of them is imported for it."""
+    return tuple(sorted(each.name for each in pkgutil.iter_modules(__path__) if each.name != _SHARED))
 
-    `address` is the store's, as the user named it.
 
-    Raises ConfigError.
-    """
-    if environment.target == "docker":
-        from autoclave.targets.engine import EngineTarget
-
-        return EngineTarget(engine())
-    if environment.target in _CLUSTERS:
-        if environment.kubernetes is None:
-            raise ConfigError(
-                f"environment '{environment.name}' does not say what is applied to which namespace",
-                next="add [environment.kubernetes] with namespace and manifests to autoclave.toml",
-            )
-        from autoclave.targets.kubernetes import KubernetesTarget
-
-        return KubernetesTarget(environment.kubernetes, shell)
-    if environment.target == "registry":
-        from autoclave.targets.registry import RegistryTarget
-
-        return RegistryTarget(device, address, store)
-    raise ConfigError(f"there is no target '{environment.target}'", next=nearest(environment.target, KNOWN))
+def create(environment: Environment, ctx: Context) -> Target:
+    """Return the target of an environment; nothing is contacted yet. Raises ConfigError."""
+    name, known = environment.target, names()
+    if name not in known:
+        raise ConfigError(f"there is no target '{name}'", next=nearest(name, known))
+    module = importlib.import_module(f"{__name__}.{name}")
+    if environment.settings and not hasattr(module, "Settings"):
+        raise ConfigError(
+            f"environment '{environment.name}' has settings, but the target '{name}' reads none",
+            next="remove [environment.settings] from autoclave.toml",
+        )
+    target: Target = module.create(environment, ctx)
+    return target

@@ -1,73 +1,86 @@
-"""What deploy asks of a target."""
+"""What a target is: a place where releases run.
+
+A target acts and reports facts; it never judges. What it finds goes up as values (`Preparation`, `Rehearsal`,
+`Restoration`, `Running`), the deploy step judges them and closes the gate.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from autoclave.device.schema import Environment, Flow
+from autoclave.device import schema
+from autoclave.device.schema import Environment, Flow, Image
 from autoclave.model.facts import Finding, Running
-from autoclave.model.verdict import Verdict
+from autoclave.runtime.toml import convert
+from autoclave.store.oci import Descriptor
+
+T = TypeVar("T", bound=Struct)
+
+STEP = "deploy"
+"""The step under whose name a target prints what it does."""
 
 
 class Service(Struct, frozen=True, kw_only=True):
-    """One image as it is to run: its digest and its settings.
+    """One image as it is to run: which one, and with which settings.
 
-    `memory` is bytes, `start_timeout` seconds; `publish` is the host port on 127.0.0.1, or None;
-    `inputs` is the digest of the plan that these settings come from.
+    `publish` is the host port on 127.0.0.1, or None; `inputs` is the digest of the plan that all of this
+    comes from.
     """
 
     image: str
-    digest: str
-    port: int | None
+    descriptor: Descriptor
+    settings: schema.Service
     publish: int | None
-    health: str
-    volumes: Mapping[str, str]
-    environment: Mapping[str, str]
-    memory: int
-    cpus: float
-    pids: int
-    start_timeout: int
     inputs: str
-    labels: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """The image's digest."""
+        return self.descriptor.digest
 
 
 class Rollout(Struct, frozen=True, kw_only=True):
-    """A device as it is to run in one environment: whole, or not at all. `folder` is the device's.
-
-    `image_id` brings a digest into the container engine and returns the engine's id of it; `reference`
-    returns where a cluster pulls a digest from (`repository@sha256:…`); `foreign` tells why an image of
-    somebody else is no release that may run here, or nothing; `judged` is the policy's verdict on findings
-    about pods, and `require` closes the deploy gate.
-    """
+    """A device as it is to run in one environment: whole, or not at all."""
 
     device: str
     environment: Environment
     services: tuple[Service, ...]
-    folder: Path
-    flows: tuple[Flow, ...]
-    owner: str
-    image_id: Callable[[str], str]
-    reference: Callable[[str], str]
-    foreign: Callable[[str], str]
-    judged: Callable[[Sequence[Finding]], Verdict]
-    require: Callable[[Verdict], None]
+    flows: tuple[Flow, ...] = ()
 
 
-class Tell(Struct, frozen=True):
-    """Where a target says what it does: one line of its own, a line of somebody's output, a warning."""
+class ForeignImage(Struct, frozen=True, kw_only=True):
+    """An image of somebody else that would run beside the device: its pinned reference, and who runs it."""
 
-    note: Callable[[str], None]
-    line: Callable[[str], None]
-    warn: Callable[[str], None]
+    digest: str
+    reference: str
+    where: str
+
+
+class Preparation(Struct, frozen=True, kw_only=True):
+    """What is known before anything is tried, for the step to judge.
+
+    `findings` are about how pods are confined, `foreign` are images that must be verified releases as well,
+    `objections` are reasons of the place itself why this must not be deployed.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    foreign: tuple[ForeignImage, ...] = ()
+    objections: tuple[str, ...] = ()
+
+
+class Rehearsal(Struct, frozen=True, kw_only=True):
+    """What a trial showed: objections as in `Preparation`, and the lines of what would change."""
+
+    objections: tuple[str, ...] = ()
+    diff: tuple[str, ...] = ()
 
 
 class Restoration(Struct, frozen=True):
-    """What putting back brought: what answers again, and why something does not (empty: all does)."""
+    """What a restoration brought: what answers again, and why something does not (empty: all does)."""
 
     answering: tuple[Running, ...]
     silent: str = ""
@@ -78,34 +91,71 @@ class Unhealthy(Exception):
 
 
 class Target(Protocol):
-    """A place where releases run. Raises EngineError or ClusterError when it does not answer."""
+    """A place where releases run, in the order in which a deployment uses it.
 
-    def lock(self, rollout: Rollout) -> AbstractContextManager[None]:
-        """Hold the environment's lock. Raises Busy when another deployment does."""
+    Raises EngineError or ClusterError when the place does not answer, ConfigError when its settings cannot
+    be used.
+    """
 
-    def recover(self, rollout: Rollout, tell: Tell) -> None:
-        """Tidy up after a deployment that died while it switched over.
+    @property
+    def environment(self) -> Environment:
+        """The environment that this is the target of."""
 
-        A new version that is healthy stays; otherwise the replaced one is brought back.
-        """
+    def covers(self, image: Image) -> bool:
+        """Return whether a deployment of the device includes this image. Contacts nothing."""
 
-    def rehearse(self, rollout: Rollout, tell: Tell) -> None:
-        """Try the new version without touching what runs. Raises Unhealthy, or DeployGateClosed."""
+    def inputs(self) -> Mapping[str, str]:
+        """Return what decides how images run besides their settings, for the plan. Contacts nothing."""
 
-    def apply(self, rollout: Rollout, tell: Tell) -> list[Running]:
-        """Replace what runs, keep its data, wait until all is healthy, read back. Raises Unhealthy.
+    def inspect_command(self) -> str:
+        """Return the command by which a person sees what runs there."""
 
-        The replaced version can be brought back until `settle`.
-        """
-
-    def restore(self, rollout: Rollout, tell: Tell) -> Restoration:
-        """Bring back what `switch` replaced and wait until it answers."""
-
-    def finish(self, rollout: Rollout) -> None:
-        """Let go of the version that was replaced."""
-
-    def running(self, device: str, environment: str) -> list[Running]:
+    def running(self) -> list[Running]:
         """Read back what runs, by image."""
 
-    def inspect_command(self, device: str, environment: str) -> str:
-        """Return the command by which a person sees what runs there."""
+    def is_running(self, rollout: Rollout) -> bool:
+        """Return whether exactly this runs already, and is healthy."""
+
+    def lock(self, rollout: Rollout) -> AbstractContextManager[None]:
+        """Hold the environment's lock. Raises Busy while another deployment does."""
+
+    def recover(self, rollout: Rollout) -> list[Running]:
+        """Clean up after a deployment that died while it was under way; return what runs then.
+
+        A new version that is healthy stays, otherwise the replaced one is restored.
+        """
+
+    def prepare(self, rollout: Rollout) -> Preparation:
+        """Work out what is to be deployed, and return what must be judged before anything is tried."""
+
+    def rehearse(self, rollout: Rollout) -> Rehearsal:
+        """Try the new version without touching what runs. Raises Unhealthy."""
+
+    def apply(self, rollout: Rollout) -> None:
+        """Replace what runs, and keep its data. Raises Unhealthy.
+
+        The replaced version can be restored until `finish`.
+        """
+
+    def observe(self, rollout: Rollout) -> list[Running]:
+        """Wait until all of it is healthy, and read back what runs. Raises Unhealthy."""
+
+    def restore(self, rollout: Rollout) -> Restoration:
+        """Bring back what `apply` replaced, and wait until it answers; nothing if nothing was replaced."""
+
+    def finish(self, rollout: Rollout) -> None:
+        """Discard the version that was replaced."""
+
+
+def is_same(service: Service, running: Running | None) -> bool:
+    """Return whether what runs is healthy, and is this image with these settings."""
+    return (
+        running is not None
+        and running.healthy
+        and (running.digest, running.inputs) == (service.digest, service.inputs)
+    )
+
+
+def read_settings(environment: Environment, kind: type[T]) -> T:
+    """Return `[environment.settings]` as a struct of the target's own. Raises ConfigError naming the key."""
+    return convert(environment.settings, kind, source=f"environment '{environment.name}', settings")

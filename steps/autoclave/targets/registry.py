@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 
-from autoclave.device.schema import Device
+from autoclave.context import Context
+from autoclave.device.schema import Environment, Image
 from autoclave.errors import ConfigError
 from autoclave.model.facts import Running
-from autoclave.model.verdict import Verdict
-from autoclave.store.base import Store, is_address
-from autoclave.targets.base import Restoration, Rollout, Tell, Unhealthy
+from autoclave.store.base import is_address
+from autoclave.targets.base import STEP, Preparation, Rehearsal, Restoration, Rollout, Target, Unhealthy
+
+
+def create(environment: Environment, ctx: Context) -> Target:
+    """Return the target of an environment."""
+    return RegistryTarget(environment, ctx)
 
 
 class RegistryTarget:
@@ -20,43 +25,80 @@ class RegistryTarget:
     here alone, once, and never moves.
     """
 
-    def __init__(self, device: Device, address: str, store: Callable[[], Store]) -> None:
-        if not is_address(address):
-            raise ConfigError(
-                "only a store in a registry can be published to",
-                why=f"the store is {address or '.autoclave/store'}, a folder of this machine",
-                next="name a registry: --store oci://HOST/REPOSITORY",
-            )
-        self._device = device
-        self._repository = address.partition("://")[2]
-        self._store = store
+    def __init__(self, environment: Environment, ctx: Context) -> None:
+        self.environment = environment
+        self._ctx = ctx
+
+    def covers(self, image: Image) -> bool:
+        """Return True: every image of the device is published."""
+        return True
+
+    def inputs(self) -> Mapping[str, str]:
+        """Return nothing: a tag has no settings."""
+        return {}
+
+    def inspect_command(self) -> str:
+        """Return the command by which a person sees what is published."""
+        return f"skopeo list-tags docker://{self._repository}"
+
+    def running(self) -> list[Running]:
+        """Return which digest each image's version refers to in the registry."""
+        repository, found = self._repository, []
+        for image in self._ctx.device.image:
+            tag = self._tag(image.name)
+            if published := self._ctx.store.find(tag):
+                found.append(
+                    Running(
+                        image=image.name,
+                        digest=published.digest,
+                        container=published.digest,
+                        healthy=True,
+                        inputs="",
+                        address=f"{repository}:{tag}",
+                    )
+                )
+        return found
+
+    def is_running(self, rollout: Rollout) -> bool:
+        """Return whether each version refers to exactly its digest already."""
+        published = {each.image: each.digest for each in self.running()}
+        return all(published.get(each.image) == each.digest for each in rollout.services)
 
     def lock(self, rollout: Rollout) -> AbstractContextManager[None]:
         """Hold nothing: a tag is given in one request, and another digest's is never replaced."""
         return nullcontext()
 
-    def recover(self, rollout: Rollout, tell: Tell) -> None:
-        """Do nothing: a tag is there or not."""
+    def recover(self, rollout: Rollout) -> list[Running]:
+        """Return what is published: a tag is there or not, so there is nothing to clean up."""
+        return self.running()
 
-    def rehearse(self, rollout: Rollout, tell: Tell) -> None:
-        """Refuse a version that stands for another digest already. Raises DeployGateClosed."""
-        reasons = []
-        for service in rollout.services:
-            tag = self.tag(service.image)
-            there = self._store().find(tag)
-            if there and there.digest != service.digest:
-                reasons.append(
-                    f"{self._repository}:{tag} is {there.digest} already, and a published version never "
-                    f"changes: raise device.version above {self._device.device.version}"
-                )
-        rollout.require(Verdict("deploy", tuple(reasons)))
+    def prepare(self, rollout: Rollout) -> Preparation:
+        """Object to a version that refers to another digest already."""
+        repository, version = self._repository, self._ctx.device.device.version
+        published = {each.image: each.digest for each in self.running()}
+        return Preparation(
+            objections=tuple(
+                f"{repository}:{self._tag(each.image)} is {published[each.image]} already, and a published "
+                f"version never changes: raise device.version above {version}"
+                for each in rollout.services
+                if published.get(each.image, each.digest) != each.digest
+            )
+        )
 
-    def apply(self, rollout: Rollout, tell: Tell) -> list[Running]:
-        """Give the tags, and read back what they stand for. Raises Unhealthy."""
+    def rehearse(self, rollout: Rollout) -> Rehearsal:
+        """Try nothing: a tag runs nothing."""
+        return Rehearsal()
+
+    def apply(self, rollout: Rollout) -> None:
+        """Give the tags."""
         for service in rollout.services:
-            self._store().tag(self.tag(service.image), self._store().find_image(service.digest))
-            tell.note(f"{service.image}: {service.digest} is {self._repository}:{self.tag(service.image)}")
-        running = self.running(rollout.device, rollout.environment.name)
+            tag = self._tag(service.image)
+            self._ctx.store.tag(tag, service.descriptor)
+            self._ctx.screen.note(STEP, f"{service.image}: {service.digest} is {self._repository}:{tag}")
+
+    def observe(self, rollout: Rollout) -> list[Running]:
+        """Read back what the tags refer to. Raises Unhealthy."""
+        running = self.running()
         digests = {each.image: each.digest for each in running}
         for service in rollout.services:
             if digests.get(service.image) != service.digest:
@@ -65,39 +107,30 @@ class RegistryTarget:
                 )
         return running
 
-    def restore(self, rollout: Rollout, tell: Tell) -> Restoration:
+    def restore(self, rollout: Rollout) -> Restoration:
         """Do nothing: no version's tag was moved."""
         return Restoration(())
 
     def finish(self, rollout: Rollout) -> None:
         """Do nothing: nothing was replaced."""
 
-    def running(self, device: str, environment: str) -> list[Running]:
-        """Return which digest each image's version stands for in the registry."""
-        found = []
-        for image in self._device.image:
-            tag = self.tag(image.name)
-            if there := self._store().find(tag):
-                found.append(
-                    Running(
-                        image=image.name,
-                        digest=there.digest,
-                        container=there.digest,
-                        healthy=True,
-                        inputs="",
-                        address=f"{self._repository}:{tag}",
-                    )
-                )
-        return found
+    @property
+    def _repository(self) -> str:
+        """The store's repository. Raises ConfigError for a store that is a folder."""
+        address = self._ctx.options.store
+        if not is_address(address):
+            raise ConfigError(
+                "only a store in a registry can be published to",
+                why=f"the store is {address or '.autoclave/store'}, a folder of this machine",
+                next="name a registry: --store oci://HOST/REPOSITORY",
+            )
+        return address.partition("://")[2]
 
-    def inspect_command(self, device: str, environment: str) -> str:
-        """Return the command by which a person sees what is published."""
-        return f"skopeo list-tags docker://{self._repository}"
-
-    def tag(self, image: str) -> str:
+    def _tag(self, image: str) -> str:
         """Return the tag of an image's version: the version alone when the device has one image.
 
         A tag has no `+`; it becomes `_`, as Helm has it.
         """
-        version = self._device.device.version.replace("+", "_")
-        return version if len(self._device.image) == 1 else f"{image}-{version}"
+        device = self._ctx.device
+        version = device.device.version.replace("+", "_")
+        return version if len(device.image) == 1 else f"{image}-{version}"

@@ -3,54 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from autoclave import deploy, release, sign
+from autoclave import deploy, release, sign, targets
+from autoclave.device.schema import Environment
 from autoclave.errors import ReleaseGateClosed
 from autoclave.evidence import seal
 from autoclave.evidence.statement import PROVENANCE
-from autoclave.model.facts import Running
 from autoclave.release import seal as sealing
 from autoclave.release.verification import explain_unsigned, read_attached
-from autoclave.targets.base import Restoration, Rollout
+from builders.memory_target import MemoryTarget
 from builders.reading_store import ReadingStore
 from builders.tested_device import NAMES, TestedDevice
-
-
-class OneTarget:
-    """A target double that runs whatever is applied; `meanwhile` happens while it does."""
-
-    def __init__(self, meanwhile: Callable[[], object]) -> None:
-        self._meanwhile = meanwhile
-
-    @contextmanager
-    def lock(self, rollout: Rollout) -> Iterator[None]:
-        yield
-
-    def recover(self, *_: object) -> None: ...
-
-    def rehearse(self, *_: object) -> None: ...
-
-    def finish(self, *_: object) -> None: ...
-
-    def running(self, *_: object) -> list[Running]:
-        return []
-
-    def restore(self, *_: object) -> Restoration:
-        return Restoration(())
-
-    def apply(self, rollout: Rollout, *_: object) -> list[Running]:
-        self._meanwhile()
-        return [
-            Running(
-                image=each.image, digest=each.digest, container=each.digest, healthy=True, inputs=each.inputs
-            )
-            for each in rollout.services
-        ]
 
 
 @pytest.fixture
@@ -64,7 +31,10 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestedDevice:
 def run_deploy(
     device: TestedDevice, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = lambda: None
 ) -> ReadingStore:
-    monkeypatch.setattr(deploy, "open_target", lambda *_: OneTarget(meanwhile))
+    environment = Environment(name="staging")
+    monkeypatch.setattr(
+        targets, "create", lambda *_: MemoryTarget(environment=environment, meanwhile=meanwhile)
+    )
     opts = deploy.Options(folder=str(device.folder), environment="staging")
     ctx = device.context(opts)
     assert deploy.run(opts, ctx)

@@ -8,10 +8,10 @@ from typing import Annotated
 
 import click
 
-from autoclave import release
+from autoclave import release, targets
 from autoclave.cli.click_options import make_command
 from autoclave.context import Context
-from autoclave.deploy import judge, open_target
+from autoclave.deploy import judge
 from autoclave.device.schema import Environment, Image
 from autoclave.errors import ConfigError, DeployGateClosed, StoreError
 from autoclave.release.deployments import deployments_of
@@ -39,9 +39,10 @@ def _run(opts: Options, ctx: Context) -> None:
     environment = ctx.device.find_environment(opts.kubernetes)
     if environment.kubernetes is None:
         raise ConfigError(
-            f"environment '{environment.name}' is no cluster", next="name one with [environment.kubernetes]"
+            f"environment '{environment.name}' is not a cluster",
+            next="name one with [environment.kubernetes]",
         )
-    running = open_target(environment, ctx).running(ctx.device.device.name, environment.name)
+    running = targets.create(environment, ctx).running()
     verified = sorted(
         {
             digest
@@ -54,7 +55,7 @@ def _run(opts: Options, ctx: Context) -> None:
     if not verified:
         raise DeployGateClosed(
             f"no release of this device verifies for {environment.name}",
-            why="a policy that lets nothing in would stop what runs at its next restart",
+            why="a policy that admits nothing would block what runs at its next restart",
             next="release an image first: autoclave run --to sign",
         )
     text = dump(admission.make_policy(ctx.device.device.name, environment.kubernetes.namespace, verified))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
+from autoclave import targets
 from autoclave.device.schema import json_schema
 
 
@@ -12,7 +13,9 @@ def command(name: str, text: str) -> click.Command:
     """Return the command."""
 
     def call() -> int:
-        print(msgspec.json.format(msgspec.json.encode(json_schema()), indent=2).decode())
+        schema = json_schema()
+        schema["$defs"]["Environment"]["properties"]["target"]["enum"] = list(targets.names())
+        print(msgspec.json.format(msgspec.json.encode(schema), indent=2).decode())
         return 0
 
     return click.Command(name, callback=call, help=text, short_help=text)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import click
 
-from autoclave import deploy, release
+from autoclave import deploy, release, targets
 from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 from autoclave.device.schema import Environment
@@ -42,8 +42,7 @@ def _run(opts: Options, ctx: Context) -> None:
 def _print_environment(environment: Environment, ctx: Context) -> bool:
     """Tell about one environment; return whether everything in it is sound. One out of reach is not."""
     try:
-        target = deploy.open_target(environment, ctx)
-        running = target.running(ctx.device.device.name, environment.name)
+        running = targets.create(environment, ctx).running()
     except Interrupted:
         raise
     except AutoclaveError as error:

@@ -1,153 +1,226 @@
-"""Deploy to a namespace of Kubernetes or OpenShift: judged, tried, applied by digest, watched, read back."""
+"""Deploy to a namespace of Kubernetes: checked, tried, applied by digest, watched, read back."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
 from msgspec import structs
 
-from autoclave.device.schema import Kubernetes
-from autoclave.errors import AutoclaveError, ClusterError
+from autoclave.context import Context
+from autoclave.device import git
+from autoclave.device.schema import Environment, Image, Kubernetes
+from autoclave.errors import AutoclaveError, ClusterError, ConfigError
+from autoclave.gates.hardening import findings
+from autoclave.model.digest import digest_of
 from autoclave.model.facts import Running
-from autoclave.model.verdict import Verdict
-from autoclave.runtime.shell import Shell
-from autoclave.targets.base import Restoration, Rollout, Tell, Unhealthy
-from autoclave.targets.kubernetes import diff, lock, network, volumes
-from autoclave.targets.kubernetes import state as kept
+from autoclave.runtime.owner import owner
+from autoclave.store.base import is_address
+from autoclave.targets.base import (
+    STEP,
+    ForeignImage,
+    Preparation,
+    Rehearsal,
+    Restoration,
+    Rollout,
+    Target,
+    Unhealthy,
+    is_same,
+)
+from autoclave.targets.kubernetes import diff, images, lock, network, state, volumes
 from autoclave.targets.kubernetes.kubectl import Kubectl, Object
-from autoclave.targets.kubernetes.objects import make_objects, objections, read_digests, selector
+from autoclave.targets.kubernetes.objects import make_objects, read_digests, selector
 from autoclave.targets.kubernetes.render import render_manifests
-from autoclave.targets.kubernetes.state import AppliedObjects, RolloutState
+from autoclave.targets.kubernetes.state import AppliedObjects, RolloutState, find_missing
 from autoclave.targets.kubernetes.watch import WORKLOADS, read_back, watch
+from autoclave.targets.kubernetes.workloads import find_pods
 
 _NEVER_DELETED = frozenset({"PersistentVolumeClaim", "PersistentVolume", "Namespace"})
-_LOOKED_AT = "persistentvolumeclaims,networkpolicies,deployments,statefulsets,daemonsets"
+_CHECKED = "persistentvolumeclaims,networkpolicies,deployments,statefulsets,daemonsets"
+
+
+def create(environment: Environment, ctx: Context) -> Target:
+    """Return the target of an environment. Raises ConfigError without [environment.kubernetes]."""
+    if environment.kubernetes is None:
+        raise ConfigError(
+            f"environment '{environment.name}' does not say what is applied to which namespace",
+            next="add [environment.kubernetes] with namespace and manifests to autoclave.toml",
+        )
+    return KubernetesTarget(environment, environment.kubernetes, ctx)
 
 
 class KubernetesTarget:
     """One namespace of a cluster as the place where releases run."""
 
-    def __init__(self, settings: Kubernetes, shell: Shell) -> None:
+    def __init__(self, environment: Environment, settings: Kubernetes, ctx: Context) -> None:
+        self.environment = environment
         self._settings = settings
-        self._shell = shell
-        self._kubectl = Kubectl(shell, settings)
-        self._wanted: list[Object] = []
+        self._ctx = ctx
+        self._device = ctx.device.device.name
+        self._kubectl = Kubectl(ctx.shell, settings, ctx.screen)
+        self._desired: list[Object] = []
         self._live: list[Object] = []
-        self._known = RolloutState()
-        self._unchanged: list[Running] | None = None
-        self._switching = False
+        self._state = RolloutState()
+        self._is_applied = False
+
+    def covers(self, image: Image) -> bool:
+        """Return True: the manifests say how images run, and must run each of them."""
+        return True
+
+    def inputs(self) -> Mapping[str, str]:
+        """Return what the objects are made of: the files named, the flows, the namespace."""
+        settings, folder = self._settings, self._ctx.folder
+        names = [*settings.manifests, settings.kustomization, settings.chart, *settings.values]
+        files = {path for name in names if name for path in git.files_below(folder, name)}
+        return {
+            "manifests": git.digest_of_files(folder, sorted(files)),
+            "flows": digest_of(repr(self._ctx.device.flow).encode()),
+            "namespace": settings.namespace,
+        }
+
+    def inspect_command(self) -> str:
+        """Return the command by which a person sees what runs there."""
+        return f"kubectl get pods --namespace={self._settings.namespace} --selector={self._selector}"
+
+    def running(self) -> list[Running]:
+        """Read back what the pods run, by image."""
+        return self._read()[0]
+
+    def is_running(self, rollout: Rollout) -> bool:
+        """Return whether exactly this runs already."""
+        running = {each.image: each for each in self.running()}
+        return all(is_same(each, running.get(each.image)) for each in rollout.services)
 
     def lock(self, rollout: Rollout) -> AbstractContextManager[None]:
         """Hold the environment's lock, a Lease in the namespace. Raises Busy."""
-        name = kept.name_of(rollout.device, rollout.environment.name)
-        return lock.hold(self._kubectl, name, rollout.owner, rollout.environment.name)
+        name = state.name_of(self._device, self.environment.name)
+        return lock.hold(self._kubectl, name, owner(), self.environment.name)
 
-    def recover(self, rollout: Rollout, tell: Tell) -> None:
-        """Settle or put back what a deployment left that died while it was under way."""
-        self._kubectl.warn = tell.warn
-        running, state = self._read(rollout.device, rollout.environment.name)
-        self._known = state
-        if state.next is None:
-            self._unchanged = running
-            return
-        asked = read_digests(state.next.objects)
+    def recover(self, rollout: Rollout) -> list[Running]:
+        """Finish or undo what a deployment left that died while it was under way; return what runs then."""
+        running, self._state = self._read()
+        interrupted = self._state.next
+        if interrupted is None:
+            return running
+        asked = read_digests(interrupted.objects)
         now = {each.image: each for each in running}
         if asked and all(
             image in now and now[image].healthy and now[image].digest == digest
             for image, digest in asked.items()
         ):
-            tell.warn("an earlier deployment died after its pods were ready: it stands")
-            before = state.current.objects if state.current else []
-            self._prune(rollout, kept.find_missing(before, state.next.objects), tell)
+            self._warn("an earlier deployment died after its pods were ready: its version stays")
+            before = self._state.current.objects if self._state.current else []
+            self._prune(find_missing(before, interrupted.objects))
             self.finish(rollout)
-            return
-        tell.warn("an earlier deployment died while it was under way: putting back what ran before it")
-        self._switching = True
-        returned = self.restore(rollout, tell)
-        self._switching = False
-        if returned.silent:
-            tell.warn(returned.silent)
+        else:
+            self._warn("an earlier deployment died while it was under way: restoring what ran before it")
+            self._is_applied = True
+            restoration = self.restore(rollout)
+            self._is_applied = False
+            if restoration.silent:
+                self._warn(restoration.silent)
+        return self.running()
 
-    def rehearse(self, rollout: Rollout, tell: Tell) -> None:
-        """Judge what is to be applied, ask the API server whether it would take it, show the difference.
+    def prepare(self, rollout: Rollout) -> Preparation:
+        """Render and complete the objects; return what is in them and what the namespace has against them."""
+        found = render_manifests(self._settings, self._device, self._ctx.folder, self._ctx.shell)
+        objects = make_objects(rollout, self._settings.namespace, self._repository, found)
+        self._desired = objects.plain
+        return Preparation(
+            findings=findings(*find_pods(objects.manifests)),
+            foreign=tuple(
+                ForeignImage(digest=digest, reference=reference, where=where)
+                for reference, where in objects.others.items()
+                if (digest := images.digest_in(reference))
+            ),
+            objections=(*images.find_unpinned(objects.others), *self._check_namespace()),
+        )
 
-        Raises DeployGateClosed, or ClusterError when the API server refuses; nothing is changed.
+    def rehearse(self, rollout: Rollout) -> Rehearsal:
+        """Ask the API server whether it would take the objects, and what would change.
+
+        Raises ClusterError when it refuses; nothing is changed.
         """
-        self._kubectl.warn = tell.warn
-        found = render_manifests(self._settings, rollout.device, rollout.folder, self._shell)
-        objects = make_objects(rollout, self._settings.namespace, found)
-        self._wanted = objects.plain
-        rollout.require(Verdict("deploy", (*objections(objects, rollout), *self._check_namespace(rollout))))
-        self._live = self._kubectl.live(self._wanted)
-        coming = self._kubectl.apply(self._wanted, dry_run=True)
-        rollout.require(Verdict("deploy", tuple(self._find_cluster_wide(coming))))
-        for line in diff.describe(self._live, coming):
-            tell.note(line)
+        self._live = self._kubectl.live(self._desired)
+        coming = self._kubectl.apply(self._desired, dry_run=True)
+        return Rehearsal(
+            objections=tuple(self._find_cluster_wide(coming)),
+            diff=tuple(diff.describe(self._live, coming)),
+        )
 
-    def apply(self, rollout: Rollout, tell: Tell) -> list[Running]:
-        """Apply the whole device, watch until its pods are ready, read their digests. Raises Unhealthy."""
-        state = self._known
+    def apply(self, rollout: Rollout) -> None:
+        """Apply the whole device. Raises Unhealthy when the API server refuses part of it."""
         inputs = {each.image: each.inputs for each in rollout.services}
-        coming = AppliedObjects(self._wanted, inputs, kept.find_missing(self._wanted, self._live))
-        state = RolloutState(state.current or kept.adopt_live(self._live), coming)
-        self._write_state(rollout, state)
-        self._switching = True
-        try:
-            self._kubectl.apply(self._wanted)
-            asked = {each.image: each.digest for each in rollout.services}
-            running = self._watch(rollout, self._wanted, asked, tell)
-            if state.current:
-                self._prune(rollout, kept.find_missing(state.current.objects, self._wanted), tell)
-        except ClusterError as error:
-            raise Unhealthy(_describe(error)) from error
-        for each in running:
-            tell.note(f"{each.image}: {each.digest} read back from the status of {each.address.strip('()')}")
-        return _with_inputs(running, inputs)
+        coming = AppliedObjects(self._desired, inputs, find_missing(self._desired, self._live))
+        self._write_state(RolloutState(self._state.current or state.adopt_live(self._live), coming))
+        self._is_applied = True
+        with _unhealthy_when_refused():
+            self._kubectl.apply(self._desired)
 
-    def restore(self, rollout: Rollout, tell: Tell) -> Restoration:
+    def observe(self, rollout: Rollout) -> list[Running]:
+        """Watch until the pods are ready, and read their digests from their status. Raises Unhealthy."""
+        digests = {each.image: each.digest for each in rollout.services}
+        with _unhealthy_when_refused():
+            running = self._watch(self._desired, digests)
+            if self._state.current:
+                self._prune(find_missing(self._state.current.objects, self._desired))
+        for each in running:
+            self._note(f"{each.image}: {each.digest} read back from the status of {each.address.strip('()')}")
+        return _with_inputs(running, {each.image: each.inputs for each in rollout.services})
+
+    def restore(self, rollout: Rollout) -> Restoration:
         """Apply what was applied before, delete what is new since, wait until it is ready, read it back."""
-        if not self._switching:
+        if not self._is_applied:
             return Restoration(())
         try:
-            return self._restore(rollout, tell)
+            return self._restore()
         except (Unhealthy, ClusterError) as error:
-            said = _describe(error) if isinstance(error, ClusterError) else str(error)
-            return Restoration((), f"the previous version: {said}")
+            why = _describe(error) if isinstance(error, ClusterError) else str(error)
+            return Restoration((), f"the previous version: {why}")
 
     def finish(self, rollout: Rollout) -> None:
         """Keep what is applied as what to go back to."""
-        state = self._known
-        self._write_state(rollout, RolloutState(state.next or state.current))
+        self._write_state(RolloutState(self._state.next or self._state.current))
 
-    def running(self, device: str, environment: str) -> list[Running]:
-        """Read back what the pods run, by image."""
-        # Under the lock nothing changes between a recovery that found nothing to do and the first question.
-        found, self._unchanged = self._unchanged, None
-        return self._read(device, environment)[0] if found is None else found
+    @property
+    def _selector(self) -> str:
+        return selector(self._device, self.environment.name)
 
-    def _read(self, device: str, environment: str) -> tuple[list[Running], RolloutState]:
-        """Ask once for what runs, and for what is kept about it."""
-        select = f"--selector={selector(device, environment)}"
-        objects = self._kubectl.json("get", f"{WORKLOADS},configmaps", select)
-        state = kept.find_state(objects, device, environment)
-        return _with_inputs(read_back(objects), state.current.inputs if state.current else {}), state
+    @property
+    def _repository(self) -> str:
+        """The repository from which the cluster pulls the device's images. Raises ConfigError."""
+        address = self._ctx.options.store
+        if self._settings.repository:
+            return self._settings.repository
+        if not is_address(address):
+            raise ConfigError(
+                "a cluster cannot pull from a store that is a folder of this machine",
+                why=f"the store is {address or '.autoclave/store'}",
+                next="use a registry as the store: --store oci://HOST/REPOSITORY",
+            )
+        return address.partition("://")[2]
 
-    def inspect_command(self, device: str, environment: str) -> str:
-        """Return the command by which a person sees what runs there."""
-        where = f"--namespace={self._settings.namespace}"
-        return f"kubectl get pods {where} --selector={selector(device, environment)}"
+    def _note(self, text: str) -> None:
+        self._ctx.screen.note(STEP, text)
 
-    def _check_namespace(self, rollout: Rollout) -> list[str]:
+    def _warn(self, text: str) -> None:
+        self._ctx.screen.warn(STEP, text)
+
+    def _read(self) -> tuple[list[Running], RolloutState]:
+        """Read, in one request, what runs and what is kept about it."""
+        objects = self._kubectl.json("get", f"{WORKLOADS},configmaps", f"--selector={self._selector}")
+        kept = state.find_state(objects, self._device, self.environment.name)
+        return _with_inputs(read_back(objects), kept.current.inputs if kept.current else {}), kept
+
+    def _check_namespace(self) -> list[str]:
         """Return what the namespace as it is has against the objects: claims, and an open network."""
-        live = self._kubectl.json("get", _LOOKED_AT)
-        mine = selector(rollout.device, rollout.environment.name).split(",")
+        live = self._kubectl.json("get", _CHECKED)
+        mine = self._selector.split(",")
         reasons = volumes.check_claims(
-            [each for each in live if _is_claim(each) or _has(each, mine)], self._wanted
+            [each for each in live if _is_claim(each) or _has_labels(each, mine)], self._desired
         )
-        if not network.has_default_deny(
-            each for each in [*live, *self._wanted] if each["kind"] == "NetworkPolicy"
-        ):
+        policies = (each for each in [*live, *self._desired] if each["kind"] == "NetworkPolicy")
+        if not network.has_default_deny(policies):
             reasons.append(
                 f"namespace '{self._settings.namespace}' has no NetworkPolicy that denies by default"
             )
@@ -156,56 +229,68 @@ class KubernetesTarget:
     def _find_cluster_wide(self, coming: Sequence[Object]) -> list[str]:
         """Return which objects belong to no namespace: only the server knows all kinds that do not."""
         return [
-            f"{kept.title(each)} belongs to no namespace: a device never changes the cluster around it"
+            f"{state.title(each)} belongs to no namespace: a device never changes the cluster around it"
             for each in coming
             if each["metadata"].get("namespace") != self._settings.namespace
         ]
 
-    def _restore(self, rollout: Rollout, tell: Tell) -> Restoration:
-        state = self._known
-        before = state.current.objects if state.current else []
+    def _restore(self) -> Restoration:
+        kept = self._state
+        before = kept.current.objects if kept.current else []
         if before:
             self._kubectl.apply(before, force=True)
-        if state.next:
-            new = kept.find_missing(state.next.objects, before)
-            self._prune(rollout, [each for each in state.next.created if each in new], tell)
-        if state.current is None:
-            tell.note("nothing ran here before: what was new is deleted again, but for claims")
-            self._write_state(rollout, RolloutState())
+        if kept.next:
+            new = find_missing(kept.next.objects, before)
+            self._prune([each for each in kept.next.created if each in new])
+        if kept.current is None:
+            self._note("nothing ran here before: what was new is deleted again, except claims")
+            self._write_state(RolloutState())
             return Restoration(())
-        running = self._watch(rollout, before, read_digests(before), tell, unstick=True)
+        running = self._watch(before, read_digests(before), unstick=True)
         for each in running:
-            tell.note(f"{each.image}: put back {each.digest}, read back from {each.address.strip('()')}")
-        self._write_state(rollout, RolloutState(state.current))
-        return Restoration(tuple(_with_inputs(running, state.current.inputs)))
+            self._note(f"{each.image}: restored {each.digest}, read back from {each.address.strip('()')}")
+        self._write_state(RolloutState(kept.current))
+        return Restoration(tuple(_with_inputs(running, kept.current.inputs)))
 
     def _watch(
-        self,
-        rollout: Rollout,
-        objects: Sequence[Object],
-        asked: Mapping[str, str],
-        tell: Tell,
-        *,
-        unstick: bool = False,
+        self, objects: Sequence[Object], digests: Mapping[str, str], *, unstick: bool = False
     ) -> list[Running]:
-        select = selector(rollout.device, rollout.environment.name)
-        timeout = self._settings.timeout
-        return watch(self._kubectl, objects, select, asked, tell, timeout=timeout, unstick=unstick)
+        return watch(
+            self._kubectl,
+            objects,
+            self._selector,
+            digests,
+            self._ctx.screen,
+            timeout=self._settings.timeout,
+            unstick=unstick,
+        )
 
-    def _prune(self, rollout: Rollout, titles: Sequence[str], tell: Tell) -> None:
+    def _prune(self, titles: Sequence[str]) -> None:
         """Delete objects that are ours by label; never claims, whose data stays."""
         if not titles:
             return
-        mine = selector(rollout.device, rollout.environment.name).split(",")
-        there = self._kubectl.json("get", "--ignore-not-found", *titles)
-        gone = [kept.title(each) for each in there if _has(each, mine) and each["kind"] not in _NEVER_DELETED]
-        if gone:
-            tell.note(f"deleted, since the manifests hold it no longer: {', '.join(gone)}")
-        self._kubectl.delete(gone)
+        mine = self._selector.split(",")
+        existing = self._kubectl.json("get", "--ignore-not-found", *titles)
+        deleted = [
+            state.title(each)
+            for each in existing
+            if _has_labels(each, mine) and each["kind"] not in _NEVER_DELETED
+        ]
+        if deleted:
+            self._note(f"deleted, since the manifests no longer have it: {', '.join(deleted)}")
+        self._kubectl.delete(deleted)
 
-    def _write_state(self, rollout: Rollout, state: RolloutState) -> None:
-        self._known = state
-        kept.write(self._kubectl, rollout.device, rollout.environment.name, state)
+    def _write_state(self, changed: RolloutState) -> None:
+        self._state = changed
+        state.write(self._kubectl, self._device, self.environment.name, changed)
+
+
+@contextmanager
+def _unhealthy_when_refused() -> Iterator[None]:
+    try:
+        yield
+    except ClusterError as error:
+        raise Unhealthy(_describe(error)) from error
 
 
 def _with_inputs(running: Sequence[Running], inputs: Mapping[str, str]) -> list[Running]:
@@ -216,10 +301,10 @@ def _is_claim(of: Object) -> bool:
     return of.get("kind") == "PersistentVolumeClaim"
 
 
-def _has(of: Object, labels: Sequence[str]) -> bool:
-    """Tell whether an object has all labels, each given as `key=value`."""
-    here = (of.get("metadata") or {}).get("labels") or {}
-    return all(here.get(key) == value for key, _, value in (each.partition("=") for each in labels))
+def _has_labels(of: Object, labels: Sequence[str]) -> bool:
+    """Return whether an object has all labels, each given as `key=value`."""
+    actual = (of.get("metadata") or {}).get("labels") or {}
+    return all(actual.get(key) == value for key, _, value in (each.partition("=") for each in labels))
 
 
 def _describe(error: AutoclaveError) -> str:

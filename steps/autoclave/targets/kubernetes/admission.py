@@ -26,7 +26,7 @@ def make_policy(device: str, namespace: str, digests: Iterable[str]) -> list[Man
             "expression": f"!has(object.spec.{key}) || object.spec.{key}.all(c, {_VERIFIED})",
             "messageExpression": (
                 f"'Autoclave: ' + object.spec.{key}.filter(c, !({_VERIFIED})).map(c, c.image).join(', ')"
-                f" + ' is no verified release of {device}: release it with autoclave sign, then apply"
+                f" + ' is not a verified release of {device}: release it with autoclave sign, then apply"
                 " what autoclave policy export writes'"
             ),
             "reason": "Forbidden",

@@ -9,12 +9,14 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+from autoclave.console.base import Screen
 from autoclave.device.schema import Kubernetes
 from autoclave.errors import AutoclaveError, ClusterError, ToolError
 from autoclave.runtime.shell import Shell
+from autoclave.targets.base import STEP
 from autoclave.targets.kubernetes.kubectl_errors import Unreachable, make_error
 from autoclave.targets.kubernetes.labels import MANAGER
 
@@ -32,12 +34,12 @@ class Kubectl:
     `stopped` says why nothing more may be asked, once that is so.
     """
 
-    def __init__(self, shell: Shell, settings: Kubernetes, warn: Callable[[str], None] = lambda _: None):
+    def __init__(self, shell: Shell, settings: Kubernetes, screen: Screen) -> None:
         self._shell = shell
+        self._screen = screen
         self._base = [program(), f"--namespace={settings.namespace}", f"--request-timeout={_REQUEST}s"]
         if settings.context:
             self._base.append(f"--context={settings.context}")
-        self.warn = warn
         self.away = 0.0
         self.stopped = ""
 
@@ -56,12 +58,16 @@ class Kubectl:
             if isinstance(said, str):
                 if told:
                     self.away += time.monotonic() - began
-                    self.warn(f"the API server answers again after {time.monotonic() - began:.0f} s")
+                    self._screen.warn(
+                        STEP, f"the API server answers again after {time.monotonic() - began:.0f} s"
+                    )
                 return said
             if not isinstance(said, Unreachable) or time.monotonic() - began > patience:
                 raise said
             if not told:
-                self.warn(f"the API server does not answer, waiting up to {patience:.0f} s: {said.why}")
+                self._screen.warn(
+                    STEP, f"the API server does not answer, waiting up to {patience:.0f} s: {said.why}"
+                )
                 told = True
             time.sleep(_PAUSE)
 

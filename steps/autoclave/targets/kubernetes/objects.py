@@ -9,9 +9,8 @@ from typing import Any
 from msgspec import Struct
 
 from autoclave.errors import ConfigError
-from autoclave.gates.hardening import findings
 from autoclave.targets.base import Rollout
-from autoclave.targets.kubernetes import images, labels, network, workloads
+from autoclave.targets.kubernetes import images, labels, network
 from autoclave.targets.kubernetes.manifests import (
     POD_SPECS,
     Manifest,
@@ -26,7 +25,7 @@ _FIRST = (
 """Applied before what leans on them; workloads come last."""
 
 
-_OURS = frozenset({"NetworkPolicy", "ConfigMap", "Lease"})
+_RESERVED = frozenset({"NetworkPolicy", "ConfigMap", "Lease"})
 
 
 class DesiredObjects(Struct, frozen=True):
@@ -41,8 +40,13 @@ class DesiredObjects(Struct, frozen=True):
         return [json.loads(json.dumps(each.data, default=str)) for each in self.manifests]
 
 
-def make_objects(rollout: Rollout, namespace: str, found: Sequence[Manifest]) -> DesiredObjects:
-    """Return the objects of a rollout from what the repository says. Raises ConfigError."""
+def make_objects(
+    rollout: Rollout, namespace: str, repository: str, found: Sequence[Manifest]
+) -> DesiredObjects:
+    """Return the objects of a rollout from what the device folder says. Raises ConfigError.
+
+    `repository` is where the cluster pulls the device's images from.
+    """
     names = [each.image for each in rollout.services]
     ran = images.find_workloads(found, rollout.device, names)
     if missing := [name for name in names if name not in ran]:
@@ -58,7 +62,7 @@ def make_objects(rollout: Rollout, namespace: str, found: Sequence[Manifest]) ->
         for each in containers(found)
         if (name := images.match_image(each.image, rollout.device, names))
     }
-    references = {each.image: rollout.reference(each.digest) for each in rollout.services}
+    references = {each.image: f"{repository}@{each.digest}" for each in rollout.services}
     pinned, others = images.pin(found, rollout.device, references)
     placed = set_namespace([*_policies(rollout, names), *pinned], namespace)
     for each in placed:
@@ -66,17 +70,6 @@ def make_objects(rollout: Rollout, namespace: str, found: Sequence[Manifest]) ->
     order = {kind: number for number, kind in enumerate(_FIRST)}
     placed.sort(key=lambda each: order.get(each.kind, len(order) + (each.kind in POD_SPECS)))
     return DesiredObjects(tuple(placed), others)
-
-
-def objections(objects: DesiredObjects, rollout: Rollout) -> list[str]:
-    """Return why these objects may not run: images that nobody released, pods that are not confined."""
-
-    reasons = images.find_unpinned(objects.others)
-    for reference, where in objects.others.items():
-        digest = images.digest_in(reference)
-        if digest and (why := rollout.foreign(digest)):
-            reasons.append(f"{where} runs '{reference}', which is no verified release: {why}")
-    return [*reasons, *rollout.judged(findings(*workloads.find_pods(objects.manifests))).reasons]
 
 
 def read_digests(applied: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -127,7 +120,7 @@ def _refuse_secrets(found: Sequence[Manifest]) -> None:
 def _refuse_reserved_names(found: Sequence[Manifest]) -> None:
     """Refuse what would stand in for an object that we make: the last one applied under a name wins."""
     for each in found:
-        if each.kind in _OURS and each.name.startswith(f"{labels.MANAGER}-"):
+        if each.kind in _RESERVED and each.name.startswith(f"{labels.MANAGER}-"):
             raise ConfigError(
                 f"{each.source}: {each.title} has a name that is kept for what Autoclave makes itself",
                 why="it would replace the policy that denies by default, or what is kept to put back",

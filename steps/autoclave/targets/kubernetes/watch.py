@@ -1,4 +1,4 @@
-"""Watch a rollout until every pod runs the digests that were asked for, or tell why it does not go on."""
+"""Watch a rollout until every pod runs the digests that were asked for, or say why it does not go on."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autoclave.console.base import Screen
 from autoclave.errors import ClusterError
 from autoclave.model.facts import Running
-from autoclave.targets.base import Tell, Unhealthy
+from autoclave.targets.base import STEP, Unhealthy
 from autoclave.targets.kubernetes.images import digest_in
 from autoclave.targets.kubernetes.kubectl import Kubectl
 from autoclave.targets.kubernetes.manifests import POD_SPECS
@@ -20,17 +21,17 @@ Object = Mapping[str, Any]
 
 WORKLOADS = "deployments,replicasets,statefulsets,daemonsets,jobs,pods"
 _PAUSE = 0.25
-_LOOK = 2.0  # seconds without progress, or between two looks at events
+_QUIET = 2.0  # seconds without progress after which events are read, and between two readings
 _GRACE = 15.0  # seconds after which a hard reason is one, and not a hiccup
 _TAIL = 8  # lines of a container's output that explain why it ended
 
 
 def watch(
     kubectl: Kubectl,
-    wanted: Sequence[Object],
+    desired: Sequence[Object],
     select: str,
     digests: Mapping[str, str],
-    tell: Tell,
+    screen: Screen,
     *,
     timeout: float,
     unstick: bool = False,
@@ -41,31 +42,32 @@ def watch(
     reason, on one screen, when the rollout stalls or time runs out. `unstick` deletes the pods for which a
     StatefulSet would wait for ever.
     """
-    titles = {_title(each) for each in wanted if each.get("kind") in POD_SPECS and each["kind"] != "CronJob"}
+    titles = {_title(each) for each in desired if each.get("kind") in POD_SPECS and each["kind"] != "CronJob"}
     began, away = time.monotonic(), kubectl.away
-    told, looked, stands = "", began, began
+    # When reasons were last looked for, and since when a permanent one is known.
+    pending, looked, since = "", began, began
     found: list[Reason] = []
     while True:
         objects = kubectl.json("get", WORKLOADS, f"--selector={select}")
         lines = _list_pending(titles, objects, digests)
         if not lines:
             return read_back(objects)
-        if "; ".join(lines) != told:
-            told = "; ".join(lines)
-            tell.note(told)
-            looked = stands = time.monotonic()  # what moves needs no reasons
+        if "; ".join(lines) != pending:
+            pending = "; ".join(lines)
+            screen.note(STEP, pending)
+            looked = since = time.monotonic()  # what moves needs no reasons
         if unstick:
             kubectl.delete([f"pod/{name}" for name in find_stuck(objects)])
         now = time.monotonic()
         late = now - began - (kubectl.away - away) > timeout
-        if late or now - looked > _LOOK:
+        if late or now - looked > _QUIET:
             looked = now
             found = _reasons(kubectl, objects)
-            stands = stands if any(is_permanent(each) for each in found) else now
-        if late or now - stands > _GRACE:
-            _show_logs(kubectl, found, tell)
+            since = since if any(is_permanent(each) for each in found) else now
+        if late or now - since > _GRACE:
+            _show_logs(kubectl, found, screen)
             limit = f"not within {timeout:.0f} s" if late else "it does not go on"
-            raise Unhealthy("\n".join([f"{limit}: {told}", *(f"  {each.line}" for each in found)]))
+            raise Unhealthy("\n".join([f"{limit}: {pending}", *(f"  {each.line}" for each in found)]))
         time.sleep(_PAUSE)
 
 
@@ -156,7 +158,7 @@ def _reasons(kubectl: Kubectl, objects: Sequence[Object]) -> list[Reason]:
     return find_reasons([*current, *more])
 
 
-def _show_logs(kubectl: Kubectl, found: Sequence[Reason], tell: Tell) -> None:
+def _show_logs(kubectl: Kubectl, found: Sequence[Reason], screen: Screen) -> None:
     for each in found:
         if not each.log:
             continue
@@ -167,7 +169,7 @@ def _show_logs(kubectl: Kubectl, found: Sequence[Reason], tell: Tell) -> None:
             except ClusterError:
                 continue  # the container is gone, or has not been started a second time
             for line in printed.splitlines():
-                tell.line(f"{pod} │ {line}")
+                screen.line(STEP, f"{pod} │ {line}")
             if printed.strip():
                 return
 

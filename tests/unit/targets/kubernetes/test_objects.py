@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from autoclave.device.schema import Environment
 from autoclave.errors import ConfigError
-from autoclave.model.verdict import Verdict
 from autoclave.targets.base import Rollout
 from autoclave.targets.kubernetes.manifests import read
 from autoclave.targets.kubernetes.network import DENY
@@ -24,14 +21,6 @@ ROLLOUT = Rollout(
     device="pump",
     environment=Environment(name="clinic", target="kubernetes"),
     services=(),
-    folder=Path("/"),
-    flows=(),
-    owner="host:1",
-    image_id=lambda digest: digest,
-    reference=lambda digest: digest,
-    foreign=lambda _: "",
-    judged=lambda _: Verdict("deploy", ()),
-    require=lambda _: None,
 )
 
 
@@ -45,4 +34,4 @@ ROLLOUT = Rollout(
 )
 def test_no_manifest_takes_the_name_of_what_we_make(text: str) -> None:
     with pytest.raises(ConfigError, match="kept for what Autoclave makes itself"):
-        make_objects(ROLLOUT, "clinic", read(text, "deploy/open.yaml"))
+        make_objects(ROLLOUT, "clinic", "r.example/pump", read(text, "deploy/open.yaml"))

@@ -1,0 +1,7 @@
+"""Deploy to OpenShift: Kubernetes with stricter defaults, so the target is the same."""
+
+from __future__ import annotations
+
+from autoclave.targets.kubernetes import create
+
+__all__ = ["create"]

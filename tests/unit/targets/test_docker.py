@@ -1,0 +1,228 @@
+"""The container engine as the place of releases: the previous version stays in reserve until all is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from autoclave import targets
+from autoclave.console.json import JsonScreen
+from autoclave.context import Context
+from autoclave.device.schema import Environment, Service
+from autoclave.engines.base import ContainerSpec, ContainerState, EngineInfo, ImageState
+from autoclave.errors import Busy, EngineError
+from autoclave.runtime.options import Common
+from autoclave.runtime.owner import owner
+from autoclave.store.oci import MANIFEST, Descriptor
+from autoclave.targets import base, docker
+from autoclave.targets.base import Rollout, Target, Unhealthy
+
+DEVICE = """
+[device]
+name = "pump"
+version = "1.0.0"
+safety-class = "A"
+[[image]]
+name = "app"
+[image.service]
+[[image]]
+name = "tool"
+[[environment]]
+name = "ward"
+"""
+WARD = Environment(name="ward")
+OLD, NEW, SICK = (f"sha256:{letter * 64}" for letter in "abc")
+
+
+class Engine:
+    """Containers in memory, by name. A container is healthy unless its image is `SICK`."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, ContainerState] = {}
+        self.calls: list[str] = []
+
+    def command_line(self, *words: str) -> str:
+        return " ".join(("engine", *words))
+
+    def info(self) -> EngineInfo:
+        return EngineInfo(name="memory", kernel="", probe_host="", clock="")
+
+    def create(self, spec: ContainerSpec) -> str:
+        if spec.name in self.all:
+            raise EngineError(f"the name {spec.name} is taken")
+        self.calls.append(f"create {spec.name}")
+        self.all[spec.name] = ContainerState(
+            id=f"id-{spec.name}-{len(self.calls)}",
+            name=spec.name,
+            image=spec.image,
+            labels=spec.labels,
+            running=False,
+            restarting=False,
+            exit_code=0,
+            oom_killed=False,
+            host_port=None,
+            started="",
+            health="unhealthy" if spec.image == SICK else "healthy",
+        )
+        return self.all[spec.name].id
+
+    def state(self, container: str) -> ContainerState | None:
+        return next((each for each in self.all.values() if container in (each.id, each.name)), None)
+
+    def start(self, container: str) -> None:
+        self._change(container, running=True)
+
+    def stop(self, container: str) -> None:
+        self._change(container, running=False)
+
+    def rename(self, container: str, name: str) -> None:
+        self._change(container, name=name)
+
+    def remove(self, container: str) -> None:
+        if state := self.state(container):
+            del self.all[state.name]
+
+    def containers(self, labels: Mapping[str, str]) -> list[ContainerState]:
+        return [each for each in self.all.values() if labels.items() <= each.labels.items()]
+
+    def logs(self, container: str) -> Iterator[str]:
+        yield "it does not work"
+
+    def ensure_network(self, name: str) -> None: ...
+
+    def _change(self, container: str, **changes: Any) -> None:
+        state = self.state(container)
+        assert state
+        del self.all[state.name]
+        changed = structs.replace(state, **changes)
+        self.all[changed.name] = changed
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """The engine, which calls an image by its digest."""
+
+    def load(descriptor: Descriptor, ctx: Context) -> ImageState:
+        return ImageState(id=descriptor.digest, layers=(), user="")
+
+    class Identity:
+        config = "sha256:config"
+
+    monkeypatch.setattr(docker, "_PAUSE", 0)
+    monkeypatch.setattr(docker, "load_image", load)
+    monkeypatch.setattr(docker, "read_identity", lambda *_: Identity())
+    return Engine()
+
+
+@pytest.fixture
+def ctx(tmp_path: Path, engine: Engine) -> Context:
+    (tmp_path / "autoclave.toml").write_text(DEVICE)
+    made = Context(Common(folder=str(tmp_path)), JsonScreen())
+    made.__dict__["_engine"] = engine
+    return made
+
+
+def rollout(digest: str, inputs: str = "sha256:1") -> Rollout:
+    service = base.Service(
+        image="app",
+        descriptor=Descriptor(media_type=MANIFEST, digest=digest, size=1),
+        settings=Service(start_timeout=1),
+        publish=None,
+        inputs=inputs,
+    )
+    return Rollout(device="pump", environment=WARD, services=(service,))
+
+
+def deploy(target: Target, release: Rollout) -> None:
+    with target.lock(release):
+        target.recover(release)
+        target.rehearse(release)
+        target.apply(release)
+        target.observe(release)
+        target.finish(release)
+
+
+def test_only_images_with_a_service_are_covered(ctx: Context) -> None:
+    target = targets.create(WARD, ctx)
+    assert [each.name for each in ctx.device.image if target.covers(each)] == ["app"]
+
+
+def test_the_new_version_replaces_the_old_one(ctx: Context, engine: Engine) -> None:
+    deploy(targets.create(WARD, ctx), rollout(OLD))
+    deploy(targets.create(WARD, ctx), rollout(NEW))
+    assert list(engine.all) == ["autoclave-pump-ward-app"]
+    (running,) = targets.create(WARD, ctx).running()
+    assert (running.image, running.digest, running.healthy) == ("app", NEW, True)
+
+
+def test_exactly_this_runs_only_with_the_same_digest_settings_and_health(
+    ctx: Context, engine: Engine
+) -> None:
+    target = targets.create(WARD, ctx)
+    assert not target.is_running(rollout(OLD))
+    deploy(target, rollout(OLD))
+    assert target.is_running(rollout(OLD))
+    assert not target.is_running(rollout(NEW))
+    assert not target.is_running(rollout(OLD, inputs="sha256:2"))
+    name = "autoclave-pump-ward-app"
+    engine.all[name] = structs.replace(engine.all[name], image="sha256:somebody else's")
+    assert not target.is_running(rollout(OLD))
+    engine.all[name] = structs.replace(engine.all[name], image=OLD, health="unhealthy")
+    assert not target.is_running(rollout(OLD))
+
+
+def test_a_rehearsal_leaves_what_runs_alone(ctx: Context, engine: Engine) -> None:
+    target = targets.create(WARD, ctx)
+    deploy(target, rollout(OLD))
+    before = dict(engine.all)
+    with pytest.raises(Unhealthy, match=r"app sha256:c+….*its HEALTHCHECK says unhealthy"):
+        target.rehearse(rollout(SICK))
+    assert engine.all == before
+    assert target.restore(rollout(SICK)).answering == ()
+
+
+def test_the_replaced_version_is_restored(ctx: Context, engine: Engine) -> None:
+    target = targets.create(WARD, ctx)
+    deploy(target, rollout(OLD))
+    with pytest.raises(Unhealthy):
+        target.apply(rollout(SICK))
+    (restored,) = target.restore(rollout(SICK)).answering
+    assert restored.digest == OLD
+    assert target.is_running(rollout(OLD))
+    assert list(engine.all) == ["autoclave-pump-ward-app"]
+
+
+def test_a_container_of_another_image_is_not_what_was_deployed(ctx: Context, engine: Engine) -> None:
+    target = targets.create(WARD, ctx)
+    target.apply(rollout(NEW))
+    name = "autoclave-pump-ward-app"
+    engine.all[name] = structs.replace(engine.all[name], image=OLD)
+    with pytest.raises(Unhealthy, match=f"the engine runs {OLD}, not {NEW}"):
+        target.observe(rollout(NEW))
+
+
+@pytest.mark.parametrize(("new", "runs"), [(NEW, NEW), (SICK, OLD)], ids=["healthy", "sick"])
+def test_after_a_crash_a_healthy_version_stays_and_another_is_replaced(
+    ctx: Context, new: str, runs: str
+) -> None:
+    deploy(targets.create(WARD, ctx), rollout(OLD))
+    died = targets.create(WARD, ctx)
+    try:
+        died.apply(rollout(new))
+    except Unhealthy:
+        assert new == SICK
+    (running,) = targets.create(WARD, ctx).recover(rollout(NEW))
+    assert running.digest == runs
+
+
+def test_a_lock_that_is_held_refuses_another_deployment(ctx: Context, engine: Engine) -> None:
+    target = targets.create(WARD, ctx)
+    with target.lock(rollout(OLD)):
+        with pytest.raises(Busy) as busy, target.lock(rollout(OLD)):
+            pass
+        assert owner() in busy.value.why
+    assert engine.all == {}

@@ -1,0 +1,93 @@
+"""A registry as the place of releases: a version's tag is given once, and never moves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autoclave import targets
+from autoclave.console.json import JsonScreen
+from autoclave.context import Context
+from autoclave.device.schema import Environment, Service
+from autoclave.errors import ConfigError
+from autoclave.runtime.options import Common
+from autoclave.store.layout import LayoutStore
+from autoclave.store.oci import Descriptor
+from autoclave.targets import base
+from autoclave.targets.base import Rollout, Target
+from builders import sample_image
+
+DEVICE = """
+[device]
+name = "pump"
+version = "1.0.0+7"
+safety-class = "A"
+[[image]]
+name = "app"
+[[environment]]
+name = "published"
+target = "registry"
+"""
+PUBLISHED = Environment(name="published", target="registry")
+
+
+def context(folder: Path, store: str = "oci://r.example/pump") -> Context:
+    (folder / "autoclave.toml").write_text(DEVICE)
+    ctx = Context(Common(folder=str(folder), store=store), JsonScreen())
+    ctx.__dict__["store"] = LayoutStore(folder / "store")  # in place of the registry
+    return ctx
+
+
+def rollout(descriptor: Descriptor) -> Rollout:
+    service = base.Service(
+        image="app", descriptor=descriptor, settings=Service(), publish=None, inputs="sha256:1"
+    )
+    return Rollout(device="pump", environment=PUBLISHED, services=(service,))
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Target:
+    return targets.create(PUBLISHED, context(tmp_path))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LayoutStore:
+    return LayoutStore(tmp_path / "store")
+
+
+def test_a_version_is_published_once_and_read_back(target: Target, store: LayoutStore) -> None:
+    release = rollout(sample_image.write_image(store))
+    assert target.running() == []
+    assert not target.is_running(release)
+    target.apply(release)
+    (running,) = target.observe(release)
+    assert (running.image, running.digest) == ("app", release.services[0].digest)
+    assert running.address == "r.example/pump:1.0.0_7"
+    assert target.is_running(release)
+    assert target.prepare(release).objections == ()
+
+
+def test_another_digest_under_a_published_version_is_an_objection(target: Target, store: LayoutStore) -> None:
+    first, other = (rollout(sample_image.write_image(store, content)) for content in (b"one", b"two"))
+    target.apply(first)
+    assert not target.is_running(other)
+    (objection,) = target.prepare(other).objections
+    assert f"r.example/pump:1.0.0_7 is {first.services[0].digest} already" in objection
+    assert "raise device.version above 1.0.0+7" in objection
+
+
+def test_a_tag_that_another_publication_moved_is_unhealthy(target: Target, store: LayoutStore) -> None:
+    first, other = (rollout(sample_image.write_image(store, content)) for content in (b"one", b"two"))
+    target.apply(first)
+    with pytest.raises(base.Unhealthy, match=f"the registry answers {first.services[0].digest} for app"):
+        target.observe(other)
+
+
+def test_a_folder_is_refused_when_it_is_used_and_not_before(tmp_path: Path) -> None:
+    ctx = context(tmp_path, store="")
+    target = targets.create(PUBLISHED, ctx)
+    assert target.covers(ctx.device.image[0])
+    assert target.inputs() == {}
+    with pytest.raises(ConfigError, match="only a store in a registry"):
+        target.running()
