@@ -69,7 +69,7 @@ def _plan(image: Image, scanner: Scanner) -> StepPlan:
 
 
 def _scan(image: Image, opts: Options, ctx: Context, gitlab: list[bytes]) -> Descriptor:
-    """Scan one image; `gitlab` are the reports of the images before, in this run, and takes this one's."""
+    """Scan one image. `gitlab` has the reports of the images that this run scanned before; add this one's."""
     descriptor = ctx.subject(image, ctx.digests(opts).of(image.name))
     scanners = create_scanners(opts.scanners, ctx)
     earlier = [] if opts.again else records.read_all(ctx.store, descriptor.digest, ctx.trust)[0]
@@ -145,7 +145,7 @@ def _read_back(scan: Scan, scanner: Scanner, digest: str) -> bytes | None:
 
 
 def _report_to_gitlab(scans: Sequence[ScanFacts], image: Image, ctx: Context, gitlab: list[bytes]) -> None:
-    """Write the image's report, and one of all images of this run: GitLab takes one file from a job."""
+    """Write the image's report, and one of all images of this run: GitLab accepts one file from a job."""
     found = [container_scanning.render(facts, image=image.name) for facts in scans]
     gitlab += found
     own = found[0] if len(found) == 1 else container_scanning.merge(found)

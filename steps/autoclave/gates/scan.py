@@ -1,4 +1,4 @@
-"""The scan gate: what was found, and whether the scan itself can be believed."""
+"""The scan gate: what was found, and whether the scan itself can be relied on."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def explain_partial(database: Database) -> str:
 
 
 def is_blocking(finding: Finding, policy: ScanPolicy) -> bool:
-    """Tell whether one finding closes the gate. A secret always does."""
+    """Return whether one finding closes the gate. A secret always does."""
     if finding.kind is Kind.SECRET:
         return True
     if finding.kind is Kind.MISCONFIGURATION:

@@ -5,7 +5,7 @@ CTest: one `testsuite` or nested ones, with or without totals.
 
 A test passed only on a repetition when it has a `flakyFailure` or `flakyError` (Surefire), when a test of its
 very name failed before in the same suite (Gradle's retries), or when pytest writes it twice: the attempts
-that pytest-rerunfailures repeats look passed there. The gate demands that the exit code agrees.
+that pytest-rerunfailures repeats look passed there. The gate requires that the exit code matches.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _NOT_RUN = {"notrun", "disabled", "skipped", "suppressed"}
 
 
 class _Suite:
-    """One suite while it is being read: what it says about itself, what it holds."""
+    """One suite while it is being read: its own totals, and what it contains."""
 
     __slots__ = ("_failed", "_passed", "bad", "name", "repeated", "says", "tests")
 
@@ -197,19 +197,19 @@ class Collector(ContentHandler):
 
 
 def _check_totals(suite: _Suite, *, lenient: bool) -> None:
-    """Raise Defect when a suite's own totals contradict what it holds.
+    """Raise Defect when a suite's own totals contradict what it contains.
 
     pytest's `tests` counts reports, not elements: subtests and a failing teardown make it differ from
     what it writes, in both directions; there only an empty suite contradicts it. Surefire's totals are
-    those of the last repetition when there was one, and it holds more then.
+    those of the last repetition when there was one, and it contains more then.
     """
     tests = suite.says.get("tests", suite.tests)
     lenient = (lenient and suite.tests > 0) or (suite.repeated and tests < suite.tests)
     if tests != suite.tests and not lenient:
-        raise Defect(f"suite {suite.name[:100]!r} says {tests} tests, holds {suite.tests}")
+        raise Defect(f"suite {suite.name[:100]!r} says {tests} tests, contains {suite.tests}")
     bad = suite.says.get("failures", 0) + suite.says.get("errors", 0)
     if bad and not suite.bad:
-        raise Defect(f"suite {suite.name[:100]!r} says {bad} failures or errors, holds none")
+        raise Defect(f"suite {suite.name[:100]!r} says {bad} failures or errors, contains none")
 
 
 def _number(text: str, key: str) -> int:

@@ -18,7 +18,7 @@ from autoclave.junit.totals import Defect
 from autoclave.model.facts import TestFacts
 
 _CHUNK = 64 * 1024
-# The parser must hold a whole tag (or comment) in memory, and reads it again with each chunk.
+# The parser keeps a whole tag (or comment) in memory, and reads it again with each chunk.
 _LONGEST_TAG = 1024 * 1024
 
 
@@ -28,11 +28,11 @@ def read(
     requirement_property: str = "requirement",
     links: Callable[[str], tuple[str, ...]] = lambda name: (),
 ) -> TestFacts:
-    """Count the tests of a JUnit report; a report that cannot be used gives facts with a `defect`.
+    """Count the tests of a JUnit report; of a report that cannot be used, return facts with a `defect`.
 
     `stream` is an open binary file or chunks of bytes. Memory stays flat: the passed tests are only
     counted. Requirement ids come from the test's properties (or attribute) named
-    `requirement_property`, separated by commas, and from `links`, which is asked with the test's name
+    `requirement_property`, separated by commas, and from `links`, which is called with the test's name
     (`classname::name`). Nothing about the content is raised.
 
     A test with several outcomes counts once, as the worst: error, failure, skipped. Tests that passed only
@@ -54,13 +54,13 @@ def read(
 def _feed(chunks: Iterable[bytes], collector: Collector) -> None:
     parser = DefusedExpatParser(forbid_dtd=True)
     parser.setContentHandler(collector)
-    held = total = 0
+    pending = total = 0
     for chunk in chunks:
         before = collector.events
         parser.feed(chunk)
         total += len(chunk)
-        held = held + len(chunk) if collector.events == before else 0
-        if held > _LONGEST_TAG:
+        pending = pending + len(chunk) if collector.events == before else 0
+        if pending > _LONGEST_TAG:
             raise Defect(f"a single tag or comment of more than {_LONGEST_TAG} bytes")
     if not total:
         raise Defect("the file is empty")
@@ -71,7 +71,7 @@ def _feed(chunks: Iterable[bytes], collector: Collector) -> None:
 
 
 def _pieces(stream: Iterable[bytes] | BinaryIO) -> Iterator[bytes]:
-    """Cut whatever arrives into chunks of bounded size (a file has no lines to speak of)."""
+    """Cut whatever arrives into chunks of bounded size (a file may be a single line)."""
     read_some = getattr(stream, "read", None)
     for block in iter(lambda: read_some(_CHUNK), b"") if read_some else stream:
         for start in range(0, len(block), _CHUNK):

@@ -61,7 +61,7 @@ class Sums:
         self._unlinked_names: list[str] = []
 
     def add(self, case: Case, *, is_test: bool) -> None:
-        """Count one test, or an error outside of any; keep it when there is something to tell about it."""
+        """Count one test, or an error outside of any; keep it when there is something to report about it."""
         simply = not case.outcome and not case.flaky
         self._passed += not case.outcome
         new = self._sum(case, 1)
@@ -111,7 +111,7 @@ class Sums:
         )
 
     def _sum(self, case: Case, by: int) -> bool:
-        """Add a test to its requirements' sums; tell whether it is the first that passed for one."""
+        """Add a test to its requirements' sums; return whether it is the first that passed for one."""
         at = {"": 0, "skipped": 2}.get(case.outcome, 1)
         first = False
         for key in case.requirements:

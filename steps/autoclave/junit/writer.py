@@ -9,7 +9,7 @@ from junit_xml import TestCase, TestSuite, to_xml_report_string
 
 
 class Verdict(Protocol):
-    """What a gate decided: passed, or the reasons why not."""
+    """The result of a gate: passed, or the reasons why not."""
 
     @property
     def gate(self) -> str: ...  # noqa: D102
@@ -29,7 +29,7 @@ def write(verdicts: Sequence[Verdict], *, suite: str = "autoclave") -> bytes:
 def _case(verdict: Verdict) -> TestCase:
     case = TestCase(verdict.gate, classname="autoclave.gates")
     if not verdict.passed:
-        # The library leaves out a failure without any text, and the gate would look open.
+        # The library omits a failure without any text, and the gate would look passed.
         reasons = [reason for reason in verdict.reasons if reason] or ["closed without a reason"]
         case.add_failure_info(message=reasons[0], output="\n".join(reasons))
     return case

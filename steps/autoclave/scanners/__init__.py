@@ -1,7 +1,7 @@
 """Scanners, by name.
 
-Every module here that is not in `HELPERS` is a scanner, and its name is the one that `--scanner` takes. There
-is no other list. A module has a function `create(setup)`, which returns a `Scanner`: see `base`.
+Every module here that is not in `HELPERS` is a scanner, and its name is the one that `--scanner` accepts.
+There is no other list. A module has a function `create(setup)`, which returns a `Scanner`: see `base`.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def names() -> tuple[str, ...]:
 
 
 def create(name: str, setup: Setup) -> Scanner:
-    """Return the scanner of that name; raise UsageError when there is none."""
+    """Return the scanner of that name. Raises UsageError for an unknown name."""
     known = names()
     if name not in known:
-        raise UsageError(f"there is no scanner '{name}'", next=nearest(name, known))
+        raise UsageError(f"unknown scanner '{name}'", next=nearest(name, known))
     module = import_module(f"{__name__}.{name.replace('-', '_')}")
     make: Callable[[Setup], Scanner] = module.create
     return make(setup)

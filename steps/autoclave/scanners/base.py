@@ -55,7 +55,7 @@ class Report(Struct, frozen=True, kw_only=True):
 
 
 class Scan(Struct, frozen=True, kw_only=True):
-    """What one scan gives: facts for the gates, and at most one report of each kind."""
+    """The result of one scan: facts for the gates, and at most one report of each kind."""
 
     facts: ScanFacts
     reports: tuple[Report, ...]

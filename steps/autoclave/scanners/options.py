@@ -59,7 +59,7 @@ def create(options: ScannerOptions, required: Collection[str], shell: Shell) -> 
 def _value(flag: str, text: str, name: str, chosen: Sequence[str]) -> str:
     """Return what an option says for one scanner: `VALUE`, or `NAME=VALUE,NAME=VALUE`; empty: nothing.
 
-    Only the name of a scanner begins a pair, so that a path may hold `=` and `,`.
+    Only the name of a scanner begins a pair, so that a path may contain `=` and `,`.
     """
     parts = re.split(rf"(?:^|,)({'|'.join(scanners.names())})=", text)
     if parts[0] and len(chosen) > 1:

@@ -38,20 +38,20 @@ DEFECTS = {
     "suite in a test": (b"<testsuite><testcase><testsuite/></testcase></testsuite>", "a suite inside a test"),
     "more promised than held": (
         b'<testsuite name="s" tests="5"><testcase/></testsuite>',
-        "says 5 tests, holds 1",
+        "says 5 tests, contains 1",
     ),
-    "more held than promised": (b'<testsuite tests="0"><testcase/></testsuite>', "says 0 tests, holds 1"),
+    "more held than promised": (b'<testsuite tests="0"><testcase/></testsuite>', "says 0 tests, contains 1"),
     "total of all suites": (
         b'<testsuites tests="2"><testsuite><testcase/></testsuite></testsuites>',
         "says 2 tests",
     ),
     "pytest promised, nothing held": (
         b'<testsuites name="pytest tests"><testsuite name="pytest" tests="4"/></testsuites>',
-        "says 4 tests, holds 0",
+        "says 4 tests, contains 0",
     ),
     "failures gone": (
         b'<testsuite failures="2"><testcase/></testsuite>',
-        "says 2 failures or errors, holds none",
+        "says 2 failures or errors, contains none",
     ),
     "total is no number": (b'<testsuite tests="many"/>', "not a number"),
     "negative total": (b'<testsuite tests="-1"/>', "negative"),

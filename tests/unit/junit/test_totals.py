@@ -76,7 +76,7 @@ def test_surefire_repetitions_are_flaky() -> None:
 
 def test_surefires_wrong_totals_excuse_no_missing_test() -> None:
     text = '<testsuite tests="3">' + case("a", '<flakyFailure message="x"/>') + "</testsuite>"
-    assert "says 3 tests, holds 1" in reader.read([text.encode()]).defect
+    assert "says 3 tests, contains 1" in reader.read([text.encode()]).defect
 
 
 def test_pytest_rerunfailures_writes_attempts_as_passed_tests() -> None:

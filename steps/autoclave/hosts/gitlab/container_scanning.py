@@ -28,7 +28,7 @@ def render(facts: ScanFacts, *, image: str) -> bytes:
     """Return the report as JSON. `image` is what GitLab shows as the scanned image: `name@sha256:…`.
 
     Ids stay the same from one image to the next, so that GitLab recognises a finding again. Times are
-    UTC without a zone, as the schema demands.
+    UTC without a zone, as the schema requires.
     """
     return msgspec.json.encode(
         {
@@ -41,7 +41,7 @@ def render(facts: ScanFacts, *, image: str) -> bytes:
 
 
 def merge(reports: Sequence[bytes]) -> bytes:
-    """Return several reports as one: GitLab takes one container-scanning report from a job.
+    """Return several reports as one: GitLab accepts one container-scanning report from a job.
 
     A finding that several images have is one of each; its id says which. What several scanners report alike
     of one image is one finding, as the first of them has it.
@@ -86,7 +86,7 @@ def _vulnerability(finding: Finding, facts: ScanFacts, image: str) -> dict[str, 
         "severity": finding.severity.value.title(),
         "solution": _solution(finding)[:_LONGEST_SOLUTION],
         "location": {
-            # Secrets and misconfigurations have no package; the schema demands one.
+            # Secrets and misconfigurations have no package; the schema requires one.
             "dependency": {
                 "package": {"name": finding.package or finding.target},
                 "version": finding.version,

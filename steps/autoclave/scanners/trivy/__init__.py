@@ -24,8 +24,8 @@ VERSION = "0.74.0"
 _FOUND = 5  # exit code for findings; Trivy's own errors end with 1 or 2
 _LONGEST = 1800.0  # seconds
 _LARGEST_MANIFEST = 4 * 1024 * 1024
-# What reports call the image: the same on every machine. Without the './' Trivy takes the name for a URL
-# with a bad scheme and dies while it writes SARIF.
+# The image's name in reports: the same on every machine. Without the './' Trivy reads the name as a URL
+# with a bad scheme and crashes while it writes SARIF.
 _IMAGE = "./image"
 
 # Without any download; the embedded checks are part of the pinned version.
@@ -47,7 +47,7 @@ _MEDIA_TYPES = {
 
 
 class _Printed(Struct, rename="pascal"):
-    """What `trivy version --format json` prints; no database part when there is none."""
+    """What `trivy version --format json` prints; without a database part when it has no database."""
 
     version: str
     database: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="VulnerabilityDB")
@@ -103,8 +103,8 @@ class Trivy:
 
     def _scan(self, layout: Path, digest: str, report: Path) -> int:
         folder = report.parent
-        # Through a link of a fixed name: Trivy splits its input at the first '@', wherever that stands,
-        # and writes the name into every report.
+        # Through a link with a fixed name: Trivy splits its input at the first '@', wherever that is in the
+        # path, and writes the name into every report.
         link = folder / _IMAGE
         link.unlink(missing_ok=True)
         link.symlink_to(layout.absolute(), target_is_directory=True)
@@ -138,7 +138,7 @@ class Trivy:
     ) -> Completed:
         if self._shell.which(self._program) is None:
             raise ScannerError(
-                "Trivy is missing", why=f"there is no program {self._program}", next=_install_hint()
+                "Trivy is missing", why=f"the program {self._program} does not exist", next=_install_hint()
             )
         # Settings files and variables of whoever starts us (or of a device repository) could hide findings.
         common = ("--cache-dir", str(self._cache), "--config", os.devnull)
@@ -157,7 +157,7 @@ class Trivy:
         try:
             stat = database.path(self._cache).stat()
         except OSError as error:
-            raise database.refuse(self._cache, "went away during the scan", str(error)) from error
+            raise database.refuse(self._cache, "was removed during the scan", str(error)) from error
         return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
@@ -173,11 +173,11 @@ def parse_version(raw: bytes) -> database.Metadata | None:
         printed = msgspec.json.decode(raw, type=_Printed)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ScannerError(
-            "Trivy does not say which version it is", why=str(error), next=_install_hint()
+            "Trivy prints no readable version", why=str(error), next=_install_hint()
         ) from error
     if printed.version != VERSION:
         raise ScannerError(
-            f"Trivy {printed.version[:50]} is here, Trivy {VERSION} is pinned",
+            f"Trivy {printed.version[:50]} is installed, required is {VERSION}",
             why="another version may find, name or report things differently",
             next=_install_hint(),
         )
@@ -185,7 +185,7 @@ def parse_version(raw: bytes) -> database.Metadata | None:
 
 
 def split(location: str) -> tuple[Path, str]:
-    """Split `DIR@sha256:…` at its last '@'; raise StoreError when the end is no digest."""
+    """Split `DIR@sha256:…` at its last '@'; raise StoreError when the end is not a digest."""
     folder, _, digest = location.rpartition("@")
     return Path(folder), check_digest(digest)
 
@@ -193,7 +193,7 @@ def split(location: str) -> tuple[Path, str]:
 def read_config_digest(layout: Path, digest: str) -> str:
     """Return the config digest of an image manifest in a layout: what Trivy calls the image id.
 
-    Raises StoreError when the manifest is not there, has another digest, or is an index.
+    Raises StoreError when the manifest is missing, has another digest, or is an index.
     """
     try:
         with (layout / "blobs" / "sha256" / Digest(digest).hex).open("rb") as file:
@@ -245,7 +245,7 @@ def _facts(used: Database, started: datetime, finished: datetime, content: repor
 
 
 def _without_foreign_settings() -> dict[str, str]:
-    """Empty every TRIVY_* variable (Trivy takes an empty one as unset): they could hide findings."""
+    """Return every TRIVY_* variable, emptied (to Trivy that is unset): they could hide findings."""
     return {name: "" for name in os.environ if name.startswith("TRIVY_")}
 
 

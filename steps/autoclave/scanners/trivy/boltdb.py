@@ -1,7 +1,7 @@
-"""Look into a bolt file, the format of Trivy's database, without trusting it.
+"""Read the buckets of a bolt file, the format of Trivy's database, without trusting it.
 
-Trivy opens a truncated file and dies in the middle of a scan, and scans happily with a database that
-lists nothing. Both are seen here first, from a few pages of the file.
+Trivy opens a truncated file and crashes in the middle of a scan, and scans without complaint with a
+database that lists nothing. Both are found here first, from a few pages of the file.
 
 Layout (go.etcd.io/bbolt): pages of equal size; pages 0 and 1 are metas, the valid one with the higher
 transaction id counts. A meta names the root page and the first page past the end. Little endian.
@@ -28,7 +28,7 @@ _LARGEST_PAGE = 64 * 1024 * 1024
 
 
 class DamagedFile(Exception):
-    """The file is no whole bolt file; the message says in what way."""
+    """The file is not a whole bolt file; the message says in what way."""
 
 
 def read_buckets(path: Path) -> Iterator[tuple[str, int]]:
@@ -71,7 +71,7 @@ class _File:
     def _walk(self, page_id: int, deeper: int) -> Iterator[tuple[str, int]]:
         page, flags, count = self._page(page_id)
         if not deeper or flags not in (_BRANCH, _LEAF):
-            raise DamagedFile(f"page {page_id} is of no use as a list of buckets")
+            raise DamagedFile(f"page {page_id} is not a list of buckets")
         for start in range(_HEADER.size, _HEADER.size + 16 * count, 16):
             if flags == _BRANCH:
                 yield from self._walk(_BRANCH_ELEMENT.unpack_from(page, start)[2], deeper - 1)
@@ -92,12 +92,12 @@ class _File:
 
     def _page(self, page_id: int) -> tuple[bytes, int, int]:
         if page_id >= self._end:
-            raise DamagedFile(f"page {page_id} lies past its end")
+            raise DamagedFile(f"page {page_id} is past its end")
         self._file.seek(page_id * self._page_size)
         page = self._file.read(self._page_size)
         _, flags, count, overflow = _HEADER.unpack_from(page)
         if overflow * self._page_size > _LARGEST_PAGE:
-            raise DamagedFile(f"page {page_id} is too large to be true")
+            raise DamagedFile(f"page {page_id} claims an impossible size")
         return page + self._file.read(overflow * self._page_size), flags, count
 
 

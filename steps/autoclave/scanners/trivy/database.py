@@ -1,4 +1,4 @@
-"""Trivy's advisory database: is there one that a scan can stand on, and which one is it."""
+"""Trivy's advisory database: whether a scan can rely on it, and which one it is."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def examine(cache: Path, metadata: Metadata | None) -> Database:
         _require_advisories(cache, file)
         if metadata is None:
             raise refuse(
-                cache, "has no usable metadata", f"{file.parent / 'metadata.json'} tells no version and time"
+                cache, "has no usable metadata", f"{file.parent / 'metadata.json'} has no version and time"
             )
         if metadata.version != SCHEMA:
-            raise refuse(cache, "has another schema", f"schema {metadata.version}, needed is {SCHEMA}")
+            raise refuse(cache, "has another schema", f"schema {metadata.version}, required is {SCHEMA}")
         return Database(updated=metadata.updated_at, digest=_digest(file), size=file.stat().st_size)
     except OSError as error:
         raise refuse(cache, "cannot be read", str(error)) from error

@@ -61,7 +61,7 @@ class _Misconfiguration(Struct, frozen=True, rename="pascal"):
 
 
 class _Secret(Struct, frozen=True, rename="pascal"):
-    # Match and Code are left alone on purpose: whatever they quote stays in the raw report.
+    # Match and Code are not decoded on purpose: what they quote stays in the raw report.
     id: str = field(name="RuleID")
     severity: str = ""
     title: str = ""
@@ -69,7 +69,7 @@ class _Secret(Struct, frozen=True, rename="pascal"):
 
 
 class _Package(Struct, frozen=True):
-    """A package that was looked at; only counted."""
+    """A package that was examined; only counted."""
 
 
 class _Result(Struct, frozen=True, rename="pascal"):
@@ -108,7 +108,7 @@ class _Report(Struct, frozen=True, rename="pascal"):
 class Content(Struct, frozen=True, kw_only=True):
     """What a report says: OS (`family version` or empty), number of packages, findings.
 
-    `unjudged` says why the packages of the OS were not judged; None when nothing speaks against it.
+    `unjudged` says why the packages of the OS were not judged; None when Trivy has advisories for it.
     """
 
     os: str
@@ -127,7 +127,7 @@ def read(path: Path, *, config_digest: str, version: str) -> Content:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
             return normalise(raw, config_digest=config_digest, version=version)
     except (OSError, ValueError) as error:  # an empty file cannot be mapped
-        raise ScannerError("Trivy left no report", why=f"{path.name}: {error}", next=_AGAIN) from error
+        raise ScannerError("Trivy wrote no report", why=f"{path.name}: {error}", next=_AGAIN) from error
 
 
 def normalise(raw: bytes | mmap.mmap, *, config_digest: str, version: str) -> Content:
@@ -147,16 +147,16 @@ def normalise(raw: bytes | mmap.mmap, *, config_digest: str, version: str) -> Co
         )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ScannerError(
-            "Trivy's report is truncated or not Trivy's", why=str(error), next=_AGAIN
+            "Trivy's report is truncated, or is not one of Trivy's", why=str(error), next=_AGAIN
         ) from error
 
 
 def _check(report: _Report, config_digest: str, version: str) -> None:
     wrong = ""
     if report.schema_version != _SCHEMA:
-        wrong = f"it has schema {report.schema_version}, needed is {_SCHEMA}"
+        wrong = f"it has schema {report.schema_version}, required is {_SCHEMA}"
     elif report.trivy.version != version:
-        wrong = f"it was made by Trivy {report.trivy.version or 'of no version'}, pinned is {version}"
+        wrong = f"it was made by Trivy {report.trivy.version or 'without a version'}, required is {version}"
     elif report.artifact_type != "container_image" or report.metadata.image != config_digest:
         wrong = f"it is about {report.artifact_type} {report.metadata.image}, scanned was {config_digest}"
     elif any(result.suppressed for result in report.results or ()):
