@@ -146,7 +146,7 @@ def test_an_image_is_known_to_be_built_on_top_of_another_or_not(
 
 def test_the_id_of_another_image_is_refused(store: LayoutStore, engine: Any, built: Any, tag: str) -> None:
     other = build(engine, f"{tag}-other", "FROM scratch\nCOPY once /once\n")
-    with pytest.raises(StoreError, match="gave another image than was built"):
+    with pytest.raises(StoreError, match="saved another image than it built"):
         read_archive(other.save(), store, image_id=built.id)
 
 

@@ -1,10 +1,9 @@
-"""Between jobs on different machines: what one leaves in a folder, and the next one takes in.
+"""Handover between jobs on different machines: one writes a folder, the next one reads it.
 
 The folder holds an OCI layout (`store`) with the records and, after a build, the image; the digests as a
-dotenv line (`digests.env`); and the public halves of development keys (`keys`). Every job has a folder
-of its own: hosts lay the artifacts of jobs that ran beside each other into one tree, where two index
-files of one layout would overwrite each other. With a registry as the store, image and records are
-there already.
+dotenv line (`digests.env`); and the public development keys (`keys`). Every job has a folder of its own:
+hosts extract the artifacts of parallel jobs into one tree, where two index files of one layout would
+overwrite each other. With a registry as the store, image and records are there already.
 """
 
 from __future__ import annotations
@@ -28,11 +27,11 @@ _LONGEST = 64 * 1024
 
 
 def take_in(folders: Sequence[str], ctx: Context) -> None:
-    """Take in what earlier jobs handed on. A folder that is not there is told; the gates miss its records."""
+    """Read what earlier jobs left. A missing folder is a warning: the gates find its records missing."""
     for name in folders:
         folder = ctx.folder / name
         if not (folder / _DIGESTS).is_file():
-            ctx.screen.warn("take in", f"no job left anything in {name}")
+            ctx.screen.warn("handover", f"no job left anything in {name}")
             continue
         ctx.handed_keys.append(folder / _KEYS)
         if not is_address(ctx.options.store):
@@ -43,7 +42,7 @@ def hand_on(step: str, opts: StepOptions, ctx: Context) -> None:
     """Leave records, digests and public development keys for the next job; after a build, the image too."""
     if not opts.hand_on:
         return
-    # A build hands on what it built, and nothing that an earlier one left under the same name.
+    # A build leaves what it built, and not what an earlier one built under the same name.
     names = [image.name for image in ctx.images(opts.image) if step != "build" or image.name in ctx.built]
     given = ctx.digests(opts)
     digests = {name: ctx.subject(ctx.device.find_image(name), given.of(name)).digest for name in names}
@@ -81,7 +80,7 @@ def _digests(path: Path, ctx: Context) -> Mapping[str, str]:
     if unknown := sorted(found.keys() - set(known)):
         raise StoreError(
             f"{path} names the image {unknown[0][:100]!r}, which this device does not have",
-            next="hand on and take in with the same autoclave.toml",
+            next="use the same autoclave.toml in both jobs",
         )
     return found
 

@@ -1,1 +1,1 @@
-"""What a person or a machine sees of a run."""
+"""The output of a run, for persons and for machines."""

@@ -1,4 +1,4 @@
-"""What every screen can do."""
+"""The interface of all screens."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from autoclave.model.verdict import Verdict
 
 
 class Screen(Protocol):
-    """Where a run tells what it does. Methods may be called from several threads."""
+    """Where a run reports what it does. Methods may be called from several threads."""
 
     def begin(self, step: str, what: str) -> None:
-        """A step begins."""
+        """Show that a step begins."""
 
     def line(self, step: str, text: str) -> None:
-        """A step's tool printed a line."""
+        """Show a line that a step's tool printed."""
 
     def note(self, step: str, text: str) -> None:
-        """Something worth knowing."""
+        """Show a note."""
 
     def warn(self, step: str, text: str) -> None:
-        """Something that must not be overlooked."""
+        """Show a warning."""
 
     def command(self, text: str) -> None:
-        """An external command, as a line to paste."""
+        """Show an external command, as a line to paste."""
 
     def verdict(self, verdict: Verdict, seconds: float, what: str) -> None:
-        """A gate has spoken."""
+        """Show the verdict of a gate."""
 
     def skip(self, step: str, why: str) -> None:
-        """A step is not run, because its record already holds."""
+        """Show that a step is skipped, because its record is valid."""
 
     def result(self, text: str, data: Mapping[str, Any]) -> None:
-        """What the command was asked for."""
+        """Print a result of the command."""
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """End the output."""

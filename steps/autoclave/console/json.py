@@ -21,27 +21,27 @@ class JsonScreen:
         self._lock = threading.Lock()
 
     def begin(self, step: str, what: str) -> None:
-        """A step begins."""
+        """Show that a step begins."""
         self._emit("started", step=step, text=what)
 
     def line(self, step: str, text: str) -> None:
-        """A step's tool printed a line."""
+        """Show a line that a step's tool printed."""
         self._emit("line", step=step, text=text)
 
     def note(self, step: str, text: str) -> None:
-        """Something worth knowing."""
+        """Show a note."""
         self._emit("note", step=step, text=text)
 
     def warn(self, step: str, text: str) -> None:
-        """Something that must not be overlooked."""
+        """Show a warning."""
         self._emit("warning", step=step, text=text)
 
     def command(self, text: str) -> None:
-        """An external command, as a line to paste."""
+        """Show an external command, as a line to paste."""
         self._emit("command", text=text)
 
     def verdict(self, verdict: Verdict, seconds: float, what: str) -> None:
-        """A gate has spoken."""
+        """Show the verdict of a gate."""
         self._emit(
             "verdict",
             step=verdict.gate,
@@ -52,15 +52,15 @@ class JsonScreen:
         )
 
     def skip(self, step: str, why: str) -> None:
-        """A step is not run, because its record already holds."""
+        """Show that a step is skipped, because its record is valid."""
         self._emit("skipped", step=step, text=why)
 
     def result(self, text: str, data: Mapping[str, Any]) -> None:
-        """What the command was asked for."""
+        """Print a result of the command."""
         self._emit("result", **data)
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """End the output."""
 
     def _emit(self, event: str, **data: Any) -> None:
         line = msgspec.json.encode({"event": event, "time": datetime.now(UTC), **data}).decode()

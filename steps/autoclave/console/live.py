@@ -1,4 +1,4 @@
-"""The live screen of a terminal: a table of steps that moves, everything else scrolls above it."""
+"""The live screen of a terminal: a table of the steps; everything else scrolls above it."""
 
 from __future__ import annotations
 
@@ -41,30 +41,30 @@ class LiveScreen:
         self.warnings: list[str] = []
 
     def begin(self, step: str, what: str) -> None:
-        """A step begins."""
+        """Show that a step begins."""
         self._rows[step] = _Row("running", what, time.monotonic())
         self._live.start()
         self._live.refresh()
 
     def line(self, step: str, text: str) -> None:
-        """A step's tool printed a line."""
+        """Show a line that a step's tool printed."""
         self._console.print(Text(f"{step:<9} │ ", "dim") + Text(text))
 
     def note(self, step: str, text: str) -> None:
-        """Something worth knowing."""
+        """Show a note."""
         self._console.print(Text(f"{step:<9}   ", "dim") + Text(text))
 
     def warn(self, step: str, text: str) -> None:
-        """Something that must not be overlooked."""
+        """Show a warning."""
         self.warnings.append(text)
         self._console.print(Text(f"{step:<9} ! ", "bold yellow") + Text(text, "yellow"))
 
     def command(self, text: str) -> None:
-        """An external command, as a line to paste."""
+        """Show an external command, as a line to paste."""
         self._console.print(Text(f"+ {text}", "blue"), soft_wrap=True)
 
     def verdict(self, verdict: Verdict, seconds: float, what: str) -> None:
-        """A gate has spoken."""
+        """Show the verdict of a gate."""
         state = "passed" if verdict.passed else "CLOSED"
         self._rows[verdict.gate] = _Row(state, what, 0.0, seconds)
         for reason in verdict.reasons:
@@ -72,24 +72,24 @@ class LiveScreen:
         self._live.refresh()
 
     def skip(self, step: str, why: str) -> None:
-        """A step is not run, because its record already holds."""
+        """Show that a step is skipped, because its record is valid."""
         self._rows[step] = _Row("skipped", why, 0.0)
         self._live.start()
         self._live.refresh()
 
     def result(self, text: str, data: Mapping[str, Any]) -> None:
-        """What the command was asked for."""
+        """Print a result of the command."""
         self._results.append(text)
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """End the output."""
         self._live.stop()
         for text in self._results:
             print(text, file=sys.stdout, flush=True)
         self._results.clear()
 
     def table(self) -> Table:
-        """Return the steps as they stand."""
+        """Return the steps with their states."""
         table = Table.grid(padding=(0, 2))
         for step, row in self._rows.items():
             running = row.state == "running"

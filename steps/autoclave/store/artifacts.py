@@ -1,4 +1,4 @@
-"""Artifacts attached to images: how one is written, and which of its claims are believed.
+"""Artifacts attached to images: how they are written and read.
 
 Shared by every store, so that a record has the same bytes, digest and place in the order everywhere.
 Source: OCI image specification 1.1 (manifest.md for `subject` and `artifactType`).
@@ -57,7 +57,7 @@ def parse_artifact(raw: bytes) -> tuple[Descriptor, Manifest, Descriptor]:
 
 
 def parse_referrer(listed: Descriptor, raw: bytes, subject: str) -> Descriptor | None:
-    """Return what a listed manifest says of itself when it refers to `subject`, else None."""
+    """Return a listed manifest's descriptor by its own content if it refers to `subject`, else None."""
     manifest = parse_manifest(raw, listed.digest)
     if manifest.subject is None or manifest.subject.digest != subject:
         return None
@@ -72,9 +72,9 @@ def sort_by_age(found: Iterable[Descriptor | None], artifact_type: str) -> list[
 
 
 def media_type_of(raw: bytes, digest: str) -> str:
-    """Return a manifest's media type as its bytes tell it; raise StoreError when it is none or ambiguous.
+    """Return a manifest's media type by its bytes; raise StoreError when it is not a manifest, or ambiguous.
 
-    Content-Type is not asked: the same bytes must be the same thing to everybody.
+    Content-Type is not read: the same bytes must mean the same everywhere.
     """
     try:
         kind = msgspec.json.decode(raw, type=_Kind)
@@ -94,7 +94,7 @@ def media_type_of(raw: bytes, digest: str) -> str:
 
 
 def refuse_record(manifest: Manifest, digest: str) -> None:
-    """Raise StoreError when the manifest refers to another one: it is a record then, not an image."""
+    """Raise StoreError when the manifest refers to another one: then it is a record, not an image."""
     if manifest.subject:
         raise StoreError(
             f"{digest} is a record, not an image",
@@ -104,7 +104,7 @@ def refuse_record(manifest: Manifest, digest: str) -> None:
 
 
 def refuse_size(descriptor: Descriptor, size: int) -> None:
-    """Raise StoreError when content has another size than its descriptor announces."""
+    """Raise StoreError when content does not have the size of its descriptor."""
     if size != descriptor.size:
         raise StoreError(
             f"{descriptor.digest} has another size than announced",
@@ -114,7 +114,7 @@ def refuse_size(descriptor: Descriptor, size: int) -> None:
 
 
 def _describe(listed: Descriptor, manifest: Manifest) -> Descriptor:
-    # Without an artifactType, the config's media type stands for it (OCI distribution spec, referrers).
+    # Without an artifactType, it is the media type of the config (OCI distribution spec, referrers).
     return msgspec.structs.replace(
         listed,
         annotations=manifest.annotations,
@@ -123,7 +123,7 @@ def _describe(listed: Descriptor, manifest: Manifest) -> Descriptor:
 
 
 def _creation_time(artifact: Descriptor) -> datetime:
-    # Undated or unreadable dates come first: what claims nothing cannot pass for the newest.
+    # Without a readable date first: it must not count as the newest.
     try:
         when = datetime.fromisoformat(artifact.annotations.get(CREATED, ""))
     except ValueError:

@@ -12,7 +12,7 @@ SMALL = 64 * 1024 * 1024
 
 
 def is_address(store: str) -> bool:
-    """Tell whether a store is named by a registry's address and not by a folder."""
+    """Return whether a store is named by a registry's address and not by a folder."""
     return store.startswith(("oci://", "oci+http://"))
 
 
@@ -23,16 +23,16 @@ class Store(Protocol):
         """Add a blob; with `expect`, refuse content of another digest. Atomic, idempotent."""
 
     def has(self, digest: str) -> bool:
-        """Tell whether the content is there (its bytes are verified when they are read)."""
+        """Return whether the content is there (its bytes are verified when they are read)."""
 
     def read(self, digest: str, *, limit: int = SMALL) -> bytes:
-        """Return a small blob whole, verified. Raise StoreError if absent, damaged or larger than `limit`."""
+        """Return a small blob, verified. Raise StoreError if missing, damaged or larger than `limit`."""
 
     def chunks(self, digest: str) -> Iterator[bytes]:
-        """Stream a blob in constant memory; raise StoreError at its end if the digest does not fit."""
+        """Stream a blob in constant memory; raise StoreError at its end if the digest does not match."""
 
     def tag(self, name: str, descriptor: Descriptor) -> None:
-        """Give a manifest a name, replacing what had it. The descriptor's annotations are kept with it."""
+        """Name a manifest; another one loses the name. The descriptor's annotations are kept with it."""
 
     def find(self, name: str) -> Descriptor | None:
         """Return the manifest that has a name, or None."""
@@ -48,7 +48,7 @@ class Store(Protocol):
         """Write an artifact manifest that refers to `subject` (OCI 1.1 referrer) and list it."""
 
     def adopt(self, raw: bytes) -> Descriptor:
-        """List an artifact as another store gave it, byte for byte; its content is here already."""
+        """List an artifact of another store, byte for byte; its content is here already."""
 
     def referrers(self, digest: str, *, artifact_type: str = "") -> list[Descriptor]:
         """List the artifacts attached to an image, oldest first, each manifest verified."""

@@ -1,6 +1,6 @@
-"""What an image is: the facts of its configuration that steps judge and link by.
+"""An image by its configuration: the facts that gates judge, and that records are linked by.
 
-Source: OCI image specification 1.1 (config.md); HEALTHCHECK as Docker keeps it in `config.Healthcheck`.
+Source: OCI image specification 1.1 (config.md); HEALTHCHECK as Docker writes it in `config.Healthcheck`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CONFIG_LIMIT = 4 * 1024 * 1024
 
 
 class ImageIdentity(Struct, frozen=True, kw_only=True):
-    """An image as its configuration tells it: `digest` of the manifest, `config` of the configuration.
+    """An image by its configuration: `digest` of the manifest, `config` of the configuration.
 
     `diff_ids` are the digests of the uncompressed layers, lowest first. `user` is as written (`name`, `1000`,
     `1000:1000` or empty, which means root).
@@ -64,7 +64,7 @@ class ImageConfig(Struct):
 
 
 def parse_config(raw: bytes, digest: str) -> ImageConfig:
-    """Decode an image configuration; raise StoreError naming `digest` when it is none or has no layers."""
+    """Decode an image configuration; raise StoreError naming `digest` when it is not one or has no layers."""
     try:
         config = msgspec.json.decode(raw, type=ImageConfig)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -72,12 +72,12 @@ def parse_config(raw: bytes, digest: str) -> ImageConfig:
     for diff_id in config.rootfs.diff_ids:
         check_digest(diff_id)
     if config.rootfs.type != "layers":
-        raise _make_error(digest, "its rootfs is not made of layers")
+        raise _make_error(digest, "its rootfs has no layers")
     return config
 
 
 def check_layers(manifest: Manifest, diff_ids: list[str], digest: str) -> None:
-    """Raise StoreError unless the layers can be those that the configuration names, one for one, in order."""
+    """Raise StoreError unless the layers can be those that the configuration names, in order."""
     layers = manifest.layers
     for descriptor in (manifest.config, *layers):
         check_digest(descriptor.digest)
@@ -92,9 +92,9 @@ def check_layers(manifest: Manifest, diff_ids: list[str], digest: str) -> None:
 
 
 def read_identity(store: Store, digest: str) -> ImageIdentity:
-    """Read what the image is from the store, verified.
+    """Read and verify manifest and configuration of an image.
 
-    Raises StoreError when the manifest or configuration is missing, damaged, or does not fit the other.
+    Raises StoreError when one of them is missing, damaged, or does not match the other.
     """
     manifest = parse_manifest(store.read(digest, limit=CONFIG_LIMIT), digest)
     if manifest.subject is not None:
@@ -119,7 +119,7 @@ def read_identity(store: Store, digest: str) -> ImageIdentity:
 
 
 def is_built_on(upper: ImageIdentity, lower: ImageIdentity) -> bool:
-    """Tell whether the upper image begins with all layers of the lower one, which has at least one."""
+    """Return whether the upper image begins with all layers of the lower one, which has at least one."""
     count = len(lower.diff_ids)
     return count > 0 and upper.diff_ids[:count] == lower.diff_ids
 

@@ -45,7 +45,7 @@ EMPTY_CONFIG = Descriptor(media_type=EMPTY, digest=digest_of(EMPTY_BLOB), size=l
 
 
 def parse_manifest(raw: bytes, digest: str) -> Manifest:
-    """Decode a manifest; raise StoreError naming `digest` when it is none."""
+    """Decode a manifest; raise StoreError naming `digest` when it is not one."""
     try:
         return msgspec.json.decode(raw, type=Manifest)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

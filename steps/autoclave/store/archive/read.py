@@ -1,11 +1,11 @@
 """Between a container engine's archive (`docker save`, `docker load`) and the store: byte-exact, one pass.
 
-Every file of an archive is taken by the digest of its content: the names in it prove and decide nothing.
+Every file of an archive is identified by the digest of its content: the names in it prove nothing.
 Engines write two forms (moby, image/tarexport/save.go; containerd, core/images/archive/exporter.go):
 
 - up to Docker 24: `<hex>.json`, `<id>/layer.tar` (a link when two layers are equal), `manifest.json`;
 - since Docker 25: an OCI layout with `blobs/sha256/<hex>`, and `manifest.json` as well. Its OCI manifest is
-  the image itself with the containerd image store, and made up for the archive with the classic one.
+  the image itself with the containerd image store, and made for the archive with the classic one.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ class _Choices(Struct):
 
 
 def read_archive(chunks: Iterable[bytes], store: Store, *, image_id: str) -> Descriptor:
-    """Put the image of an engine's archive into the store and return its manifest (not yet named or listed).
+    """Read the image of an engine's archive into the store; return its manifest (not yet named or listed).
 
     `image_id` is what the engine calls the image it built: the digest of its configuration (then the manifest
     is built here, the same from every engine), or of its manifest or index (then the manifest is the engine's
-    own). Raises StoreError when the archive is malformed or hostile, or does not hold exactly that image with
+    own). Raises StoreError when the archive is malformed or hostile, or does not have exactly that image with
     all its layers. What `chunks` raises passes through unchanged.
     """
     files = _Files(store)
@@ -99,7 +99,9 @@ class _Files:
             digest = digest_of(raw)
             if expect not in {"", digest}:
                 raise StoreError(
-                    "the image archive is damaged", why=f"{name} holds {digest}", next="repeat the build"
+                    "the image archive is damaged",
+                    why=f"{name} has the digest {digest}",
+                    next="repeat the build",
                 )
             self._small[digest] = raw
             self._room -= size
@@ -113,13 +115,13 @@ class _Files:
         return self._store.read(digest, limit=CONFIG_LIMIT)
 
     def keep(self, descriptor: Descriptor) -> None:
-        """Make sure that the store holds a file of the archive, of the size that its descriptor claims."""
+        """Check that a file of the archive is in the store, with the size of its descriptor."""
         digest = check_digest(descriptor.digest)
         if self.sizes.get(digest) != descriptor.size:
             raise StoreError(
-                "the engine's archive does not hold the whole image",
+                "the engine's archive does not have the whole image",
                 why=f"{digest} ({descriptor.media_type}, {descriptor.size} bytes) is not in it",
-                next="repeat the build; if a layer is kept elsewhere, rebuild without it",
+                next="repeat the build; if a layer is stored elsewhere, rebuild without it",
             )
         if digest in self._small:
             self._store.write([self._small[digest]], media_type=descriptor.media_type, expect=digest)
@@ -161,9 +163,9 @@ def _keep(raw: bytes, files: _Files, store: Store) -> Descriptor:
 
 
 def _choose(raw: bytes, digest: str, files: _Files) -> str:
-    """Return the one image of an index that the archive holds; attestations are not images.
+    """Return the one image of an index that is in the archive; attestations are not images.
 
-    BuildKit lists attestations beside the image, with the platform `unknown/unknown`.
+    BuildKit lists attestations next to the image, with the platform `unknown/unknown`.
     """
     try:
         choices = msgspec.json.decode(raw, type=_Choices).manifests
@@ -176,15 +178,15 @@ def _choose(raw: bytes, digest: str, files: _Files) -> str:
     }
     if len(images) != 1:
         raise StoreError(
-            f"the index {digest} does not lead to one image",
-            why=f"the engine's archive holds {len(images)} of its {len(choices)} manifests as images",
+            f"the index {digest} does not name one image",
+            why=f"the engine's archive has {len(images)} of its {len(choices)} manifests as images",
             next="build for one platform",
         )
     return images.pop()
 
 
 def _shape(raw: bytes, digest: str) -> str:
-    """Tell which document this is: "index", "manifest", "config" or none; two at once are refused."""
+    """Return which document this is: "index", "manifest", "config" or none; two at once are refused."""
     try:
         document = msgspec.json.decode(raw, type=_Shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -202,14 +204,14 @@ def _shape(raw: bytes, digest: str) -> str:
         raise StoreError(
             f"{digest} is ambiguous",
             why=f"it can be read as {' and as '.join(shapes)}",
-            next="do not use this image; find out what made it",
+            next="do not use this image; find out what wrote it",
         )
     return shapes[0] if shapes else ""
 
 
 def _other_image(image_id: str) -> StoreError:
     return StoreError(
-        "the engine gave another image than was built",
+        "the engine saved another image than it built",
         why=f"nothing in its archive is the manifest, index or configuration {image_id}",
         next="repeat the build; if it happens again, check which engine DOCKER_HOST names",
     )

@@ -1,6 +1,6 @@
 """Read a tar archive as a stream, in constant memory, and refuse what no engine writes.
 
-Python's own reader takes a damaged header in the middle for the end of the archive; here that is an error.
+Python's own reader ends at a damaged header in the middle of the archive; here that is an error.
 Source: POSIX.1-2017 pax (ustar and extended headers), GNU tar manual (base-256 numbers, long names).
 """
 
@@ -21,7 +21,7 @@ _MEMBERS = 4096
 
 
 class Kind(Enum):
-    """What a member is."""
+    """The kind of a member."""
 
     FILE = "file"
     FOLDER = "folder"
@@ -44,7 +44,7 @@ def members(chunks: Iterable[bytes], *, most: int = _MEMBERS) -> Iterator[tuple[
     """Yield every member with its content; content that was not consumed is skipped.
 
     Raises StoreError for a truncated or damaged archive, absolute names, names or links that leave the
-    archive, names that come twice, devices, sparse files, oversized headers and more than `most` members.
+    archive, duplicate names, devices, sparse files, oversized headers and more than `most` members.
     """
     source = _Source(chunks)
     seen: set[str] = set()
@@ -73,7 +73,7 @@ def members(chunks: Iterable[bytes], *, most: int = _MEMBERS) -> Iterator[tuple[
 
 
 class _Source:
-    """The chunks of the archive as bytes that can be asked for."""
+    """Bytes of the archive, read from its chunks."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
@@ -96,7 +96,7 @@ class _Source:
             yield bytes(piece)
 
     def finish(self) -> None:
-        """Consume the rest, which must be zeros: a second archive behind the end is not read by anybody."""
+        """Consume the rest, which must be zeros: a second archive after the end would not be read."""
         rest = bytes(self._left)
         while not any(rest):
             try:
@@ -149,7 +149,7 @@ def _pax(raw: bytes) -> dict[str, str]:
         key, equals, value = record[len(length_text) + 1 :].partition(b"=")
         if not space or not equals or len(record) != length or not value.endswith(b"\n"):
             raise _make_error("an extended header is malformed")
-        # Attributes such as SCHILY.xattr.* may be binary and are of no interest.
+        # Attributes such as SCHILY.xattr.* may be binary, and are not needed.
         if key in {b"path", b"linkpath", b"size"} or key.startswith(b"GNU.sparse"):
             records[_text(key)] = _text(value[:-1])
     return records
@@ -172,7 +172,7 @@ def _safe(name: str) -> str:
 
 def _ustar_name(header: bytes) -> str:
     name, prefix = _text(header[:100]), _text(header[345:500])
-    # Only POSIX ustar has a prefix; the old GNU form keeps times there.
+    # Only POSIX ustar has a prefix; the old GNU form has times there.
     return f"{prefix}/{name}" if prefix and header[257:263] == b"ustar\0" else name
 
 
@@ -187,7 +187,7 @@ def _number(field: bytes) -> int:
     if field[0] & 0x80:
         value = int.from_bytes(field, "big", signed=False) & ((1 << (8 * len(field) - 1)) - 1)
         if value >= 1 << 62:
-            raise _make_error("a size is absurd")
+            raise _make_error("a size is out of range")
         return value
     try:
         return int(field.strip(b" \0") or b"0", 8)
@@ -210,5 +210,5 @@ def _make_error(why: str) -> StoreError:
     return StoreError(
         "the image archive is refused",
         why=why,
-        next="repeat the build; if it happens again, check the engine and what lies between it and here",
+        next="repeat the build; if it happens again, check the engine and the connection to it",
     )

@@ -1,4 +1,4 @@
-"""Write an image of the store as an archive that any engine loads.
+"""Write an image of the store as an archive that every engine can load.
 
 The classic image store reads `manifest.json` (moby, image/tarexport/load.go), the containerd one `index.json`
 (containerd, core/images/archive/importer.go); both find the same blobs.
@@ -32,7 +32,7 @@ def write_archive(store: Store, digest: str, *, name: str) -> Iterator[bytes]:
     manifest = parse_manifest(raw, digest)
     config = parse_config(store.read(manifest.config.digest, limit=CONFIG_LIMIT), manifest.config.digest)
     check_layers(manifest, config.rootfs.diff_ids, digest)
-    # The small files come first: an engine that reads while it receives knows what to expect.
+    # The small files come first, for an engine that reads while it receives.
     yield _file("oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
     yield _file("index.json", _index(manifest, digest, len(raw), name))
     yield _file("manifest.json", _docker_manifest(manifest, name))
@@ -47,7 +47,7 @@ def write_archive(store: Store, digest: str, *, name: str) -> Iterator[bytes]:
 
 
 def _exactly(chunks: Iterable[bytes], descriptor: Descriptor) -> Iterator[bytes]:
-    """Pass on the chunks; raise StoreError when they are not as many bytes as the descriptor says."""
+    """Yield the chunks; raise StoreError when they do not have the size of the descriptor."""
     left = descriptor.size
     for chunk in chunks:
         left -= len(chunk)
@@ -55,7 +55,7 @@ def _exactly(chunks: Iterable[bytes], descriptor: Descriptor) -> Iterator[bytes]
             yield chunk
     if left:
         raise StoreError(
-            f"{descriptor.digest} has another size than its manifest says",
+            f"{descriptor.digest} has another size than in its manifest",
             why=f"{descriptor.size - left} bytes instead of {descriptor.size}",
             next="build the image again",
         )

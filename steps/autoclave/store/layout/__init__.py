@@ -25,9 +25,9 @@ class LayoutStore:
     """A store in the folder `root`; see `autoclave.store.base.Store` for the methods."""
 
     def __init__(self, root: Path, *, create: bool = True, lock_timeout: float = 60) -> None:
-        """Open the layout, or make it when `create`; wait at most `lock_timeout` seconds for other writers.
+        """Open the layout, or create it when `create`; wait at most `lock_timeout` seconds for other writers.
 
-        Raises StoreError when there is none, when the folder is something else, or when it is not trusted.
+        Raises StoreError when it is missing, when the folder is something else, or when it is not trusted.
         """
         self.root = root.absolute()
         self._timeout = lock_timeout
@@ -36,24 +36,24 @@ class LayoutStore:
         open_folder(self._blobs, create=create, lock_timeout=lock_timeout)
 
     def write(self, chunks: Iterable[bytes], *, media_type: str, expect: str = "") -> Descriptor:
-        """Add a blob; with `expect`, refuse content of another digest. Atomic, idempotent, heals damage."""
+        """Add a blob; with `expect`, refuse content of another digest. Atomic, idempotent."""
         digest, size = self._blobs.write(chunks, expect=expect)
         return Descriptor(media_type=media_type, digest=digest, size=size)
 
     def has(self, digest: str) -> bool:
-        """Tell whether the content is there (its bytes are verified when they are read)."""
+        """Return whether the content is there (its bytes are verified when they are read)."""
         return self._blobs.has(digest)
 
     def read(self, digest: str, *, limit: int = SMALL) -> bytes:
-        """Return a small blob whole, verified. Raise StoreError if absent, damaged or larger than `limit`."""
+        """Return a small blob, verified. Raise StoreError if missing, damaged or larger than `limit`."""
         return self._blobs.read(digest, limit=limit)
 
     def chunks(self, digest: str) -> Iterator[bytes]:
-        """Stream a blob in constant memory; raise StoreError at its end if the digest does not fit."""
+        """Stream a blob in constant memory; raise StoreError at its end if the digest does not match."""
         return self._blobs.chunks(digest)
 
     def tag(self, name: str, descriptor: Descriptor) -> None:
-        """Give a manifest a name, replacing what had it; raise StoreError when the manifest is not there."""
+        """Name a manifest; another one loses the name. Raises StoreError when the manifest is missing."""
         self._check(descriptor)
         self._update(lambda index: indexes.set_name(index, name, descriptor))
 
@@ -75,7 +75,7 @@ class LayoutStore:
     ) -> Descriptor:
         """Write an artifact manifest that refers to `subject` (OCI 1.1 referrer) and list it.
 
-        The same attachment twice is one entry. Raises StoreError when the subject or a layer is not there.
+        The same attachment twice is one entry. Raises StoreError when the subject or a layer is missing.
         """
         self._check(subject)
         self._blobs.write([EMPTY_BLOB], expect=EMPTY_CONFIG.digest)
@@ -86,7 +86,7 @@ class LayoutStore:
         )
 
     def adopt(self, raw: bytes) -> Descriptor:
-        """List an artifact as another store gave it, byte for byte; its content is here already.
+        """List an artifact of another store, byte for byte; its content is here already.
 
         The same one twice is one entry. Raises StoreError when it has no subject, or content is missing.
         """
@@ -98,7 +98,7 @@ class LayoutStore:
         return made
 
     def move_in(self, source: LayoutStore, digests: Iterable[str], listed: Iterable[Descriptor]) -> None:
-        """Take over the blobs of a layout on the same disk, then list its manifests, all at once."""
+        """Move the blobs of a layout on the same disk to this one, then list its manifests, all at once."""
         self._blobs.move_in(source._blobs, digests)
         entries = list(listed)
 
@@ -112,9 +112,9 @@ class LayoutStore:
     def referrers(self, digest: str, *, artifact_type: str = "") -> list[Descriptor]:
         """List the artifacts attached to an image, oldest first, each manifest verified.
 
-        Only the manifests themselves are believed: their `subject`, type and annotations, never what the
-        index says of them. Raises StoreError when any listed manifest is missing or damaged, so that no
-        record vanishes unseen.
+        Only the manifests themselves count: their `subject`, type and annotations, and not those in the
+        index. Raises StoreError when any listed manifest is missing or damaged, so that no record is lost
+        without notice.
         """
         check_digest(digest)
         listed = {
@@ -129,7 +129,7 @@ class LayoutStore:
         return artifacts.sort_by_age(found, artifact_type)
 
     def find_image(self, digest: str) -> Descriptor:
-        """Return the descriptor of a listed image, its manifest verified; raise StoreError when absent."""
+        """Return the descriptor of a listed image, verified; raise StoreError when it is missing."""
         check_digest(digest)
         for entry in self._index().entries:
             if entry.descriptor.digest == digest and entry.descriptor.media_type in artifacts.IMAGES:
@@ -146,7 +146,7 @@ class LayoutStore:
     def locate(self, digest: str) -> str:
         """Return where a scanner finds the image, `DIR@sha256:…`, after reading and verifying all of it.
 
-        Scanners read the files themselves and do not check them, so damage must be found before. Raises
+        Scanners read the files and do not verify them, so damage must be found before. Raises
         StoreError when the image, its configuration or a layer is missing or damaged.
         """
         image = self.find_image(digest)
@@ -157,7 +157,7 @@ class LayoutStore:
         if "@" in str(self.root):
             raise StoreError(
                 f"scanners cannot find the store {self.root}",
-                why="they take what follows the first '@' for a digest",
+                why="they read a digest after the first '@'",
                 next="move the store to a folder without '@' in its path",
             )
         return f"{self.root}@{digest}"
@@ -181,6 +181,6 @@ class LayoutStore:
         if not self._blobs.has(descriptor.digest):
             raise StoreError(
                 f"the store does not hold {descriptor.digest}",
-                why="an attachment may only name content that is there",
+                why="an attachment may only name content that is in the store",
                 next="write the content before attaching it",
             )

@@ -1,7 +1,7 @@
 """Blobs on disk: one regular file per digest, written atomically and verified when read.
 
-A writer fills a temporary file in `.tmp/` (same file system, outside `blobs/`), holds a lock on it, and
-renames it into place. A crash leaves only an unlocked temporary file, which the next opening sweeps away.
+A writer fills a temporary file in `.tmp/` (same file system, outside `blobs/`) under a lock, and renames it
+into place. After a crash there is only an unlocked temporary file, which the next opening removes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Blobs:
-    """The `blobs/sha256` folder of one OCI layout, and the temporary files beside it."""
+    """The `blobs/sha256` folder of one OCI layout, and its temporary files."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -33,7 +33,7 @@ class Blobs:
         self._temporary = root / ".tmp"
 
     def create(self) -> None:
-        """Make the folders; raise StoreError when one of them is a link or cannot be made."""
+        """Create the folders; raise StoreError when one of them is a link or cannot be created."""
         with _translate_errors(f"the store {self.root} cannot be created"):
             self._folder.mkdir(parents=True, exist_ok=True)
         self.guard()
@@ -46,29 +46,29 @@ class Blobs:
                     raise StoreError(
                         f"the store {self.root} is not trusted",
                         why=f"{folder} is not a plain folder",
-                        next="remove it; if the repository brought it, find out why",
+                        next="remove it; if it is part of the repository, find out why",
                     )
 
     def path(self, digest: str) -> str:
-        """Return where the blob lies; raise StoreError when the digest is malformed."""
+        """Return the path of a blob; raise StoreError when the digest is malformed."""
         # Text, not Path: listing records opens every one of them, and Path would double the time.
         return f"{self._folder}/{Digest(check_digest(digest)).hex}"
 
     def has(self, digest: str) -> bool:
-        """Tell whether a regular file stands under the digest."""
+        """Return whether there is a regular file for the digest."""
         with suppress(OSError):
             return stat.S_ISREG(os.lstat(self.path(digest)).st_mode)
         return False
 
     def read(self, digest: str, *, limit: int) -> bytes:
-        """Return the blob whole, verified; raise StoreError if absent, damaged or above `limit` bytes."""
+        """Return the blob whole, verified; raise StoreError if missing, damaged or above `limit` bytes."""
         with (
             self._open(digest) as (descriptor, size),
             _translate_errors(f"{digest} cannot be read from the store"),
         ):
             if size > limit:
                 raise StoreError(
-                    f"{digest} is too large to be what was expected",
+                    f"{digest} is too large",
                     why=f"{size} bytes, at most {limit} are allowed here",
                     next="check that the digest names a record or manifest, not a layer",
                 )
@@ -93,8 +93,8 @@ class Blobs:
     def write(self, chunks: Iterable[bytes], *, expect: str = "") -> tuple[str, int]:
         """Store the content; return its digest and size. What `chunks` raises passes through unchanged.
 
-        Raises StoreError, and leaves nothing, when the digest is not `expect` or the disk refuses. Content
-        that is there already is compared and kept; a damaged blob is replaced.
+        Raises StoreError, and leaves nothing, when the digest is not `expect` or the disk cannot be written.
+        Content that is there already is compared and kept; a damaged blob is replaced.
         """
         hasher, size = hashlib.sha256(), 0
         with self._temporary_file() as (descriptor, temporary):
@@ -116,7 +116,7 @@ class Blobs:
         return digest, size
 
     def move_in(self, source: Blobs, digests: Iterable[str]) -> None:
-        """Take blobs over from a layout on the same disk, which has written them, and so verified them."""
+        """Move blobs from a layout on the same disk, which verified them when it wrote them."""
         with _translate_errors(f"the store {self.root} cannot be written"):
             for digest in digests:
                 os.replace(source.path(digest), self.path(digest))  # noqa: PTH105 -- paths are text here
@@ -131,12 +131,12 @@ class Blobs:
 
     @contextmanager
     def _temporary_file(self) -> Iterator[tuple[int, Path]]:
-        """Open a new locked temporary file; it is gone afterwards unless it was published."""
+        """Open a new locked temporary file; it is removed afterwards unless it was published."""
         descriptor, path = self._create_locked()
         try:
             yield descriptor, path
         finally:
-            # Unlink before the lock goes with the descriptor, so that no sweep can come between.
+            # Unlink before closing frees the lock, so that no sweep can come between.
             path.unlink(missing_ok=True)
             os.close(descriptor)
 
@@ -148,7 +148,7 @@ class Blobs:
             _sync_folder(target.parent)
 
     def sweep(self) -> None:
-        """Remove temporary files whose writer is dead (nobody holds their lock)."""
+        """Remove temporary files whose writer has ended (they are not locked)."""
         with suppress(OSError):
             for path in self._temporary.iterdir():
                 _remove_orphan(path)
@@ -160,7 +160,7 @@ class Blobs:
                 path = self._temporary / f"{os.getpid()}-{secrets.token_hex(8)}"
                 descriptor = os.open(path, _CREATE, 0o644)
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
-                # A sweep may have taken the file between its creation and its lock.
+                # A sweep may have removed the file between its creation and its lock.
                 if os.fstat(descriptor).st_nlink:
                     return descriptor, path
                 os.close(descriptor)
@@ -189,14 +189,14 @@ class Blobs:
 
     def _verify(self, digest: str, found: str) -> None:
         if f"sha256:{found}" != digest:
-            raise _make_error(digest, self.path(digest), f"holds other content, sha256:{found}")
+            raise _make_error(digest, self.path(digest), f"has other content, sha256:{found}")
 
 
 def _make_error(digest: str, path: str, reason: str) -> StoreError:
     return StoreError(
         f"{digest} is damaged in the store",
         why=f"{path} {reason}",
-        next="remove that file and repeat the step that made it, or restore it from where it was archived",
+        next="remove that file and repeat the step that wrote it, or restore it from where it was archived",
     )
 
 
@@ -206,12 +206,12 @@ def _translate_errors(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreError(
-            what, why=error.strerror or str(error), next="free space or mend the permissions, then repeat"
+            what, why=error.strerror or str(error), next="free space or fix the permissions, then repeat"
         ) from error
 
 
 def _pieces(descriptor: int, size: int) -> Iterator[bytes]:
-    # What a file grows by meanwhile is not read; what was read is verified.
+    # What is added to a file meanwhile is not read; what was read is verified.
     while size > 0 and (piece := os.read(descriptor, min(CHUNK, size))):
         yield piece
         size -= len(piece)

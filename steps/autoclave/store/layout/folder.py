@@ -1,4 +1,4 @@
-"""The folder of an OCI layout: made when new, refused when it is something else.
+"""The folder of an OCI layout: created when it is new, refused when it is something else.
 
 Source: OCI image specification 1.1 (image-layout.md).
 """
@@ -26,7 +26,7 @@ _OURS = {"blobs", INDEX_FILE, MARKER_FILE, LOCK_FILE, ".tmp"}
 
 
 def open_folder(blobs: Blobs, *, create: bool, lock_timeout: float) -> None:
-    """Check the layout in `blobs.root`, make it when `create` and there is none, and sweep after a crash.
+    """Check the layout in `blobs.root`, create it when `create` and it is missing, and sweep after a crash.
 
     Raises StoreError when there is no layout, when the folder is something else, or when it is not trusted.
     """
@@ -38,7 +38,7 @@ def open_folder(blobs: Blobs, *, create: bool, lock_timeout: float) -> None:
 
 
 def read_small(path: Path, limit: int) -> bytes:
-    """Read a file of the layout that must be a plain one of at most `limit` bytes, else raise StoreError."""
+    """Read a file of the layout; raise StoreError unless it is a plain file of at most `limit` bytes."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
@@ -52,20 +52,20 @@ def read_small(path: Path, limit: int) -> bytes:
     if raw is None or len(raw) > limit:
         raise StoreError(
             f"there is no usable store in {path.parent}",
-            why=f"{path.name} is no plain file of at most {limit} bytes",
+            why=f"{path.name} is not a plain file of at most {limit} bytes",
             next="restore it from where the store was archived",
         )
     return raw
 
 
 def _create(blobs: Blobs, lock_timeout: float) -> None:
-    """Make an empty layout; the marker comes last, so that the next call repairs a crash in between."""
+    """Create an empty layout; the marker comes last, so that the next call repairs a crash in between."""
     root = blobs.root
     _refuse_foreign(root)
     fresh_parent = not root.parent.exists()
     blobs.create()
     if fresh_parent and root.parent.name == ".autoclave":
-        # The device repository stays clean without a change to its own ignore file.
+        # The device repository stays clean without a change of its ignore file.
         blobs.replace(root.parent / ".gitignore", b"*\n")
     with hold_lock(root / LOCK_FILE, timeout=lock_timeout, what=f"the store {root}"):
         if not (root / INDEX_FILE).exists():
@@ -86,7 +86,7 @@ def _refuse_foreign(root: Path) -> None:
     if strangers:
         raise StoreError(
             f"{root} is not an OCI layout",
-            why=f"there is no {MARKER_FILE} file, but other things lie there: {sorted(strangers)[:3]}",
+            why=f"there is no {MARKER_FILE} file, but there are other files: {sorted(strangers)[:3]}",
             next="name an empty or a new folder for the store",
         )
 
@@ -100,6 +100,6 @@ def _check_marker(root: Path) -> None:
     if version != "1.0.0":
         raise StoreError(
             f"{root} is not an OCI layout of version 1.0.0",
-            why=f"its {MARKER_FILE} file does not say so",
+            why=f"its {MARKER_FILE} file has no such version",
             next="name the right folder, or restore it from where the store was archived",
         )

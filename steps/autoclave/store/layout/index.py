@@ -1,4 +1,4 @@
-"""`index.json` of an OCI layout as a value: strict where it matters, kept byte for byte where it does not.
+"""`index.json` of an OCI layout as a value: what is used is checked, the rest is kept byte for byte.
 
 Source: OCI image specification 1.1 (image-index.md, image-layout.md; the pre-defined annotation `ref.name`).
 """
@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 
 
 class Entry(Struct, frozen=True):
-    """One entry: what is understood of it, and all of it as it stands in the file."""
+    """One entry: what is used of it, and all of it as in the file."""
 
     descriptor: Descriptor
     raw: Raw
@@ -34,7 +34,7 @@ class Entry(Struct, frozen=True):
 
 
 class Index(Struct, frozen=True):
-    """A parsed index: its entries in order, and its other keys untouched."""
+    """A parsed index: its entries in order, and its other keys unchanged."""
 
     entries: tuple[Entry, ...]
     others: dict[str, Raw]
@@ -45,7 +45,7 @@ class Index(Struct, frozen=True):
 
 
 def parse(raw: bytes, where: str) -> Index:
-    """Decode `index.json`; raise StoreError naming `where` when what matters is malformed or ambiguous."""
+    """Decode `index.json`; raise StoreError naming `where` when what is used is malformed or ambiguous."""
 
     def decode(part: bytes | Raw, kind: type[_T]) -> _T:
         try:
@@ -77,10 +77,10 @@ def add_entry(index: Index, descriptor: Descriptor) -> Index:
 
 
 def set_name(index: Index, name: str, descriptor: Descriptor) -> Index:
-    """Return the index in which `name` stands for the descriptor and for nothing else.
+    """Return the index in which `name` refers to the descriptor alone.
 
     What had the name before stays listed: under its other names, else without one. An unnamed entry of the
-    digest takes the name; an entry of another name stays. The descriptor's annotations join the entry's.
+    digest gets the name; an entry with another name stays. The descriptor's annotations are added to it.
     """
     if not _NAME.fullmatch(name):
         raise StoreError(
@@ -110,7 +110,7 @@ def _refuse_ambiguous(entries: tuple[Entry, ...], where: str) -> None:
     for entry in entries:
         digest = entry.descriptor.digest
         if entry.name and names.setdefault(entry.name, digest) != digest:
-            raise _make_error(where, f"the name {entry.name[:100]!r} stands for two manifests")
+            raise _make_error(where, f"the name {entry.name[:100]!r} refers to two manifests")
 
 
 def _make_error(where: str, why: str) -> StoreError:
@@ -138,7 +138,7 @@ def _annotate(entry: Entry, annotations: dict[str, str]) -> Entry:
 
 
 def _release_name(entries: tuple[Entry, ...], name: str, digest: str) -> list[Entry]:
-    """Take the name away from every other digest; an entry left unnamed goes when its digest has another."""
+    """Remove the name from all other digests, and an unnamed entry when its digest has another entry."""
     kept: list[Entry] = []
     for entry in entries:
         if entry.name != name or entry.descriptor.digest == digest:

@@ -16,9 +16,9 @@ _PID_DIGITS = 20
 
 @contextmanager
 def hold_lock(path: Path, *, timeout: float, what: str) -> Iterator[None]:
-    """Hold the lock file `path` while the body runs; the kernel frees it when the process dies.
+    """Hold the lock file `path` while the body runs; the kernel frees it when the process ends.
 
-    `timeout` is in seconds, `what` names the locked thing in messages. Raises Busy, naming the process that
+    `timeout` is in seconds, `what` is what messages say is locked. Raises Busy, naming the process that
     holds the lock, when it is not free in time, and StoreError when the file cannot be opened.
     """
     descriptor = _open(path, what)

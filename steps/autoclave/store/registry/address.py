@@ -1,4 +1,4 @@
-"""Where a registry's repository is: `oci://HOST[:PORT]/REPOSITORY`, and which names it can give.
+"""The address of a registry's repository, `oci://HOST[:PORT]/REPOSITORY`, and which tags it can have.
 
 Source: OCI distribution specification 1.1 (pulling manifests: the grammar of names and tags).
 """
@@ -20,11 +20,11 @@ _HOST = re.compile(
 _REPOSITORY = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _PLAIN = {"127.0.0.1", "localhost", "[::1]"}
-_LONGEST = 255  # host and repository together, as many clients demand
+_LONGEST = 255  # host and repository together, as many clients require
 _PORTS = {"https": 443, "http": 80}
 
 Origin = tuple[str, str, int]
-"""Scheme, host and port of a URL: credentials for one are nothing to another."""
+"""Scheme, host and port of a URL: the credentials for one are never sent to another."""
 
 
 class Address(Struct, frozen=True):
@@ -51,7 +51,7 @@ class Address(Struct, frozen=True):
 
 
 def parse(text: str) -> Address:
-    """Take an address apart; raise StoreError when it is malformed or carries more than host and repository.
+    """Parse an address; raise StoreError when it is malformed or has more than host and repository.
 
     The connection is encrypted, except to a registry on this machine and with `oci+http://`.
     """
@@ -59,9 +59,9 @@ def parse(text: str) -> Address:
     if not found:
         raise _make_error(text, "it must be oci://HOST[:PORT]/REPOSITORY")
     if "@" in found["host"]:
-        # The address itself is not shown: what stands before the @ may be a password.
+        # The address is not printed: before the @ there may be a password.
         raise StoreError(
-            "the registry's address must not hold a user or password",
+            "the registry's address must not have a user or password",
             why="it would end up in logs and process lists",
             next="log in with 'docker login', or set CI_REGISTRY, CI_REGISTRY_USER and CI_REGISTRY_PASSWORD",
         )
@@ -99,7 +99,7 @@ def registry_of(image: str) -> str:
 
 
 def check_tag(name: str) -> str:
-    """Return a name that a registry can give; raise StoreError otherwise."""
+    """Return a tag that a registry can have; raise StoreError otherwise."""
     if not _TAG.fullmatch(name):
         raise StoreError(
             f"{name[:150]!r} cannot be a tag in a registry",
@@ -110,7 +110,7 @@ def check_tag(name: str) -> str:
 
 
 def origin_of(url: str) -> Origin:
-    """Return scheme, host and port of a URL; an unusable URL has an origin that is nobody's."""
+    """Return scheme, host and port of a URL; an unusable URL has an origin that matches no other."""
     try:
         parts = urlsplit(url)
         return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
@@ -119,7 +119,7 @@ def origin_of(url: str) -> Origin:
 
 
 def printable_url(url: str) -> str:
-    """Return a URL as it may be printed: no user, no query, where signatures and upload states are kept."""
+    """Return a URL that may be printed: without user and query, where secrets can be."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -128,7 +128,7 @@ def printable_url(url: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name, without port, is this machine."""
+    """Return whether a host name, without port, is this machine."""
     try:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""Credentials for a registry: where Docker, Podman and GitLab CI keep them. They are never kept elsewhere.
+"""Credentials for a registry, from where Docker, Podman and GitLab CI store them. They are never written.
 
 Source: docker/cli, cli/config/configfile and cli/config/credentials; containers-auth.json(5);
 docker/docker-credential-helpers (README: `get`); GitLab, predefined CI/CD variables.
@@ -31,7 +31,7 @@ _TIMEOUT = 30.0
 
 
 class Credentials(Struct, frozen=True, kw_only=True):
-    """A user and a password, or an identity token. `source` says where they were found."""
+    """A user and a password, or an identity token. `source` is where they were found."""
 
     user: str = ""
     password: str = ""
@@ -63,7 +63,7 @@ class _FromHelper(Struct, rename="pascal"):
 def find_credentials(host: str, shell: Shell) -> Credentials | None:
     """Find the credentials for a registry host (with its port), or None; secrets are masked from then on.
 
-    Raises StoreError when a file that could hold them is broken, and ToolError when a helper is missing.
+    Raises StoreError when a file that could have them is invalid, and ToolError when a helper is missing.
     """
     for path in _files():
         if (config := _read(path)) and (found := _find_in(config, host, path, shell)):
@@ -99,7 +99,7 @@ def _read(path: Path) -> _Config | None:
     try:
         return msgspec.json.decode(raw, type=_Config)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        # The decoder's own words may quote the content.
+        # The decoder's message may quote the content.
         raise _make_error(path, "it is not the JSON that Docker writes") from None
 
 
@@ -144,7 +144,7 @@ def _from_helper(name: str, host: str, path: Path, shell: Shell) -> Credentials 
     if not _HELPER.fullmatch(name):
         raise _make_error(path, f"{name[:100]!r} cannot be the name of a credential helper")
     program = f"docker-credential-{name}"
-    # The host goes to standard input: an argument would be one that the configuration could choose.
+    # The host goes to standard input: the configuration cannot make an option of it.
     done = shell.run([program, "get"], stdin=host.encode(), timeout=_TIMEOUT, ok=range(256))
     said = done.out.decode("utf-8", "replace").strip()
     if done.code:
@@ -152,7 +152,7 @@ def _from_helper(name: str, host: str, path: Path, shell: Shell) -> Credentials 
             return None
         raise ToolError(
             f"{program} ended with exit code {done.code}",
-            why="it was asked for the credentials of " + host,
+            why="it was run for the credentials of " + host,
             next=f"run it by hand: echo {host} | {program} get",
         )
     try:
@@ -177,5 +177,5 @@ def _read_ci_variables(host: str) -> Credentials | None:
 
 def _make_error(path: Path, why: str) -> StoreError:
     return StoreError(
-        f"{path} cannot be used", why=why, next="mend it, or remove it and log in again with 'docker login'"
+        f"{path} cannot be used", why=why, next="fix it, or remove it and log in again with 'docker login'"
     )

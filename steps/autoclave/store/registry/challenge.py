@@ -1,4 +1,4 @@
-"""How a registry wants to be asked: Basic, or a Bearer token from its token server.
+"""The authorisation that a registry requires: Basic, or a Bearer token from its token server.
 
 Source: RFC 9110 (11.6.1, WWW-Authenticate); distribution, docs/spec/auth/token.md and oauth.md.
 """
@@ -46,7 +46,7 @@ class _TokenAnswer(Struct):
 
 
 def parse_challenges(header: str) -> list[Challenge]:
-    """Take a WWW-Authenticate header apart; what cannot be understood ends it."""
+    """Parse a WWW-Authenticate header, up to what cannot be parsed."""
     found: list[Challenge] = []
     at = 0
     while match := _NEXT_SCHEME.match(header, at):
@@ -61,7 +61,7 @@ def parse_challenges(header: str) -> list[Challenge]:
 
 
 class Authority:
-    """The Authorization header for one repository, renewed when the registry does not accept it any more."""
+    """The Authorization header for one repository, renewed when the registry no longer accepts it."""
 
     def __init__(self, address: Address, source: Source, wire: Wire, retry: Retry) -> None:
         self.mask = Mask()
@@ -78,14 +78,14 @@ class Authority:
     def tried(self) -> str:
         """Which credentials were tried, without the secret."""
         if not self._asked:
-            return "none were asked for"
+            return "none were required"
         if self._credentials is None:
             return f"none were found for {self._address.host}"
         user = f"user {self._credentials.user!r}" if self._credentials.user else "a token"
         return f"{user} from {self._credentials.source}"
 
     def renew(self, answer: Answer, sent: str) -> bool:
-        """Answer a challenge; `sent` was not accepted. Return whether it is worth asking again."""
+        """Answer a challenge; `sent` was not accepted. Return whether to send the request again."""
         with self._lock:
             if self.header != sent:
                 return True  # another thread was faster
@@ -142,10 +142,10 @@ class Authority:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             given = _TokenAnswer()
         token = given.token or given.access_token
-        # A token is put into a header: anything else than a token's characters is not one.
+        # A token becomes part of a header: only a token's characters are accepted.
         if not re.fullmatch(r"[A-Za-z0-9._~+/=-]+", token):
             raise StoreError(
-                f"the token server gave no token: {printable_url(answer.url)}",
+                f"the token server returned no token: {printable_url(answer.url)}",
                 why="its answer is not the JSON of a token",
                 next="see the log of the token server",
             )
@@ -159,8 +159,8 @@ class Authority:
         raise StoreError(
             f"the token server of {self._address.host} is not trusted",
             why=f"{printable_url(realm)[:200]} is not an https address: "
-            "the credentials would be readable on the way",
-            next="have the registry's token realm served over https",
+            "the credentials would be sent unencrypted",
+            next="serve the registry's token realm over https",
         )
 
 

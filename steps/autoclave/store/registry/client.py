@@ -1,4 +1,4 @@
-"""Requests to one repository: authorised, repeated when that may help, and explained when they fail."""
+"""Requests to one repository: authorised, retried when that may help, and explained when they fail."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HOPS = 5
 _ERROR = 256 * 1024
 DOCUMENT = 64 * 1024 * 1024
-"""Most bytes of a manifest or a list that are taken."""
+"""Largest manifest or list that is read, in bytes."""
 
 
 class Client:
@@ -56,7 +56,7 @@ class Client:
         )
 
     def open(self, target: str, *, headers: Mapping[str, str], ok: Collection[int]) -> Answer:
-        """GET something whose body the caller streams; it may break in the middle."""
+        """GET something whose body the caller streams; it may break off."""
         url = self.absolute(target)
         return self._send_until_accepted(lambda: self._exchange("GET", url, headers, b""), "GET", url, ok=ok)
 
@@ -73,9 +73,9 @@ class Client:
         scheme, host, _ = origin_of(url)
         if not host or scheme not in {"https", self.address.scheme}:
             raise RegistryError(
-                f"the registry {self.address.host} leads to an address that is not used",
+                f"the registry {self.address.host} names an address that is not allowed",
                 why=f"{printable_url(url)[:300]} is not encrypted" if host else "it is malformed",
-                next="have the registry, or the proxy before it, name its addresses with https",
+                next="let the registry, or the proxy before it, name its addresses with https",
             )
         return url
 
@@ -89,7 +89,7 @@ class Client:
         tries: int = TRIES,
         whole: bool = False,
     ) -> Answer:
-        """Return the answer of an exchange that ended well, its body read when `whole`."""
+        """Return the answer of an exchange that succeeded, its body read when `whole`."""
 
         def attempt() -> Answer:
             answer = exchange()
@@ -103,10 +103,10 @@ class Client:
         return answer
 
     def _exchange(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
-        """Send a request, with the authorisation that this address gets, and follow where it leads."""
+        """Send a request with the authorisation for its address, and follow redirects."""
         renewed = False
         for _ in range(_HOPS + 2):
-            # A redirect or an upload may lead to a storage elsewhere: it gets no credentials.
+            # A redirect or an upload may be to another storage: it gets no credentials.
             ours = origin_of(url) == self.address.origin
             sent = self._authority.header if ours else ""
             given = {**headers, "Authorization": sent} if sent else headers

@@ -1,7 +1,8 @@
 """Content of a registry's repository, through a verified cache on this machine.
 
-Everything is written to the cache first, which gives the digest, and read from it, which verifies it. What
-the cache lost or damaged is fetched again. What was seen in the registry once is not asked for again.
+Everything is written to the cache first, which computes the digest, and read from it, which verifies it.
+What is missing or damaged in the cache is fetched again. What was seen in the registry once is not requested
+again.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Content:
     def write(self, chunks: Iterable[bytes], *, media_type: str, expect: str = "") -> Descriptor:
         """Put content into the cache and, when it is not there, into the registry."""
         start, rest = _read_start(iter(chunks))
-        # What is small and was never here is a new record: sending it costs no more than asking for it.
+        # Small content that is not in the cache is a new record: sending it costs no more than asking for it.
         is_new = not rest and not self.cache.has(digest_of(start))
         written = self.cache.write(chain([start], rest), media_type=media_type, expect=expect)
         if media_type in IMAGES:
@@ -63,7 +64,7 @@ class Content:
                 )
                 break
             except RegistryError as error:
-                # While somebody else uploads the same blob, Debian's registry does not know it for a moment.
+                # While another client uploads the same blob, Debian's registry does not have it for a moment.
                 if "MANIFEST_BLOB_UNKNOWN" not in error.codes or turn == _TURNS:
                     raise
                 self.client.retry.wait(turn)
@@ -71,13 +72,13 @@ class Content:
         return answer
 
     def require(self, blob: Descriptor) -> None:
-        """Make sure that the registry has a blob that an artifact names; the cache may bring it."""
+        """Make sure that the registry has a blob that an artifact names; upload it from the cache if not."""
         if self._has_blob(blob.digest):
             return
         if not self.cache.has(blob.digest):
             raise StoreError(
                 f"the registry does not hold {blob.digest}",
-                why="an attachment may only name content that is there",
+                why="an attachment may only name content that is in the store",
                 next="write the content before attaching it",
             )
         self._upload(blob)
@@ -86,27 +87,27 @@ class Content:
         """Ask the registry for a blob or manifest, unless it was seen there before."""
         found = self._has_blob(digest) or self._has_manifest(digest)
         if not found:
-            self._absent.add(digest)  # it will be written next, without asking again
+            self._absent.add(digest)  # it will be written next, without another request
         return found
 
     def read(self, digest: str, *, limit: int = SMALL, is_manifest: bool = False) -> bytes:
-        """Return content whole, verified; raise StoreError if absent, damaged or larger than `limit`.
+        """Return content whole, verified; raise StoreError if missing, damaged or larger than `limit`.
 
-        With `is_manifest` it is looked for among the manifests first.
+        With `is_manifest` the manifests are searched first.
         """
         if self.cache.has(digest):
-            with suppress(StoreError):  # damaged, or too large: the registry tells
+            with suppress(StoreError):  # damaged, or too large: read it from the registry
                 return self.cache.read(digest, limit=limit)
         self._fetch(digest, limit, first=_MANIFESTS if is_manifest else _BLOBS)
         return self.cache.read(digest, limit=limit)
 
     def chunks(self, digest: str) -> Iterator[bytes]:
-        """Stream content that was verified before the first byte goes out."""
+        """Stream content, all of it verified before the first byte."""
         self.ensure(digest)
         return self.cache.chunks(digest)
 
     def ensure(self, digest: str) -> None:
-        """Have the content in the cache, all of it verified in this process."""
+        """Make sure that the content is in the cache, all of it verified in this process."""
         if digest in self._verified and self.cache.has(digest):
             return
         if not self._is_whole(digest):
@@ -114,15 +115,15 @@ class Content:
         self._verified.add(digest)
 
     def manifest(self, digest: str) -> bytes | None:
-        """Return a manifest that is in the registry, verified, or None when the registry has none of it."""
+        """Return a manifest that is in the registry, verified, or None when the registry does not have it."""
         if self._known.get(check_digest(digest)) == _BLOBS:
-            return None  # Debian's registry fails when it is asked for a blob as a manifest
+            return None  # Debian's registry fails when a blob is requested as a manifest
         if not self.cache.has(digest):
             return self.read(digest) if self._fetch_one(_MANIFESTS, digest, SMALL) else None
         return self.read(digest) if self._has_manifest(digest) else None
 
     def read_tag(self, tag: str, *, keep: bool = False) -> bytes | None:
-        """Return the bytes that a tag stands for now, or None; `keep` them in the cache."""
+        """Return the manifest that a tag refers to now, or None; with `keep`, write it into the cache."""
         answer = self.client.send("GET", f"{_MANIFESTS}/{tag}", headers=_ACCEPT, ok=(200, 404))
         if answer.status == 404:
             return None
@@ -171,7 +172,7 @@ class Content:
         if not any(self._fetch_one(kind, digest, limit) for kind in kinds):
             raise StoreError(
                 f"the registry does not hold {digest}",
-                why=f"{self.client.address} has neither a manifest nor a blob of it",
+                why=f"{self.client.address} has neither a manifest nor a blob with this digest",
                 next="build the image again, or point to the store that holds it",
             )
 
@@ -187,7 +188,7 @@ class Content:
 
 
 def _read_start(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes] | tuple[()]]:
-    """Return the first bytes, and the rest when they are not all."""
+    """Return the first bytes, and the rest when there is more."""
     start = b""
     for chunk in chunks:
         start += chunk

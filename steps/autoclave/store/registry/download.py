@@ -1,4 +1,4 @@
-"""Fetch from a registry as a stream that goes on where it broke."""
+"""Download from a registry as a stream that continues where it broke off."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _HEADWAY = 16 * 1024 * 1024
 def download(
     client: Client, target: str, *, headers: Mapping[str, str], limit: int | None
 ) -> Iterator[bytes] | None:
-    """Stream something of the repository, or return None when it is not there.
+    """Stream something of the repository, or return None when it is missing.
 
     Raises StoreError at once when the registry announces more than `limit` bytes, or when more come. The
-    caller compares the digest: nothing else proves that the content is whole and right.
+    caller compares the digest: nothing else proves that the content is complete and correct.
     """
     answer = client.open(target, headers=headers, ok=(200, 404))
     if answer.status == 404:
@@ -48,7 +48,7 @@ def _stream(
         except Broken as error:
             if done == size:
                 return
-            # Whoever makes headway may break as often as it likes; a drip is given up.
+            # A download that makes progress may break off any number of times; one that does not fails.
             broken = 1 if done - start >= _HEADWAY else broken + 1
             if broken >= TRIES:
                 raise explain_silence(client.absolute(target), error) from error
@@ -59,7 +59,7 @@ def _stream(
         skip = done if answer.status == 200 else 0
         if answer.status == 206 and not answer.headers.get("Content-Range", "").startswith(f"bytes {done}-"):
             answer.close()
-            raise explain_silence(answer.url, Broken("it goes on at another place than it was asked for"))
+            raise explain_silence(answer.url, Broken("it continues at another offset than requested"))
 
 
 def _limit(pieces: Iterator[bytes], target: str, limit: int | None) -> Iterator[bytes]:
@@ -78,7 +78,7 @@ def _length(answer: Answer) -> int | None:
 
 def _too_large(target: str, limit: int) -> StoreError:
     return StoreError(
-        f"{target.rpartition('/')[2]} is too large to be what was expected",
+        f"{target.rpartition('/')[2]} is too large",
         why=f"the registry has more than {limit} bytes of it, the most that is allowed here",
         next="check that the digest names a record or manifest, not a layer",
     )

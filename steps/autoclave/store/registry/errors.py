@@ -1,4 +1,4 @@
-"""What a registry's refusal or silence means to the person who reads it."""
+"""Explain why a registry refused a request or did not answer."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from autoclave.errors import StoreError
 from autoclave.store.registry.address import printable_url
 from autoclave.store.registry.http import Answer, Broken
 
-_LONGEST = 500  # characters of what the registry says
+_LONGEST = 500  # characters of the registry's message
 
 _NEXT = {
     401: "log in with 'docker login', or set CI_REGISTRY, CI_REGISTRY_USER and CI_REGISTRY_PASSWORD",
     403: "use an account that may pull from and push to this repository",
     404: "check the address, and that the repository or project exists",
     413: "the registry or a proxy before it limits the size: raise its limit",
-    429: "the registry limits how often it is asked: wait, then repeat the step",
+    429: "the registry limits the rate of requests: wait, then repeat the step",
 }
 
 
@@ -41,11 +41,11 @@ class _Errors(Struct):
 
 
 def explain_refusal(method: str, answer: Answer, *, tried: str, mask: Callable[[str], str]) -> RegistryError:
-    """Explain an answer that is not the wanted one. `tried` names the credentials that were sent."""
+    """Explain an error that the registry returned. `tried` names the credentials that were sent."""
     status = answer.status
     said = ": ".join([f"{status} {_phrase(status)}".strip(), *_messages(answer)])
     error = RegistryError(
-        f"the registry does not {_VERBS.get(method, 'answer')} {printable_url(answer.url)}",
+        f"the registry refused {method} {printable_url(answer.url)}",
         why=mask(said)[:_LONGEST] + (f" (credentials: {mask(tried)})" if status in {401, 403} else ""),
         next=_NEXT.get(status, "see the registry's log, then repeat the step"),
     )
@@ -68,9 +68,6 @@ def explain_silence(url: str, broken: Broken) -> RegistryError:
 def codes(answer: Answer) -> set[str]:
     """Return the registry's own error codes, such as NAME_UNKNOWN."""
     return {each.code for each in _errors(answer)}
-
-
-_VERBS = {"GET": "give", "HEAD": "give", "PUT": "take", "POST": "take", "PATCH": "take"}
 
 
 def _messages(answer: Answer) -> list[str]:

@@ -1,7 +1,7 @@
 """One HTTP request, one answer. The only module that knows `requests`.
 
-Nothing of the user's surroundings is used unasked: no .netrc, no cookies, no redirects followed here.
-Proxy variables and REQUESTS_CA_BUNDLE or SSL_CERT_FILE are honoured on purpose.
+No .netrc, no cookies, and no redirects are followed here. Proxy variables and REQUESTS_CA_BUNDLE or
+SSL_CERT_FILE are used on purpose.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from requests.utils import get_environ_proxies
 from autoclave.store.registry.address import is_loopback, origin_of
 
 CONNECT, READ = 10.0, 60.0
-"""Seconds after which a connection, and each piece of an answer, is given up."""
+"""Timeouts of a connection, and of each piece of an answer, in seconds."""
 
 CHUNK = 256 * 1024
-"""Bytes of a piece of an answer; what breaks off goes on after the last whole piece."""
+"""Bytes of a piece of an answer; a broken download continues after the last whole piece."""
 
 
 class Broken(Exception):
-    """There is no whole answer. `final` when asking again cannot help."""
+    """There is no complete answer. `final` when a retry cannot help."""
 
     def __init__(self, why: str, *, final: bool = False) -> None:
         super().__init__(why)
@@ -35,7 +35,7 @@ class Broken(Exception):
 
 
 class Answer:
-    """An answer: its status, its headers, and its body, which is still on the wire until it is read."""
+    """An answer: its status, its headers, and its body, which is not received until it is read."""
 
     def __init__(self, url: str, response: requests.Response) -> None:
         self.url = url
@@ -70,7 +70,7 @@ class Answer:
             self.close()
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
         self._response.close()
 
 
@@ -78,7 +78,7 @@ class Wire:
     """Sends requests; one session per thread, so that connections are reused but never shared."""
 
     def __init__(self, ca: Path | None) -> None:
-        """Trust the certificates that `ca` signed, else those of the environment's or the common bundle."""
+        """Trust the certificates that `ca` signed, else the bundle of the environment or the default one."""
         given = str(ca or "") or os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("SSL_CERT_FILE")
         self._verify: str | bool = given or True
         self._local = threading.local()
@@ -90,7 +90,7 @@ class Wire:
             response = self._session().request(
                 method,
                 url,
-                # The bytes are wanted as they are stored: they are hashed and resumed.
+                # Without compression: the bytes are hashed, and downloads continue at an offset.
                 headers={"Accept-Encoding": "identity", **headers},
                 data=body,
                 timeout=(CONNECT, READ),
@@ -114,7 +114,7 @@ class Wire:
 
 
 def _explain(error: OSError | ValueError) -> Broken:
-    """Say in few words why there is no answer; the text of `requests` holds whole URLs."""
+    """Explain why there is no answer, without the text of `requests`, which has whole URLs."""
     chain = list(_chain(error))
     for each in chain:
         if isinstance(each, ssl.SSLCertVerificationError):
@@ -122,13 +122,13 @@ def _explain(error: OSError | ValueError) -> Broken:
     if isinstance(error, requests.ConnectTimeout):
         return Broken(f"no connection within {CONNECT:g} s")
     if isinstance(error, requests.Timeout) or any(isinstance(each, TimeoutError) for each in chain):
-        return Broken(f"nothing came within {READ:g} s")
+        return Broken(f"no data within {READ:g} s")
     if isinstance(error, ValueError):
         return Broken("its URL is malformed", final=True)
     if not isinstance(error, requests.RequestException) and error.errno is None:
         return Broken(f"the certificate bundle cannot be used: {error}", final=True)
     reasons = [each.strerror for each in chain if isinstance(each, OSError) and each.strerror]
-    return Broken(reasons[-1] if reasons else "the connection was closed before the answer was whole")
+    return Broken(reasons[-1] if reasons else "the connection was closed before the answer was complete")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -1,4 +1,4 @@
-"""Lists that a registry gives in pages: tags, and the answers of the referrers API.
+"""Lists that a registry returns in pages: tags, and the referrers of an image.
 
 Source: OCI distribution specification 1.1 (listing tags, listing referrers); RFC 8288 (Link).
 """
@@ -19,7 +19,7 @@ from autoclave.store.registry.errors import RegistryError, codes
 from autoclave.store.registry.http import Answer
 
 _PAGE = 1000
-"""More is refused by some registries, and each of them may give less."""
+"""Some registries refuse more, and each of them may return less."""
 _PAGES = 10_000
 _NEXT = re.compile(r"<([^>]*)>\s*;[^,]*\brel\s*=\s*\"?next\b", re.IGNORECASE)
 _NO_API = frozenset({404, 405})
@@ -37,7 +37,7 @@ class _Tags(Struct):
 
 
 def tags(client: Client, prefix: str) -> list[str]:
-    """List the tags that begin with `prefix` and go on after it; none when there is no repository yet."""
+    """List the tags that begin with `prefix` and are longer; none when there is no repository yet."""
     seen: dict[str, None] = {}
     target = f"tags/list?n={_PAGE}&last={prefix}"
     for _ in range(_PAGES):
@@ -47,7 +47,7 @@ def tags(client: Client, prefix: str) -> list[str]:
         seen |= dict.fromkeys(fresh)
         following = _next_page(client, answer)
         if not following and len(page) >= _PAGE:
-            # go-containerregistry cuts the list and does not say so; Debian's registry 2.8 never cuts it.
+            # go-containerregistry truncates the list without a link; Debian's registry 2.8 does not.
             following = f"tags/list?n={_PAGE}&last={page[-1]}"
         if not fresh or not following or _is_beyond(page, prefix):
             return [tag for tag in seen if tag.startswith(prefix)]
@@ -56,9 +56,9 @@ def tags(client: Client, prefix: str) -> list[str]:
 
 
 def referrers(client: Client, subject: str) -> tuple[list[Descriptor] | None, bool]:
-    """Ask the referrers API which artifacts an image has: None without such an API, and whether that is sure.
+    """List the referrers of an image: None without a referrers API, and whether that is certain.
 
-    It is not sure while the repository is empty: some registries know nothing of one then, API or not.
+    It is not certain while the repository is empty: some registries do not know the repository then.
     """
     found: dict[str, Descriptor] = {}
     target = f"referrers/{subject}"
@@ -94,7 +94,7 @@ def entries(raw: bytes, kinds: Collection[str] = (INDEX,)) -> list[Descriptor] |
 
 
 def add_entries(raw: bytes, more: Iterable[Descriptor]) -> bytes:
-    """Return the bytes of an index with these entries at its end; what it holds already stays as it is."""
+    """Return the bytes of an index with these entries at its end; the others stay unchanged."""
     fields = msgspec.json.decode(raw or _EMPTY, type=dict[str, Raw])
     listed = msgspec.json.decode(fields["manifests"], type=list[Raw])
     known = {each.digest for each in entries(raw or _EMPTY) or ()}
@@ -118,13 +118,13 @@ def _next_page(client: Client, answer: Answer) -> str:
 
 
 def _is_beyond(page: list[str], prefix: str) -> bool:
-    """Tell whether later pages cannot hold the prefix: only where the registry sorts as it should."""
+    """Return whether later pages cannot have the prefix: only when the registry sorts its tags."""
     return page == sorted(page) and page[-1] > prefix and not page[-1].startswith(prefix)
 
 
 def _make_endless_error(client: Client, what: str) -> RegistryError:
     return RegistryError(
-        f"the registry {client.address.host} gives an endless list of {what}",
+        f"the registry {client.address.host} returns an endless list of {what}",
         why=f"more than {_PAGES} pages",
         next="see the registry's log",
     )

@@ -1,9 +1,9 @@
 """Which artifacts are attached to an image in a registry, with the referrers API and without it.
 
 Without the API, every artifact gets a tag of its own, `sha256-<subject>.<40 digits of the artifact>`. Tags
-are only ever added, so that writers need not know of each other and none can lose what another one wrote.
-The specification's own way, one index under the tag `sha256-<subject>` that every writer reads, changes and
-writes back, loses entries when two do so at once: it is kept up for other tools, and never relied on.
+are only added, so that parallel writers cannot remove what another one wrote. The specification's own way,
+one index under the tag `sha256-<subject>` that every writer reads, changes and writes back, loses entries
+when two do so at once: it is written for other tools, and not relied on.
 
 Source: OCI distribution specification 1.1 (listing referrers, referrers tag schema, listing tags). GitLab's
 registry takes `sha256-<hex>` for the digest itself (oras-project/oras-go issue 1396).
@@ -30,7 +30,7 @@ Listed = tuple[Descriptor, bytes]
 
 
 class Referrers:
-    """The artifacts of the images in one repository. What the registry can do is found out as it answers."""
+    """The artifacts of the images in one repository. Its answers show what the registry supports."""
 
     def __init__(self, content: Content) -> None:
         self._content = content
@@ -40,7 +40,7 @@ class Referrers:
         self._digests: dict[str, str] = {}  # own tag: digest
 
     def of(self, subject: str) -> Iterator[Listed]:
-        """Return everything that is listed for an image, with its bytes; raise StoreError if one is amiss."""
+        """Yield what is listed for an image, with its bytes; raise StoreError if one is damaged."""
         entries = self._entries(subject)
         if entries is None:
             yield from self._without_api(subject)
@@ -49,7 +49,7 @@ class Referrers:
                 yield self._read(entry)
 
     def add(self, made: Descriptor, raw: bytes, subject: str) -> None:
-        """Put an artifact into the registry so that it is listed; its content is there already."""
+        """Put an artifact into the registry, so that it is listed; its content is there already."""
         own = _own_tag(subject, made.digest)
         # Decided once: another thread may find out about the API meanwhile.
         at_once = self._has_api is False
@@ -66,7 +66,7 @@ class Referrers:
             self._update_standard_index(made, subject)
 
     def _is_listed(self, digest: str, subject: str) -> bool:
-        """Tell whether the API lists what was put; False without API. Raise when the API does not know it."""
+        """Return whether the API lists an artifact: False without an API. Raises when it does not."""
         if self._api_lists:
             return True
         for turn in range(1, _TURNS + 1):
@@ -79,12 +79,12 @@ class Referrers:
             self._content.client.retry.wait(turn)
         raise RegistryError(
             f"the registry does not list {digest}, which was attached to {subject}",
-            why="its referrers API answers without it",
+            why="the list of its referrers API is without it",
             next="see the registry's log, then repeat the step",
         )
 
     def _entries(self, subject: str) -> list[Descriptor] | None:
-        """Ask the referrers API; None when there is none."""
+        """Return the entries of the referrers API; None without one."""
         if self._has_api is False:
             return None
         found, sure = listing.referrers(self._content.client, subject)
@@ -103,7 +103,7 @@ class Referrers:
                 yield self._read(entry)
 
     def _own(self, subject: str, known: dict[str, Descriptor]) -> Iterator[Listed]:
-        """Return the artifacts that have tags of their own; `known` ones need not be asked for by tag."""
+        """Yield the artifacts that have tags of their own; `known` ones are not requested by tag."""
         for tag in listing.tags(self._content.client, _standard_tag(subject)):
             if not (own := _OWN_TAG.fullmatch(tag)):
                 continue  # such as cosign's .sig and .att
@@ -114,14 +114,14 @@ class Referrers:
                 raise StoreError(
                     f"the record {tag} is damaged in the registry",
                     why="the tag is listed, but "
-                    + ("leads nowhere" if raw is None else "holds other content"),
+                    + ("has no manifest" if raw is None else "has other content"),
                     next="restore the registry, or attach the record again by repeating its step",
                 )
             self._digests[tag] = digest_of(raw)
             yield Descriptor(media_type=MANIFEST, digest=self._digests[tag], size=len(raw)), raw
 
     def _read_tag(self, tag: str) -> bytes | None:
-        """Return what a listed tag stands for; some registries list it a moment before it leads anywhere."""
+        """Return the manifest of a listed tag; some registries list a tag before it can be read."""
         for turn in range(1, _TURNS):
             if (raw := self._content.read_tag(tag, keep=True)) is not None:
                 return raw
@@ -134,7 +134,7 @@ class Referrers:
         return Descriptor(media_type=entry.media_type, digest=entry.digest, size=entry.size), raw
 
     def _standard_index(self, subject: str) -> bytes | None:
-        """Return the specification's index of an image, empty if new; None where its tag is not for that."""
+        """Return the specification's index of an image, empty if new; None if its tag is something else."""
         if self._is_gitlab:
             return None
         raw = self._content.read_tag(_standard_tag(subject))
@@ -146,7 +146,7 @@ class Referrers:
         return raw if listing.entries(raw) is not None else None
 
     def _update_standard_index(self, made: Descriptor, subject: str) -> None:
-        """Keep up the specification's index for other tools; what others wrote over it is put back in."""
+        """Update the specification's index for other tools, with what parallel writers removed from it."""
         for turn in range(_TURNS):
             index = self._standard_index(subject)
             if index is None:

@@ -1,4 +1,4 @@
-"""When a registry is asked again: after no answer or a failure that may pass, never after a refusal."""
+"""Which requests to a registry are retried: after no answer or a temporary failure, never after a refusal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from autoclave.store.registry.errors import explain_silence
 from autoclave.store.registry.http import Answer, Broken
 
 RETRIED = BUSY | {500}
-"""Statuses after which it is asked again; registries answer 500 when their storage fails for a moment."""
+"""Statuses after which a request is retried; registries answer 500 when their storage fails for a moment."""
 
 
 def send_until_answered(

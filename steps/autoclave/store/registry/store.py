@@ -37,7 +37,7 @@ class RegistryStore:
     ) -> None:
         """Use the repository `oci://HOST[:PORT]/REPOSITORY`; nothing is sent before the first use.
 
-        `credentials` is asked for a host's credentials when the registry wants some. `ca` is a file of
+        `credentials` returns a host's credentials when the registry requires them. `ca` is a file of
         certificates to trust instead of the environment's. Raises StoreError when the address is malformed.
         """
         parsed = registry_address.parse(address)
@@ -55,22 +55,22 @@ class RegistryStore:
         return self._content.has(digest)
 
     def read(self, digest: str, *, limit: int = SMALL) -> bytes:
-        """Return a small blob whole, verified. Raise StoreError if absent, damaged or larger than `limit`."""
+        """Return a small blob, verified. Raise StoreError if missing, damaged or larger than `limit`."""
         return self._content.read(digest, limit=limit)
 
     def chunks(self, digest: str) -> Iterator[bytes]:
-        """Stream a blob in constant memory; it is fetched and verified before the first byte is given."""
+        """Stream a blob in constant memory; it is fetched and verified before the first byte."""
         return self._content.chunks(digest)
 
     def tag(self, name: str, descriptor: Descriptor) -> None:
-        """Give a manifest a tag, replacing what had it. A registry keeps no annotations with a tag."""
+        """Tag a manifest; another one loses the tag. A registry keeps no annotations with a tag."""
         registry_address.check_tag(name)
         raw = self._content.read(descriptor.digest)
         artifacts.refuse_size(descriptor, len(raw))
         self._content.put(name, raw)
 
     def find(self, name: str) -> Descriptor | None:
-        """Return the manifest that has a tag, or None: described by its bytes, whatever headers say."""
+        """Return the manifest that has a tag, or None: described by its bytes and not by headers."""
         raw = self._content.read_tag(registry_address.check_tag(name), keep=True)
         if raw is None:
             return None
@@ -87,7 +87,7 @@ class RegistryStore:
     ) -> Descriptor:
         """Write an artifact manifest that refers to `subject` (OCI 1.1 referrer) and have it listed.
 
-        Raises StoreError when the subject is not there, or a layer is neither there nor in the cache.
+        Raises StoreError when the subject is missing, or a layer is neither there nor in the cache.
         """
         raw = self._content.manifest(subject.digest)
         if raw is None:
@@ -105,7 +105,7 @@ class RegistryStore:
         )
 
     def adopt(self, raw: bytes) -> Descriptor:
-        """List an artifact as another store gave it, byte for byte; its content is here already.
+        """List an artifact of another store, byte for byte; its content is here already.
 
         Raises StoreError when it has no subject, or its content is neither there nor in the cache.
         """
@@ -119,15 +119,15 @@ class RegistryStore:
     def referrers(self, digest: str, *, artifact_type: str = "") -> list[Descriptor]:
         """List the artifacts attached to an image, oldest first, each manifest verified.
 
-        As in a layout, only the manifests themselves are believed, and StoreError is raised when one that
-        is listed is missing or damaged.
+        As in a layout, only the manifests themselves count, and StoreError is raised when one that is listed
+        is missing or damaged.
         """
         listed = self._referring.of(check_digest(digest))
         found = [artifacts.parse_referrer(entry, raw, digest) for entry, raw in listed]
         return artifacts.sort_by_age(found, artifact_type)
 
     def find_image(self, digest: str) -> Descriptor:
-        """Return the descriptor of an image, its manifest verified; raise StoreError when it is absent."""
+        """Return the descriptor of an image, its manifest verified; raise StoreError when it is missing."""
         raw = self._content.manifest(digest)
         media_type = artifacts.media_type_of(raw, digest) if raw is not None else ""
         if raw is None or media_type not in artifacts.IMAGES:

@@ -1,4 +1,4 @@
-"""Bring a blob to a registry: at once when it is small, else in chunks that go on where they broke.
+"""Upload a blob to a registry: at once when it is small, else in chunks that continue where they broke off.
 
 Source: OCI distribution specification 1.1 (pushing a blob in chunks).
 """
@@ -22,11 +22,11 @@ _RANGE = re.compile(r"(?:bytes=)?0-(\d{1,18})")
 
 
 class _Gone(Exception):
-    """The registry has forgotten the upload."""
+    """The registry does not know the upload any more."""
 
 
 class _Unconfirmed(Exception):
-    """The end of an upload failed in a way that leaves open whether the blob is there."""
+    """The end of an upload failed, and it is not certain whether the blob is there."""
 
     def __init__(self, error: RegistryError) -> None:
         super().__init__(error.what)
@@ -36,7 +36,7 @@ class _Unconfirmed(Exception):
 def upload(client: Client, digest: str, size: int, content: Callable[[], Iterator[bytes]]) -> None:
     """Upload a blob of `size` bytes; `content` streams it from its start, as often as it is needed.
 
-    Raises RegistryError when the registry refuses it, or breaks off again and again.
+    Raises RegistryError when the registry refuses it, or breaks off too often.
     """
     for turn in range(1, TRIES + 1):
         try:
@@ -53,13 +53,13 @@ def upload(client: Client, digest: str, size: int, content: Callable[[], Iterato
             return
     raise RegistryError(
         f"the registry {client.address.host} lost the upload of {digest} {TRIES} times",
-        why="it did not know the upload any more that it had begun",
+        why="it no longer knew an upload that it had begun",
         next="see the registry's log; several registries behind one name need one storage and one secret",
     )
 
 
 def is_there(client: Client, digest: str) -> bool:
-    """Ask whether the registry has a blob."""
+    """Return whether the registry has a blob."""
     return client.send("HEAD", f"blobs/{digest}", ok=(200, 404)).status == 200
 
 
@@ -79,7 +79,7 @@ def _session(client: Client, digest: str, size: int, content: Callable[[], Itera
 
 
 def _end(client: Client, location: str, digest: str, body: bytes) -> None:
-    """Close an upload with its last bytes; once only, for a repeated end would find no upload any more."""
+    """End an upload with its last bytes; without retries, since a second end would find no upload."""
     joint = "&" if "?" in location else "?"
     url = f"{location}{joint}digest={quote(digest, safe='')}"
     try:
@@ -93,7 +93,7 @@ def _end(client: Client, location: str, digest: str, body: bytes) -> None:
 
 
 def _send_chunk(client: Client, location: str, start: int, piece: bytes) -> str:
-    """Send one chunk, as often as it takes, only what the registry does not have yet; return what follows."""
+    """Send one chunk, with retries of the bytes that have not arrived; return the next location."""
     done = 0
     for turn in range(1, TRIES + 1):
         try:
@@ -125,7 +125,7 @@ def _send_chunk(client: Client, location: str, start: int, piece: bytes) -> str:
 
 
 def _progress(client: Client, location: str) -> tuple[str, int]:
-    """Ask how many bytes of an upload have arrived; raise _Gone when the registry cannot tell."""
+    """Return how many bytes of an upload have arrived; raise _Gone when the registry does not report it."""
     try:
         answer = client.send("GET", location, ok=(200, 204))
     except RegistryError as error:
@@ -135,7 +135,7 @@ def _progress(client: Client, location: str) -> tuple[str, int]:
     found = _RANGE.fullmatch(answer.headers.get("Range", "0-0"))
     if not found:
         raise _Gone
-    # "0-0" is what registries say of nothing; after one single byte the digest would tell.
+    # Registries answer "0-0" for nothing; after one single byte the digest would not match.
     last = int(found[1])
     return _location(client, answer, location), last + 1 if last else 0
 
@@ -161,7 +161,7 @@ def _location(client: Client, answer: Answer, known: str = "") -> str:
     named = answer.headers.get("Location", "") or known
     if not named:
         raise RegistryError(
-            f"the registry {client.address.host} does not say where to upload to",
+            f"the registry {client.address.host} does not name an address for the upload",
             why=f"{answer.status} without Location",
             next="see the registry's log",
         )

@@ -247,7 +247,7 @@ def test_an_index_leads_to_its_one_image_past_attestations_and_absent_platforms(
 
 def test_an_index_with_two_images_is_refused(store: LayoutStore) -> None:
     index, _, raw = with_attestation(config_of(APP), APP, others=1, keep_others=True)
-    with pytest.raises(StoreError, match="does not lead to one image"):
+    with pytest.raises(StoreError, match="does not name one image"):
         read_archive([raw], store, image_id=digest_of(index))
 
 
@@ -280,7 +280,7 @@ def test_taking_twice_changes_nothing(store: LayoutStore) -> None:
 @pytest.mark.parametrize("form", [docker_20, docker_25])
 def test_another_image_than_was_built_is_refused(store: LayoutStore, form: Any) -> None:
     config, other = config_of(APP), config_of(APP, User="root")
-    with pytest.raises(StoreError, match="gave another image than was built") as caught:
+    with pytest.raises(StoreError, match="saved another image than it built") as caught:
         read_archive([form(other, APP)], store, image_id=digest_of(config))
     assert digest_of(config) in caught.value.why
 
@@ -296,7 +296,7 @@ def test_a_layer_that_is_missing_or_changed_is_refused(store: LayoutStore, form:
 def test_the_id_of_a_layer_or_of_any_other_file_is_not_an_image(store: LayoutStore) -> None:
     config = config_of(BASE, APP)
     for file in (APP, b"1.0", b"{}"):
-        with pytest.raises(StoreError, match="gave another image than was built"):
+        with pytest.raises(StoreError, match="saved another image than it built"):
             read_archive([docker_20(config, BASE, APP)], store, image_id=digest_of(file))
 
 

@@ -74,7 +74,7 @@ def test_a_registry_leads_to_encrypted_addresses_only(scheme: str, location: str
     if url:
         assert client.resolve(f"{scheme}://h/v2/a/x", location) == url
     else:
-        with pytest.raises(RegistryError, match="not used"):
+        with pytest.raises(RegistryError, match="not allowed"):
             client.resolve(f"{scheme}://h/v2/a/x", location)
 
 

@@ -170,7 +170,7 @@ def test_a_connection_that_breaks_after_the_last_byte_loses_nothing() -> None:
 def test_a_download_resumed_at_another_offset_is_refused() -> None:
     with pytest.raises(RegistryError, match="does not answer") as caught:
         fetch(Reply(200, b"0123", CUT), Reply(206, b"6789", Content_Range="bytes 6-9/10"))
-    assert "another place" in caught.value.why
+    assert "another offset" in caught.value.why
 
 
 def test_a_download_that_makes_too_little_progress_is_an_error() -> None:
