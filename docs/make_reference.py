@@ -95,7 +95,7 @@ The safety class selects the profile; the organisation's file, then `[policy]` i
 
 
 def _commands() -> Iterator[str]:
-    for title, group in cli.GROUPS.items():
+    for title, group in cli.groups().items():
         yield f"### {title}\n"
         rows = [[f"`autoclave {name}`", text] for name, (_, text) in group.items()]
         yield _table(["command", "what it does"], rows)
@@ -120,7 +120,7 @@ def _common() -> list[list[str]]:
 def _options() -> Iterator[str]:
     """Return a section for every command of the table, and for each command below a group like `gitlab`."""
     with click.Context(cli.program) as context:
-        for title, group in cli.GROUPS.items():
+        for title, group in cli.groups().items():
             yield f"## Options: {title}\n"
             for name in group:
                 for words, leaf in _leaves(name, cli.program.get_command(context, name)):

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Raw
 
-from autoclave import __version__, engines
+from autoclave import __version__, engines, hosts
 from autoclave.console.base import Screen
 from autoclave.device import git, schema
 from autoclave.device.schema import Device, Image
@@ -24,6 +24,7 @@ from autoclave.evidence import records, statement, trust
 from autoclave.evidence.records import RawRecord, Record
 from autoclave.evidence.statement import StepInfo
 from autoclave.evidence.trust import Trust, TrustedKey
+from autoclave.hosts.base import Host
 from autoclave.model import steps
 from autoclave.model.digest import Digests
 from autoclave.model.plan import StepPlan
@@ -127,6 +128,11 @@ class Context:
     @cached_property
     def _engine(self) -> Engine:
         return engines.create(self.options.engine, self.shell, self.options.engine_command)
+
+    @cached_property
+    def host(self) -> Host:
+        """The CI host whose job this is, else the local one."""
+        return hosts.detect(os.environ)
 
     @cached_property
     def commit(self) -> git.Commit:

@@ -17,7 +17,6 @@ from autoclave.evidence.records import Record
 from autoclave.evidence.statement import SBOM, VULNS
 from autoclave.gates import scan as gate
 from autoclave.gates import waivers
-from autoclave.hosts.gitlab import container_scanning
 from autoclave.model.digest import Digest
 from autoclave.model.facts import ScanFacts
 from autoclave.model.plan import StepPlan
@@ -31,7 +30,6 @@ from autoclave.store.oci import Descriptor
 STEP = "scan"
 
 _CHUNK = 1 << 20
-_FOR_GITLAB = "gl-container-scanning.json"
 
 
 class Options(StepOptions, frozen=True):
@@ -42,8 +40,8 @@ class Options(StepOptions, frozen=True):
 
 def run(opts: Options, ctx: Context) -> list[Descriptor]:
     """Scan every chosen image with every chosen scanner; return the digests that were scanned."""
-    gitlab: list[bytes] = []
-    return [_scan(image, opts, ctx, gitlab) for image in ctx.images(opts.image)]
+    found: list[tuple[str, ScanFacts]] = []
+    return [_scan(image, opts, ctx, found) for image in ctx.images(opts.image)]
 
 
 def create_scanners(options: ScannerOptions, ctx: Context) -> tuple[Scanner, ...]:
@@ -68,8 +66,8 @@ def _plan(image: Image, scanner: Scanner) -> StepPlan:
     )
 
 
-def _scan(image: Image, opts: Options, ctx: Context, gitlab: list[bytes]) -> Descriptor:
-    """Scan one image. `gitlab` has the reports of the images that this run scanned before; add this one's."""
+def _scan(image: Image, opts: Options, ctx: Context, found: list[tuple[str, ScanFacts]]) -> Descriptor:
+    """Scan one image, and add its facts to those of the images that this run has scanned before."""
     descriptor = ctx.subject(image, ctx.digests(opts).of(image.name))
     scanners = create_scanners(opts.scanners, ctx)
     earlier = [] if opts.again else records.read_all(ctx.store, descriptor.digest, ctx.trust)[0]
@@ -84,7 +82,8 @@ def _scan(image: Image, opts: Options, ctx: Context, gitlab: list[bytes]) -> Des
         else:
             facts, scanned = _scan_with(scanner, planned, descriptor, ctx, scanners), True
         scans.append(facts)
-    _report_to_gitlab(scans, image, ctx, gitlab)
+    found += [(image.name, facts) for facts in scans]
+    _write_host_report(found, ctx)
     if scanned:
         judged = _judge_waivers(scans, descriptor, ctx)
         _report_waivers(judged, ctx)
@@ -144,13 +143,10 @@ def _read_back(scan: Scan, scanner: Scanner, digest: str) -> bytes | None:
     return bom
 
 
-def _report_to_gitlab(scans: Sequence[ScanFacts], image: Image, ctx: Context, gitlab: list[bytes]) -> None:
-    """Write the image's report, and one of all images of this run: GitLab accepts one file from a job."""
-    found = [container_scanning.render(facts, image=image.name) for facts in scans]
-    gitlab += found
-    own = found[0] if len(found) == 1 else container_scanning.merge(found)
-    write_report(ctx.state_folder, image.name, _FOR_GITLAB, [own])
-    replace_file(ctx.state_folder / "reports", _FOR_GITLAB, [container_scanning.merge(gitlab)])
+def _write_host_report(found: Sequence[tuple[str, ScanFacts]], ctx: Context) -> None:
+    """Write the findings of all images of this run in the host's format, when it has one."""
+    if report := ctx.host.scan_report(found):
+        replace_file(ctx.state_folder / "reports", report.name, [report.content])
 
 
 def _find_valid(

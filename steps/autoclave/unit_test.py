@@ -23,7 +23,7 @@ from autoclave.harness import arbitrary_user, services, traceability
 from autoclave.harness import archive as copying
 from autoclave.harness import container as container_tests
 from autoclave.harness.services import STEP, PinnedService, RunningServices
-from autoclave.hosts.base import identify_runner
+from autoclave.hosts import identify_runner
 from autoclave.model.digest import Digest, digest_of
 from autoclave.model.facts import TestRun
 from autoclave.model.plan import StepPlan
@@ -135,7 +135,7 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
         services=tuple(beside.runs.values()),
         arbitrary_user=tried,
         variables=digest_of(repr(sorted(spec.environment.items())).encode()),
-        ran_by=ctx.shell.mask(identify_runner(os.environ)),
+        ran_by=ctx.shell.mask(identify_runner(ctx.host, os.environ)),
     )
     kinds = (("junit.xml", outcome.raw), ("coverage.xml", outcome.coverage))
     attachments = [(name, kept) for name, kept in kinds if kept]

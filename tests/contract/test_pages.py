@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from autoclave.cli.main import COMMANDS, program
+from autoclave.cli.main import commands, program
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -107,6 +107,6 @@ def test_a_wrong_option_on_a_page_is_found(text: str, wrong: list[str]) -> None:
 
 def test_an_unknown_command_on_a_page_is_found() -> None:
     (words,) = calls_of("    $ autoclave frobnicate")
-    assert words[0] not in COMMANDS
+    assert words[0] not in commands()
     with pytest.raises(LookupError):
         unknown_options(words)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from importlib import import_module
 from types import FrameType
 from typing import Any
@@ -18,7 +19,7 @@ from autoclave import __version__
 from autoclave.errors import AutoclaveError, Interrupted, UsageError
 from autoclave.model import steps
 
-GROUPS: dict[str, dict[str, tuple[str, str]]] = {
+_GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Steps": {each.name: ("cli.commands.step", each.summary) for each in steps.STEPS},
     "Release": {
         "run": ("cli.commands.run", f"run the whole flow: {steps.FLOW}"),
@@ -36,17 +37,7 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "vex": ("cli.commands.vex", "print the decisions about findings, as OpenVEX or CycloneDX"),
         "soup": ("cli.commands.soup", "list the components that are missing in the SOUP register"),
     },
-    "CI hosts": {
-        "gitlab": ("cli.commands.gitlab", "write to a GitLab project: note, statuses, release, deployment"),
-        "fleet": (
-            "cli.commands.gitlab.fleet",
-            "show which repositories of a GitLab group use Autoclave, and how",
-        ),
-        "jenkins": (
-            "cli.commands.jenkins",
-            "create a Jenkins job, run it, describe its builds, check plugins",
-        ),
-    },
+    "CI hosts": {},  # see `groups`
     "Setup and status": {
         "init": ("cli.commands.init", "write a commented autoclave.toml for this repository"),
         "doctor": ("cli.commands.doctor", "check engine, scanner, database, keys, clock, disk"),
@@ -57,9 +48,24 @@ GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "trace": ("cli.commands.trace", "print which tests verify which requirement, and which have none"),
     },
 }
-"""Every subcommand by group: its module, and its line of help."""
 
-COMMANDS = {name: entry for group in GROUPS.values() for name, entry in group.items()}
+
+@cache
+def groups() -> dict[str, dict[str, tuple[str, str]]]:
+    """Return every subcommand by group: its module, and its line of help."""
+    from autoclave import hosts
+
+    of_hosts = {
+        each.name: (f"cli.commands.{each.module}", each.text)
+        for name in hosts.names()
+        for each in hosts.create(name).commands()
+    }
+    return _GROUPS | {"CI hosts": of_hosts}
+
+
+def commands() -> dict[str, tuple[str, str]]:
+    """Return every subcommand."""
+    return {name: entry for group in groups().values() for name, entry in group.items()}
 
 
 class _LazyGroup(click.Group):
@@ -67,30 +73,30 @@ class _LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the subcommands, group by group."""
-        return list(COMMANDS)
+        return list(commands())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return a subcommand; None when there is no such name."""
-        if cmd_name not in COMMANDS:
+        if cmd_name not in commands():
             return None
-        module = import_module(f"autoclave.{COMMANDS[cmd_name][0]}")
-        make: Callable[[str, str], click.Command] = module.command
-        return make(cmd_name, COMMANDS[cmd_name][1])
+        where, text = commands()[cmd_name]
+        make: Callable[[str, str], click.Command] = import_module(f"autoclave.{where}").command
+        return make(cmd_name, text)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the subcommand. Raises click.UsageError that names the nearest one."""
-        if args and args[0] not in COMMANDS:
+        if args and args[0] not in commands():
             from autoclave.runtime.toml import nearest
 
-            raise click.UsageError(f"there is no command '{args[0]}'; {nearest(args[0], COMMANDS)}")
+            raise click.UsageError(f"there is no command '{args[0]}'; {nearest(args[0], commands())}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the groups of subcommands from the table, without importing them."""
-        width = max(map(len, COMMANDS))  # one column for all groups
-        for title, group in GROUPS.items():
+        width = max(map(len, commands()))  # one column for all groups
+        for title, group in groups().items():
             with formatter.section(title):
                 formatter.write_dl([(name.ljust(width), text) for name, (_, text) in group.items()])
 

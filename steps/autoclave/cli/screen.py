@@ -1,25 +1,14 @@
-"""The screen that fits: JSON, a CI host's log, a live terminal, or plain lines."""
+"""The screen that fits: JSON when asked for, else the host's."""
 
 from __future__ import annotations
 
 import os
-import sys
 
+from autoclave import hosts
 from autoclave.console.base import Screen
 from autoclave.console.json import JsonScreen
-from autoclave.console.plain import PlainScreen
 
 
 def choose(*, as_json: bool) -> Screen:
-    """Return the screen that fits: JSON when asked for, GitLab's log, a live terminal, else plain lines."""
-    if as_json:
-        return JsonScreen()
-    if os.environ.get("GITLAB_CI") == "true":
-        from autoclave.hosts.gitlab.console import GitLabScreen
-
-        return GitLabScreen()
-    if sys.stderr.isatty():
-        from autoclave.console.live import LiveScreen
-
-        return LiveScreen()
-    return PlainScreen()
+    """Return the screen of a command."""
+    return JsonScreen() if as_json else hosts.detect(os.environ).console()

@@ -1,1 +1,70 @@
-"""The CI hosts' servers: what Autoclave tells them and reads from them. Nothing here decides a verdict."""
+"""CI hosts: what starts the steps, and shows what came of them.
+
+Every module here but `base` and `summary` is a host, and its name is the one that `init --host` takes. There
+is no other list. A module has a function `create`, which returns a `Host` without contacting anything.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from autoclave.errors import UsageError
+from autoclave.hosts.base import Host
+from autoclave.runtime.toml import nearest
+
+LOCAL = "local"
+"""The host that is always there: a person at a machine."""
+
+_SHARED = {"base", "summary"}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all hosts, sorted, the local one last; none of them is imported for it."""
+    found = {each.name for each in pkgutil.iter_modules(__path__)} - _SHARED
+    return (*sorted(found - {LOCAL}), LOCAL)
+
+
+def create(name: str) -> Host:
+    """Return the host of that name. Raises UsageError."""
+    known = names()
+    if name not in known:
+        raise UsageError(f"there is no CI host '{name}'", next=nearest(name, known))
+    host: Host = importlib.import_module(f"{__name__}.{name}").create()
+    return host
+
+
+def detect(environ: Mapping[str, str]) -> Host:
+    """Return the host whose job these variables describe, else the local one."""
+    hosts = map(create, names())
+    return next(host for host in hosts if host.detect(environ))
+
+
+def identify_runner(host: Host, environ: Mapping[str, str]) -> str:
+    """Return who or what runs the steps, for a record: a job's page and who started it, or `user@machine`.
+
+    Nothing that could be a secret is in it: an address comes without user, password, query and fragment.
+    """
+    job = host.job(environ)
+    page, user = _page(job.url), _word(job.user)
+    if page:
+        return f"{page} for {user}" if user else page
+    return _word(create(LOCAL).job(environ).user)
+
+
+def _page(address: str) -> str:
+    """Return a web address without its user, password, query and fragment; empty when it is not one."""
+    try:
+        parts = urlsplit(address)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return ""
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return ""
+    return _word(f"{parts.scheme}://{parts.hostname}{port}{parts.path}")
+
+
+def _word(text: str) -> str:
+    return "".join(c for c in text if c.isprintable())[:500]

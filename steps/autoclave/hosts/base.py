@@ -1,41 +1,59 @@
-"""Who or what runs the steps: a job of a CI host, or a user on a machine."""
+"""What a CI host is to Autoclave: what its jobs are known by, and what it reads and shows of them."""
 
 from __future__ import annotations
 
-import getpass
-import os
-import socket
-from collections.abc import Mapping
-from urllib.parse import urlsplit
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from autoclave.console.base import Screen
+from autoclave.model.facts import ScanFacts
 
 
-def identify_runner(variables: Mapping[str, str]) -> str:
-    """Return who or what runs the steps: the page of the host's job and who started it, or `user@machine`.
+class Job(Struct, frozen=True, kw_only=True):
+    """What runs the steps: the web page of a job, and who started it. Either may be empty."""
 
-    Of the variables only these two hosts' own are read, and of an address nothing that could hold a secret.
-    """
-    for name, user in (("CI_JOB_URL", "GITLAB_USER_LOGIN"), ("BUILD_URL", "BUILD_USER_ID")):
-        if page := _page(variables.get(name, "")):
-            started = _word(variables.get(user, ""))
-            return f"{page} for {started}" if started else page
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # a number that no password file knows
-        user = str(os.getuid())
-    return f"{_word(user)}@{socket.gethostname()}"
+    url: str = ""
+    user: str = ""
 
 
-def _page(address: str) -> str:
-    """Return a web address without its user, password, query and fragment; empty when it is none."""
-    try:
-        parts = urlsplit(address)
-        port = f":{parts.port}" if parts.port else ""
-    except ValueError:
-        return ""
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        return ""
-    return _word(f"{parts.scheme}://{parts.hostname}{port}{parts.path}")
+class File(Struct, frozen=True):
+    """A file that a host reads, by its name."""
+
+    name: str
+    content: bytes
 
 
-def _word(text: str) -> str:
-    return "".join(c for c in text if c.isprintable())[:500]
+class Command(Struct, frozen=True):
+    """A host's command: its module below `autoclave.cli.commands`, and its one line of help."""
+
+    name: str
+    module: str
+    text: str
+
+
+class Host(Protocol):
+    """A CI host. Nothing here contacts its server."""
+
+    @property
+    def name(self) -> str:
+        """The host's name, as `autoclave init --host` takes it."""
+
+    def detect(self, environ: Mapping[str, str]) -> bool:
+        """Return whether these are the variables of one of the host's jobs."""
+
+    def job(self, environ: Mapping[str, str]) -> Job:
+        """Return the job that these variables describe."""
+
+    def console(self) -> Screen:
+        """Return the screen that fits the host's log."""
+
+    def scan_report(self, scanned: Sequence[tuple[str, ScanFacts]]) -> File | None:
+        """Return the findings of images, by name, as the host reads them; None when it reads none."""
+
+    def starter(self, version: str) -> File | None:
+        """Return the file by which a repository uses Autoclave of a version there; None without one."""
+
+    def commands(self) -> tuple[Command, ...]:
+        """Return the commands that need this host's server."""

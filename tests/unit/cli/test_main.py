@@ -22,19 +22,19 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_every_command_is_in_its_group(shown: str) -> None:
-    for title, group in cli.GROUPS.items():
+    for title, group in cli.groups().items():
         section = shown.partition(f"\n{title}:\n")[2].partition("\n\n")[0]
         assert re.findall(r"^  (\S+)", section, re.MULTILINE) == list(group), title
 
 
 def test_no_command_is_in_two_groups() -> None:
-    assert len(cli.COMMANDS) == sum(len(group) for group in cli.GROUPS.values())
+    assert len(cli.commands()) == sum(len(group) for group in cli.groups().values())
 
 
 def test_all_groups_share_one_column_of_texts(shown: str) -> None:
     lines = shown.partition("\nSteps:\n")[2].splitlines()
     assert {len(found[0]) for line in lines if (found := re.match(r"  [a-z-]+ +", line))} == {
-        2 + max(map(len, cli.COMMANDS)) + 2
+        2 + max(map(len, cli.commands())) + 2
     }
 
 

@@ -38,11 +38,12 @@ def test_a_step_missing_from_one_plan_is_named() -> None:
     ]
 
 
-@pytest.mark.parametrize("host", ["gitlab", "jenkins"])
-def test_init_writes_the_host_s_file_beside_a_device_file_that_is_there(tmp_path: Path, host: str) -> None:
+@pytest.mark.parametrize(("host", "name"), [("gitlab", ".gitlab-ci.yml"), ("jenkins", "Jenkinsfile")])
+def test_init_writes_the_host_s_file_beside_a_device_file_that_is_there(
+    tmp_path: Path, host: str, name: str
+) -> None:
     (tmp_path / "autoclave.toml").write_text("mine")
     assert init.run(tmp_path, host) == 0
-    name = init.HOSTS[host][0]
     assert f"v{__version__}" in (tmp_path / name).read_text("utf-8")
     assert (tmp_path / "autoclave.toml").read_text() == "mine"
     with pytest.raises(ConfigError, match="is there already"):

@@ -7,22 +7,9 @@ from pathlib import Path
 
 import click
 
-from autoclave import __version__
+from autoclave import __version__, hosts
 from autoclave.device.schema import FILE
-from autoclave.errors import ConfigError
-
-HOSTS = {
-    "gitlab": (
-        ".gitlab-ci.yml",
-        "include:\n  - project: platform/autoclave\n    ref: v{version}\n"
-        "    file: /pipelines/gitlab/autoclave.yml\n",
-    ),
-    "jenkins": (
-        "Jenkinsfile",
-        "@Library('autoclave@v{version}') _\n\nautoclavePipeline(staging: 'staging')\n",
-    ),
-}
-"""The file of each CI host, and its content."""
+from autoclave.errors import ConfigError, UsageError
 
 _SKIPPED = {".git", ".autoclave", ".venv", "node_modules", "vendor"}
 
@@ -30,9 +17,8 @@ _SKIPPED = {".git", ".autoclave", ".venv", "node_modules", "vendor"}
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
     folder = click.Option(["--folder", "-C"], default=".", help="the device repository")
-    host = click.Option(
-        ["--host"], type=click.Choice(list(HOSTS)), help="write the file of this CI host as well"
-    )
+    named = [each for each in hosts.names() if hosts.create(each).starter(__version__)]
+    host = click.Option(["--host"], type=click.Choice(named), help="write the file of this CI host as well")
     return click.Command(
         name,
         callback=lambda folder, host: run(Path(folder), host or ""),
@@ -61,13 +47,15 @@ def run(folder: Path, host: str = "") -> int:
 
 
 def _write_host(folder: Path, host: str) -> None:
-    name, content = HOSTS[host]
-    path = folder / name
+    starter = hosts.create(host).starter(__version__)
+    if starter is None:
+        raise UsageError(f"the CI host '{host}' needs no file", next="leave --host out")
+    path = folder / starter.name
     if path.exists():
         raise ConfigError(
-            f"{path} is there already", next=f"add this to it:\n{content.format(version=__version__)}"
+            f"{path} is there already", next=f"add this to it:\n{starter.content.decode('utf-8')}"
         )
-    path.write_text(content.format(version=__version__), "utf-8")
+    path.write_bytes(starter.content)
     print(f"wrote {path}: name your copy of the templates in it")
 
 

@@ -7,31 +7,24 @@ link, image, HTML or quick action (docs.gitlab.com/user/markdown, docs.gitlab.co
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
-from msgspec import Struct
-
-from autoclave.model import steps
+from autoclave.hosts.summary import (
+    LONGEST_REASON,
+    REASONS,
+    SHORT,
+    STEPS,
+    About,
+    cut,
+    headline,
+    overall_state,
+    to_plain,
+)
 from autoclave.model.digest import Digest
 from autoclave.model.status import Gate, GateStatus, Row
 
-STEPS = steps.NAMES
-REASONS = 10  # reasons shown per gate
-LONGEST_REASON = 300  # characters
 LONGEST_NOTE = 60_000  # characters; GitLab takes 1,000,000
-_SHORT = 12  # hex digits of a digest in the table
 _LONGEST_NAME = 100
-
-
-class About(Struct, frozen=True, kw_only=True):
-    """What the note is about; `pipeline` is the address of the pipeline, if any."""
-
-    device: str
-    version: str
-    safety_class: str
-    commit: str = ""
-    pipeline: str = ""
 
 
 def marker(device: str) -> str:
@@ -58,59 +51,6 @@ def render(about: About, rows: Sequence[Row]) -> str:
     return text + end
 
 
-def overall_state(rows: Sequence[Row]) -> GateStatus:
-    """Return how the device stands: as its worst gate before deploy."""
-    states = {row.gate(step).state for row in rows for step in STEPS[:-1]}
-    states |= {row.gate("deploy").state for row in rows} - {GateStatus.NONE}
-    for state in (GateStatus.REJECTED, GateStatus.CLOSED, GateStatus.NONE):
-        if state in states or not rows:
-            return state if rows else GateStatus.NONE
-    return GateStatus.PASSED
-
-
-def headline(rows: Sequence[Row]) -> str:
-    """Return how the device stands, in words of our own."""
-    state = overall_state(rows)
-    if state is GateStatus.PASSED:
-        return "all gates passed"
-    if state is GateStatus.NONE:
-        return "not all gates have spoken"
-    steps = [step for step in STEPS if any(row.gate(step).state is state for row in rows)]
-    word = "records do not verify" if state is GateStatus.REJECTED else "closed"
-    return f"{word} at {', '.join(steps)}"
-
-
-def description(step: str, rows: Sequence[Row]) -> str:
-    """Return one line on one gate of all images, for a commit status: at most 255 characters."""
-    told = []
-    for row in rows:
-        gate = row.gate(step)
-        reasons = f", {len(gate.reasons)} reasons: {gate.reasons[0]}" if gate.reasons else ""
-        short = Digest(row.digest).hex[:_SHORT] or "not built"
-        told.append(f"{row.image} {short} {gate.state.value}{reasons}")
-    return cut(to_plain("; ".join(told)), 255)
-
-
-def combine_states(step: str, rows: Sequence[Row]) -> GateStatus:
-    """Return one state of a gate for all images: the worst one."""
-    states = [row.gate(step).state for row in rows]
-    worst = (GateStatus.REJECTED, GateStatus.CLOSED, GateStatus.NONE, GateStatus.PASSED)
-    return next((state for state in worst if state in states), GateStatus.NONE)
-
-
-def to_plain(text: str) -> str:
-    """Return text on one line, without characters that cannot be seen or turn the direction of others."""
-    words = " ".join(text.split())
-    return "".join(
-        "\N{REPLACEMENT CHARACTER}" if unicodedata.category(each)[0] == "C" else each for each in words
-    )
-
-
-def cut(text: str, longest: int) -> str:
-    """Return text of at most so many characters, with a mark where it was cut."""
-    return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
 def code_span(text: str, *, longest: int = _LONGEST_NAME, cell: bool = False) -> str:
     """Return text as a code span that it cannot end, whatever it holds.
 
@@ -130,7 +70,7 @@ _ICON = {GateStatus.PASSED: "✅", GateStatus.CLOSED: "❌", GateStatus.REJECTED
 def _table(rows: Sequence[Row]) -> str:
     lines = ["| image | digest | " + " | ".join(STEPS) + " |", "|---|---|" + ":-:|" * len(STEPS)]
     for row in rows:
-        short = Digest(row.digest).hex[:_SHORT]
+        short = Digest(row.digest).hex[:SHORT]
         cells = [f"{_ICON[gate.state]} {gate.state.value}" for gate in map(row.gate, STEPS)]
         digest = code_span(short, cell=True) if short else "not built"
         lines.append(f"| {code_span(row.image, cell=True)} | {digest} | {' | '.join(cells)} |")
@@ -150,7 +90,7 @@ def _reasons(row: Row, gate: Gate) -> str:
 def _foot(about: About) -> str:
     parts = [f"Safety class {code_span(about.safety_class)}"]
     if about.commit:
-        parts.append(f"commit {code_span(about.commit[:_SHORT])}")
+        parts.append(f"commit {code_span(about.commit[:SHORT])}")
     if re.fullmatch(r"https?://[A-Za-z0-9._:/~%+-]+", about.pipeline):
         parts.append(f"[pipeline]({about.pipeline})")
     return " · ".join(parts) + " · Autoclave read this from the digest's signed records (`autoclave show`)"

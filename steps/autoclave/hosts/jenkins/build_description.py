@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from html import escape
 
-from autoclave.hosts.gitlab.merge_request_note import (
+from autoclave.hosts.summary import (
     LONGEST_REASON,
     REASONS,
     STEPS,

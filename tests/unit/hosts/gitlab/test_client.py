@@ -10,7 +10,7 @@ import pytest
 
 from autoclave.hosts.gitlab.client import Client, UnclearAnswer
 from autoclave.hosts.gitlab.settings import Server, Token
-from builders.answered import Answers
+from builders.http_answers import Answers
 
 JSON = {"Content-Type": "application/json"}
 FOUND = (200, JSON, b"{}")

@@ -10,7 +10,7 @@ import pytest
 from autoclave.hosts.jenkins.client import Client
 from autoclave.hosts.jenkins.errors import ErrorAnswer, UnclearAnswer
 from autoclave.hosts.jenkins.settings import Account, Server
-from builders.answered import Answers
+from builders.http_answers import Answers
 
 CRUMB = (404, {}, b"")  # this server gives none
 

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoclave.errors import HostError, UsageError
-from autoclave.hosts.gitlab.merge_request_note import REASONS, About
 from autoclave.hosts.jenkins import build_description as report
 from autoclave.hosts.jenkins import names, permissions, plugins
 from autoclave.hosts.jenkins.job_config import JobSpec, job
 from autoclave.hosts.jenkins.xml import diff, is_same, read, set_text, write
+from autoclave.hosts.summary import REASONS, About
 from autoclave.model.status import Gate, GateStatus, Row
 
 ROOT = Path(__file__).resolve().parents[4]

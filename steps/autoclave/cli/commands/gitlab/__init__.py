@@ -17,10 +17,10 @@ from autoclave.cli.commands.gitlab.shared import ReportOptions, find_commit, ope
 from autoclave.cli.image_options import read_standings
 from autoclave.context import Context
 from autoclave.errors import UsageError
-from autoclave.hosts.gitlab import merge_request_note as report
-from autoclave.hosts.gitlab import settings
-from autoclave.hosts.gitlab.merge_request_note import About
+from autoclave.hosts import summary
+from autoclave.hosts.gitlab import merge_request_note, settings
 from autoclave.hosts.gitlab.project import Status
+from autoclave.hosts.summary import About
 from autoclave.model.status import GateStatus
 from autoclave.runtime.options import option
 
@@ -59,7 +59,7 @@ def _note(opts: Note, ctx: Context) -> None:
         commit=find_commit(opts.commit, ctx),
         pipeline=os.environ.get("CI_PIPELINE_URL", ""),
     )
-    text = report.render(about, found)
+    text = merge_request_note.render(about, found)
     if opts.dry_run:
         ctx.screen.result(text, {"action": "note", "text": text})
         return
@@ -68,7 +68,7 @@ def _note(opts: Note, ctx: Context) -> None:
         number = settings.require_setting(
             "merge request", opts.merge_request, os.environ, "CI_MERGE_REQUEST_IID", "--merge-request"
         )
-        return open_project(opts).write_note(number, report.marker(device.name), text)
+        return open_project(opts).write_note(number, merge_request_note.marker(device.name), text)
 
     report_to_gitlab(opts, ctx, "note", call)
 
@@ -110,12 +110,12 @@ def _gate_statuses(opts: CommitStatus, sha: str, ctx: Context) -> list[Status]:
                 why=f"its provenance names {each.commit}",
                 next="build it from that commit, or name the right one with --commit",
             )
-    states = {step: report.combine_states(step, found) for step in _steps(opts)}
+    states = {step: summary.combine_states(step, found) for step in _steps(opts)}
     return [
         Status(
             name=f"autoclave/{step}",
             state="success" if state is GateStatus.PASSED else "failed",
-            description=report.description(step, found),
+            description=summary.description(step, found),
         )
         for step, state in states.items()
         if state is not GateStatus.NONE
@@ -124,6 +124,6 @@ def _gate_statuses(opts: CommitStatus, sha: str, ctx: Context) -> list[Status]:
 
 def _steps(opts: CommitStatus) -> tuple[str, ...]:
     for step in opts.step:
-        if step not in report.STEPS:
-            raise UsageError(f"there is no step '{step}'", next=f"steps are: {', '.join(report.STEPS)}")
-    return opts.step or report.STEPS
+        if step not in summary.STEPS:
+            raise UsageError(f"there is no step '{step}'", next=f"steps are: {', '.join(summary.STEPS)}")
+    return opts.step or summary.STEPS

@@ -15,7 +15,7 @@ from autoclave.errors import HostError
 from autoclave.evidence import predicates, records
 from autoclave.evidence.statement import DEPLOYMENT, HOST_APPROVALS, info
 from autoclave.hosts.gitlab import deployment
-from autoclave.hosts.gitlab.merge_request_note import to_plain
+from autoclave.hosts.summary import to_plain
 from autoclave.model.facts import Deployment
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict

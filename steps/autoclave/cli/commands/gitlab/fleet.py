@@ -16,8 +16,8 @@ from autoclave.errors import HostError, UsageError
 from autoclave.hosts.gitlab import fleet, fleet_bump, settings
 from autoclave.hosts.gitlab.ci_file import REF
 from autoclave.hosts.gitlab.fleet import Row
-from autoclave.hosts.gitlab.merge_request_note import to_plain
 from autoclave.hosts.gitlab.project import GitLab
+from autoclave.hosts.summary import to_plain
 from autoclave.model.digest import Digest
 from autoclave.runtime.options import option
 

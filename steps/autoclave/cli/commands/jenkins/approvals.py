@@ -16,7 +16,7 @@ from autoclave.context import Context
 from autoclave.errors import HostError
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import HOST_APPROVALS
-from autoclave.hosts.gitlab.merge_request_note import to_plain
+from autoclave.hosts.summary import to_plain
 from autoclave.model.digest import Digest
 from autoclave.model.facts import Moment
 from autoclave.model.plan import StepPlan

@@ -11,11 +11,11 @@ from autoclave.cli.click_options import make_command
 from autoclave.cli.image_options import ImageOptions, read_standings
 from autoclave.context import Context
 from autoclave.errors import HostError, UsageError
-from autoclave.hosts.gitlab.merge_request_note import About
 from autoclave.hosts.jenkins import build_description as report
 from autoclave.hosts.jenkins import names, settings
 from autoclave.hosts.jenkins.build import describe
 from autoclave.hosts.jenkins.server import Jenkins
+from autoclave.hosts.summary import About
 from autoclave.runtime.options import option
 
 
