@@ -93,7 +93,7 @@ class Context:
         self.shell = Shell(echo=screen.command if options.verbose else None, mask=Mask(self._secrets()))
         self.run_id = uuid.uuid4().hex
         self.cancelled = threading.Event()
-        self.handed_keys: list[Path] = []
+        self.handover_keys: list[Path] = []
         self.built: dict[str, Descriptor] = {}
         self._opening = threading.Lock()
 
@@ -149,7 +149,7 @@ class Context:
             return trust.load(Path(self.options.trust))
         for name in development.NAMES:
             development.ensure(name)
-        folders = [development.folder(), *self.handed_keys]
+        folders = [development.folder(), *self.handover_keys]
         keys = {each.key.keyid: each for folder in folders for each in _read_development_keys(folder)}
         return Trust(tuple(keys.values()), "the development keys in " + ", ".join(map(str, folders)))
 

@@ -26,19 +26,19 @@ _STORE, _DIGESTS, _KEYS = "store", "digests.env", "keys"
 _LONGEST = 64 * 1024
 
 
-def take_in(folders: Sequence[str], ctx: Context) -> None:
+def read(folders: Sequence[str], ctx: Context) -> None:
     """Read what earlier jobs left. A missing folder is a warning: the gates find its records missing."""
     for name in folders:
         folder = ctx.folder / name
         if not (folder / _DIGESTS).is_file():
             ctx.screen.warn("handover", f"no job left anything in {name}")
             continue
-        ctx.handed_keys.append(folder / _KEYS)
+        ctx.handover_keys.append(folder / _KEYS)
         if not is_address(ctx.options.store):
-            _take(folder, ctx)
+            _read_folder(folder, ctx)
 
 
-def hand_on(step: str, opts: StepOptions, ctx: Context) -> None:
+def write(step: str, opts: StepOptions, ctx: Context) -> None:
     """Leave records, digests and public development keys for the next job; after a build, the image too."""
     if not opts.hand_on:
         return
@@ -55,20 +55,20 @@ def hand_on(step: str, opts: StepOptions, ctx: Context) -> None:
             if step == "build":
                 transfer.copy_image(ctx.store, target, digest, name=name)
             transfer.copy_attached(ctx.store, target, digest)
-    _hand_keys(folder / _KEYS)
+    _write_keys(folder / _KEYS)
     line = ",".join(f"{name}={digest}" for name, digest in digests.items())
     (folder / _DIGESTS).write_text(f"{VARIABLE}={line}\n" if line else "", "utf-8")
 
 
-def _take(folder: Path, ctx: Context) -> None:
+def _read_folder(folder: Path, ctx: Context) -> None:
     source = LayoutStore(folder / _STORE, create=False)
-    for name, digest in _digests(folder / _DIGESTS, ctx).items():
+    for name, digest in _read_digests(folder / _DIGESTS, ctx).items():
         if source.find(name) is not None:
             transfer.copy_image(source, ctx.store, digest, name=name)
         transfer.copy_attached(source, ctx.store, digest)
 
 
-def _digests(path: Path, ctx: Context) -> Mapping[str, str]:
+def _read_digests(path: Path, ctx: Context) -> Mapping[str, str]:
     """Read the digests that a job left. Raises StoreError for images that this device does not have."""
     with path.open(encoding="utf-8", errors="replace") as file:
         text = file.read(_LONGEST).strip()
@@ -85,7 +85,7 @@ def _digests(path: Path, ctx: Context) -> Mapping[str, str]:
     return found
 
 
-def _hand_keys(folder: Path) -> None:
+def _write_keys(folder: Path) -> None:
     folder.mkdir()
     for name in development.NAMES:
         public = development.folder() / f"{name}.pub"

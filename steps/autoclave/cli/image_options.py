@@ -22,7 +22,7 @@ class ImageOptions(Common, frozen=True):
 def read_standings(opts: ImageOptions, ctx: Context) -> list[ImageStatus]:
     """Return the status of the images that the options name. Raises UsageError for one digest of several."""
     digests = ctx.digests(opts)
-    handover.take_in(opts.take_from, ctx)
+    handover.read(opts.take_from, ctx)
     return [read_status(image, digests.of(image.name), ctx) for image in ctx.images(opts.image)]
 
 

@@ -117,7 +117,7 @@ def test_what_a_run_built_stays_its_own_when_another_run_takes_the_name(tmp_path
     ctx.store.tag("app", theirs)
     assert ctx.subject(ctx.device.find_image("app")).digest == ours.digest
     add_image(ctx.store, "other")  # from an earlier build: not part of this handover
-    handover.hand_on("build", opts, ctx)
+    handover.write("build", opts, ctx)
     assert (tmp_path / "left" / "digests.env").read_text() == f"AUTOCLAVE_DIGEST=app={ours.digest}\n"
     assert set(LayoutStore(tmp_path / "left" / "store").tags()) == {"app"}
 
@@ -140,4 +140,4 @@ def test_what_a_job_left_is_refused_when_its_digests_are_malformed(
     LayoutStore(left / "store")
     (left / "digests.env").write_text(f"AUTOCLAVE_DIGEST={line}\n")
     with pytest.raises(StoreError, match=message):
-        handover.take_in(["left"], Context(StepOptions(folder=str(tmp_path)), JsonScreen()))
+        handover.read(["left"], Context(StepOptions(folder=str(tmp_path)), JsonScreen()))

@@ -26,14 +26,14 @@ def command(name: str, text: str) -> click.Command:
             for planned in module.make_plans(options, ctx):
                 _print(planned, ctx)
             return
-        handover.take_in(options.take_from, ctx)
+        handover.read(options.take_from, ctx)
         try:
             module.run(options, ctx)
         except GateClosed:
             # The next job and the release gate need the record that says why.
-            handover.hand_on(name, options, ctx)
+            handover.write(name, options, ctx)
             raise
-        handover.hand_on(name, options, ctx)
+        handover.write(name, options, ctx)
         _print_digests(options.image, digests, ctx)
 
     return make_command(name, text, module.Options, call)

@@ -75,7 +75,7 @@ def _run(opts: Options, ctx: Context) -> None:
 def _matrix(opts: Options, ctx: Context) -> Matrix:
     """Lay the checkout's requirements against the newest verified test record of each image."""
     digests = ctx.digests(opts)
-    handover.take_in(opts.take_from, ctx)
+    handover.read(opts.take_from, ctx)
     runs = {
         image.name: release.read(image, ctx.subject(image, digests.of(image.name)), ctx).evidence.unit_test
         for image in ctx.images(opts.image)
