@@ -32,25 +32,23 @@ STEPS: dict[str, type[Struct]] = {each.name: load_module(each).Options for each 
 
 def page() -> str:
     """Return the whole page."""
-    parts = [
-        "# Reference\n\nGenerated from the code by `docs/make_reference.py`; a test keeps the two alike.\n"
-    ]
+    parts = ["# Reference\n\nGenerated from the code by `docs/make_reference.py`; a test compares the two.\n"]
     parts += ["## Commands\n", *_commands()]
     parts += ["## Exit codes\n", _table(["code", "meaning", "error"], _codes())]
     parts += ["## Common options\n", _COMMON, _table(_OPTION, _common())]
     parts += [*_options()]
     parts += ["## The same option on every host\n", _HOSTS, _hosts()]
     parts += ["## Policy\n", _POLICY, _table(["key", "stricter is", "A", "B", "C", "meaning"], _policy())]
-    parts += ["## What hardening demands of pods\n", _HARDENING, _table(_CHECK, _hardening())]
+    parts += ["## What hardening requires of pods\n", _HARDENING, _table(_CHECK, _hardening())]
     return "\n".join(parts)
 
 
 _HARDENING = """\
-Checked in the manifests before anything is applied; `hardening.block` says which severities close the gate. Probes are not asked of
-jobs and init containers. The standard is Kubernetes' [Pod Security](https://kubernetes.io/docs/concepts/security/pod-security-standards/)
-of version 1.34, where "restricted" holds all of "baseline".
+Checked in the manifests before anything is applied; `hardening.block` says which severities close the gate. Jobs and init
+containers need no probes. The standard is Kubernetes' [Pod Security](https://kubernetes.io/docs/concepts/security/pod-security-standards/)
+of version 1.34, where "restricted" includes all of "baseline".
 """
-_CHECK = ["check", "severity", "demand", "source"]
+_CHECK = ["check", "severity", "requirement", "source"]
 
 
 def _hardening() -> list[list[str]]:
@@ -58,8 +56,8 @@ def _hardening() -> list[list[str]]:
 
 
 _HOSTS = """\
-An option of a step, as the command line, its variable, GitLab's input and Jenkins' key call it. The flow itself sets what has no
-input; what only makes sense at a terminal has none either.
+An option of a step, and its names as a variable, an input of GitLab and a key of Jenkins. An option without an input is set by the
+flow itself, or is for a terminal.
 """
 
 
@@ -102,7 +100,7 @@ def _commands() -> Iterator[str]:
 
 
 def _codes() -> list[list[str]]:
-    return [["0", "done; every gate that was asked is open", ""]] + [
+    return [["0", "done; every gate is open", ""]] + [
         [str(error.code), error.meaning, f"`{error.__name__}`"] for error in tree()
     ]
 
@@ -118,7 +116,7 @@ def _common() -> list[list[str]]:
 
 
 def _options() -> Iterator[str]:
-    """Return a section for every command of the table, and for each command below a group like `gitlab`."""
+    """Yield a section for every command of the table, and for each command below a group like `gitlab`."""
     with click.Context(cli.program) as context:
         for title, group in cli.groups().items():
             yield f"## Options: {title}\n"
@@ -139,7 +137,7 @@ def _leaves(words: str, command: click.Command | None) -> Iterator[tuple[str, cl
 
 
 def _own(command: click.Command) -> str:
-    """Return the options of a command; without the common ones, where it has all of them."""
+    """Return the options of a command, without the common ones if it has all of them."""
     common, rows = _common(), [_option(each) for each in command.params]
     if all(row in rows for row in common):
         own = [row for row in rows if row not in common]
@@ -151,7 +149,7 @@ def _option(each: click.Parameter) -> list[str]:
     if isinstance(each, Argument):
         return [f"`{(each.name or '').upper()}`", "", _default(each), each.meaning]
     if not isinstance(each, click.Option):
-        raise TypeError(f"{each.name} has no meaning to print: use click_options.Argument")
+        raise TypeError(f"{each.name} has no description: use click_options.Argument")
     variable = str(each.envvar or "")
     meaning = (each.help or "").removesuffix(f"  [{variable}]")
     if isinstance(each.type, click.Choice):

@@ -61,7 +61,7 @@ def _explain(message: str, kind: type, source: str) -> ConfigError:
         full = f"{path}.{unknown['key']}".lstrip(".")
         hint = nearest(unknown["key"], _keys(kind, path))
         return ConfigError(f"{source}: unknown key '{full}'", why="it would be silently ignored", next=hint)
-    return ConfigError(f"{source}: {path or 'the file'}: {body[:1].lower()}{body[1:]}", next="mend this key")
+    return ConfigError(f"{source}: {path or 'the file'}: {body[:1].lower()}{body[1:]}", next="fix this key")
 
 
 def _keys(kind: type, path: str) -> list[str]:

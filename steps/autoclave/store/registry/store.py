@@ -51,7 +51,7 @@ class RegistryStore:
         return self._content.write(chunks, media_type=media_type, expect=expect)
 
     def has(self, digest: str) -> bool:
-        """Tell whether the registry has the content (its bytes are verified when they are read)."""
+        """Return whether the registry has the content (its bytes are verified when they are read)."""
         return self._content.has(digest)
 
     def read(self, digest: str, *, limit: int = SMALL) -> bytes:
