@@ -1,4 +1,4 @@
-"""The release gate: read every record back, verify it, judge, and only then sign the image."""
+"""The release gate: read and verify every record, judge, and only then sign the image."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def _conclude(judged: _Judgement, signer: Signer, ctx: Context, *, withheld: boo
         cosign.add_attestations(ctx.store, digest, concluded.records)
     elif judged.verdict.passed:
         ctx.screen.note(STEP, f"{image.name} passes, but is not signed: the device is released whole")
-    if "seal" not in dict(judged.release.evidence.rejected):  # else it would cover up what is gone
+    if "seal" not in dict(judged.release.evidence.rejected):  # else it would cover up what is missing
         seal.apply(attached, image, ctx, signer, stamp=judged.verdict.passed)
     seconds = (ctx.now() - started).total_seconds()
     ctx.screen.verdict(judged.verdict, seconds, f"{image.name} {digest}")

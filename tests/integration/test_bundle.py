@@ -291,7 +291,7 @@ def test_a_failed_release_is_exported_as_what_it_is(tmp_path: Path) -> None:
         argv = [AUDITOR, "-I", str(script), str(repository.folder / "b.tar")]
         done = subprocess.run(argv, env={"PATH": os.defpath}, capture_output=True, text=True, check=False)
         assert done.returncode == 1
-        assert "it is no release: not passed, or not signed" in done.stdout
+        assert "it is not a release: not passed, or not signed" in done.stdout
 
 
 def test_today_may_demand_more_than_the_day_did(released: Released, tmp_path: Path) -> None:

@@ -73,9 +73,9 @@ def test_a_signed_waiver_is_never_overwritten(here: Repository, people: Organisa
     ("words", "code", "says"),
     [
         (["--expires", "2020-01-01"], 44, "it expired on 2020-01-01"),
-        (["--expires", "soon"], 2, "is no date"),
+        (["--expires", "soon"], 2, "is not a date"),
         (["--status", "fine"], 2, "there is no status 'fine'"),
-        (["--risk-reference", ""], 44, "does not point into the risk file"),
+        (["--risk-reference", ""], 44, "does not refer to the risk file"),
     ],
 )
 def test_a_waiver_that_could_not_count_is_not_signed(
@@ -92,7 +92,7 @@ def test_the_pipeline_cannot_waive_and_development_keys_cannot_either(
 ) -> None:
     done = here.run("waive", FOUND, *WHY, *people.key("steps"))
     assert done.code == 33, done.err
-    assert "a key of the pipeline decides nothing" in done.message
+    assert "a key of the pipeline cannot decide" in done.message
     assert here.run("waive", FOUND, *WHY).code == 2
 
 
@@ -112,7 +112,7 @@ def test_production_waits_for_its_quorum_and_then_runs(here: Repository, people:
     assert closed.message.splitlines()[1:2] == ["why:  1 approval by quality demanded, 0 given"]
     unread = here.run("approve", "production", "--reason", "bench report R-17", *people.key("ada"))
     assert unread.code == 2
-    assert "nobody is here to read the text" in unread.message
+    assert "there is no terminal on which the text could be confirmed" in unread.message
     shown = here.run("approve", "production", "--dry-run", *people.trust)
     assert shown.code == 0, shown.err
     assert f"waiver W-1: {FOUND} is used until {UNTIL}: no template comes from outside" in shown.out

@@ -148,7 +148,7 @@ def test_a_waiver_with_one_word_changed_does_not_count(vulnerable: Repository, p
     payload = other.split(b'"payload":"')[1].split(b'"')[0]
     file.write_bytes(good.replace(good.split(b'"payload":"')[1].split(b'"')[0], payload))
     vulnerable.commit()
-    says = "its signature does not fit its content"
+    says = "its signature does not match its content"
     assert_refused(vulnerable, people, "waiver with one word changed", says)
 
 
@@ -209,7 +209,7 @@ def test_a_suppliers_document_about_anothers_package_does_not_count(
     vulnerable: Repository, suppliers: Organisation
 ) -> None:
     commit_vex(vulnerable, suppliers, "not_affected", "somebody")
-    says = "the trust file lets no signer speak of pkg:pypi/jinja2"
+    says = "the trust file lets no signer sign for pkg:pypi/jinja2"
     assert_refused(vulnerable, suppliers, "supplier's VEX of another's package", says)
 
 

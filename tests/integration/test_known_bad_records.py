@@ -30,7 +30,7 @@ def test_the_copied_release_verifies(here: Repository) -> None:
 def test_a_record_with_one_byte_changed(here: Repository) -> None:
     raw = tampering.envelope(here.store, tampering.VULNS).read_bytes()
     tampering.replace_envelope(here.store, tampering.VULNS, tampering.with_one_byte_changed(raw))
-    assert_not_signed(here, "record with one byte changed", "signature does not fit its content")
+    assert_not_signed(here, "record with one byte changed", "signature does not match its content")
 
 
 def test_a_record_damaged_on_disk(here: Repository) -> None:

@@ -28,6 +28,6 @@ def test_an_unreachable_environment_is_reported_beside_the_others(tmp_path: Path
         assert repository.run("run", "--environment", "staging").code == 0
         done = repository.run("status", KUBECONFIG=str(tmp_path / "none"))
         assert done.code == 60, done.err
-        assert "cluster: OUT OF REACH, so nobody knows what runs there\n  - " in done.out
+        assert "cluster: NOT REACHABLE, so what runs there is not known\n  - " in done.out
         assert "staging: app sha256:" in done.out
         assert "healthy, verifies" in done.out

@@ -1,4 +1,4 @@
-"""What a person is shown before signing, and the approval that comes of it."""
+"""The text that a person reads before signing, and the approval."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _describe_image(each: Subject, ctx: Context) -> list[str]:
         f"verification of {each.summary.finished:%Y-%m-%d %H:%M:%S} UTC ({each.summary.digest}): "
         f"{each.release.result}",
         *(f"  - {reason}" for reason in info(each.summary.statement).reasons),
-        f"former release: {evidence.declared.previous or 'none'}",
+        f"previous release: {evidence.declared.previous or 'none'}",
     ]
     if evidence.build:
         lines.append(f"commit {evidence.build.commit or 'none'}")

@@ -1,4 +1,4 @@
-"""Judge an image anew: what does not verify, and what the policy of its day and of today say of it."""
+"""Judge an image anew: what does not verify, and the verdicts of the policy of the day and of today's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from autoclave.release.verification import verify_signature
 from autoclave.store.oci import Descriptor
 
 _NEXT = {
-    "seal": "restore the store from where it was archived; find out who could change it",
+    "seal": "restore the store from its archive, and find out who could change it",
     "verification": "'autoclave sign' makes a new one; find out what happened to this one",
 }
 
@@ -83,7 +83,9 @@ def _audit(found: Release, ctx: Context, warn_days: int) -> Audit:
 def _record_problems(found: Release) -> list[AutoclaveError]:
     return [
         RecordError(
-            f"the {name} record does not verify" if name != "seal" else "what was sealed is not all there",
+            f"the {name} record does not verify"
+            if name != "seal"
+            else "a sealed record is missing or was replaced",
             why=why,
             next=_NEXT.get(name, "repeat the step that makes it, or name the trust file that lists its key"),
         )
@@ -105,7 +107,7 @@ def _stamp_problems(found: Release, stamps: Sequence[SealStamp], ctx: Context) -
     known = bool(ctx.trust.authorities)
     problems: list[AutoclaveError] = [
         TimestampError(
-            f"the time stamp of seal {each.seal} does not hold",
+            f"the time stamp of seal {each.seal} is not valid",
             why=each.why,
             next="name the authority's root in the trust file, or restore the seal from an archive",
         )
@@ -121,11 +123,11 @@ def _stamp_problems(found: Release, stamps: Sequence[SealStamp], ctx: Context) -
 def _gate_problems(result: str, day: Verdict | None, today: Verdict) -> list[AutoclaveError]:
     judged = day or today
     if not judged.passed or result != "PASSED":
-        told = "the policy of the day" if day else "today's policy"
+        policy = "the policy of the day" if day else "today's policy"
         why = "\n".join(judged.reasons) or f"its verification record is {result or 'missing'}"
         return [
             ReleaseGateClosed(
-                f"the release gate is closed by {told}", why=why, next="mend it and run 'autoclave sign'"
+                f"the release gate is closed by {policy}", why=why, next="fix it and run 'autoclave sign'"
             )
         ]
     if not today.passed:

@@ -26,7 +26,7 @@ E = TypeVar("E", VexStatus, Justification)
 
 
 class WaiverRequest(Struct, frozen=True, kw_only=True):
-    """What a person asks for; empty fields are taken from the finding. `expires` is a date, `YYYY-MM-DD`."""
+    """What a person enters; empty fields are taken from the finding. `expires` is a date, `YYYY-MM-DD`."""
 
     finding: str
     rationale: str
@@ -47,29 +47,29 @@ def person_of(signer: Signer, role: str, ctx: Context) -> Person:
             return key.person
     raise SignerError(
         f"the key {signer.public_key.keyid[:12]} may not {role}",
-        why=f"{ctx.trust.source} names no person with that key: a key of the pipeline decides nothing",
+        why=f"{ctx.trust.source} lists no person with that key, and a key of the pipeline cannot decide",
         next=f'list it there: may = ["{role}"], person = {{ id = "…", name = "…", roles = ["…"] }}',
     )
 
 
-def make_waiver(wanted: WaiverRequest, found: Sequence[Finding], author: Person, ctx: Context) -> Waiver:
-    """Return the waiver that is asked for. Raises UsageError, DecisionError when it could never count."""
-    named = [each for each in found if wanted.finding in {each.id, *each.aliases}]
+def make_waiver(request: WaiverRequest, found: Sequence[Finding], author: Person, ctx: Context) -> Waiver:
+    """Return the waiver that is requested. Raises UsageError, DecisionError when it could never count."""
+    named = [each for each in found if request.finding in {each.id, *each.aliases}]
     now = ctx.now().replace(microsecond=0)
     waiver = Waiver(
-        id=wanted.id or f"{now:%Y%m%d}-{wanted.finding}",
+        id=request.id or f"{now:%Y%m%d}-{request.finding}",
         device=ctx.device.device.name,
-        finding=wanted.finding,
-        scope=_scope(wanted, named),
-        status=_one_of(VexStatus, wanted.status, "status"),
-        justification=_one_of(Justification, wanted.justification, "justification")
-        if wanted.justification
+        finding=request.finding,
+        scope=_scope(request, named),
+        status=_one_of(VexStatus, request.status, "status"),
+        justification=_one_of(Justification, request.justification, "justification")
+        if request.justification
         else None,
-        rationale=wanted.rationale.strip(),
-        risk_reference=wanted.risk_reference.strip(),
+        rationale=request.rationale.strip(),
+        risk_reference=request.risk_reference.strip(),
         author=author.id,
         created=now,
-        expires=_end_of(wanted.expires),
+        expires=_end_of(request.expires),
     )
     _refuse_useless(waiver, author, ctx)
     return waiver
@@ -88,7 +88,7 @@ def write(name: str, raw: bytes, ctx: Context, *, new: bool) -> Path:
             part.replace(path)
     except FileExistsError as error:
         raise DecisionError(
-            f"{path.relative_to(ctx.folder)} is there already",
+            f"{path.relative_to(ctx.folder)} exists already",
             why="a signed decision is never overwritten",
             next="name the new one with --id, or remove the old one in a commit of its own",
         ) from error
@@ -117,35 +117,37 @@ def approve(name: str, signer: Signer, approver: Person, ctx: Context) -> tuple[
     raise UsageError(f"there is no waiver '{name}' here", next="'autoclave waive' lists them")
 
 
-def _scope(wanted: WaiverRequest, named: Sequence[Finding]) -> Scope:
-    """Return the scope: as asked for, else the package and version in which it was found."""
-    if wanted.digest:
-        return Scope(digest=wanted.digest, package=wanted.package, versions=wanted.versions)
-    if wanted.package and (wanted.versions or not wanted.package.startswith("pkg:")):
-        return Scope(package=wanted.package, versions=wanted.versions)
+def _scope(request: WaiverRequest, named: Sequence[Finding]) -> Scope:
+    """Return the scope: as requested, else the package and version in which it was found."""
+    if request.digest:
+        return Scope(digest=request.digest, package=request.package, versions=request.versions)
+    if request.package and (request.versions or not request.package.startswith("pkg:")):
+        return Scope(package=request.package, versions=request.versions)
     places = sorted({(next(iter(places_of(each))) or each.target, each.version) for each in named})
-    places = [each for each in places if wanted.package in {"", each[0]}]
+    places = [each for each in places if request.package in {"", each[0]}]
     if not places:
         raise UsageError(
-            f"the image has no finding {wanted.finding}",
+            f"the image has no finding {request.finding}",
             next="scan first, or name what it is about: --package pkg:TYPE/NAME --versions '<2.10.1'",
         )
     if len({package for package, _ in places}) > 1:
-        told = ", ".join(package for package, _ in places)
-        raise UsageError(f"{wanted.finding} is in several packages", why=told, next="name one with --package")
-    versions = wanted.versions or ", ".join(filter(None, (version for _, version in places)))
+        packages = ", ".join(package for package, _ in places)
+        raise UsageError(
+            f"{request.finding} is in several packages", why=packages, next="name one with --package"
+        )
+    versions = request.versions or ", ".join(filter(None, (version for _, version in places)))
     return Scope(package=places[0][0], versions=versions)
 
 
 def _refuse_useless(waiver: Waiver, author: Person, ctx: Context) -> None:
-    """Refuse a waiver that the policy in force would never count, before anybody signs it."""
+    """Refuse a waiver that could not count under the policy in force, before anybody signs it."""
     alone = msgspec.structs.replace(ctx.policy.waivers, two_persons=False)
     signed = SignedWaiver(waiver=waiver, digest="", persons=(author,))
     why = defect(signed, waiver.device, alone, ctx.now())
     if not why and waiver.expires <= ctx.now():
         why = f"it expired on {waiver.expires:%Y-%m-%d}"
     if why:
-        raise DecisionError("this waiver would not count", why=why, next="mend it and sign then")
+        raise DecisionError("this waiver would not count", why=why, next="fix it, then sign")
 
 
 def _end_of(day: str) -> datetime:
@@ -153,7 +155,7 @@ def _end_of(day: str) -> datetime:
         return datetime.combine(date.fromisoformat(day), time(23, 59, 59), UTC)
     except ValueError as error:
         raise UsageError(
-            f"--expires {day!r} is no date", why="every waiver ends", next="give it as YYYY-MM-DD"
+            f"--expires {day!r} is not a date", why="every waiver has an end", next="give it as YYYY-MM-DD"
         ) from error
 
 

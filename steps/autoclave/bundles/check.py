@@ -63,7 +63,7 @@ def read_own_trust(staged: StagedBundle) -> Trust:
 
 
 def check_layout(staged: StagedBundle) -> None:
-    """Check that index, head and blobs tell of the same images, whole. Raises BundleError, StoreError."""
+    """Check that index, head and blobs name the same images, whole. Raises BundleError, StoreError."""
     found = collect.find_reachable(staged.store, staged.files[INDEX_FILE], INDEX_FILE)
     if found != staged.bundle.blobs:
         odd = sorted(found.items() ^ staged.bundle.blobs.items())[0][0]

@@ -34,7 +34,7 @@ class Collection(Struct, frozen=True):
 
 
 def collect(store: Store, images: Mapping[str, str]) -> Collection:
-    """Return what belongs to images (name: digest). Raises StoreError when something is missing or amiss."""
+    """Return what belongs to images by name. Raises StoreError when something is missing or damaged."""
     entries: list[Descriptor] = []
     blobs: dict[str, int] = {}
     for name, digest in sorted(images.items()):

@@ -24,7 +24,7 @@ KEYS = "autoclave/keys/"
 BLOBS = "blobs/sha256/"
 
 MOST_MEMBERS = 200_000
-LARGEST_FILE = 64 * 1024 * 1024  # bytes of any file that is no blob
+LARGEST_FILE = 64 * 1024 * 1024  # bytes of any file that is not a blob
 
 _FILE = re.compile(r"autoclave/keys/[a-z0-9][a-z0-9-]{0,60}\.(pub|crt)")
 _KNOWN = {MARKER_FILE, INDEX_FILE, TRUST, DEVICE, POLICY, VERIFIER}
@@ -34,7 +34,7 @@ Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
 
 
 class Bundle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The head of a bundle. It holds nothing that the rest does not show: every byte of it can be checked.
+    """The head of a bundle. It contains nothing that the rest does not show: every byte of it can be checked.
 
     `seals` are the newest seals by image, empty where there is none. `files` maps names to digests,
     `blobs` digests to sizes.
@@ -64,20 +64,20 @@ def parse(raw: bytes) -> Bundle:
         raise refusal(f"it is of the format {bundle.format[:100]!r}, and this Autoclave reads {FORMAT}")
     strange = [name for name in bundle.files if name not in _KNOWN and not _FILE.fullmatch(name)]
     if strange:
-        raise refusal(f"{strange[0][:200]!r} is no file of a bundle")
+        raise refusal(f"{strange[0][:200]!r} is not a file of a bundle")
     if lacking := sorted(_KNOWN - bundle.files.keys()):
         raise refusal(f"it has no {lacking[0]}")
     if not bundle.images:
-        raise refusal("it holds no image")
+        raise refusal("it contains no image")
     if len(bundle.blobs) + len(bundle.files) >= MOST_MEMBERS or sum(bundle.blobs.values()) > _MOST_BYTES:
         raise refusal("it announces more than a bundle can hold")
     return bundle
 
 
 def refusal(why: str) -> BundleError:
-    """Return the error of a bundle that is not taken in."""
+    """Return the error of a bundle that is not imported."""
     return BundleError(
         "the bundle is refused",
         why=why,
-        next="fetch it again from where it was made; nothing of it was taken in",
+        next="fetch it again from where it was made; nothing was imported",
     )

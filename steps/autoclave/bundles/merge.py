@@ -1,4 +1,4 @@
-"""Take a checked bundle into a store."""
+"""Import a checked bundle into a store."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from autoclave.store.layout.lock import hold_lock
 
 @contextmanager
 def staging_folder(beside: Path) -> Iterator[Path]:
-    """Give a folder beside a store, for one at a time; it is gone afterwards, and so is a dead one's."""
+    """Provide a folder beside a store, for one import at a time; remove it afterwards, and a dead one's."""
     folder = beside.parent / f".{beside.name}.importing"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,7 @@ def staging_folder(beside: Path) -> Iterator[Path]:
 
 
 def merge(staged: StagedBundle, target: Store) -> None:
-    """Take images, records and signatures over; a store on disk gets the blobs moved, not copied."""
+    """Import images, records and signatures; into a store on disk the blobs are moved, not copied."""
     for name, digest in sorted(staged.bundle.images.items()):
         if not isinstance(target, LayoutStore):
             transfer.copy_image(staged.store, target, digest, name=name)

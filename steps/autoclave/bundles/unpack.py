@@ -1,4 +1,4 @@
-"""Unpack a bundle into a store of its own, as a stream, believing nothing: what is amiss is refused.
+"""Unpack a bundle into a store of its own, as a stream: what its head does not announce is refused.
 
 Names in the archive are compared with those that the head announces, and never used as paths.
 """
@@ -69,15 +69,15 @@ def _head(archive: Iterator[tuple[Member, Iterator[bytes]]]) -> Bundle:
         if member.name != FIRST:
             break
         return contents.parse(_small(member, content))
-    raise refusal(f"it does not begin with {FIRST}: it is no bundle of Autoclave's")
+    raise refusal(f"it does not begin with {FIRST}: it is not an Autoclave bundle")
 
 
 def _refuse_too_large(bundle: Bundle, folder: Path) -> None:
     needed, free = sum(bundle.blobs.values()), shutil.disk_usage(folder.parent).free
     if needed > free:
         raise BundleError(
-            "there is no room for the bundle",
-            why=f"it holds {needed:,} bytes, and {free:,} are free in {folder.parent}",
+            "there is not enough space for the bundle",
+            why=f"it needs {needed:,} bytes, and {free:,} are free in {folder.parent}",
             next="free space, or name a store on a larger disk",
         )
 
@@ -102,5 +102,5 @@ def _blob(member: Member, content: Iterable[bytes], bundle: Bundle, store: Layou
 
 def _small(member: Member, content: Iterable[bytes]) -> bytes:
     if member.kind is not Kind.FILE or member.size > contents.LARGEST_FILE:
-        raise refusal(f"{member.name} is no file of at most {contents.LARGEST_FILE} bytes")
+        raise refusal(f"{member.name} is not a file of at most {contents.LARGEST_FILE} bytes")
     return b"".join(content)

@@ -39,7 +39,7 @@ def say(*words, gap=""):  # one line: what a bundle holds never steers the reade
     print(gap + "".join(each if each.isprintable() else "?" for each in " ".join(words)))
 
 
-class Key:  # what it may sign, and whose it is, stands before its PEM text
+class Key:  # what it may sign, and whose it is, is written before its PEM text
     def __init__(self, raw, put):
         fields = dict(re.findall(r"^(\w+): (.*)$", raw.decode(), re.M))
         self.label = fields["name"] + (" of " + fields["person"] if "person" in fields else "")
@@ -62,7 +62,7 @@ class Record:  # whole, and signed by a key that may; else ValueError says why n
         if statement["predicateType"] != kind or image[7:] not in about:
             raise ValueError("it is about another image, or of another kind than it is listed as")
         self.said, self.facts = statement["predicate"], statement["predicate"].get("facts", {})
-        made = self.said.get("autoclave", {})  # an SBOM tells nothing of its making
+        made = self.said.get("autoclave", {})  # an SBOM does not say how it was made
         self.at = made.get("finishedOn", "").rstrip("Z")
         odd = {(f["annotations"][TITLE], f["digest"]) for f in self.files} ^ {*made.get("files", {}).items()}
         if any(title != "timestamp.tsr" or self.name != "seal" for title, _ in odd):
@@ -75,7 +75,7 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
         self.tar = tarfile.open(path, "r:")  # noqa: SIM115 -- it is read until the end
         for member in self.tar:
             if not member.isreg() or member.name in self.members:
-                raise ValueError(f"{member.name!r} is no plain file, or comes twice")
+                raise ValueError(f"{member.name!r} is not a plain file, or comes twice")
             content, hasher = self.tar.extractfile(member), hashlib.sha256()
             while piece := content.read(1 << 20):
                 hasher.update(piece)
@@ -132,7 +132,9 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
                 self.wrong.append(f"{KINDS.get(marks.get(KIND), [marks.get(REF, '?')])[0]} {digest}: {error}")
         return sorted(records, key=lambda each: each.at), signatures, signers
 
-    def check_seals(self, records, signatures):  # nothing is gone; a time stamp holds as of the one after it
+    def check_seals(
+        self, records, signatures
+    ):  # nothing is missing; a time stamp is valid as of the next one
         here, at = {each.digest: each.envelope for each in records}, datetime.now().astimezone()
         for seal in [each for each in reversed(records) if each.name == "seal"]:
             lost = [each for each in seal.facts["records"] if here.get(each["manifest"]) != each["envelope"]]
@@ -171,9 +173,9 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
         say(f"  release gate   {result}; signed for release by {', '.join(signers) or 'nobody'}")
         told = [head["device"], head["version"], name, head["seals"][name]]
         if told != [made["device"], made["deviceVersion"], made["image"], seal.digest if seal else ""]:
-            self.wrong.append("bundle.json tells of another release than the records")
+            self.wrong.append("bundle.json describes another release than the records")
         if result != "PASSED" or not signers:
-            self.wrong.append(f"image {name} {image}: it is no release: not passed, or not signed")
+            self.wrong.append(f"image {name} {image}: it is not a release: not passed, or not signed")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from autoclave.store.layout.folder import INDEX_FILE, MARKER, MARKER_FILE
 
 
 class BundleInputs(Struct, frozen=True, kw_only=True):
-    """What a bundle tells beside the layout: device, images and seals by name, and its three documents."""
+    """What a bundle contains beside the layout: device, images and seals by name, and its three documents."""
 
     device: str
     version: str

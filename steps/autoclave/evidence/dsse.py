@@ -62,7 +62,7 @@ def _signature(payload: bytes, payload_type: str, signer: Signer) -> _Signature:
 def decode(raw: bytes) -> tuple[bytes, str, list[tuple[str, bytes]]]:
     """Decode an envelope *without verifying it*: payload, its type, (key id, signature) pairs.
 
-    Raises RecordError when it is no envelope or has no signature.
+    Raises RecordError when it is not an envelope or has no signature.
     """
     try:
         envelope = msgspec.json.decode(raw, type=Envelope)
@@ -71,7 +71,7 @@ def decode(raw: bytes) -> tuple[bytes, str, list[tuple[str, bytes]]]:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, binascii.Error) as error:
         raise RecordError("the record is not a DSSE envelope", why=str(error)) from error
     if not signatures:
-        raise RecordError("the record carries no signature")
+        raise RecordError("the record has no signature")
     return payload, envelope.payload_type, signatures
 
 
@@ -88,7 +88,7 @@ def verify(raw: bytes, keys: Sequence[Key]) -> tuple[bytes, str, list[Key]]:
 
 
 def is_good(key: Key, signature: bytes, message: bytes) -> bool:
-    """Tell whether the signature over the message was made with this key."""
+    """Return whether the signature over the message was made with this key."""
     try:
         key.verify_signature(Signature(key.keyid, signature.hex()), message)
     except (UnverifiedSignatureError, VerificationError):

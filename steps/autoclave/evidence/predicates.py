@@ -110,7 +110,7 @@ def verification(
 
 
 def deployment(info: StepInfo, facts: Deployment) -> dict[str, Any]:
-    """Our own predicate: there is no common one that tells what runs where."""
+    """Our own predicate: there is no common one for what runs where."""
     return _ours(info, facts)
 
 
@@ -120,7 +120,7 @@ def step(info: StepInfo, facts: Struct) -> dict[str, Any]:
 
 
 def host_approvals(info: StepInfo, facts: Struct) -> dict[str, Any]:
-    """What a CI host says about who approved a deployment: its word, never a person's signature."""
+    """What a CI host says about who approved a deployment: the host's statement, not a person's signature."""
     return _ours(info, facts)
 
 

@@ -114,7 +114,7 @@ def attach(
 
 
 def name_files(predicate: dict[str, Any], attachments: Sequence[tuple[str, Descriptor]]) -> dict[str, Any]:
-    """Return a predicate that names the files attached with it, so that none can be exchanged."""
+    """Return a predicate that names the files attached with it, so that none can be replaced."""
     files = {title: descriptor.digest for title, descriptor in attachments}
     return predicate | {"autoclave": structs.replace(predicate["autoclave"], files=files)}
 
@@ -218,7 +218,7 @@ def _verify_signature(raw: bytes, trust: Trust) -> tuple[bytes, str, tuple[Trust
     hints = [keyid for keyid, _ in dsse.decode(raw)[2]]
     shown = ", ".join(hint[:12] or "without id" for hint in hints)
     if any(each.key.keyid in hints for each in trust.keys):
-        raise RecordError("the record's signature does not fit its content", why=f"key {shown}")
+        raise RecordError("the record's signature does not match its content", why=f"key {shown}")
     raise RecordError("the record is signed by an unknown key", why=f"key {shown} is not in {trust.source}")
 
 
@@ -233,9 +233,7 @@ def _restrict_keys(record: Record, trust: Trust, environment: str, *, production
     labels = ", ".join(each.label for each in record.keys)
     where = f" in {environment}" if environment else ""
     if production and any(each.development for each in record.keys):
-        raise RecordError(
-            "the record is signed by a development key", why=f"{labels} counts for nothing{where}"
-        )
+        raise RecordError("the record is signed by a development key", why=f"{labels} does not count{where}")
     raise RecordError(f"the record is signed by a key that may not sign {role}{where}", why=labels)
 
 
@@ -246,7 +244,7 @@ def environment_of(record: Record) -> str:
     try:
         return msgspec.json.decode(record.statement.predicate, type=_Carrier).facts.environment
     except (msgspec.DecodeError, RecursionError) as error:
-        raise RecordError(f"the {record.name} record names no environment", why=str(error)) from error
+        raise RecordError(f"the {record.name} record does not name an environment", why=str(error)) from error
 
 
 class _Place(Struct):

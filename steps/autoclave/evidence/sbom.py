@@ -89,11 +89,11 @@ def _component(each: _Component, edges: dict[str, tuple[str, ...]]) -> Component
     )
 
 
-def _license(told: dict[str, Any]) -> str:
-    inner = told.get("license")
+def _license(entry: dict[str, Any]) -> str:
+    inner = entry.get("license")
     if isinstance(inner, dict):
         return str(inner.get("id") or inner.get("name") or "")
-    return str(told.get("expression") or "")
+    return str(entry.get("expression") or "")
 
 
 def _qualifier(purl: str, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Seals: records that name every record of an image, so that none can vanish or be exchanged unseen.
+"""Seals: records that name every record of an image, so that none can be removed or replaced unnoticed.
 
 A seal names the records that no earlier seal names, and the seal before it. So each seal binds all that was
 attached until then, and a thousand of them are no larger than what they bind.
@@ -48,7 +48,7 @@ class Seal(Struct, frozen=True, kw_only=True):
 
 
 class Chain(Struct, frozen=True, kw_only=True):
-    """The seals of an image by digest, oldest first; what is amiss; what no seal names yet (no error)."""
+    """The seals of an image by digest, oldest first; what is wrong; what no seal names yet (not an error)."""
 
     seals: dict[str, Seal]
     problems: tuple[str, ...]
@@ -94,12 +94,12 @@ def check(attached: ImageRecords) -> Chain:
     for digest, seal in seals.items():
         problems += [why for each in seal.records if (why := _find_difference(each, here))]
         problems += [
-            f"a release signature that seal {Digest(digest).short} names is gone"
+            f"a release signature that seal {Digest(digest).short} names is missing"
             for each in seal.signatures
             if each not in signatures
         ]
         if seal.previous and seal.previous not in seals:
-            state = "does not verify" if seal.previous in here else "is gone"
+            state = "does not verify" if seal.previous in here else "is missing"
             problems.append(f"the seal {seal.previous} before seal {Digest(digest).short} {state}")
         named |= {each.manifest for each in seal.records} | {seal.previous}
     named.add(next(reversed(seals), ""))
@@ -119,7 +119,7 @@ def find_covering(seals: Mapping[str, Seal], manifest: str) -> list[str]:
 def _find_difference(sealed: SealedRecord, here: Mapping[str, SealedRecord]) -> str:
     found = here.get(sealed.manifest)
     if found is None:
-        return f"the sealed {sealed.name} record {sealed.manifest} is gone"
+        return f"the sealed {sealed.name} record {sealed.manifest} is missing"
     if found.envelope and sealed.envelope and found.envelope != sealed.envelope:
-        return f"the sealed {sealed.name} record {sealed.manifest} holds another envelope"
+        return f"the sealed {sealed.name} record {sealed.manifest} has another envelope"
     return ""

@@ -102,20 +102,20 @@ def make(
 
 
 def parse(payload: bytes) -> Statement:
-    """Decode a statement. Raises RecordError when it is none of this version."""
+    """Decode a statement. Raises RecordError when it is not one of this version."""
     try:
         statement = msgspec.json.decode(payload, type=Statement)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RecordError("the record holds no in-toto statement", why=str(error)) from error
+        raise RecordError("the record does not contain an in-toto statement", why=str(error)) from error
     if statement.type != TYPE:
-        raise RecordError("the record holds a statement of another version", why=statement.type[:100])
+        raise RecordError("the record contains a statement of another version", why=statement.type[:100])
     return statement
 
 
 def is_about(statement: Statement, image_digest: str) -> bool:
-    """Tell whether the statement's subjects include the image."""
-    wanted = Digest(image_digest).hex
-    return any(subject.digest.get("sha256") == wanted for subject in statement.subject)
+    """Return whether the statement's subjects include the image."""
+    digest = Digest(image_digest).hex
+    return any(subject.digest.get("sha256") == digest for subject in statement.subject)
 
 
 def info(statement: Statement) -> StepInfo:
@@ -130,7 +130,7 @@ def info(statement: Statement) -> StepInfo:
 
 
 def finish_time(statement: Statement) -> datetime:
-    """Return when the step that made the record ended (UTC). Raises RecordError when it is not told."""
+    """Return when the step that made the record ended (UTC). Raises RecordError when it does not say."""
     if statement.predicate_type != SBOM:
         return info(statement).finished_on
     try:

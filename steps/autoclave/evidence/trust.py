@@ -29,7 +29,7 @@ class TrustedKey(Struct, frozen=True, kw_only=True):
     """A public key, what it may sign, and in which environments it counts (empty: in all).
 
     `person` is whose key it is; keys of the pipeline and of suppliers belong to nobody. `packages` are those
-    of which a supplier may speak: package URLs without version, where `*` stands for anything.
+    for which a supplier may sign: package URLs without version, where `*` matches anything.
     """
 
     name: str
@@ -41,7 +41,7 @@ class TrustedKey(Struct, frozen=True, kw_only=True):
     packages: tuple[str, ...] = ()
 
     def may_speak_of(self, package: str) -> bool:
-        """Return whether a supplier's key may speak of a package, given as its URL without version."""
+        """Return whether a supplier's key may sign for a package, given as its URL without version."""
         return "vex" in self.may and any(fnmatchcase(package, each) for each in self.packages)
 
     @property
@@ -102,7 +102,7 @@ def load(path: Path) -> Trust:
     """Read a trust file: its `[[key]]` and `[[tsa]]` tables.
 
     A key has name, public, may, environments, development, person (see Person) and packages (for `vex`).
-    `public` is a PEM file beside the trust file, or the PEM text itself (one file is all a CI host hands on);
+    `public` is a PEM file beside the trust file, or the PEM text itself (a CI host passes one file only);
     so is the `certificate` of a `[[tsa]]` table, a time-stamping authority's root.
     Raises ConfigError for a file that cannot be used, SignerError for a key that cannot.
     """
@@ -132,28 +132,32 @@ def _check(entry: _Entry, path: Path) -> None:
     for role in entry.may:
         if role not in ROLES:
             raise ConfigError(
-                f"{path}: key '{entry.name}' may sign '{role}', which is no role",
+                f"{path}: key '{entry.name}' may sign '{role}', which is not a role",
                 next=f"roles are {', '.join(ROLES)}",
             )
     personal = sorted(set(entry.may) & set(PERSONAL))
     others = sorted(set(entry.may) - set(PERSONAL))
     if personal and entry.person is None:
         raise ConfigError(
-            f"{path}: key '{entry.name}' may sign '{personal[0]}', but is no person's",
-            why="a decision is a person's: a key of the pipeline can neither approve nor waive",
+            f"{path}: key '{entry.name}' may sign '{personal[0]}', but belongs to no person",
+            why="only a person decides: a key of the pipeline can neither approve nor waive",
             next='name its holder: person = { id = "…", name = "…", roles = ["quality"] }',
         )
     if entry.person and others:
         raise ConfigError(
             f"{path}: the key of {entry.person.name} may sign '{others[0]}'",
-            why="a person's key must not lie where a pipeline could use it",
+            why="a person's key must not be where a pipeline could use it",
             next="give the pipeline a key of its own",
         )
     if ("vex" in entry.may) != bool(entry.packages):
-        wrong = "has packages, but not the role vex" if entry.packages else "may sign 'vex', of no package"
+        wrong = (
+            "has packages, but not the role vex"
+            if entry.packages
+            else "may sign 'vex', but names no packages"
+        )
         raise ConfigError(
             f"{path}: key '{entry.name}' {wrong}",
-            why="a supplier speaks of the supplier's own packages, and nobody else of any",
+            why="a supplier may sign for its own packages, and nobody else for any",
             next='name them without version: may = ["vex"], packages = ["pkg:pypi/flask", "pkg:npm/acme*"]',
         )
 

@@ -57,13 +57,13 @@ class _Document(Struct):
 def verify(raw: bytes, trust: Trust, *, name: str, device: str) -> tuple[SignedWaiver, ...]:
     """Return what a supplier's signed OpenVEX document says, one waiver for each package that it names.
 
-    `defect` says why one does not count: nobody signed it who may speak of that package. Raises RecordError
-    when the file holds no document.
+    `defect` says why one does not count: nobody signed it who may sign for that package. Raises RecordError
+    when the file does not contain a document.
     """
     payload, kind, _ = dsse.decode(raw)
     statement = parse(payload)
     if kind != PAYLOAD_TYPE or not statement.predicate_type.startswith(_CONTEXTS):
-        raise RecordError(f"{name} holds no OpenVEX document", why=statement.predicate_type[:200])
+        raise RecordError(f"{name} does not contain an OpenVEX document", why=statement.predicate_type[:200])
     try:
         document = msgspec.json.decode(statement.predicate, type=_Document)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -82,13 +82,13 @@ def verify(raw: bytes, trust: Trust, *, name: str, device: str) -> tuple[SignedW
 
 
 def _defect(package: str, suppliers: Sequence[TrustedKey]) -> str:
-    """Return why nobody who signed may speak of a package; empty when somebody may."""
+    """Return why nobody who signed may sign for a package; empty when somebody may."""
     if not suppliers:
-        return 'no supplier\'s key signed it that the trust file names (may = ["vex"])'
+        return 'it is not signed with a supplier\'s key of the trust file (may = ["vex"])'
     if any(each.may_speak_of(package) for each in suppliers):
         return ""
-    told = ", ".join(f"{each.name} may speak of {', '.join(each.packages)}" for each in suppliers)
-    return f"the trust file lets no signer speak of {package}: {told}"
+    packages = ", ".join(f"{each.name} may sign for {', '.join(each.packages)}" for each in suppliers)
+    return f"the trust file lets no signer sign for {package}: {packages}"
 
 
 def openvex(
@@ -131,7 +131,7 @@ def _waivers(document: _Document, name: str, device: str) -> Iterator[Waiver]:
                 scope=Scope(package=package, versions=version),
                 status=said.status,
                 justification=said.justification,
-                rationale=said.impact_statement or said.action_statement or said.status_notes or "not told",
+                rationale=said.impact_statement or said.action_statement or said.status_notes or "not given",
                 author=document.author,
                 created=created,
                 expires=created + _BELIEVED,

@@ -1,7 +1,7 @@
 """Waivers as signed files: a statement in a DSSE envelope, signed by its author and by who approves it.
 
-A waiver lies in the device repository and goes through its review; a release takes it along. Only keys of
-persons count, whatever else is signed.
+A waiver is a file in the device repository and goes through its review; a release includes it. Only keys of
+persons count, whoever else signed.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ def sign(waiver: Waiver, signer: Signer) -> bytes:
 
 
 def read(raw: bytes) -> Waiver:
-    """Return what an envelope says, *without verifying it*. Raises RecordError when it is no waiver."""
+    """Return what an envelope says, *without verifying it*. Raises RecordError when it is not a waiver."""
     payload, kind, _ = dsse.decode(raw)
     if kind != PAYLOAD_TYPE:
-        raise RecordError("the file holds no waiver", why=f"its payload is {kind[:100]}")
+        raise RecordError("the file does not contain a waiver", why=f"its payload is {kind[:100]}")
     return _waiver(parse(payload))
 
 
@@ -61,7 +61,9 @@ def countersign(raw: bytes, signer: Signer) -> bytes:
 
 def _waiver(statement: Statement) -> Waiver:
     if statement.predicate_type != PREDICATE:
-        raise RecordError("the file holds no waiver", why=f"it is a {statement.predicate_type[:200]}")
+        raise RecordError(
+            "the file does not contain a waiver", why=f"it is a {statement.predicate_type[:200]}"
+        )
     try:
         return msgspec.json.decode(statement.predicate, type=Waiver)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -70,8 +72,8 @@ def _waiver(statement: Statement) -> Waiver:
 
 def _explain_unsigned(raw: bytes, keys: list[TrustedKey], trust: Trust) -> str:
     if keys:
-        return f"it is signed with {keys[0].label}, which is no person's key for waivers"
+        return f"it is signed with {keys[0].label}, which is not a person's key for waivers"
     hints = {keyid for keyid, _ in dsse.decode(raw)[2]}
     if any(each.key.keyid in hints for each in trust.keys):
-        return "its signature does not fit its content"
-    return f"no key signed it that {trust.source} names"
+        return "its signature does not match its content"
+    return f"it is not signed with a key that {trust.source} lists"

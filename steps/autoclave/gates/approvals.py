@@ -11,11 +11,11 @@ def judge(approvals: Sequence[SignedApproval], demanded: Mapping[str, int]) -> t
     """Judge the approvals for one environment, oldest first; nobody counts twice, in whatever role."""
     counted = find_counting(approvals)
     reasons = []
-    for role, wanted in sorted(demanded.items()):
+    for role, required in sorted(demanded.items()):
         names = [each.approval.printed_name for each in counted if each.approval.role == role]
-        if len(names) < wanted:
-            told = f"{wanted} approval{'s' if wanted > 1 else ''} by {role} demanded, {len(names)} given"
-            reasons.append(f"{told} ({', '.join(names)})" if names else told)
+        if len(names) < required:
+            text = f"{required} approval{'s' if required > 1 else ''} by {role} demanded, {len(names)} given"
+            reasons.append(f"{text} ({', '.join(names)})" if names else text)
     if not reasons:
         return ()
     refused = [

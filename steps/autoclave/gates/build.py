@@ -18,12 +18,12 @@ def judge(facts: BuildFacts, policy: Policy) -> Verdict:
     unknown = [each.name for each in facts.materials if not all(each.digest.values())]
     if unknown:
         reasons.append(
-            f"the digest of {', '.join(unknown)} is not known: what the image was made of cannot be told"
+            f"the digest of {', '.join(unknown)} is not known, so nobody knows what the image was made of"
         )
     return Verdict("build", tuple(reasons))
 
 
 def is_root(user: str) -> bool:
-    """Tell whether an image's USER is root: by name, by number, or because there is none."""
+    """Return whether an image's USER is root: by name, by number, or because none is set."""
     name = user.partition(":")[0].strip()
     return name in {"", "root"} or re.fullmatch(r"[+-]?0+", name) is not None  # engines read +0 as 0

@@ -17,7 +17,7 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
     `summary` is the result of the newest verification summary (empty: there is none) and `verified` its
     time; `signature` is empty, or why no trusted release key signed the image. `target` is the kind of place.
-    `timestamp` is empty, or why no time stamp holds that the policy demands.
+    `timestamp` is empty, or why the time stamp that the policy demands is missing or invalid.
     """
 
     evidence: release.Evidence
@@ -31,14 +31,14 @@ class Candidate(Struct, frozen=True, kw_only=True):
 
 
 def is_production(environment: str, policy: Policy) -> bool:
-    """Tell whether an environment is production: every one is that the policy does not exempt."""
+    """Return whether an environment is production: every one is that the policy does not exempt."""
     return environment not in policy.production.exempt
 
 
 def judge(released: Candidate, policy: Policy, now: datetime) -> Verdict:
     """Judge a release for one environment, trusting nothing that `sign` concluded.
 
-    The ages of records are judged as of the verification, so that an older release can be put back.
+    The ages of records are judged as of the verification, so that an older release can be restored.
     """
     newer = _newer(released)
     at = min(now, released.verified) if released.verified and not newer else now
@@ -61,7 +61,7 @@ def judge(released: Candidate, policy: Policy, now: datetime) -> Verdict:
 
 
 def _newer(released: Candidate) -> list[str]:
-    """Return which records were made after the verification, so that it does not speak of them."""
+    """Return which records were made after the verification, so that it does not cover them."""
     if released.verified is None:
         return []
     finished = released.evidence.finished

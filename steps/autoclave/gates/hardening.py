@@ -31,7 +31,7 @@ class Pod(Struct, frozen=True):
 
 
 class Check(Struct, frozen=True):
-    """One demand: `of` tells why a pod (container None) or one of its containers does not meet it.
+    """One demand: `of` returns why a pod (container None) or one of its containers does not meet it.
 
     `source` is who else demands it: a profile of the Pod Security Standards, or a chapter of NIST SP 800-190.
     """
@@ -70,13 +70,13 @@ def _apply(check: Check, pod: Pod) -> Iterator[Finding]:
 
 def judge(found: Sequence[Finding], policy: Policy, waivers: Sequence[JudgedWaiver] = ()) -> Verdict:
     """Judge findings about pods: those of a blocking severity close the gate, unless they are waived."""
-    waived, speaking = find_waived(waivers), find_refused(waivers)
+    waived, not_counting = find_waived(waivers), find_refused(waivers)
     blocking = [
         each for each in found if each.severity in policy.hardening.block and key_of(each) not in waived
     ]
     worst = sorted(blocking, key=lambda each: (-_RANK[each.severity], each.id, each.target))
     reasons = [
-        f"{each.severity} {each.id} in {each.target}: {each.title}{explain_refusal(each, speaking)}"
+        f"{each.severity} {each.id} in {each.target}: {each.title}{explain_refusal(each, not_counting)}"
         for each in worst[:_SHOWN]
     ]
     if len(worst) > _SHOWN:
@@ -107,7 +107,7 @@ def _security(of: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _either(pod: Pod, container: Mapping[str, Any], key: str) -> Any:
-    """Return a setting as it holds for a container: its own, else the pod's."""
+    """Return a setting as it applies to a container: its own, else the pod's."""
     own = _security(container).get(key)
     return _security(pod.spec).get(key) if own is None else own
 
@@ -168,7 +168,7 @@ def _token(pod: Pod) -> str:
 
 
 def _windows(pod: Pod, container: Mapping[str, Any] | None) -> str:
-    """Tell what is of Windows, where most of these demands have no meaning and host processes exist."""
+    """Return what is of Windows, where most of these demands have no meaning and host processes exist."""
     if container is None and (pod.spec.get("os") or {}).get("name") == "windows":
         return "os.name is windows"
     of = pod.spec if container is None else container
@@ -270,10 +270,10 @@ def _read_only(pod: Pod, container: Mapping[str, Any]) -> str:
 
 def _resources(pod: Pod, container: Mapping[str, Any]) -> str:
     resources = container.get("resources") or {}
-    wanted = (("requests", "cpu"), ("requests", "memory"), ("limits", "memory"))
+    required = (("requests", "cpu"), ("requests", "memory"), ("limits", "memory"))
     missing = [
         f"{part}.{what}"
-        for part, what in wanted
+        for part, what in required
         # A limit without a request is a request of the same size (Kubernetes' own default).
         if not (resources.get(part) or {}).get(what)
         and not (part == "requests" and (resources.get("limits") or {}).get(what))

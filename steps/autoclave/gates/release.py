@@ -26,8 +26,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     `device` and `digest` say which image it is. `runs` are the test runs of all images of the device by name:
     requirements are the device's. `components` are the SBOM's. `declared` and `waivers` are the device
     repository's when it signs, and what the verification record says and holds of them when it deploys;
-    `unjudged` when there is none, so that nothing is known of either. `others` are the facts of further
-    steps, by the step's name.
+    `unjudged` when there is none, so that neither is known. `others` are the facts of further steps, by the
+    step's name.
     """
 
     finished: dict[str, datetime]
@@ -69,7 +69,7 @@ UNJUDGED = "no valid verification record is attached: run 'autoclave sign' first
 def judge(evidence: Evidence, policy: Policy, now: datetime, *, waived: datetime | None = None) -> Verdict:
     """Judge anew everything that the earlier gates judged, and that it belongs together (IEC 62304 5.8.1).
 
-    `waived` is the moment at which waivers must hold, when it is not `now`.
+    `waived` is the moment at which waivers must be valid, when it is not `now`.
     """
     reasons = [f"{name} record: {why}" for name, why in evidence.rejected]
     reasons += [*_present(evidence), *scan.find_missing(evidence.scans, policy.scan)]
@@ -116,7 +116,7 @@ def judge_step(
 
 
 def judge_waivers(evidence: Evidence, policy: Policy, now: datetime) -> tuple[waivers.JudgedWaiver, ...]:
-    """Return how the waivers stand for what was found in the image."""
+    """Judge the waivers for what was found in the image."""
     return waivers.judge(
         evidence.waivers,
         evidence.findings,

@@ -1,4 +1,4 @@
-"""The SOUP gate: does the register know every component of the image (IEC 62304 8.1.2, 7.1.3)?"""
+"""The SOUP gate: does the register have every component of the image (IEC 62304 8.1.2, 7.1.3)?"""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PATTERN = re.compile(r"[*?\[]")
 
 
 class Match(Struct, frozen=True):
-    """One component and its entry in the register; `changed` is one for another version, if there is none."""
+    """One component and its entry in the register; `changed` is one for another version, without it."""
 
     component: Component
     entry: SoupEntry | None
@@ -25,7 +25,7 @@ class Match(Struct, frozen=True):
 
 
 def match_components(components: Sequence[Component], register: Sequence[SoupEntry]) -> tuple[Match, ...]:
-    """Return each component with the first entry of the register that speaks of it."""
+    """Return each component with the first entry of the register that matches it."""
     exact: dict[str, list[SoupEntry]] = {}
     for entry in register:
         if not _PATTERN.search(entry.component):
@@ -43,7 +43,7 @@ def judge(
             return ()
         return (
             "the device names no SOUP register, which the policy demands: "
-            "'autoclave soup' writes its beginning from the SBOM",
+            "'autoclave soup' drafts one from the SBOM",
         )
     if not components:
         return ("the SBOM names no component, so the SOUP register cannot be judged",)
@@ -59,7 +59,7 @@ def judge(
 
 
 def defect(entry: SoupEntry, policy: SoupPolicy, today: date) -> str:
-    """Return why an entry does not speak for its components, or an empty string."""
+    """Return why an entry does not count for its components, or an empty string."""
     for name, text in (("manufacturer", entry.manufacturer), ("why", entry.why)):
         if not text.strip():
             return f"'{name}' is not filled in"
@@ -88,14 +88,14 @@ def identity(component: Component) -> str:
 
 def _match(component: Component, exact: dict[str, list[SoupEntry]], patterns: Sequence[SoupEntry]) -> Match:
     name = identity(component)
-    # Whoever is named is not judged by a pattern as well: another version must not slip through it.
-    speaking = exact.get(name) or [each for each in patterns if fnmatchcase(name, each.component)]
-    for entry in speaking:
+    # With an entry of its own, it is not matched by a pattern as well: another version must not pass so.
+    candidates = exact.get(name) or [each for each in patterns if fnmatchcase(name, each.component)]
+    for entry in candidates:
         if fnmatchcase(component.version, entry.version):
             return Match(component, entry)
         if component.distro and fnmatchcase(component.distro, entry.version):
             return Match(component, entry)
-    return Match(component, None, speaking[0] if speaking else None)
+    return Match(component, None, candidates[0] if candidates else None)
 
 
 def _missing_reason(found: Sequence[Match]) -> str:
@@ -111,5 +111,5 @@ def _missing_reason(found: Sequence[Match]) -> str:
 
 
 def _describe(match: Match) -> str:
-    told = f"{identity(match.component)} {match.component.version}"
-    return f"{told} (changed: the register has {match.changed.version})" if match.changed else told
+    text = f"{identity(match.component)} {match.component.version}"
+    return f"{text} (changed: the register has {match.changed.version})" if match.changed else text

@@ -17,7 +17,7 @@ _HARMLESS = frozenset({"passed", "flaky", "skipped"})
 
 
 class RequirementState(StrEnum):
-    """How a requirement stands. `NO_EVIDENCE` is one of another method that names no document."""
+    """The state of a requirement. `NO_EVIDENCE` is one of another method that names no document."""
 
     VERIFIED = "verified"
     FAILED = "failed"
@@ -42,7 +42,7 @@ class TestRow(Struct, frozen=True, kw_only=True):
 
 
 class RequirementRow(Struct, frozen=True, kw_only=True):
-    """One requirement, the tests that name it, and how it stands."""
+    """One requirement, the tests that name it, and its state."""
 
     requirement: Requirement
     tests: tuple[TestRow, ...]
@@ -86,13 +86,13 @@ def matrix(declared: Declared, runs: Mapping[str, TestRun | None]) -> Matrix:
 
 
 def judge(declared: Declared, runs: Mapping[str, TestRun | None], policy: Policy) -> tuple[str, ...]:
-    """Return why requirements and tests do not carry a release (IEC 62304 5.7.4, 7.3.3); empty when they do.
+    """Return why requirements and tests do not allow a release (IEC 62304 5.7.4, 7.3.3); empty when they do.
 
     `runs` holds the newest verified run of every image on exactly the digest that is to be released.
     """
     rules = policy.requirements
-    seen = matrix(declared, runs)
-    reasons = _link_reasons(seen, rules)
+    traced = matrix(declared, runs)
+    reasons = _link_reasons(traced, rules)
     if declared.requirements is None:
         if rules.demanded:
             reasons.append("the device names no requirements file, which the policy demands")
@@ -103,15 +103,15 @@ def judge(declared: Declared, runs: Mapping[str, TestRun | None], policy: Policy
             f"none of the {total} requirements is in scope" if total else "the requirements file is empty"
         )
     return (
-        *_coverage_reasons(seen, rules),
-        *_evidence_reasons(seen, rules),
-        *_unknown_id_reasons(seen, rules),
+        *_coverage_reasons(traced, rules),
+        *_evidence_reasons(traced, rules),
+        *_unknown_id_reasons(traced, rules),
         *reasons,
     )
 
 
 def needs_test(requirement: Requirement, rules: RequirementsPolicy) -> bool:
-    """Tell whether a requirement needs a passing test: risk controls always do, whatever their method."""
+    """Return whether a requirement needs a passing test: risk controls always do, whatever their method."""
     if not requirement.in_scope:
         return False
     if requirement.kind is RequirementKind.RISK_CONTROL:
@@ -169,10 +169,10 @@ _WITHOUT_TEST = {
 }
 
 
-def _coverage_reasons(seen: Matrix, rules: RequirementsPolicy) -> list[str]:
+def _coverage_reasons(traced: Matrix, rules: RequirementsPolicy) -> list[str]:
     """Return a reason for each way of lacking a passing test, risk controls apart."""
     lacking: dict[tuple[str, RequirementState], list[str]] = {}
-    for row in seen.requirements:
+    for row in traced.requirements:
         found = _test_state(row.tests)
         verified = found is RequirementState.VERIFIED or (
             found is RequirementState.FLAKY and rules.allow_flaky
@@ -196,11 +196,11 @@ def _describe(row: RequirementRow, found: RequirementState) -> str:
     return f"{row.requirement.id}{hazard}{f' by {blamed[0].name}' if blamed else ''}"
 
 
-def _evidence_reasons(seen: Matrix, rules: RequirementsPolicy) -> list[str]:
+def _evidence_reasons(traced: Matrix, rules: RequirementsPolicy) -> list[str]:
     """Demand a reference to the evidence of every other method than a test."""
     names = [
         f"{each.id} ({each.method})"
-        for each in (row.requirement for row in seen.requirements)
+        for each in (row.requirement for row in traced.requirements)
         if each.in_scope and each.method is not Method.TEST and not each.evidence.strip()
         if each.kind in rules.cover or each.kind is RequirementKind.RISK_CONTROL
     ]
@@ -211,12 +211,12 @@ def _evidence_reasons(seen: Matrix, rules: RequirementsPolicy) -> list[str]:
     ]
 
 
-def _unknown_id_reasons(seen: Matrix, rules: RequirementsPolicy) -> list[str]:
-    """Refuse ids that nothing declares: a slip of the pen there would leave a requirement untested."""
+def _unknown_id_reasons(traced: Matrix, rules: RequirementsPolicy) -> list[str]:
+    """Refuse ids that nothing declares: a typing error there would leave a requirement untested."""
     if not rules.known_ids:
         return []
     first: dict[str, str] = {}
-    for row in seen.tests:
+    for row in traced.tests:
         for one in row.unknown:
             first.setdefault(one, row.name)
     if not first:
@@ -225,11 +225,11 @@ def _unknown_id_reasons(seen: Matrix, rules: RequirementsPolicy) -> list[str]:
     return [f"tests name {_count(len(names), 'unknown requirement')}: {_join(names)}"]
 
 
-def _link_reasons(seen: Matrix, rules: RequirementsPolicy) -> list[str]:
-    if not rules.linked_tests or not seen.unlinked:
+def _link_reasons(traced: Matrix, rules: RequirementsPolicy) -> list[str]:
+    if not rules.linked_tests or not traced.unlinked:
         return []
-    listed = _join(list(seen.unlinked_names), seen.unlinked)
-    return [f"{_count(seen.unlinked, 'test')} without a requirement, which the policy demands: {listed}"]
+    listed = _join(list(traced.unlinked_names), traced.unlinked)
+    return [f"{_count(traced.unlinked, 'test')} without a requirement, which the policy demands: {listed}"]
 
 
 def _count(number: int, noun: str) -> str:

@@ -10,13 +10,13 @@ _SHOWN = 5  # failed tests that a reason names
 
 
 def judge(run: TestRun, policy: Policy) -> Verdict:
-    """Judge one test run (IEC 62304 5.5.5). Every way in which it may not count has its own reason."""
+    """Judge one test run (IEC 62304 5.5.5). Each defect has a reason of its own."""
     reasons = [*_image(run), *(_services(run) or [*_tests(run, policy), *_arbitrary_user(run, policy)])]
     return Verdict("unit-test", tuple(reasons))
 
 
 def _services(run: TestRun) -> list[str]:
-    """Return which services failed; whatever the tests say then is about a broken set-up."""
+    """Return which services failed; then the tests say nothing about the image."""
     return [f"service '{each.name}' {each.failure}" for each in run.services if each.failure]
 
 
@@ -68,8 +68,8 @@ def _results(run: TestRun, policy: Policy) -> list[str]:
     if failed:
         named = [f"{case.name}: {case.message}" if case.message else case.name for case in bad[:_SHOWN]]
         more = f" and {failed - len(named)} more" if failed > len(named) else ""
-        told = f": {'; '.join(named)}{more}" if named else ""
-        reasons.append(f"{failed} of {total} tests failed{told}")
+        details = f": {'; '.join(named)}{more}" if named else ""
+        reasons.append(f"{failed} of {total} tests failed{details}")
     if run.exit_code != 0 and not failed:
         reasons.append(
             f"the report says that all tests passed, but the command ended with exit code {run.exit_code}"

@@ -17,13 +17,13 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def in_range(version: str, wanted: str, purl: str) -> bool:
-    """Tell whether a version is one of `wanted`: exact versions, or bounds that must all hold.
+def in_range(version: str, versions: str, purl: str) -> bool:
+    """Return whether a version is one of `versions`: exact versions, or bounds that must all be met.
 
     `1.2, 1.3` are two versions; `>=1.0, <2.10.1` is a range. A version that its ecosystem cannot order, or an
     ecosystem that is not known, is in no range.
     """
-    parts = [_PART.fullmatch(part.strip()) for part in wanted.split(",")]
+    parts = [_PART.fullmatch(part.strip()) for part in versions.split(",")]
     if not version or not all(parts):
         return False
     split = [(part[1] or "=", part[2]) for part in parts if part]
@@ -34,9 +34,9 @@ def in_range(version: str, wanted: str, purl: str) -> bool:
     return bool(bounds) and all(_is_within(version, sign, bound, _kind(purl)) for sign, bound in bounds)
 
 
-def is_range(wanted: str) -> bool:
-    """Tell whether the text can be read as versions or a range."""
-    return bool(wanted) and all(_PART.fullmatch(part.strip()) for part in wanted.split(","))
+def is_range(versions: str) -> bool:
+    """Return whether the text can be read as versions or a range."""
+    return bool(versions) and all(_PART.fullmatch(part.strip()) for part in versions.split(","))
 
 
 def _kind(purl: str) -> str:

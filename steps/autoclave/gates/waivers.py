@@ -19,11 +19,11 @@ from autoclave.policy.schema import WaiversPolicy
 
 _SOON = timedelta(days=30)
 _COUNTING = frozenset({VexStatus.NOT_AFFECTED, VexStatus.AFFECTED, VexStatus.FIXED})
-"""A person may let stand what affects the device, for a reason. Of a supplier that word is a warning."""
+"""A person may accept what affects the device, for a reason. From a supplier that status is a warning."""
 
 
 class WaiverState(StrEnum):
-    """How a waiver stands for one image."""
+    """The state of a waiver for one image."""
 
     USED = "used"
     UNUSED = "unused"
@@ -33,14 +33,14 @@ class WaiverState(StrEnum):
 
 
 _WORDS = frozenset({WaiverState.USED, WaiverState.REFUSED})
-"""A supplier's word in one of these states is about what was found, and not too old to be one."""
+"""A supplier's statement in one of these states is about what was found, and still in force."""
 
 
 class JudgedWaiver(Struct, frozen=True, kw_only=True):
-    """How one waiver stands for one image at a moment.
+    """One waiver, judged for one image at a moment.
 
     `why` says why it does not count (expired, stale, refused). `covers` are the keys of the findings that it
-    speaks of, whether it counts or not. `expiring` is true in the last 30 days of one that counts.
+    is about, whether it counts or not. `expiring` is true in the last 30 days of one that counts.
     """
 
     signed: SignedWaiver
@@ -56,7 +56,7 @@ class JudgedWaiver(Struct, frozen=True, kw_only=True):
 
 
 def key(finding: Finding) -> str:
-    """Return what tells a finding apart from every other one of the image."""
+    """Return what identifies a finding among all others of the image."""
     return f"{finding.id} {finding.purl or finding.package} {finding.version} {finding.target}"
 
 
@@ -78,7 +78,7 @@ def judge(
     policy: WaiversPolicy,
     now: datetime,
 ) -> tuple[JudgedWaiver, ...]:
-    """Return how each waiver stands for an image: its digest, and everything that was found in it."""
+    """Judge each waiver for an image: its digest, and everything that was found in it."""
     named = {each.waiver.finding for each in waivers}
     by_id: dict[str, list[Finding]] = {}
     for finding in findings if named else ():
@@ -88,17 +88,17 @@ def judge(
     return _apply_newest([_judge_one(each, by_id.get(each.waiver.finding, ()), image) for each in waivers])
 
 
-def find_waived(standing: Sequence[JudgedWaiver]) -> dict[str, JudgedWaiver]:
+def find_waived(judged: Sequence[JudgedWaiver]) -> dict[str, JudgedWaiver]:
     """Return the waived findings by key, with the waiver that covers each."""
-    return {name: each for each in standing if each.counts for name in each.covers}
+    return {name: each for each in judged if each.counts for name in each.covers}
 
 
-def find_refused(standing: Sequence[JudgedWaiver]) -> dict[str, JudgedWaiver]:
-    """Return the findings that only a waiver speaks of that does not count, by key."""
-    good = find_waived(standing)
+def find_refused(judged: Sequence[JudgedWaiver]) -> dict[str, JudgedWaiver]:
+    """Return the findings that only waivers cover which do not count, by key."""
+    good = find_waived(judged)
     return {
         name: each
-        for each in standing
+        for each in judged
         if not each.counts and each.why
         for name in each.covers
         if name not in good
@@ -106,17 +106,17 @@ def find_refused(standing: Sequence[JudgedWaiver]) -> dict[str, JudgedWaiver]:
 
 
 def explain_refusal(finding: Finding, refused: dict[str, JudgedWaiver]) -> str:
-    """Return which waiver speaks of a finding and why it does not count, or an empty string."""
-    standing = refused.get(key(finding))
-    return f"; waiver {standing.signed.waiver.id} does not count: {standing.why}" if standing else ""
+    """Return which waiver is about a finding and why it does not count, or an empty string."""
+    judged = refused.get(key(finding))
+    return f"; waiver {judged.signed.waiver.id} does not count: {judged.why}" if judged else ""
 
 
-def list_expiring(standing: Sequence[JudgedWaiver]) -> list[str]:
+def list_expiring(judged: Sequence[JudgedWaiver]) -> list[str]:
     """Return a line about each waiver that counts and will soon expire."""
     return [
         f"waiver {each.signed.waiver.id} ({each.signed.waiver.finding}) expires on "
         f"{each.signed.waiver.expires:%Y-%m-%d}"
-        for each in standing
+        for each in judged
         if each.expiring
     ]
 
@@ -125,19 +125,19 @@ def _judge_one(signed: SignedWaiver, found: Sequence[Finding], image: WaiverCont
     waiver = signed.waiver
     named = [each for each in found if each.kind is not Kind.SECRET]
     covers = tuple(key(each) for each in named if _is_in_scope(waiver, each, image.digest))
-    # What does not count is told of at every finding that it names.
-    speaks = covers or tuple(key(each) for each in named)
+    # What does not count is shown at every finding that it names.
+    about = covers or tuple(key(each) for each in named)
     why = defect(signed, image.device, image.policy, image.now)
-    # What a supplier says of other versions is no word about this one, good or bad.
+    # What a supplier states about other versions is not about this one, good or bad.
     elsewhere = bool(signed.supplier and not signed.defect and named and not covers)
     if why and not elsewhere:
-        return JudgedWaiver(signed=signed, state=WaiverState.REFUSED, why=why, covers=speaks)
+        return JudgedWaiver(signed=signed, state=WaiverState.REFUSED, why=why, covers=about)
     if image.now >= waiver.expires:
-        told = f"it expired on {waiver.expires:%Y-%m-%d %H:%M} UTC"
-        return JudgedWaiver(signed=signed, state=WaiverState.EXPIRED, why=told, covers=speaks)
+        reason = f"it expired on {waiver.expires:%Y-%m-%d %H:%M} UTC"
+        return JudgedWaiver(signed=signed, state=WaiverState.EXPIRED, why=reason, covers=about)
     if not covers and (named or waiver.scope.digest not in {"", image.digest}):
-        told = _explain_stale(waiver, named, image.digest)
-        return JudgedWaiver(signed=signed, state=WaiverState.STALE, why=told, covers=speaks)
+        reason = _explain_stale(waiver, named, image.digest)
+        return JudgedWaiver(signed=signed, state=WaiverState.STALE, why=reason, covers=about)
     state = WaiverState.USED if covers else WaiverState.UNUSED
     return JudgedWaiver(
         signed=signed, state=state, covers=covers, expiring=waiver.expires - image.now <= _SOON
@@ -145,14 +145,14 @@ def _judge_one(signed: SignedWaiver, found: Sequence[Finding], image: WaiverCont
 
 
 def _apply_newest(found: Sequence[JudgedWaiver]) -> tuple[JudgedWaiver, ...]:
-    """Let the suppliers' newest word about a finding stand, and none of the older ones that say otherwise.
+    """Let the suppliers' newest statement about a finding count, and no older one that contradicts it.
 
-    Whoever signed it may speak of the package: a new key of the same supplier overrules the old one.
+    Whoever signed it may sign for the package: a new key of the same supplier overrules the old one.
     """
     newest: dict[str, JudgedWaiver] = {}
     for each in found:
-        speaks = each.signed.supplier and not each.signed.defect and each.state in _WORDS
-        for name in each.covers if speaks else ():
+        about = each.signed.supplier and not each.signed.defect and each.state in _WORDS
+        for name in each.covers if about else ():
             newest[name] = max(newest.get(name, each), each, key=_weight)
     return tuple(
         _overrule(each, {name: newest[name] for name in each.covers})
@@ -162,19 +162,19 @@ def _apply_newest(found: Sequence[JudgedWaiver]) -> tuple[JudgedWaiver, ...]:
     )
 
 
-def _weight(standing: JudgedWaiver) -> tuple[datetime, bool]:
-    """Return what makes one word of a supplier weigh more: that it is newer, else that it is a warning."""
-    return standing.signed.waiver.created, not standing.counts
+def _weight(judged: JudgedWaiver) -> tuple[datetime, bool]:
+    """Return what makes one statement of a supplier outweigh another: its date, else that it is a warning."""
+    return judged.signed.waiver.created, not judged.counts
 
 
-def _overrule(standing: JudgedWaiver, newest: dict[str, JudgedWaiver]) -> JudgedWaiver:
-    """Take out of what a supplier's word covers the findings about which a newer one does not count."""
+def _overrule(judged: JudgedWaiver, newest: dict[str, JudgedWaiver]) -> JudgedWaiver:
+    """Remove from what a supplier's statement covers the findings on which a newer one does not count."""
     covers = tuple(name for name, last in newest.items() if last.counts)
     if covers:
-        return structs.replace(standing, covers=covers)
+        return structs.replace(judged, covers=covers)
     last = next(iter(newest.values())).signed.waiver
-    why = f"a supplier said {last.status} later, on {last.created:%Y-%m-%d}"
-    return structs.replace(standing, state=WaiverState.STALE, why=why, expiring=False)
+    why = f"a supplier stated {last.status} later, on {last.created:%Y-%m-%d}"
+    return structs.replace(judged, state=WaiverState.STALE, why=why, expiring=False)
 
 
 def defect(signed: SignedWaiver, device: str, policy: WaiversPolicy, now: datetime) -> str:
@@ -195,7 +195,7 @@ def _supplier_defect(waiver: Waiver, policy: WaiversPolicy, now: datetime) -> st
     if waiver.status is VexStatus.AFFECTED:
         return "its supplier says that the package is affected"
     if not policy.supplier_vex:
-        return "a supplier's word alone does not count under this policy"
+        return "a supplier's statement alone does not count under this policy"
     if not waiver.scope.versions:
         return "its scope names a package, but no versions"
     return _future_defect(waiver, now)
@@ -217,7 +217,7 @@ def _person_defect(signed: SignedWaiver, policy: WaiversPolicy) -> str:
 def _date_defect(waiver: Waiver, policy: WaiversPolicy, now: datetime) -> str:
     life = waiver.expires - waiver.created
     if life > timedelta(days=policy.max_days):
-        return f"it would hold for {life.days} days, the policy allows {policy.max_days}"
+        return f"it would apply for {life.days} days, the policy allows {policy.max_days}"
     return _future_defect(waiver, now)
 
 
@@ -229,7 +229,7 @@ def _future_defect(waiver: Waiver, now: datetime) -> str:
 
 def _form_defect(waiver: Waiver, policy: WaiversPolicy) -> str:
     if policy.risk_reference and not waiver.risk_reference.strip():
-        return "it does not point into the risk file"
+        return "it does not refer to the risk file"
     if not waiver.rationale.strip():
         return "it has no rationale"
     scope = waiver.scope
@@ -262,5 +262,5 @@ def _explain_stale(waiver: Waiver, named: Sequence[Finding], digest: str) -> str
     if waiver.scope.digest not in {"", digest}:
         return f"it is about another image, {Digest(waiver.scope.digest).short}"
     found = ", ".join(sorted({f"{each.package or each.target} {each.version}".strip() for each in named})[:5])
-    wanted = f"{waiver.scope.package} {waiver.scope.versions}".strip()
-    return f"it is about {wanted}, found is {found}"
+    scope = f"{waiver.scope.package} {waiver.scope.versions}".strip()
+    return f"it is about {scope}, but {found} was found"

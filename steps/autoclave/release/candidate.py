@@ -56,20 +56,20 @@ def approvals_of(release: Release, environment: str) -> tuple[SignedApproval, ..
     for record in release.records:
         if record.statement.predicate_type != APPROVAL or records.environment_of(record) != environment:
             continue
-        said, about = predicates.decode_approval(record.statement)
+        approval, about = predicates.decode_approval(record.statement)
         person = next((each.person for each in record.keys if each.person), None)
-        defect = _approval_defect(said, person, about, release.summary)
-        found.append(SignedApproval(approval=said, record=record.digest, person=person, defect=defect))
+        defect = _approval_defect(approval, person, about, release.summary)
+        found.append(SignedApproval(approval=approval, record=record.digest, person=person, defect=defect))
     return tuple(found)
 
 
-def _approval_defect(said: Approval, person: Person | None, about: str, summary: Record | None) -> str:
+def _approval_defect(approval: Approval, person: Person | None, about: str, summary: Record | None) -> str:
     if person is None:
         return "it is signed with no person's key"
-    if (said.user, said.printed_name) != (person.id, person.name):
-        return f"it names {said.printed_name} ({said.user}), the key is {person.name}'s"
-    if said.role not in person.roles:
-        return f"{person.name} has no role '{said.role}'"
+    if (approval.user, approval.printed_name) != (person.id, person.name):
+        return f"it names {approval.printed_name} ({approval.user}), the key is {person.name}'s"
+    if approval.role not in person.roles:
+        return f"{person.name} has no role '{approval.role}'"
     if summary is None or about != summary.digest:
         return "it is about an earlier verification of the image: approve again"
     return ""

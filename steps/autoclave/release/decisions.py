@@ -59,7 +59,9 @@ def read_files(ctx: Context) -> list[tuple[str, bytes]]:
         return []
     found = sorted(each for each in folder.iterdir() if each.name.endswith((WAIVER, VEX)))
     if len(found) > _MOST:
-        raise SourceError(f"{folder} holds more than {_MOST} decisions", next="remove those that are over")
+        raise SourceError(
+            f"{folder} has more than {_MOST} decisions", next="remove the ones that no longer apply"
+        )
     return [(each.name, _read(each, ctx)) for each in found]
 
 
@@ -76,7 +78,7 @@ def write_attachments(ctx: Context) -> list[tuple[str, Descriptor]]:
 
 
 def declared_of(summary: Record) -> Declared:
-    """Return what a release says that was declared; nothing for one made before it could."""
+    """Return what a release says was declared; nothing when its record cannot say."""
     try:
         return predicates.facts_of(summary.statement, Declared)
     except RecordError:
@@ -120,7 +122,7 @@ def _verify_decision(name: str, raw: bytes, ctx: Context) -> Iterator[SignedWaiv
         else:
             yield waivers.verify(raw, ctx.trust)
     except RecordError as error:
-        raise RecordError(f"{name}: {error.what}", why=error.why, next="mend or remove the file") from error
+        raise RecordError(f"{name}: {error.what}", why=error.why, next="fix or remove the file") from error
 
 
 def _read(path: Path, ctx: Context) -> bytes:

@@ -1,4 +1,4 @@
-"""Seal the records of an image: name them all, so that none can vanish or be exchanged unseen."""
+"""Seal the records of an image: name them all, so that none can be removed or replaced unnoticed."""
 
 from __future__ import annotations
 
@@ -71,9 +71,9 @@ def refuse_broken(chain: Chain) -> None:
     """Raise RecordError when the seals miss something."""
     if chain.problems:
         raise RecordError(
-            "what was sealed is not all there",
+            "a sealed record is missing or was replaced",
             why="\n".join(chain.problems),
-            next="restore the store from where it was archived; find out who could change it",
+            next="restore the store from its archive, and find out who could change it",
         )
 
 
@@ -91,7 +91,7 @@ def _stamp(envelope: bytes, ctx: Context, *, must: bool) -> list[tuple[str, Desc
     url = ctx.options.tsa if isinstance(ctx.options, Signing) else ""
     if not url and must and ctx.policy.release.timestamp:
         raise TimestampError(
-            "the policy demands a time stamp, and no authority is named",
+            "the policy demands a time stamp, but no authority is named",
             why="release.timestamp is true",
             next="name the authority's URL with --tsa, its root certificate as [[tsa]] in the trust file",
         )

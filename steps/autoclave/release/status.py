@@ -1,4 +1,4 @@
-"""How the device's images stand: the newest verified verdict of every step, read from the store."""
+"""The status of the device's images: the newest verified verdict of every step, read from the store."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ class ImageStatus(Row, frozen=True, kw_only=True):
 
     @property
     def commit(self) -> str:
-        """The commit that the image was built from, as its newest provenance says; empty if not told."""
+        """The commit that the image was built from, as its newest provenance says; empty if it does not."""
         record = records.latest(self.records, PROVENANCE)
         return predicates.facts_of(record.statement, BuildFacts).commit if record else ""
 
 
 def read_status(image: Image, digest: str, ctx: Context) -> ImageStatus:
-    """Return how an image stands: by digest, else the one built last; without gates while none is built."""
+    """Return the status of an image: by digest, else the one built last; no gates while it is not built."""
     if not digest and ctx.store.find(image.name) is None:
         return ImageStatus(image=image.name, digest="", gates=())
     subject = ctx.subject(image, digest)

@@ -30,7 +30,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
 
 class RecordedDeployment(Struct, frozen=True):
-    """A deployment and the record that tells it."""
+    """A deployment and its record."""
 
     record: Record
     facts: Deployment
@@ -77,7 +77,7 @@ class Inputs(Struct, frozen=True, kw_only=True):
 
 
 def info_of(record: Record | None) -> StepInfo | None:
-    """Return how a record was made; None for an SBOM, which does not tell."""
+    """Return how a record was made; None for an SBOM, which does not say."""
     if record is None or record.statement.predicate_type == SBOM:
         return None
     return info(record.statement)

@@ -98,7 +98,7 @@ SPOILT: list[tuple[Callable[[Members], object], str]] = [
     (lambda found: found.update({HEAD: b"{"}), "autoclave/bundle.json: "),
     (lambda found: found.update({HEAD: b"[" * 100_000}), "autoclave/bundle.json: "),
     (change(HEAD, b"bundle:v1", b"bundle:v9"), "is of the format 'urn:autoclave:bundle:v9'"),
-    (change(HEAD, b'"oci-layout"', b'"../../layout"'), "'../../layout' is no file of a bundle"),
+    (change(HEAD, b'"oci-layout"', b'"../../layout"'), "'../../layout' is not a file of a bundle"),
     (change(HEAD, b'"device":"pump"', b'"device":"pomp"'), "of pomp 1"),
     (change(INDEX, b'"app"', b'"ape"'), "index.json is not what autoclave/bundle.json announces"),
     (lambda found: found.pop(first_blob(found)), "which it announces, is not in it"),
@@ -145,7 +145,7 @@ ANNOUNCED: list[tuple[Callable[[Members], object], str, type[AutoclaveError]]] =
     (lambda found: found.update({"autoclave/keys/09-x.pub": b"x"}), "are not the keys of", BundleError),
     (
         lambda found: found.update({"autoclave/evil": b"x"}),
-        "'autoclave/evil' is no file of a bundle",
+        "'autoclave/evil' is not a file of a bundle",
         BundleError,
     ),
 ]
@@ -255,7 +255,9 @@ def test_a_bundle_announcing_more_than_the_disk_holds_is_refused_before_a_byte_i
         found[HEAD] = json.dumps(head).encode()
 
     assert_refused(
-        sample_bundle.rewrite(sample_bundle.bundle(tmp_path), announce), tmp_path, "no room for the bundle"
+        sample_bundle.rewrite(sample_bundle.bundle(tmp_path), announce),
+        tmp_path,
+        "not enough space for the bundle",
     )
 
 

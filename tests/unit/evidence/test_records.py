@@ -180,8 +180,8 @@ def test_one_changed_byte_anywhere_breaks_the_signature(store: LayoutStore) -> N
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (lambda data: data | {"payloadType": "text/plain"}, "does not fit its content"),
-        (lambda data: data | {"signatures": []}, "carries no signature"),
+        (lambda data: data | {"payloadType": "text/plain"}, "does not match its content"),
+        (lambda data: data | {"signatures": []}, "has no signature"),
         (lambda data: data | {"payload": "%%%"}, "not a DSSE envelope"),
         (lambda data: {"payload": data["payload"]}, "not a DSSE envelope"),
     ],
@@ -261,10 +261,10 @@ def test_a_trust_file_names_keys_roles_and_places(tmp_path: Path) -> None:
     assert [each.name for each in loaded.for_role("build", environment="p")] == ["k"]
     assert loaded.for_role("build", environment="q") == loaded.for_role("release", environment="p") == []
     file.write_text('[[key]]\nname = "k"\npublic = "k.pub"\nmay = ["bild"]\n')
-    with pytest.raises(ConfigError, match="which is no role"):
+    with pytest.raises(ConfigError, match="which is not a role"):
         trust.load(file)
     for words, why in (
-        ('may = ["vex"]', "may sign 'vex', of no package"),
+        ('may = ["vex"]', "may sign 'vex', but names no packages"),
         ('may = ["build"]\npackages = ["pkg:pypi/flask"]', "has packages, but not the role vex"),
     ):
         file.write_text(f'[[key]]\nname = "k"\npublic = "k.pub"\n{words}\n')

@@ -114,8 +114,8 @@ def test_what_a_record_is_called_from_outside_does_not_make_it_one(
     ("kind", "body", "says"),
     [
         ("text/plain", b"{}", "not an in-toto statement"),
-        (statement.PAYLOAD_TYPE, b"{}", "holds no in-toto statement"),
-        (statement.PAYLOAD_TYPE, b"\xff", "holds no in-toto statement"),
+        (statement.PAYLOAD_TYPE, b"{}", "does not contain an in-toto statement"),
+        (statement.PAYLOAD_TYPE, b"\xff", "does not contain an in-toto statement"),
     ],
 )
 def test_a_signed_payload_that_is_not_a_statement_is_rejected(

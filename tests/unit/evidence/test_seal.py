@@ -82,7 +82,7 @@ def test_a_missing_sealed_record_is_found(store: LayoutStore) -> None:
     first = record(store, subject)
     seal_records(store, subject, first)
     remove(store, first.manifest)
-    assert chain(store, subject).problems == (f"the sealed provenance record {first.manifest} is gone",)
+    assert chain(store, subject).problems == (f"the sealed provenance record {first.manifest} is missing",)
 
 
 def test_a_seal_with_a_missing_predecessor_is_found(store: LayoutStore) -> None:
@@ -90,7 +90,7 @@ def test_a_seal_with_a_missing_predecessor_is_found(store: LayoutStore) -> None:
     one = seal_records(store, subject, record(store, subject))
     two = seal_records(store, subject, previous=one, turn=2)
     remove(store, one)
-    assert chain(store, subject).problems == (f"the seal {one} before seal {two[:19]}… is gone",)
+    assert chain(store, subject).problems == (f"the seal {one} before seal {two[:19]}… is missing",)
 
 
 def test_a_seal_by_a_key_that_no_longer_counts_breaks_the_chain(store: LayoutStore) -> None:
@@ -107,7 +107,7 @@ def test_a_seal_by_a_key_that_no_longer_counts_breaks_the_chain(store: LayoutSto
 def test_a_missing_or_replaced_sealed_signature_is_found(store: LayoutStore) -> None:
     subject = write_image(store)
     one = seal_records(store, subject, signatures=(Signature("sha256:payload", "MEUC"),))
-    assert chain(store, subject).problems == (f"a release signature that seal {one[:19]}… names is gone",)
+    assert chain(store, subject).problems == (f"a release signature that seal {one[:19]}… names is missing",)
 
 
 def test_two_seals_at_once_are_joined_by_the_next_one(store: LayoutStore) -> None:

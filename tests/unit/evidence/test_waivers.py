@@ -54,8 +54,8 @@ def test_author_and_approver_are_known_by_their_keys() -> None:
     ("hand", "says"),
     [
         (PIPELINE, "signed with pipeline"),
-        (STRANGER, "no key signed it that trust.toml names"),
-        (SUPPLIER, "no person's key for waivers"),
+        (STRANGER, "it is not signed with a key that trust.toml lists"),
+        (SUPPLIER, "not a person's key for waivers"),
     ],
 )
 def test_only_a_persons_signature_counts(hand: Hand, says: str) -> None:
@@ -69,7 +69,7 @@ def test_one_changed_word_and_no_signature_fits() -> None:
     payload = base64.b64decode(envelope["payload"]).replace(b"CVE-2026-1", b"CVE-2026-9")
     envelope["payload"] = base64.b64encode(payload).decode()
     signed = waivers.verify(json.dumps(envelope).encode(), TRUST)
-    assert signed.defect == "its signature does not fit its content"
+    assert signed.defect == "its signature does not match its content"
 
 
 @pytest.mark.parametrize(
@@ -128,15 +128,15 @@ def test_a_suppliers_document_covers_its_own_packages_only(package: str, counts:
     assert (signed.defect == "") is counts
     if not counts:
         assert signed.defect == (
-            f"the trust file lets no signer speak of {package.partition('@')[0]}: "
-            "Pallets may speak of pkg:pypi/jinja2, pkg:pypi/mark*"
+            f"the trust file lets no signer sign for {package.partition('@')[0]}: "
+            "Pallets may sign for pkg:pypi/jinja2, pkg:pypi/mark*"
         )
 
 
 @pytest.mark.parametrize("hand", [PIPELINE, STRANGER, ADAS])
 def test_a_document_without_a_trusted_signature_does_not_count(hand: Hand) -> None:
     (signed,) = verify_document(hand, document())
-    assert "no supplier's key" in signed.defect
+    assert "not signed with a supplier's key" in signed.defect
 
 
 def test_a_malformed_document_is_an_error() -> None:

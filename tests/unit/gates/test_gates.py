@@ -169,7 +169,7 @@ RELEASED = Candidate(
 DEPLOY_FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"summary": ""}, "no valid verification record"),
     ({"summary": "FAILED"}, "the verification record says FAILED"),
-    ({"signature": "the image carries no release signature"}, "no release signature"),
+    ({"signature": "the image has no release signature"}, "no release signature"),
     ({"evidence": replace(EVIDENCE, **without("sbom"))}, "no valid sbom record"),
     (
         {"evidence": replace(EVIDENCE, **with_age("vulns", NOW))},

@@ -61,15 +61,15 @@ REFUSED: list[tuple[SignedWaiver, WaiverState, str]] = [
     (
         change_waiver(expires=NOW + timedelta(days=90)),
         WaiverState.REFUSED,
-        "it would hold for 91 days, the policy allows",
+        "it would apply for 91 days, the policy allows",
     ),
     (change_waiver(created=NOW + timedelta(hours=1)), WaiverState.REFUSED, "dated in the future"),
-    (change_waiver(risk_reference=" "), WaiverState.REFUSED, "does not point into the risk file"),
+    (change_waiver(risk_reference=" "), WaiverState.REFUSED, "does not refer to the risk file"),
     (change_waiver(rationale=" "), WaiverState.REFUSED, "no rationale"),
     (change_waiver(status=VexStatus.UNDER_INVESTIGATION), WaiverState.REFUSED, "nothing is decided yet"),
     (change_waiver(scope=Scope()), WaiverState.REFUSED, "neither a digest nor a package"),
     (change_waiver(scope=Scope(package="pkg:pypi/jinja2")), WaiverState.REFUSED, "no versions"),
-    (replace(SIGNED, supplier="Pallets"), WaiverState.REFUSED, "a supplier's word alone"),
+    (replace(SIGNED, supplier="Pallets"), WaiverState.REFUSED, "a supplier's statement alone"),
     (
         change_waiver(scope=Scope(digest="sha256:" + "9" * 64)),
         WaiverState.STALE,
@@ -78,12 +78,12 @@ REFUSED: list[tuple[SignedWaiver, WaiverState, str]] = [
     (
         change_waiver(scope=Scope(package="pkg:pypi/jinja2", versions="<2.10")),
         WaiverState.STALE,
-        "it is about pkg:pypi/jinja2 <2.10, found is jinja2 2.10",
+        "it is about pkg:pypi/jinja2 <2.10, but jinja2 2.10 was found",
     ),
     (
         change_waiver(scope=Scope(package="pkg:pypi/flask", versions="2.10")),
         WaiverState.STALE,
-        "found is jinja2",
+        "but jinja2 2.10 was found",
     ),
 ]
 
@@ -173,7 +173,7 @@ def test_the_latest_document_of_a_supplier_counts(said: list[VexStatus], passes:
     assert scan.judge(FACTS, POLICY["B"], NOW, found).passed is passes
     if not passes:
         (old,) = [each for each in found if each.state is WaiverState.STALE]
-        assert old.why == f"a supplier said {said[-1]} later, on 2026-10-26"
+        assert old.why == f"a supplier stated {said[-1]} later, on 2026-10-26"
 
 
 def test_of_two_documents_of_one_moment_the_warning_counts() -> None:

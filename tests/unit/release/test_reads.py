@@ -11,9 +11,9 @@ import pytest
 from autoclave import deploy, release, sign, targets
 from autoclave.device.schema import Environment
 from autoclave.errors import ReleaseGateClosed
-from autoclave.evidence import seal
+from autoclave.evidence.seal import check, signatures_of
 from autoclave.evidence.statement import PROVENANCE
-from autoclave.release import seal as sealing
+from autoclave.release.seal import apply
 from autoclave.release.verification import explain_unsigned, read_attached
 from builders.memory_target import MemoryTarget
 from builders.reading_store import ReadingStore
@@ -100,7 +100,7 @@ def read(device: TestedDevice, name: str = "app") -> release.Release:
 def test_what_a_step_adds_is_what_would_be_read_back(device: TestedDevice) -> None:
     device.sign()
     ctx, before = device.context(), read(device)
-    raw = sealing.apply(before.attached, before.image, ctx)
+    raw = apply(before.attached, before.image, ctx)
     added = release.add(before, raw, ctx)
     assert added.attached == read(device).attached
     assert added.records == read(device).records
@@ -112,9 +112,9 @@ def test_a_signature_that_a_step_adds_is_what_would_be_read_back(device: TestedD
     found = read(device).attached
     (entry,) = found.signatures.layers
     assert found.add_signature(entry) == found
-    chain = seal.check(found)
+    chain = check(found)
     assert (chain.problems, chain.unsealed) == ((), ())
-    assert chain.seals[chain.newest].signatures == seal.signatures_of(found.signatures)
+    assert chain.seals[chain.newest].signatures == signatures_of(found.signatures)
 
 
 def test_what_comes_in_while_a_step_works_is_not_sealed_by_it_but_by_the_next(
@@ -124,10 +124,10 @@ def test_what_comes_in_while_a_step_works_is_not_sealed_by_it_but_by_the_next(
     late: list[str] = []
     run_deploy(device, monkeypatch, lambda: late.append(device.attach_test_result()))
     found = read(device).attached
-    assert [each.manifest for each in seal.check(found).unsealed] == late
+    assert [each.manifest for each in check(found).unsealed] == late
     ctx = device.context()
-    sealing.apply(read_attached(found.image, ctx), ctx.device.find_image("app"), ctx)
-    assert seal.check(read(device).attached).unsealed == ()
+    apply(read_attached(found.image, ctx), ctx.device.find_image("app"), ctx)
+    assert check(read(device).attached).unsealed == ()
 
 
 def test_what_vanishes_while_a_step_works_is_missed(
@@ -137,4 +137,4 @@ def test_what_vanishes_while_a_step_works_is_missed(
     judged = device.attach_test_result()  # no seal names it yet
     run_deploy(device, monkeypatch, lambda: device.remove(judged))
     (problem,) = [why for name, why in read(device).evidence.rejected if name == "seal"]
-    assert f"the sealed test-result record {judged} is gone" in problem
+    assert f"the sealed test-result record {judged} is missing" in problem

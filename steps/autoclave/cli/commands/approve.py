@@ -98,7 +98,7 @@ def _confirm(shown: str, digest: str, user: str) -> None:
         return
     if not sys.stdin.isatty():
         raise UsageError(
-            "nobody is here to read the text above",
+            "there is no terminal on which the text could be confirmed",
             next=f"read it, then sign with --shown {digest}",
         )
     if click.prompt("To sign, type your user id", err=True) != user:

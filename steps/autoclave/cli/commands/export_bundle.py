@@ -53,7 +53,7 @@ def _run(opts: Options, ctx: Context) -> None:
 
 
 def _bundle_inputs(images: list[VerifiedImage], ctx: Context) -> write.BundleInputs:
-    """Return what the bundle tells; policy and device file are the release's own where it took them along."""
+    """Return what the bundle contains; policy and device file are the release's where its record has them."""
     first = images[0].records
     summary = records.latest(first, VERIFICATION)
     if summary is None:
@@ -92,8 +92,8 @@ def _print(image: VerifiedImage, ctx: Context) -> None:
 
 
 def describe(image: VerifiedImage) -> list[str]:
-    """Return what is told about a verified image."""
-    lines = [f"  {len(image.records)} records verify; release gate: {image.result or 'not asked'}"]
+    """Return the lines that describe a verified image."""
+    lines = [f"  {len(image.records)} records verify; release gate: {image.result or 'not run'}"]
     lines.append(f"  newest seal {image.chain.newest or 'none'}")
     if image.chain.unsealed:
         lines.append(f"  {len(image.chain.unsealed)} record(s) are newer than the newest seal")
@@ -101,5 +101,5 @@ def describe(image: VerifiedImage) -> list[str]:
         if each.stamp:
             lines.append(f"  time-stamped {each.stamp.time:%Y-%m-%d %H:%M:%S} UTC by {each.stamp.authority}")
         else:
-            lines.append(f"  NOT PROVEN IN TIME: seal {Digest(each.seal).short}: {each.why}")
+            lines.append(f"  TIME STAMP NOT VALID: seal {Digest(each.seal).short}: {each.why}")
     return lines

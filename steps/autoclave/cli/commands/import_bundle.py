@@ -1,4 +1,4 @@
-"""`autoclave import FILE`: check a bundle offline, then take it into a store."""
+"""`autoclave import FILE`: check a bundle offline, then import it into a store."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def command(name: str, text: str) -> click.Command:
 
 
 def run_import(opts: Options, view: Screen) -> StagedBundle:
-    """Check the bundle, and take it in when all of it is good; return what it held beside the blobs."""
+    """Check the bundle, and import it when all of it is good; return what it contains beside the blobs."""
     folder = Path(opts.into or opts.folder)
     beside = folder / ".autoclave" / "store"
     if opts.store and not is_address(opts.store):
@@ -72,7 +72,7 @@ def run_import(opts: Options, view: Screen) -> StagedBundle:
             "\n".join([f"image {image.name} {image.digest}", *describe(image)]),
             {"image": image.name, "digest": image.digest, "result": image.result, "seal": image.chain.newest},
         )
-    view.result(f"taken into {opts.store or beside}", {"store": opts.store or str(beside)})
+    view.result(f"imported into {opts.store or beside}", {"store": opts.store or str(beside)})
     return staged
 
 
@@ -89,7 +89,7 @@ def _trust(opts: Options, staged: StagedBundle, view: Screen) -> Trust:
 
 
 def _check_device(staged: StagedBundle, into: Path | None) -> None:
-    """Refuse a device file that is none, or that would replace another one."""
+    """Refuse a device file that is invalid, or that would replace another one."""
     raw = staged.files[contents.DEVICE]
     with TemporaryDirectory(prefix="autoclave-") as folder:
         _write_device(raw, Path(folder))
@@ -99,7 +99,7 @@ def _check_device(staged: StagedBundle, into: Path | None) -> None:
     if into and (into / FILE).exists() and (into / FILE).read_bytes() != raw:
         raise BundleError(
             f"{into / FILE} is another device file",
-            why="an import replaces none",
+            why="an import replaces no device file",
             next="name an empty folder with --into",
         )
 

@@ -79,9 +79,7 @@ def _print_attestations(image: Descriptor, ours: list[str], ctx: Context) -> Non
         text += f"\n      signed by {', '.join(key.label for key in each.keys)}; no gate judges it"
         ctx.screen.result(text, {"attestation": each.statement.predicate_type, "digest": each.digest})
     if others:
-        text = (
-            f"  - {others} more in cosign's format do not verify: no key that trust names, or another image"
-        )
+        text = f"  - {others} more in cosign's format do not verify: no trusted key, or another image"
         ctx.screen.result(text, {"unverified": others})
 
 

@@ -1,4 +1,4 @@
-"""`autoclave soup`: which components the SOUP register does not know, and the TOML to begin with."""
+"""`autoclave soup`: which components are missing in the SOUP register, and a TOML draft for them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _run(opts: Options, ctx: Context) -> None:
         found = release.read(image, ctx.subject(image, digests.of(image.name)), ctx)
         components |= {(soup.identity(each), each.version): each for each in found.evidence.components}
     if not components:
-        raise ConfigError("no SBOM tells of any component", next="run 'autoclave scan' first")
+        raise ConfigError("no SBOM lists a component", next="run 'autoclave scan' first")
     name = ctx.device.device.soup
     register = soup_register.read(ctx.folder, name) if name else ()
     matches = soup.match_components(list(components.values()), register)
@@ -58,8 +58,8 @@ _SIMPLE = re.compile(r"[^\x00-\x1f\x7f\"\\]*")
 def draft(lacking: Sequence[Match]) -> str:
     """Return TOML for the components that lack an entry, for people to complete.
 
-    The packages of a distribution become one entry. `why` and the review stay empty: nobody but a person
-    can tell, and the gate stays closed until they are filled in.
+    The packages of a distribution become one entry. `why` and the review stay empty: only a person
+    can say, and the gate stays closed until they are filled in.
     """
     entries: dict[tuple[str, str], str] = {}
     for each in lacking:

@@ -40,7 +40,7 @@ def _run(opts: Options, ctx: Context) -> None:
 
 
 def _print_environment(environment: Environment, ctx: Context) -> bool:
-    """Tell about one environment; return whether everything in it is sound. One out of reach is not."""
+    """Report on one environment; return whether everything in it is sound. One out of reach is not."""
     try:
         running = targets.create(environment, ctx).running()
     except Interrupted:
@@ -48,7 +48,7 @@ def _print_environment(environment: Environment, ctx: Context) -> bool:
     except AutoclaveError as error:
         why = f"{error.what}: {error.why}" if error.why else error.what
         ctx.screen.result(
-            f"{environment.name}: OUT OF REACH, so nobody knows what runs there\n  - {why}",
+            f"{environment.name}: NOT REACHABLE, so what runs there is not known\n  - {why}",
             {"environment": environment.name, "reachable": False, "why": why},
         )
         return False

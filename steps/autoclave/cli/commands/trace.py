@@ -17,7 +17,7 @@ from autoclave.context import Context
 from autoclave.errors import UsageError
 from autoclave.gates import traceability
 from autoclave.gates.traceability import Matrix, RequirementRow, RequirementState, TestRow
-from autoclave.harness import traceability as tracing
+from autoclave.harness.traceability import requirements_of
 from autoclave.model.declared import Declared
 from autoclave.runtime.options import option
 
@@ -56,20 +56,22 @@ def _run(opts: Options, ctx: Context) -> None:
             "the device names no requirements",
             next='write requirements = "requirements.csv" below [device] in autoclave.toml',
         )
-    seen = _matrix(opts, ctx)
-    rows = sorted(seen.requirements, key=lambda row: _ORDER.index(row.state))
+    traced = _matrix(opts, ctx)
+    rows = sorted(traced.requirements, key=lambda row: _ORDER.index(row.state))
     if opts.csv:
-        ctx.screen.result(_table(rows, seen).rstrip("\n"), {"matrix": msgspec.to_builtins(seen)})
+        ctx.screen.result(_table(rows, traced).rstrip("\n"), {"matrix": msgspec.to_builtins(traced)})
         return
     for row in rows:
         ctx.screen.result(_describe(row), msgspec.to_builtins(row))
-    for test in seen.tests:
+    for test in traced.tests:
         if test.unknown:
             ctx.screen.result(
                 f"✘ {', '.join(test.unknown)}  unknown\n    named by {test.image}: {test.name}",
                 msgspec.to_builtins(test),
             )
-    ctx.screen.result(_summary(seen), {"unlinked": seen.unlinked, "unlinked_names": seen.unlinked_names})
+    ctx.screen.result(
+        _summary(traced), {"unlinked": traced.unlinked, "unlinked_names": traced.unlinked_names}
+    )
 
 
 def _matrix(opts: Options, ctx: Context) -> Matrix:
@@ -80,7 +82,7 @@ def _matrix(opts: Options, ctx: Context) -> Matrix:
         image.name: release.read(image, ctx.subject(image, digests.of(image.name)), ctx).evidence.unit_test
         for image in ctx.images(opts.image)
     }
-    return traceability.matrix(Declared(requirements=tracing.requirements_of(ctx)), runs)
+    return traceability.matrix(Declared(requirements=requirements_of(ctx)), runs)
 
 
 def _describe(row: RequirementRow) -> str:
@@ -101,14 +103,14 @@ def _method(row: RequirementRow) -> str:
     return f"{each.method}{f': {each.evidence}' if each.evidence else ''}"
 
 
-def _summary(seen: Matrix) -> str:
-    states = [row.state for row in seen.requirements]
+def _summary(traced: Matrix) -> str:
+    states = [row.state for row in traced.requirements]
     counts = [f"{states.count(state)} {state}" for state in _ORDER if state in states]
-    unlinked = f"; tests without a requirement: {seen.unlinked}" if seen.unlinked else ""
+    unlinked = f"; tests without a requirement: {traced.unlinked}" if traced.unlinked else ""
     return f"{len(states)} requirements: {', '.join(counts)}{unlinked}"
 
 
-def _table(rows: list[RequirementRow], seen: Matrix) -> str:
+def _table(rows: list[RequirementRow], traced: Matrix) -> str:
     """Return the matrix as CSV; a requirement without tests has one row, an unknown id too."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -120,7 +122,7 @@ def _table(rows: list[RequirementRow], seen: Matrix) -> str:
         head = (each.id, each.kind, each.hazard, each.method, each.evidence, row.state)
         for test in row.tests or (None,):
             writer.writerow(map(_cell, (*head, *_test_cells(test), each.text)))
-    for test in seen.tests:
+    for test in traced.tests:
         for one in test.unknown:
             writer.writerow(map(_cell, (one, "", "", "", "", "unknown", *_test_cells(test), "")))
     return text.getvalue()

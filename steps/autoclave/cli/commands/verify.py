@@ -1,4 +1,4 @@
-"""`autoclave verify [DIGEST] [--bundle FILE]`: what holds, what does not, why, and what to do about it."""
+"""`autoclave verify [DIGEST] [--bundle FILE]`: what verifies, what does not, why, and what to do about it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def command(name: str, text: str) -> click.Command:
 
 
 def _unpack(opts: Options, folder: Path, view: Screen) -> Options:
-    """Take the bundle into a folder of its own, and return the options for it."""
+    """Import the bundle into a folder of its own, and return the options for it."""
     taken = import_bundle.Options(file=opts.bundle, into=str(folder / "device"), trust=opts.trust)
     staged = import_bundle.run_import(taken, view)
     trust = folder / "trust.toml"
@@ -63,7 +63,7 @@ def _unpack(opts: Options, folder: Path, view: Screen) -> Options:
 
 
 def _verify(opts: Options, view: Screen) -> None:
-    """Tell of every image; raise the gravest problem, so that its exit code tells its kind."""
+    """Report on every image; raise the gravest problem, whose exit code says its kind."""
     ctx = Context(opts, view)
     problems: list[AutoclaveError] = []
     for found in audit(find_images(opts.digest, ctx), ctx, warn_days=opts.warn_days):
@@ -107,5 +107,5 @@ def _print(found: Audit, ctx: Context) -> None:
 
 def _verdict_line(policy: str, verdict: Verdict | None) -> str:
     if verdict is None:
-        return f"  - {policy} is not known: the release did not take it along; today's stands for it"
+        return f"  - {policy} is not known: the release record does not contain it; today's is used instead"
     return f"  {'✔' if verdict.passed else '✘'} by {policy}: {'passes' if verdict.passed else 'CLOSED'}"

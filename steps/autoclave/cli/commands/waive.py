@@ -30,7 +30,7 @@ class Options(StepOptions, frozen=True, kw_only=True):
         str, option("the finding's id (with --approve: the waiver's); none: list them", argument=True)
     ] = ""
     approve: Annotated[bool, option("add your signature to the waiver that somebody else made")] = False
-    rationale: Annotated[str, option("why the finding may stand, in words")] = ""
+    rationale: Annotated[str, option("why the finding is acceptable, in words")] = ""
     expires: Annotated[str, option("last day of the waiver, YYYY-MM-DD")] = ""
     risk_reference: Annotated[str, option("where the risk file treats it")] = ""
     status: Annotated[str, option("what is said of it, in terms of VEX")] = VexStatus.NOT_AFFECTED
@@ -68,7 +68,7 @@ def _make(opts: Options, signer: Signer, ctx: Context) -> None:
         raise UsageError("a waiver needs --rationale and --expires", next="say why, and until when")
     author = waive.person_of(signer, "waive", ctx)
     found = _findings(opts, ctx)
-    wanted = WaiverRequest(
+    request = WaiverRequest(
         **{
             name: value
             for name, value in structs.asdict(opts).items()
@@ -76,15 +76,15 @@ def _make(opts: Options, signer: Signer, ctx: Context) -> None:
         },
         digest=_digest(opts, ctx) if opts.exact else "",
     )
-    waiver = waive.make_waiver(wanted, [each for finds in found.values() for each in finds], author, ctx)
+    waiver = waive.make_waiver(request, [each for finds in found.values() for each in finds], author, ctx)
     name = f"{waiver.id}{WAIVER}"
     path = waive.write(name, waivers.sign(waiver, signer), ctx, new=True)
     ctx.screen.result(
         f"{path.relative_to(ctx.folder)} is signed by {author.name}", {"waiver": waiver, "file": str(path)}
     )
     if ctx.policy.waivers.two_persons:
-        told = f"it counts once a second person signed it: autoclave waive {waiver.id} --approve --key …"
-        ctx.screen.note("waive", told)
+        text = f"it counts once a second person signed it: autoclave waive {waiver.id} --approve --key …"
+        ctx.screen.note("waive", text)
 
 
 def _approve(name: str, signer: Signer, ctx: Context) -> None:

@@ -137,10 +137,8 @@ def verify_signature(store: Store, listed: Signatures, keys: Sequence[TrustedKey
     if good:
         return good
     if not listed.layers and not refused:
-        raise RecordError(
-            "the image carries no release signature", why="'autoclave sign' has not passed for it"
-        )
-    count = f"{len(listed.layers)} signature(s), none by a key that trust accepts here"
+        raise RecordError("the image has no release signature", why="'autoclave sign' has not passed for it")
+    count = f"{len(listed.layers)} signature(s), none by a key that is trusted here"
     raise RecordError("no trusted release key signed the image", why="; ".join([count, *refused[:_REASONS]]))
 
 

@@ -2,8 +2,8 @@
 
 Sources: sigstore/protobuf-specs (sigstore_bundle.proto); cosign cmd/cosign/cli/sign/sign.go and
 pkg/oci/remote/write.go. cosign itself takes every bundle by the key about the image for a signature; here the
-predicate type decides. What a bundle says of its key (`hint`, `keyid`) and of a log is never asked: only the
-keys that trust names count, so that a bundle can be judged offline.
+predicate type decides. What a bundle says of its key (`hint`, `keyid`) and of a log is never used: only the
+keys that are trusted count, so that a bundle can be judged offline.
 """
 
 from __future__ import annotations
@@ -67,10 +67,10 @@ def find_signers(
 
 
 def read_envelope(store: Store, referrer: Descriptor, *, limit: int) -> bytes:
-    """Return the DSSE envelope in a bundle. Raises RecordError or StoreError when there is none."""
+    """Return the DSSE envelope in a bundle. Raises RecordError or StoreError when it has none."""
     layers = parse_manifest(store.read(referrer.digest), referrer.digest).layers
     if len(layers) != 1 or layers[0].media_type != BUNDLE:
-        raise RecordError("its manifest does not hold one bundle")
+        raise RecordError("its manifest does not have exactly one bundle")
     try:
         bundle = msgspec.json.decode(store.read(layers[0].digest, limit=limit), type=_Bundle)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -89,16 +89,16 @@ def verify_statement(raw: bytes, image_digest: str, keys: Sequence[TrustedKey]) 
         signatures = dsse.decode(raw)[2]
         payload, kind, good = dsse.verify(raw, [each.key for each in keys])
         if not good:
-            raise RecordError("it is not signed by a key that trust accepts here")
+            raise RecordError("it is not signed by a key that is trusted here")
         if kind != PAYLOAD_TYPE:
             raise RecordError("its payload is not an in-toto statement", why=kind[:100])
         statement = msgspec.json.decode(payload, type=Statement)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise RecordError("it holds no in-toto statement", why=str(error)) from error
+        raise RecordError("it does not contain an in-toto statement", why=str(error)) from error
     if statement.type not in STATEMENTS:
-        raise RecordError("it holds a statement of another version", why=statement.type[:100])
-    wanted = Digest(image_digest).hex
-    if not any(each.digest.get("sha256") == wanted for each in statement.subject):
+        raise RecordError("it contains a statement of another version", why=statement.type[:100])
+    digest = Digest(image_digest).hex
+    if not any(each.digest.get("sha256") == digest for each in statement.subject):
         raise RecordError("it is about another image", why=f"its subjects do not include {image_digest}")
     return VerifiedStatement(
         statement=statement,

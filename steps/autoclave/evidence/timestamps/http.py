@@ -23,7 +23,9 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 def post(url: str, query: bytes) -> bytes:
     """Send a query and return the reply, unverified. Raises TimestampError."""
     if not url.startswith(("https://", "http://")):
-        raise TimestampError(f"{url} is no address of a time-stamping authority", next="give an https:// URL")
+        raise TimestampError(
+            f"{url} is not the address of a time-stamping authority", next="give an https:// URL"
+        )
     request = urllib.request.Request(  # noqa: S310 -- the scheme was checked
         url, query, {"Content-Type": "application/timestamp-query", "Accept": "application/timestamp-reply"}
     )
@@ -37,12 +39,12 @@ def post(url: str, query: bytes) -> bytes:
             why = f"{error.code} {error.reason}"
             error.close()
         raise TimestampError(
-            f"the time-stamping authority {url} does not answer", why=why, next="try again, or name another"
+            f"the time-stamping authority {url} does not answer", why=why, next="retry, or name another"
         ) from error
     if kind != "application/timestamp-reply" or len(reply) > _LARGEST:
         raise TimestampError(
-            f"{url} is no time-stamping authority",
-            why=f"it answers {len(reply)} bytes of {kind}",
-            next="name the URL that takes RFC 3161 queries by POST",
+            f"{url} is not a time-stamping authority",
+            why=f"it answered with {len(reply)} bytes of {kind}",
+            next="name the URL that accepts RFC 3161 queries by POST",
         )
     return reply

@@ -43,14 +43,14 @@ def request(
         shell.run(query, cwd=folder)
         reply = ask((folder / "query.tsq").read_bytes())
         (folder / TITLE).write_bytes(reply)
-        # Against the query, so that the nonce is compared as well: an old reply is no answer.
+        # Against the query, so that the nonce is compared as well: an old reply is not an answer.
         _verify(shell, folder, ["-queryfile", "query.tsq"], authorities, now)
         verify(shell, reply, data, authorities, now)
         return reply
 
 
 def verify(shell: Shell, token: bytes, data: bytes, authorities: Sequence[Authority], at: datetime) -> Stamp:
-    """Verify a time stamp over `data`, with certificates as they stood at a time. Raises TimestampError."""
+    """Verify a time stamp over `data`, with certificates as of a given time. Raises TimestampError."""
     with tempfile.TemporaryDirectory(prefix="autoclave-") as name:
         folder = Path(name)
         (folder / "data").write_bytes(data)
@@ -73,7 +73,7 @@ def read_time(shell: Shell, token: bytes) -> datetime:
 def _verify(
     shell: Shell, folder: Path, what: list[str], authorities: Sequence[Authority], at: datetime
 ) -> Authority:
-    """Return the authority that vouches for the token."""
+    """Return the authority that issued the token."""
     if not authorities:
         raise TimestampError(
             "no time-stamping authority is trusted",
@@ -102,7 +102,7 @@ def _time(shell: Shell, folder: Path) -> datetime:
     text = _run(shell, folder, ["ts", "-reply", "-in", TITLE, "-text"])
     found = _TIME.search(text)
     if found is None or not _HASH.search(text):
-        raise TimestampError("the time stamp has no time, or a hash that is too weak (SHA-256 or better)")
+        raise TimestampError("the time stamp has no time, or its hash is weaker than SHA-256")
     words = b" ".join([*found[1].split(), found[2]]).decode()
     return datetime.strptime(words, "%b %d %H:%M:%S %Y").replace(tzinfo=UTC)
 

@@ -1,7 +1,7 @@
 """The time stamps of the seals of an image, each judged as of the one after it.
 
 A certificate ends, an algorithm grows weak: what was stamped again before that stays proven. So the newest
-stamp must hold today, and each older one at the time that the next good one proves.
+stamp must be valid today, and each older one at the time that the next good one proves.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ _LARGEST = 1 << 20
 
 
 class SealStamp(Struct, frozen=True, kw_only=True):
-    """A seal with a time stamp: the stamp when it holds, else why not.
+    """A seal with a time stamp: the stamp when it is valid, else why not.
 
-    `lapsed` tells that the token is genuine, but was not stamped again before its certificates ended; or that
-    no authority is trusted, so that nothing can be said.
+    `lapsed` means that the token is genuine, but was not stamped again before its certificates ended; or that
+    no authority is trusted, so that nothing can be verified.
     """
 
     seal: str
@@ -62,8 +62,8 @@ def explain_missing(good: Sequence[Record], stamped: Sequence[SealStamp], record
     if any(each.stamp for each in here):
         return ""
     if here:
-        return f"no time stamp of the release holds: {here[-1].why}"
-    return "no seal over the release bears a time stamp, which the policy demands"
+        return f"no time stamp of the release is valid: {here[-1].why}"
+    return "no seal of the release has a time stamp, which the policy demands"
 
 
 class _Token(Struct, frozen=True):
@@ -81,7 +81,7 @@ def _verify(token: _Token, shell: Shell, authorities: Sequence[Authority], at: d
     if not authorities:
         return SealStamp(seal=token.seal, why=why, lapsed=True)
     try:
-        # At its own time: a genuine token whose certificates have ended since is no forgery.
+        # At its own time: a genuine token whose certificates have ended since is not a forgery.
         rfc3161.verify(shell, token.raw, token.data, authorities, rfc3161.read_time(shell, token.raw))
     except TimestampError:
         return SealStamp(seal=token.seal, why=why)

@@ -80,7 +80,7 @@ def test_a_key_that_signed_twice_counts_once(store: LayoutStore, image: Descript
 def test_a_bundle_under_another_type_is_not_looked_at(store: LayoutStore, image: Descriptor) -> None:
     layer = store.write([json.dumps(bundle(statement(image.digest))).encode()], media_type=BUNDLE)
     store.attach(image, artifact_type=records.ARTIFACT_TYPE, layers=[layer], annotations={})
-    with pytest.raises(RecordError, match="carries no release signature"):
+    with pytest.raises(RecordError, match="has no release signature"):
         verify_signature(store, image.digest, [KEY])
 
 
@@ -150,10 +150,13 @@ SPOILT: dict[str, tuple[Callable[[str], Any], str]] = {
         "not a signature as cosign",
     ),
     "unknown statement": (with_change(lambda s: s.update(_type="x")), "another version"),
-    "predicate type is a number": (with_change(lambda s: s.update(predicateType=1)), "no in-toto statement"),
-    "no statement": (lambda _: bundle(b"[]"), "no in-toto statement"),
-    "no text": (lambda _: bundle(b"\xff\xfe"), "no in-toto statement"),
-    "deep": (lambda _: bundle(b'{"a":' * 100_000), "no in-toto statement"),
+    "predicate type is a number": (
+        with_change(lambda s: s.update(predicateType=1)),
+        "not contain an in-toto statement",
+    ),
+    "no statement": (lambda _: bundle(b"[]"), "not contain an in-toto statement"),
+    "no text": (lambda _: bundle(b"\xff\xfe"), "not contain an in-toto statement"),
+    "deep": (lambda _: bundle(b'{"a":' * 100_000), "not contain an in-toto statement"),
     "deep bundle": (lambda _: b'{"a":' * 100_000, "not a bundle"),
     "other payload type": (lambda d: bundle(statement(d), kind="text/plain"), "not an in-toto statement"),
     "payload type changed": (
@@ -201,7 +204,7 @@ def test_a_manifest_holds_one_bundle(store: LayoutStore, image: Descriptor) -> N
         attach(store, image, b"", layers=layers)
     with pytest.raises(RecordError) as caught:
         verify_signature(store, image.digest, [KEY])
-    assert caught.value.why.count("does not hold one bundle") == 2
+    assert caught.value.why.count("does not have exactly one bundle") == 2
 
 
 def test_a_bundle_whose_content_is_missing_does_not_count(store: LayoutStore, image: Descriptor) -> None:

@@ -45,11 +45,11 @@ def test_a_release_in_which_nothing_is_wrong_passed() -> None:
 @pytest.mark.parametrize(
     ("known", "says"),
     [
-        (with_evidence(rejected=(("vulns", "its signature does not fit"),)), "vulns record: its signature"),
+        (with_evidence(rejected=(("vulns", "its signature does not match"),)), "vulns record: its signature"),
         (structs.replace(GOOD, summary=""), "no valid verification record"),
         (structs.replace(GOOD, summary="FAILED"), "the verification record says FAILED"),
         (structs.replace(GOOD, signature="nobody signed"), "nobody signed"),
-        (structs.replace(GOOD, timestamp="no seal bears a time stamp"), "no seal bears a time stamp"),
+        (structs.replace(GOOD, timestamp="no seal has a time stamp"), "no seal has a time stamp"),
         (with_evidence(scans=()), "no valid vulns record"),
         (with_evidence(declared=Declared(register=(ENTRY,))), "names no requirements file"),
         (NOTHING, "no valid provenance record"),
@@ -169,7 +169,7 @@ def test_waivers_are_all_listed_with_their_state() -> None:
         waiver("CVE-2026-1"),
         waiver("CVE-2026-9", id="W-2"),
         waiver("CVE-2026-1", id="W-3", expires=NOW - timedelta(days=1)),
-        structs.replace(waiver("CVE-2026-1", id="W-4"), defect="its signature does not fit"),
+        structs.replace(waiver("CVE-2026-1", id="W-4"), defect="its signature does not match"),
     )
     made = report(structs.replace(known, evidence=structs.replace(known.evidence, waivers=waivers)))
     assert [(row.id, row.state) for row in made.decisions.waivers] == [
@@ -179,7 +179,7 @@ def test_waivers_are_all_listed_with_their_state() -> None:
         ("W-4", "refused"),
     ]
     assert made.decisions.waivers[0].expiring
-    assert made.decisions.waivers[3].why == "its signature does not fit"
+    assert made.decisions.waivers[3].why == "its signature does not match"
     assert any(row.kind == "waived finding" and "RM-7" in row.why for row in made.anomalies)
 
 
