@@ -110,7 +110,7 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
         payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
         message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
         able = [each for each in self.keys if {*each.roles} & {*roles.split()}]
-        good = [k.label for k in able if any(k.signed(message, s["sig"]) for s in envelope["signatures"])]
+        good = [k.label for k in able if any(k.is_signer(message, s["sig"]) for s in envelope["signatures"])]
         if kind != b"application/vnd.in-toto+json" or not (good or roles == "waive"):
             raise ValueError(f"no trusted key that may sign it ({roles}) has signed what it holds")
         return json.loads(payload), "signed by " + (", ".join(good) or "NOBODY WHO MAY")
@@ -126,7 +126,7 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
                 for layer in manifest["layers"] if marks.get(REF) == f"sha256-{image[7:]}.sig" else []:
                     raw, sig = self.blob(layer["digest"]), layer["annotations"][SIGNATURE]
                     if json.loads(raw)["critical"]["image"]["docker-manifest-digest"] == image:
-                        signers += [k.label for k in self.keys if "release" in k.roles and k.signed(raw, sig)]
+                        signers += [k.label for k in self.keys if "release" in k.roles and k.is_signer(raw, sig)]
                         signatures.append({"payload": layer["digest"], "signature": sig})
             except Exception as error:  # whatever it is, it is not good
                 self.wrong.append(f"{KINDS.get(marks.get(KIND), [marks.get(REF, '?')])[0]} {digest}: {error}")
