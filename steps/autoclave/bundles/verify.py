@@ -47,7 +47,7 @@ class Key:  # what it may sign, and whose it is, is written before its PEM text
         self.print, self.roles = hashlib.sha256(der).hexdigest(), fields["may"].split(", ")
         self.path, self.put = put(self.print, raw), put
 
-    def is_signer(self, message, signature):  # whether this key made the signature
+    def signs(self, message, signature):  # whether this key made the signature
         file = self.put("signature", base64.b64decode(signature))
         return openssl("dgst", "-sha256", "-verify", self.path, "-signature", file, data=message)[0]
 
@@ -110,7 +110,7 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
         payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
         message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
         able = [each for each in self.keys if {*each.roles} & {*roles.split()}]
-        good = [k.label for k in able if any(k.is_signer(message, s["sig"]) for s in envelope["signatures"])]
+        good = [k.label for k in able if any(k.signs(message, s["sig"]) for s in envelope["signatures"])]
         if kind != b"application/vnd.in-toto+json" or not (good or roles == "waive"):
             raise ValueError(f"no trusted key that may sign it ({roles}) has signed what it holds")
         return json.loads(payload), "signed by " + (", ".join(good) or "NOBODY WHO MAY")
@@ -126,15 +126,13 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
                 for layer in manifest["layers"] if marks.get(REF) == f"sha256-{image[7:]}.sig" else []:
                     raw, sig = self.blob(layer["digest"]), layer["annotations"][SIGNATURE]
                     if json.loads(raw)["critical"]["image"]["docker-manifest-digest"] == image:
-                        signers += [k.label for k in self.keys if "release" in k.roles and k.is_signer(raw, sig)]
+                        signers += [k.label for k in self.keys if "release" in k.roles and k.signs(raw, sig)]
                         signatures.append({"payload": layer["digest"], "signature": sig})
             except Exception as error:  # whatever it is, it is not good
                 self.wrong.append(f"{KINDS.get(marks.get(KIND), [marks.get(REF, '?')])[0]} {digest}: {error}")
         return sorted(records, key=lambda each: each.at), signatures, signers
 
-    def check_seals(
-        self, records, signatures
-    ):  # nothing is missing; a time stamp is valid as of the next one
+    def check_seals(self, records, signatures):  # nothing is missing; each time stamp is valid as of the next
         here, at = {each.digest: each.envelope for each in records}, datetime.now().astimezone()
         for seal in [each for each in reversed(records) if each.name == "seal"]:
             lost = [each for each in seal.facts["records"] if here.get(each["manifest"]) != each["envelope"]]
