@@ -18,7 +18,7 @@ RUN = """
 import json, sys, time
 from pathlib import Path
 from cluster import namespaces
-with namespaces.opened([], {"/proc/sys/kernel/panic": "10"}) as inside:
+with namespaces.create([], {"/proc/sys/kernel/panic": "10"}) as inside:
     (inside.folder / "kept").touch()
     groups = [str(root / inside.group / "pod") for root in namespaces._hierarchies()]
     for each in groups:

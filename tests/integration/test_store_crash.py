@@ -39,8 +39,8 @@ for turn in range(int(sys.argv[3])):
 HOLDER = """
 import sys, time
 from pathlib import Path
-from autoclave.store.layout.lock import exclusive
-with exclusive(Path(sys.argv[1]) / ".lock", timeout=5, what="the store"):
+from autoclave.store.layout.lock import hold_lock
+with hold_lock(Path(sys.argv[1]) / ".lock", timeout=5, what="the store"):
     print("held", flush=True)
     time.sleep(60)
 """
