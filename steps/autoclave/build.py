@@ -1,4 +1,4 @@
-"""Build the device's images and record how each was made."""
+"""Build the device's images and record how each was built."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class BuiltImage(Struct, frozen=True):
 
 
 def run(opts: Options, ctx: Context) -> list[BuiltImage]:
-    """Build every chosen image, or take it from the store when nothing it is made of has changed."""
+    """Build every chosen image, or use the one in the store when its sources have not changed."""
     return [_build(image, opts, ctx) for image in ctx.images(opts.image)]
 
 
@@ -70,7 +70,7 @@ def _add_caches(request: BuildRequest, opts: Options, ctx: Context) -> BuildRequ
     if ctx.engine.builder() != "buildkit":
         raise ConfigError(
             "the classic builder has no cache in a registry",
-            why="only BuildKit can take single layers out of an image",
+            why="only BuildKit can reuse single layers of an image",
             next=f"{ctx.engine.buildkit_hint}, or leave the cache out",
         )
     found = {name: find_credentials(registry_of(name), ctx.shell) for name in names}
@@ -96,7 +96,7 @@ def _plan(image: Image, request: BuildRequest, materials: list[Material], ctx: C
 
 
 def files_digest(image: Image, ctx: Context) -> str:
-    """Return one digest over Dockerfile, context and arguments: what a stage is made of beside its bases."""
+    """Return one digest over Dockerfile, context and arguments: the sources of a stage besides its bases."""
     materials = _materials(image, request_for(image, ctx), ctx)
     files = [each for each in materials if each.name in {"Dockerfile", "context"}]
     return digest_of(repr([(each.name, each.digest) for each in files] + sorted(image.args.items())).encode())
@@ -130,7 +130,7 @@ def _build(image: Image, opts: Options, ctx: Context) -> BuiltImage:
     held = None if opts.again else _find_previous(image, _plan(image, request, materials, ctx), ctx)
     if held:
         ctx.built[image.name] = held.descriptor
-        ctx.screen.skip(STEP, f"{image.name} {held.descriptor.digest}: nothing it is made of has changed")
+        ctx.screen.skip(STEP, f"{image.name} {held.descriptor.digest}: nothing it is built from has changed")
         return held
     ctx.screen.begin(STEP, image.name)
     if ctx.commit.dirty:
@@ -168,7 +168,7 @@ def _build(image: Image, opts: Options, ctx: Context) -> BuiltImage:
 
 
 def _find_previous(image: Image, planned: StepPlan, ctx: Context) -> BuiltImage | None:
-    """Return the image built last when its verified record says it was made from exactly this plan."""
+    """Return the image built last when its verified record says that it was built by exactly this plan."""
     if ctx.store.find(image.name) is None:
         return None
     descriptor = ctx.subject(image)
@@ -182,7 +182,7 @@ def _find_previous(image: Image, planned: StepPlan, ctx: Context) -> BuiltImage 
 
 
 def _keep_cache(image_id: str, name: str, request: BuildRequest, ctx: Context) -> None:
-    """Push the image as a cache. Without it later builds are slower, and no verdict is another one."""
+    """Push the image as a cache. Without it later builds are slower, but no verdict changes."""
     try:
         ctx.engine.push(image_id, name, request.logins.get(registry_of(name)))
         ctx.screen.note(STEP, f"layers kept for later builds in {name}")
@@ -191,7 +191,7 @@ def _keep_cache(image_id: str, name: str, request: BuildRequest, ctx: Context) -
 
 
 def _parameters(image: Image, request: BuildRequest, ctx: Context) -> dict[str, object]:
-    """Return what the device file asked for, for the record."""
+    """Return the build parameters of the device file, for the record."""
     found: dict[str, object] = {
         "device": ctx.device.device.name,
         "image": image.name,
@@ -205,7 +205,7 @@ def _parameters(image: Image, request: BuildRequest, ctx: Context) -> dict[str, 
 
 
 def _pull_bases(image: Image, request: BuildRequest, ctx: Context) -> bool:
-    """Fetch base images that the engine lacks; BuildKit would fetch them without telling which they were."""
+    """Pull base images that the engine does not have: BuildKit would not report which ones it pulled."""
     text = _read(ctx.folder / request.dockerfile).decode("utf-8", "replace")
     missing = [base for base in dockerfile.bases(text, image.args) if ctx.engine.image(base) is None]
     for base in missing:
@@ -218,14 +218,14 @@ def _refuse_changed(before: list[Material], after: list[Material]) -> None:
     changed = [each.name for each in before if now.get(each.name) != each]
     if changed:
         raise SourceError(
-            f"what the image is made of changed while it was built: {', '.join(changed)}",
-            why="nobody could say which of the two it holds",
-            next="build again, and leave the files alone meanwhile",
+            f"the sources of the image changed while it was built: {', '.join(changed)}",
+            why="nobody could say which version the image contains",
+            next="build again, and do not change the files meanwhile",
         )
 
 
 def _materials(image: Image, request: BuildRequest, ctx: Context) -> list[Material]:
-    """Return what goes into an image: commit, Dockerfile, context and base images."""
+    """Return what an image is built from: commit, Dockerfile, context and base images."""
     text = _read(ctx.folder / request.dockerfile)
     files = ctx.engine.context_files(request)
     _refuse_store_in_context(files, ctx)
@@ -251,7 +251,7 @@ def _materials(image: Image, request: BuildRequest, ctx: Context) -> list[Materi
 def _refuse_store_in_context(files: list[Path], ctx: Context) -> None:
     if any(".autoclave" in each.parts for each in files):
         raise SourceError(
-            "the build context holds the folder .autoclave, the store",
+            "the build context contains the folder .autoclave, the store",
             why="it would be sent to the engine with every build, and change the image",
             next=f"add the line '.autoclave' to {ctx.folder / '.dockerignore'}",
         )

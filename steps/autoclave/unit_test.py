@@ -35,8 +35,8 @@ from autoclave.store.oci import Descriptor
 class Options(StepOptions, frozen=True):
     """Options of `autoclave unit-test`."""
 
-    shell: Annotated[bool, option("open the very container with a shell instead of the test command")] = False
-    keep: Annotated[bool, option("leave the container there after the run, for a look")] = False
+    shell: Annotated[bool, option("open the same container with a shell instead of the test command")] = False
+    keep: Annotated[bool, option("keep the container after the run, for inspection")] = False
 
 
 def run(opts: Options, ctx: Context) -> list[Descriptor]:
@@ -50,7 +50,7 @@ def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:
 
 
 def plan(image: Image, ctx: Context) -> StepPlan:
-    """Return what testing an image would run, and everything that goes into it."""
+    """Return what testing an image would run, and all of its inputs."""
     tests = _tests_of(image, ctx)
     archive = copying.pack(ctx.folder, tests.copy, empty_folders=["results"])
     return StepPlan(
@@ -73,7 +73,7 @@ def plan(image: Image, ctx: Context) -> StepPlan:
 
 
 def _service_input(service: TestService, ctx: Context) -> str:
-    """Return what a service is made of: the reference by digest, or the files of this device's image."""
+    """Return the inputs of a service: the reference by digest, or the files of this device's image."""
     made_of = service.image
     if "@" not in service.image:
         made_of += f" {build.files_digest(ctx.device.find_image(service.image), ctx)}"
@@ -96,7 +96,7 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
     started = ctx.now()
     under_test = _image_under_test(image, tests, descriptor, ctx)
     with services.start_services(image, chosen, ctx) as beside:
-        labels = {} if opts.keep else ctx.labels()  # a kept container is nobody's to sweep
+        labels = {} if opts.keep else ctx.labels()  # no later run may remove a kept container
         plugin = ctx.device.traceability.pytest_plugin
         spec = container_tests.spec_of(
             tests,
@@ -149,21 +149,21 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
 def _open_shell(
     spec: ContainerSpec, tests: UnitTest, beside: RunningServices, opts: Options, ctx: Context
 ) -> None:
-    """Open a shell in the test container, with its services beside it."""
+    """Open a shell in the test container, while its services run."""
     for run in beside.runs.values():
         if run.failure:
             ctx.screen.warn(STEP, f"service '{run.name}' {run.failure}")
     with container_tests.open_container(spec, tests, ctx, keep=opts.keep) as container:
         ctx.screen.note(STEP, f"the test command is: {shlex.join(tests.command)}")
-        ctx.screen.close()  # the terminal is the shell's now
+        ctx.screen.close()  # the shell uses the terminal now
         ctx.shell.interactive(ctx.engine.attach_command(container))
 
 
 def _refuse_kept_services(tests: UnitTest, opts: Options) -> None:
     if opts.keep and tests.service:
         raise UsageError(
-            "--keep cannot keep a test container that has services beside it",
-            why="services and their network are always removed, and without them it does not start again",
+            "--keep cannot keep a test container that has services",
+            why="services and their network are always removed, and the container cannot start without them",
             next="open it with --shell: the services run as long as the shell does",
         )
 
@@ -177,7 +177,7 @@ def _conclude(
     *,
     logs: dict[str, list[str]],
 ) -> None:
-    """Record the run, then let the gate speak."""
+    """Record the run, then close the gate if the verdict requires it."""
     verdict = gate.judge(run, ctx.policy)
     info = ctx.info(planned, verdict, run.started, run.finished)
     ctx.attach(descriptor, TEST_RESULT, predicates.test_result(info, run), attachments=attachments)
@@ -204,7 +204,7 @@ def _is_recorded(
         return False
     run = predicates.facts_of(record.statement, TestRun)
     same = [each.digest for each in run.services] == [each.digest for each in chosen]
-    # A record of before Autoclave traced requirements would leave them all without a test.
+    # A record of a version that did not trace requirements would leave them all without a test.
     traced = bool(run.report.traced or run.report.unlinked)
     return same and traced and gate.judge(run, ctx.policy).passed
 
@@ -221,7 +221,7 @@ def _tests_of(image: Image, ctx: Context) -> UnitTest:
 
 
 def _image_under_test(image: Image, tests: UnitTest, descriptor: Descriptor, ctx: Context) -> ImageState:
-    """Return the engine's image: the released one itself, or the test stage built on top of it."""
+    """Return the engine's image: the released one itself, or the test stage built on it."""
     released = load_image(descriptor, ctx)
     if not tests.stage:
         return released
@@ -229,15 +229,15 @@ def _image_under_test(image: Image, tests: UnitTest, descriptor: Descriptor, ctx
     built = ctx.engine.build(request, lambda text: ctx.screen.line(STEP, text))
     found = ctx.engine.image(built)
     if found is None:
-        raise EngineError(f"the engine lost the test image {built}")
+        raise EngineError(f"the engine does not have the test image {built} that was just built")
     return found
 
 
 def _on_top_of(released: ImageState, request: BuildRequest, image: Image, ctx: Context) -> BuildRequest:
-    """Return the request with the released image in the place of its own stage.
+    """Return the request with the released image in place of its own stage.
 
-    A machine that did not build the image has nothing in its builder's memory, and would make that stage
-    anew, with other layers.
+    A machine that did not build the image has nothing in its build cache, and would build that stage
+    again, with other layers.
     """
     text = (request.folder / request.dockerfile).read_text("utf-8", "replace")
     name = f"autoclave-released/{ctx.device.device.name}/{image.name}:{Digest(released.id).hex[:12]}"
@@ -249,7 +249,7 @@ def _on_top_of(released: ImageState, request: BuildRequest, image: Image, ctx: C
 
 
 def _is_released(under_test: ImageState, descriptor: Descriptor, ctx: Context) -> bool:
-    """Tell whether the tested image is the released one, or begins with all of its layers."""
+    """Return whether the tested image is the released one, or begins with all of its layers."""
     released = read_identity(ctx.store, descriptor.digest)
     layers = released.diff_ids
     return bool(layers) and under_test.layers[: len(layers)] == layers

@@ -174,7 +174,7 @@ def test_a_deployment_is_recorded_as_its_record_says(
     assert bench.run("deployment", "staging", "--strict") == 35
     assert bench.run("deployment", "staging") == 0
     assert double.projects[5].deployments == []
-    assert "no record here says" in capsys.readouterr().err
+    assert "no record says" in capsys.readouterr().err
     assert bench.run("deployment", "staging", "--running") == 0
     bench.attach("deploy", "not healthy")
     assert bench.run("deployment", "staging") == 0

@@ -78,9 +78,9 @@ def test_the_fleet_is_shown_with_versions_overrides_and_releases(
     for reason in (
         "acme/website: does not include the template",
         "acme/empty: the repository is empty, or hidden from the token",
-        "acme/broken: .gitlab-ci.yml: no YAML that can be read",
-        "acme/hidden: no .gitlab-ci.yml, or none that the token may see",
-        "acme/plain: no .gitlab-ci.yml, or",
+        "acme/broken: .gitlab-ci.yml: not valid YAML",
+        "acme/hidden: there is no .gitlab-ci.yml, or the token may not read it",
+        "acme/plain: there is no .gitlab-ci.yml, or",
     ):
         assert reason in out
     assert "acme/old" not in out
@@ -169,7 +169,7 @@ def test_without_a_token_nothing_is_asked(
     monkeypatch.delenv("AUTOCLAVE_GITLAB_TOKEN")
     monkeypatch.setenv("CI_JOB_TOKEN", "job-token-value")
     assert main(["fleet", "acme"]) == 35
-    assert "takes no CI job token" in capsys.readouterr().err
+    assert "does not accept a CI job token" in capsys.readouterr().err
     assert double.seen == []
 
 

@@ -131,7 +131,7 @@ def test_patience_ends_and_retry_after_is_followed_but_not_for_long(double: Doub
 
 
 @pytest.mark.parametrize(
-    ("status", "what"), [(500, "Jenkins fails"), (409, "conflicts"), (400, "does not take this")]
+    ("status", "what"), [(500, "Jenkins fails"), (409, "conflict"), (400, "does not accept this")]
 )
 def test_refusals_are_shown_in_one_line_without_the_page(
     double: Double, job: Jenkins, status: int, what: str
@@ -145,7 +145,7 @@ def test_refusals_are_shown_in_one_line_without_the_page(
 
 def test_a_server_that_is_down_or_not_jenkins_is_reported(double: Double, job: Jenkins) -> None:
     double.faults = [Fault("GET", "pluginManager", 200, text="<html>A hotel's login</html>")]
-    assert "not one of Jenkins" in catch_refusal(lambda: plugins.check_all(job)).what
+    assert "not that of a Jenkins server" in catch_refusal(lambda: plugins.check_all(job)).what
     down = {
         "JENKINS_URL": "http://127.0.0.1:9/",
         "AUTOCLAVE_JENKINS_USER": "u",

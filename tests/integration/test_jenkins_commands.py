@@ -64,7 +64,7 @@ def test_the_difference_comes_first_and_a_dry_run_sends_nothing(
     assert "+          <url>https://git.example.com/devices/pump.git</url>" in shown
     assert double.sent == []
     assert provision(bench, "--parameter", "ENVIRONMENT=staging", "--cron", "@daily") == 0
-    assert capsys.readouterr().out.endswith("made devices\nmade devices/pump\n")
+    assert capsys.readouterr().out.endswith("created devices\ncreated devices/pump\n")
     sent = len(double.sent)
     assert provision(bench) == 0
     assert "devices/pump is so already\n" in capsys.readouterr().out
@@ -164,7 +164,7 @@ def test_ctrl_c_leaves_the_build_running_and_says_so(
     double.waits = 0
     assert main(["jenkins", "run", "devices/pump"]) == 130
     output = capsys.readouterr().err
-    assert "it goes on in Jenkins" in output
+    assert "it continues in Jenkins" in output
     assert f"{double.url}/job/devices/job/pump/" in output
     assert not double.requests("POST", "stop")
 
@@ -202,7 +202,7 @@ def test_the_description_shows_what_the_verified_records_say(
     assert f"app  {bench.image.digest}\n  ✔ build: passed\n  · unit-test: no record\n  ✘ scan: closed" in text
     assert "      CVE-2026-1 <b>\n      CVE-2026-2\n" in text
     assert bench.run("describe") == 0
-    assert "says so already" in capsys.readouterr().out
+    assert "is up to date" in capsys.readouterr().out
     bench.attach_all_passed()
     assert bench.run("describe", "devices/pump", "3") == 0
     assert build.description.startswith("nightly\n\nAutoclave: ✔ all gates passed\n")
@@ -269,8 +269,8 @@ def test_plugins_as_a_table_with_an_exit_code(double: Double, capsys: pytest.Cap
     [
         ("AUTOCLAVE_JENKINS_TOKEN", "", "AUTOCLAVE_JENKINS_TOKEN is not set"),
         ("AUTOCLAVE_JENKINS_USER", "", "AUTOCLAVE_JENKINS_USER is not set"),
-        ("AUTOCLAVE_JENKINS_TOKEN", "two words", "no token"),
-        ("AUTOCLAVE_JENKINS_USER", "a:b", "no user name"),
+        ("AUTOCLAVE_JENKINS_TOKEN", "two words", "not a token"),
+        ("AUTOCLAVE_JENKINS_USER", "a:b", "not a user name"),
         ("JENKINS_URL", "", "no Jenkins server is named"),
         ("JENKINS_URL", "ftp://jenkins.example.com", "not the address"),
         ("JENKINS_URL", "https://bot:hidden@jenkins.example.com", "not the address"),

@@ -65,7 +65,7 @@ def make_job(host: Jenkins, name: str, script: str, *wanted: tuple[str, str]) ->
     set_text(root, "builders/hudson.tasks.Shell/command", script)
     parameters(root, wanted)
     done = Plan(name=name, before=None, after=root)
-    assert apply(host, [done]) == [f"made {name}"]
+    assert apply(host, [done]) == [f"created {name}"]
     return done
 
 
@@ -99,7 +99,7 @@ def test_configurations_survive_the_real_reader_whatever_they_hold(host: Jenkins
     }
     assert output == {"A": EVIL, "B": "two"}
     assert now.findtext("builders/*/command") == "true"
-    assert apply(host, [Plan(name=name, before=now, after=now)]) == [f"{name} is so already"]
+    assert apply(host, [Plan(name=name, before=now, after=now)]) == [f"{name} is up to date"]
 
 
 def test_a_build_is_followed_to_its_end(host: Jenkins, name: str) -> None:

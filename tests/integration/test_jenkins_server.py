@@ -45,7 +45,7 @@ def double() -> Iterator[Double]:
 
 def test_folder_and_job_are_made_once_and_nothing_is_sent_again(double: Double) -> None:
     host = jenkins(double)
-    assert provision(host) == ["made devices", "made devices/pump"]
+    assert provision(host) == ["created devices", "created devices/pump"]
     assert text_of(double, "definition/scm/userRemoteConfigs/*/url") == WANTED.git_url
     assert text_of(double, "definition/scm/userRemoteConfigs/*/credentialsId") == "git-reader"
     assert text_of(double, "definition/scm/branches/*/name") == "main"
@@ -180,7 +180,7 @@ def test_a_change_by_somebody_else_in_between_is_not_overwritten(double: Double)
 @pytest.mark.parametrize("status", [502, 0])
 def test_a_lost_answer_makes_no_second_job(double: Double, status: int) -> None:
     double.faults = [Fault("POST", "createItem?name=pump", status, late=True)]
-    assert provision(jenkins(double))[-1] == "made devices/pump"
+    assert provision(jenkins(double))[-1] == "created devices/pump"
     assert len(double.requests("POST", "createItem?name=pump")) == 1
 
 
@@ -252,13 +252,13 @@ def test_unknown_parameters_are_refused_since_jenkins_would_ignore_them(double: 
 
 def test_a_disabled_job_is_an_error(double: Double, job: Jenkins) -> None:
     double.items[JOB].config.find("disabled").text = "true"
-    assert "takes no builds" in catch_refusal(lambda: run(job)).what
+    assert "cannot be built" in catch_refusal(lambda: run(job)).what
     assert double.sent == []
 
 
 def test_a_build_that_was_cancelled_in_the_queue_is_an_error(double: Double, job: Jenkins) -> None:
     double.cancels = True
-    assert "taken out of the queue" in catch_refusal(lambda: run(job)).what
+    assert "removed from the queue" in catch_refusal(lambda: run(job)).what
 
 
 def test_a_forgotten_queue_item_is_an_error(double: Double, job: Jenkins) -> None:
@@ -266,7 +266,7 @@ def test_a_forgotten_queue_item_is_an_error(double: Double, job: Jenkins) -> Non
     double.queue.clear()
     patience = jenkins_run.Patience(job.sleep, 0)
     assert (
-        "has forgotten"
+        "does not have queue item"
         in catch_refusal(lambda: jenkins_run.wait_for_number(job, started, patience, print)).what
     )
 
@@ -275,7 +275,7 @@ def test_a_forgotten_queue_item_is_an_error(double: Double, job: Jenkins) -> Non
 def test_a_lost_answer_starts_no_second_build(double: Double, job: Jenkins, status: int) -> None:
     double.faults = [Fault("POST", "/build", status, late=True)]
     error = catch_refusal(lambda: run(job))
-    assert "look before repeating" in error.next
+    assert "check before you retry" in error.next
     assert len(double.queue) == 1
 
 

@@ -44,7 +44,7 @@ CASES = [
     ("failing test", "failing-test", "unit-test", 22, "1 of 2 tests failed"),
     ("zero tests collected", "zero-tests", "unit-test", 22, "no test was collected"),
     ("tests pass but exit code 3", "exit-code-3", "unit-test", 22, "ended with exit code 3"),
-    ("JUnit missing", "no-junit", "unit-test", 22, "left no JUnit report"),
+    ("JUnit missing", "no-junit", "unit-test", 22, "wrote no JUnit report"),
     ("JUnit with an external entity", "xxe-junit", "unit-test", 22, "entity declaration, which is refused"),
     ("test that hangs", "hanging-test", "unit-test", 22, "did not end within 3 s and were killed"),
     ("test killed for memory", "memory-hog", "unit-test", 22, "killed for memory (limit 64 MiB)"),

@@ -263,7 +263,7 @@ def test_a_service_without_any_health_check_is_refused(tmp_path: Path) -> None:
         assert repository.run("build", "--image", "store").code == 0
         done = repository.run("unit-test", "--image", "app")
         assert done.code == 10
-        assert "nothing tells when the unit-test service 'shelf' is ready" in done.message
+        assert "the unit-test service 'shelf' has no health check" in done.message
         assert_nothing_left(repository)
 
 

@@ -160,9 +160,9 @@ def test_what_one_scanner_finds_closes_the_gate_after_both_are_on_record(
 def test_a_host_has_the_findings_of_its_own_run(
     known: dict[str, Named], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(tmp_path, "other")
+    run(tmp_path, "toy", "other")
     monkeypatch.setenv("GITLAB_CI", "true")
-    run(tmp_path, "other")  # the scan of before is still valid
+    run(tmp_path, "other")  # the earlier scan is still valid
     assert "gl-container-scanning.json" in files(tmp_path)
     report = json.loads((tmp_path / ".autoclave/reports/gl-container-scanning.json").read_bytes())
     assert [each["severity"] for each in report["vulnerabilities"]] == ["Low"]

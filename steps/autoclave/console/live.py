@@ -29,7 +29,7 @@ _MARK = {"passed": "✔", "CLOSED": "✘", "skipped": "↷"}
 
 
 class LiveScreen:
-    """Draws with rich on standard error; results go to standard output when the table is done."""
+    """Draws with rich on standard error; results go to standard output when the table is finished."""
 
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False)

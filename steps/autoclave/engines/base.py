@@ -1,4 +1,4 @@
-"""What the steps ask of a container engine."""
+"""What a container engine does for the steps."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROLE_LABEL = "dev.autoclave.role"
 
 
 class EngineInfo(Struct, frozen=True, kw_only=True):
-    """Which engine answers: `docker 20.10.24`, the kernel under it, and the host its ports are reached at.
+    """Which engine answers (`docker 20.10.24`), its kernel and clock, and the host at which its ports are.
 
     `probe_host` is empty when published ports cannot be reached from here.
     """
@@ -34,8 +34,8 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
     """One image to build, with paths relative to `folder`, where the command runs.
 
     `secrets` maps ids to the environment variables that hold their values. `text` is the Dockerfile to
-    use instead of the one in the folder. `cache_from` are images whose layers may be taken; with
-    `inline_cache` the image tells what its layers were made from. `logins` are (user, password) by host.
+    use instead of the one in the folder. `cache_from` are images whose layers may be used; with
+    `inline_cache` the image records what its layers were made from. `logins` are (user, password) by host.
     """
 
     folder: Path
@@ -53,7 +53,7 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
 
 
 class ImageState(Struct, frozen=True, kw_only=True):
-    """An image as the engine knows it; `repo_digests` are `name@sha256:…` of where it was pulled from.
+    """An image in the engine; `repo_digests` are `name@sha256:…` of where it was pulled from.
 
     `health` is the command of its HEALTHCHECK, empty without one; `environment` are the variables it sets.
     """
@@ -151,13 +151,13 @@ class Engine(Protocol):
         """Return an image by name or id, or None."""
 
     def tag(self, image: str, name: str) -> None:
-        """Give an image a name, `repository:tag`, replacing what had it."""
+        """Give an image a name, `repository:tag`; another image loses it."""
 
     def push(self, image: str, name: str, login: tuple[str, str] | None) -> None:
-        """Put an image into a registry under a name, `registry/repository:tag`."""
+        """Push an image to a registry under a name, `registry/repository:tag`."""
 
     def pull(self, reference: str, line: Callable[[str], None]) -> None:
-        """Fetch an image from its registry."""
+        """Pull an image from its registry."""
 
     def save(self, image_id: str) -> Iterator[bytes]:
         """Stream an image as a tar archive."""
@@ -175,7 +175,7 @@ class Engine(Protocol):
         """Unpack a tar archive into a folder of a container."""
 
     def get(self, container: str, path: str) -> Iterator[bytes] | None:
-        """Stream a tar archive of a path in a container, or return None when it is not there."""
+        """Stream a tar archive of a path in a container, or return None when it does not exist."""
 
     def logs(self, container: str, *, follow: bool = False) -> Iterator[str]:
         """Yield the lines of a container's output."""
@@ -199,13 +199,13 @@ class Engine(Protocol):
         """Rename a container."""
 
     def remove(self, container: str) -> None:
-        """Remove a container and its anonymous volumes; nothing happens when it is gone."""
+        """Remove a container and its anonymous volumes; nothing happens when it does not exist."""
 
     def execute(self, container: str, command: Sequence[str], seconds: float) -> int | None:
         """Run a command in a container; return its exit code, None when it cannot run or takes too long."""
 
     def ensure_network(self, name: str) -> None:
-        """Create a private network unless it is there."""
+        """Create a private network unless it exists."""
 
     def create_closed_network(self, name: str, labels: Mapping[str, str]) -> None:
         """Create a network whose containers reach each other and nothing else, the engine's host included."""
@@ -217,7 +217,7 @@ class Engine(Protocol):
         """List networks that carry all of these labels."""
 
     def remove_network(self, name: str) -> None:
-        """Remove a network; nothing happens when it is gone."""
+        """Remove a network; nothing happens when it does not exist."""
 
     def attach_command(self, container: str) -> list[str]:
         """Return the command that starts a container on the user's terminal."""

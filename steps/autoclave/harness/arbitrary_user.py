@@ -1,6 +1,6 @@
-"""Run the released image as OpenShift would: under a user it does not know, in group 0, without capabilities.
+"""Run the released image as OpenShift does: as an undefined user, in group 0, without capabilities.
 
-The number is of the kind that a project's range begins with (OpenShift, "Managing security context
+The user id is like the first one of a project's range (OpenShift, "Managing security context
 constraints": `restricted-v2` runs pods under the namespace's own range, e.g. 1000660000/10000).
 """
 
@@ -21,7 +21,7 @@ USER = "1000660000:0"
 
 STEP = "unit-test"
 
-_SETTLED = 1.0  # seconds after which an image without a service has shown that it starts
+_SETTLED = 1.0  # seconds that an image without a service must run
 _TAIL = 12  # lines of its output that are shown
 _NOT_EXECUTABLE = 126  # the shell's exit code for a file that may not be executed
 _DENIED = (
@@ -34,7 +34,7 @@ _DENIED = (
 
 
 def run(image: Image, tests: UnitTest, released: ImageState, network: str, ctx: Context) -> ArbitraryUserRun:
-    """Run the image under the arbitrary user and tell what came of it; the container is always removed."""
+    """Run the image as the arbitrary user and return the result; the container is always removed."""
     by_port = not released.health and image.service is not None and image.service.health != ""
     spec = _spec(image, tests, released, "" if by_port else network or "none", ctx)
     container = ctx.engine.create(spec)
@@ -67,17 +67,15 @@ def _start(container: str, service: Service | None, released: ImageState, ctx: C
         state = ctx.engine.state(container)
         port = state.host_port if state else None
         if not host:
-            return WaitResult(
-                0.0, "cannot be looked at: the engine is remote, and the image has no HEALTHCHECK"
-            )
+            return WaitResult(0.0, "cannot be probed: the engine is remote, and the image has no HEALTHCHECK")
         probe = lambda seconds: port is not None and _answers(host, port, service.health, seconds)  # noqa: E731
     else:
-        return WaitResult(0.0, "has nothing that tells whether it is healthy: give it a HEALTHCHECK")
+        return WaitResult(0.0, "has no health check: give it a HEALTHCHECK")
     return lifecycle.wait_until_healthy(container, probe, timeout=service.start_timeout, ctx=ctx)
 
 
 def _wait_briefly(container: str, ctx: Context) -> WaitResult:
-    """Give an image without a service its second: it may end within it, but not for lack of a permission."""
+    """Give an image without a service one second: it may end, but not because a permission is missing."""
     began = time.monotonic()
     state = ctx.engine.state(container)
     while state and state.running and time.monotonic() - began < _SETTLED:
@@ -85,8 +83,8 @@ def _wait_briefly(container: str, ctx: Context) -> WaitResult:
         state = ctx.engine.state(container)
     failed = state is None or (not state.running and state.exit_code != 0)
     if state and failed and state.exit_code != _NOT_EXECUTABLE:
-        said = "\n".join(ctx.engine.logs(container)).lower()
-        failed = any(word in said for word in _DENIED)  # else its own user would have met it as well
+        output = "\n".join(ctx.engine.logs(container)).lower()
+        failed = any(word in output for word in _DENIED)  # else it fails as its own user as well
     return WaitResult(round(time.monotonic() - began, 1), lifecycle.describe_end(state) if failed else "")
 
 
@@ -108,7 +106,7 @@ def _spec(image: Image, tests: UnitTest, released: ImageState, network: str, ctx
     return ContainerSpec(
         image=released.id,
         user=USER,
-        # Also what the tests are told, since that is how the services beside them are found.
+        # The variables of the tests too: by them the image finds the services.
         environment={**deployed, **tests.environment},
         network=network or ctx.engine.outbound_network,
         dns=() if network in {"", "none"} else lifecycle.NO_DNS,

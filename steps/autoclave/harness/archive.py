@@ -27,9 +27,9 @@ def pack(
 ) -> bytes:
     """Pack files and folders of the device into a tar, readable by every user, the same bytes every time.
 
-    `empty_folders` are made writable by every user; `added` are files of ours, by path, which win over the
-    device's. Raises SourceError for what is missing, is neither
-    file nor folder, or links out of the device folder.
+    `empty_folders` are writable by every user; `added` are files of ours, by path, which replace the
+    device's. Raises SourceError for what is missing, is neither file nor folder, or links out of the
+    device folder.
     """
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:

@@ -1,4 +1,4 @@
-"""The test container: exactly the image under test, the device's files in it, and what it leaves."""
+"""The test container: exactly the image under test, the device's files in it, and the reports it writes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LARGEST_REPORT = 2 << 30  # bytes
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """How the test container ended and what it left; as made here, the tests did not run."""
+    """How the test container ended and what it wrote; by default, the tests did not run."""
 
     image_id: str
     exit_code: int = _DID_NOT_RUN
@@ -42,7 +42,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
 def run_tests(
     spec: ContainerSpec, tests: UnitTest, beside: RunningServices, ctx: Context, *, keep: bool
 ) -> Outcome:
-    """Run the tests in their container and take out what they left."""
+    """Run the tests in their container and copy their reports out."""
     links = traceability.links_of(ctx)
     with open_container(spec, tests, ctx, keep=keep) as container:
         with beside.watch(ctx, lambda: ctx.engine.kill(container)):
@@ -92,7 +92,7 @@ def spec_of(
 
 
 def _environment(tests: UnitTest, under_test: ImageState, *, plugin: bool) -> dict[str, str]:
-    """Return the variables of the tests; the plugin's folder comes before what Python looks through else."""
+    """Return the variables of the tests; the plugin's folder is the first that Python searches."""
     variables = {"HOME": "/tmp", **tests.environment}  # noqa: S108 -- a path inside the container
     if plugin:
         others = variables.get("PYTHONPATH", under_test.environment.get("PYTHONPATH", ""))
@@ -113,7 +113,7 @@ def limits_of(tests: UnitTest) -> Limits:
 
 @contextmanager
 def open_container(spec: ContainerSpec, tests: UnitTest, ctx: Context, *, keep: bool) -> Iterator[str]:
-    """Create the test container with its files in place; remove it whatever happens, unless it is kept."""
+    """Create the test container with its files; always remove it, unless it is to be kept."""
     container = ctx.engine.create(spec)
     try:
         ctx.engine.put(container, FOLDER, _files(tests, ctx))
@@ -122,7 +122,7 @@ def open_container(spec: ContainerSpec, tests: UnitTest, ctx: Context, *, keep: 
             ctx.engine.connect(ctx.engine.outbound_network, container)
         yield container
     except KeyboardInterrupt:
-        keep = False  # only a run that ended leaves something to look at
+        keep = False  # only a run that ended is kept
         raise
     finally:
         if keep and not ctx.cancelled.is_set():
@@ -138,7 +138,7 @@ def _files(tests: UnitTest, ctx: Context) -> bytes:
 
 
 def _wait_for_end(container: str, tests: UnitTest, ctx: Context) -> tuple[ContainerState, bool]:
-    """Run the container to its end, or kill it at the time limit; show its output meanwhile."""
+    """Run the container to its end, or kill it at the time limit; print its output meanwhile."""
     timed_out = threading.Event()
 
     def expire() -> None:
@@ -163,32 +163,32 @@ def _wait_for_end(container: str, tests: UnitTest, ctx: Context) -> tuple[Contai
 def _report(
     container: str, tests: UnitTest, links: Callable[[str], tuple[str, ...]], ctx: Context
 ) -> tuple[Descriptor | None, TestFacts]:
-    """Copy the JUnit file out into the store and count it; what is wrong with it becomes its defect."""
+    """Copy the JUnit file into the store and count its tests; an invalid one is a defect of the report."""
     path = f"{RESULTS}/{tests.junit}"
     archive = ctx.engine.get(container, path)
     if archive is None:
-        return None, TestFacts(defect=f"the tests left no JUnit report at {path}")
+        return None, TestFacts(defect=f"the tests wrote no JUnit report to {path}")
     try:
         raw = ctx.store.write(
             copying.single_file(archive, limit=_LARGEST_REPORT), media_type="application/xml"
         )
     except SourceError as error:
-        return None, TestFacts(defect=f"the JUnit report at {path} cannot be used: {error.what}")
+        return None, TestFacts(defect=f"the JUnit report at {path} is invalid: {error.what}")
     named = ctx.device.traceability.property
     return raw, reader.read(ctx.store.chunks(raw.digest), requirement_property=named, links=links)
 
 
 def _coverage(container: str, tests: UnitTest, ctx: Context) -> Descriptor | None:
-    """Copy the coverage report out into the store; no gate reads it, so one that is amiss is only told."""
+    """Copy the coverage report into the store; no gate reads it, so an invalid one is only a warning."""
     path = f"{RESULTS}/{tests.coverage}"
     archive = ctx.engine.get(container, path) if tests.coverage else None
     try:
         if archive:
             chunks = copying.single_file(archive, limit=_LARGEST_REPORT)
             return ctx.store.write(chunks, media_type="application/xml")
-        problem = f"the tests left no coverage report at {path}" if tests.coverage else ""
+        problem = f"the tests wrote no coverage report to {path}" if tests.coverage else ""
     except SourceError as error:
-        problem = f"the coverage report at {path} cannot be used: {error.what}"
+        problem = f"the coverage report at {path} is invalid: {error.what}"
     if problem:
         ctx.screen.warn(STEP, problem)
     return None

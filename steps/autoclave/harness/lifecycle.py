@@ -1,4 +1,4 @@
-"""Containers that live for a while beside a step: wait until one works, and leave nothing behind."""
+"""Containers that run during a step: wait until one is healthy, and always remove them."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from autoclave.errors import EngineError, Interrupted
 
 NOBODY = "65534:65534"
 
-# For a closed network: no name server answers there, so the engine's own one is no way out either.
+# For a closed network: with a name server that does not exist, the engine's own one resolves no other names.
 NO_DNS = ("127.0.0.1",)
 
-_PAUSE = 0.2  # seconds between two looks
+_PAUSE = 0.2  # seconds between two probes
 _PROBE = 10.0  # seconds that a health command may take
 
 
 class WaitResult(Struct, frozen=True):
-    """How long a container was waited for, in seconds, and why it is of no use (empty: it is healthy)."""
+    """How many seconds a container was waited for, and why it is not healthy (empty: it is)."""
 
     seconds: float
     failure: str
 
 
 def start(container: str, ctx: Context) -> None:
-    """Start a container, unless the run was stopped: who stops it looks for containers after saying so."""
+    """Start a container, unless the run was stopped: a stopped run removes only what it finds then."""
     if ctx.cancelled.is_set():
         raise Interrupted("the tests were stopped")
     ctx.engine.start(container)
@@ -38,9 +38,9 @@ def start(container: str, ctx: Context) -> None:
 def wait_until_healthy(
     container: str, healthy: Callable[[float], bool], *, timeout: int, ctx: Context
 ) -> WaitResult:
-    """Wait until a started container is healthy, has ended, or is out of time.
+    """Wait until a started container is healthy, has ended, or has reached the time limit.
 
-    `healthy` is given the seconds that it may take. Raises Interrupted when the run is stopped meanwhile.
+    `healthy` gets the seconds that it may take. Raises Interrupted when the run is stopped.
     """
     began = time.monotonic()
     while True:
@@ -63,7 +63,7 @@ def probe_by_command(container: str, command: tuple[str, ...], engine: Engine) -
 
 
 def describe_end(state: ContainerState | None) -> str:
-    """Say how a container ended."""
+    """Return how a container ended, in words."""
     if state is None:
         return "was removed by somebody else"
     killed = " (killed for memory)" if state.oom_killed else ""
@@ -71,10 +71,11 @@ def describe_end(state: ContainerState | None) -> str:
 
 
 def remove(engine: Engine, container: str) -> None:
-    """Remove a container, without hiding the error that is under way."""
+    """Remove a container; an error that is being raised is not hidden by another."""
     try:
         engine.remove(container)
     except EngineError:
-        # The engine went away; what stopped the run is told already, and a later run sweeps the container.
+        # The engine does not answer. An error that stopped the run is more important than this one, and a
+        # later run removes the container.
         if sys.exc_info()[1] is None:
             raise

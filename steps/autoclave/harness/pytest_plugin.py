@@ -1,7 +1,7 @@
-"""pytest plugin: tests say with `@pytest.mark.requirement("SRS-1")` which requirements they show.
+"""pytest plugin: tests name with `@pytest.mark.requirement("SRS-1")` the requirements that they verify.
 
 The ids go into the JUnit report as properties called `requirement`. This one file needs nothing but pytest:
-Autoclave puts it into the test container, and installs it as a plugin beside itself.
+Autoclave copies it into the test container, and is installed with it as a plugin.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ _PROPERTY = "requirement"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Tell pytest about the marker."""
+    """Register the marker."""
     config.addinivalue_line(
-        "markers", "requirement(*ids): the ids of the requirements that the test shows, for the JUnit report"
+        "markers",
+        "requirement(*ids): the ids of the requirements that the test verifies, for the JUnit report",
     )
 
 
@@ -24,20 +25,20 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give every test its ids before it runs: all its reports carry them, from any worker and any phase."""
     for item in items:
-        told = {value for name, value in item.user_properties if name == _PROPERTY}
+        named = {value for name, value in item.user_properties if name == _PROPERTY}
         for one in dict.fromkeys(_ids(item)):
-            if one not in told:
+            if one not in named:
                 item.user_properties.append((_PROPERTY, one))
 
 
 def _ids(item: pytest.Item) -> Iterator[str]:
-    """Return the ids of a test, its class's and module's last. Raises UsageError for what is no id."""
+    """Return the ids of a test, its class's and module's last. Raises UsageError for an invalid id."""
     for mark in item.iter_markers("requirement"):
         if not mark.args or mark.kwargs:
-            raise pytest.UsageError(f"{item.nodeid}: requirement() takes ids, and at least one")
+            raise pytest.UsageError(f"{item.nodeid}: requirement() needs at least one id")
         for one in mark.args:
             if not isinstance(one, str) or not one.strip() or "," in one:
                 raise pytest.UsageError(
-                    f"{item.nodeid}: {one!r} is no requirement id (a text without commas)"
+                    f"{item.nodeid}: {one!r} is not a requirement id (a text without commas)"
                 )
             yield one.strip()

@@ -1,4 +1,4 @@
-"""The service containers beside the tests: on a network of this run alone, healthy before a test begins."""
+"""The service containers of the tests: on a network of this run alone, healthy before a test begins."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from autoclave.store.oci import Descriptor
 
 STEP = "unit-test"
 
-_LOOK = 0.5  # seconds between two looks at the services while the tests run
+_CHECK = 0.5  # seconds between two checks of the services while the tests run
 _TAIL = 20  # lines of a log that are shown
 _LARGEST_LOG = 1_000_000  # lines of a log that are kept
 
@@ -31,13 +31,13 @@ class PinnedService(Struct, frozen=True):
 
     declared: TestService
     digest: str
-    descriptor: Descriptor | None = None  # none: an image of somebody else's, by reference
+    descriptor: Descriptor | None = None  # None: another project's image, by reference
     scratch: tuple[str, ...] = ()
     environment: dict[str, str] = {}
 
 
 class RunningServices:
-    """The services of one run: their network, what came of each, and the last lines of each log."""
+    """The services of one run: their network, the result of each, and the last lines of each log."""
 
     def __init__(self, network: str = "") -> None:
         self.network = network
@@ -47,16 +47,16 @@ class RunningServices:
 
     @property
     def failed(self) -> bool:
-        """Tell whether a service was of no use to the tests."""
+        """Whether a service failed."""
         return any(run.failure for run in self.runs.values())
 
     def add(self, container: str, run: ServiceRun) -> None:
-        """Keep a service that was started, as its container and what came of it."""
+        """Add a service that was started: its container and its result."""
         self._containers[run.name] = container
         self.runs[run.name] = run
 
     def check(self, ctx: Context) -> bool:
-        """Note which services have ended; tell whether all of them still run."""
+        """Record which services have ended; return whether all of them still run."""
         for name, container in self._containers.items():
             state = ctx.engine.state(container)
             if not (state and state.running) and not self.runs[name].failure and not ctx.cancelled.is_set():
@@ -66,12 +66,12 @@ class RunningServices:
 
     @contextmanager
     def watch(self, ctx: Context, when_failed: Callable[[], None]) -> Iterator[None]:
-        """Look at the services all the while, so that tests do not wait for a dead one until their limit."""
+        """Check the services while the tests run: tests must not wait for a dead one to their time limit."""
         done = threading.Event()
 
         def watch() -> None:
-            with suppress(EngineError):  # the step itself meets it too, and tells
-                while not done.wait(_LOOK):
+            with suppress(EngineError):  # the step itself gets the same error, and reports it
+                while not done.wait(_CHECK):
                     if not self.check(ctx):
                         when_failed()
                         return
@@ -88,7 +88,7 @@ class RunningServices:
 
 
 def pin(tests: UnitTest, ctx: Context, digests: Digests) -> list[PinnedService]:
-    """Return each service's exact image; `digests` are those that were asked for."""
+    """Return each service's exact image; `digests` are those that the options name."""
     found = []
     for service in tests.service:
         if "@" in service.image:
@@ -108,8 +108,8 @@ def pin(tests: UnitTest, ctx: Context, digests: Digests) -> list[PinnedService]:
 def start_services(image: Image, services: list[PinnedService], ctx: Context) -> Iterator[RunningServices]:
     """Start the services one after another, each when the one before is healthy.
 
-    After the first that fails no other is started. Containers, their volumes and the network are removed
-    whatever happens; each log is kept as `service-NAME.log` in the image's reports.
+    After the first that fails no other is started. Containers, their volumes and the network are always
+    removed; each log is kept as `service-NAME.log` in the image's reports.
     """
     if not services:
         yield RunningServices()
@@ -133,7 +133,7 @@ def _start(each: PinnedService, there: RunningServices, made: list[tuple[str, st
     command = tuple(declared.health) or state.health
     if not command:
         raise ConfigError(
-            f"nothing tells when the unit-test service '{declared.name}' is ready",
+            f"the unit-test service '{declared.name}' has no health check",
             why=f"the image {declared.image} has no HEALTHCHECK, and the service no health command",
             next=f"add health = [\"…\"] to the service '{declared.name}' in autoclave.toml",
         )
@@ -177,13 +177,13 @@ def _spec(each: PinnedService, image: ImageState, network: str, ctx: Context) ->
 
 
 def _find_or_pull(service: TestService, ctx: Context) -> ImageState:
-    """Return the engine's image for a reference pinned by digest, fetched when the engine lacks it."""
+    """Return the engine's image for a reference pinned by digest; pull it if it is missing."""
     found = ctx.engine.image(service.image)
     if found is None:
         ctx.engine.pull(service.image, lambda text: ctx.screen.line(STEP, text))
         found = ctx.engine.image(service.image)
     if found is None:
-        raise StoreError(f"the engine does not hold {service.image} after pulling it")
+        raise StoreError(f"the engine does not have {service.image} after pulling it")
     return found
 
 
@@ -208,7 +208,7 @@ def _keep_log(name: str, container: str, image: Image, ctx: Context) -> list[str
     try:
         lines = list(islice(ctx.engine.logs(container), _LARGEST_LOG))
     except EngineError as error:
-        ctx.screen.warn(STEP, f"the log of service '{name}' is lost: {error.why or error.what}")
+        ctx.screen.warn(STEP, f"the log of service '{name}' cannot be read: {error.why or error.what}")
         return []
     write_report(
         ctx.state_folder, image.name, f"service-{name}.log", (f"{each}\n".encode() for each in lines)

@@ -1,4 +1,4 @@
-"""What the device says about its requirements and their tests, as the steps use it."""
+"""The device's requirements and their tests, as the steps use them."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def requirements_of(ctx: Context) -> tuple[Requirement, ...] | None:
 
 
 def links_of(ctx: Context) -> Callable[[str], tuple[str, ...]]:
-    """Return what tells the requirements of a test by its name. Raises ConfigError."""
+    """Return a function from a test's name to its requirements. Raises ConfigError."""
     name = ctx.device.traceability.links
     return links.read(ctx.folder, name) if name else lambda test: ()
 
 
 def plugin(ctx: Context) -> dict[str, bytes]:
-    """Return the pytest plugin as a file for the test container, when the device asks for it."""
+    """Return the pytest plugin as a file for the test container, when the device enables it."""
     if not ctx.device.traceability.pytest_plugin:
         return {}
     return {f"{PLUGINS}/{_PLUGIN}": files("autoclave.harness").joinpath("pytest_plugin.py").read_bytes()}
@@ -48,7 +48,7 @@ def inputs(ctx: Context) -> dict[str, str]:
     table = ctx.device.traceability
     if table == Traceability():
         return {}
-    links_of(ctx)  # a file that cannot be read is told before anything runs
+    links_of(ctx)  # an invalid file is reported before anything runs
     parts = [table.property.encode(), *plugin(ctx).values()]
     if table.links:
         parts.append(resolve_inside(ctx.folder, table.links).read_bytes())
@@ -56,7 +56,7 @@ def inputs(ctx: Context) -> dict[str, str]:
 
 
 def warn_of_gaps(image: Image, run: TestRun, step: str, ctx: Context) -> None:
-    """Say in one line when this run does not show all requirements of a device of one image; no gate."""
+    """Warn in one line when this run does not verify all requirements of a device with one image; no gate."""
     if not ctx.device.device.requirements or len(ctx.device.image) > 1:
         return
     try:

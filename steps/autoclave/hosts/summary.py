@@ -28,7 +28,7 @@ class About(Struct, frozen=True, kw_only=True):
 
 
 def overall_state(rows: Sequence[Row]) -> GateStatus:
-    """Return how the device stands: as its worst gate before deploy."""
+    """Return the state of the worst gate of all images; deploy counts only with a record."""
     states = {row.gate(step).state for row in rows for step in STEPS[:-1]}
     states |= {row.gate("deploy").state for row in rows} - {GateStatus.NONE}
     for state in (GateStatus.REJECTED, GateStatus.CLOSED, GateStatus.NONE):
@@ -38,12 +38,12 @@ def overall_state(rows: Sequence[Row]) -> GateStatus:
 
 
 def headline(rows: Sequence[Row]) -> str:
-    """Return how the device stands, in words of our own."""
+    """Return that state in words, and at which steps."""
     state = overall_state(rows)
     if state is GateStatus.PASSED:
         return "all gates passed"
     if state is GateStatus.NONE:
-        return "not all gates have spoken"
+        return "not all gates have a verdict"
     named = [step for step in STEPS if any(row.gate(step).state is state for row in rows)]
     word = "records do not verify" if state is GateStatus.REJECTED else "closed"
     return f"{word} at {', '.join(named)}"
@@ -68,7 +68,7 @@ def description(step: str, rows: Sequence[Row]) -> str:
 
 
 def to_plain(text: str) -> str:
-    """Return text on one line, without characters that cannot be seen or turn the direction of others."""
+    """Return text on one line, without characters that are invisible or change the direction of others."""
     words = " ".join(text.split())
     return "".join(
         "\N{REPLACEMENT CHARACTER}" if unicodedata.category(each)[0] == "C" else each for each in words

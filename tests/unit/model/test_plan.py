@@ -46,7 +46,7 @@ def test_init_writes_the_host_s_file_beside_a_device_file_that_is_there(
     assert init.run(tmp_path, host) == 0
     assert f"v{__version__}" in (tmp_path / name).read_text("utf-8")
     assert (tmp_path / "autoclave.toml").read_text() == "mine"
-    with pytest.raises(ConfigError, match="is there already"):
+    with pytest.raises(ConfigError, match="exists already"):
         init.run(tmp_path, host)
 
 

@@ -1,4 +1,4 @@
-"""`autoclave doctor`: check what the steps need, and say how to mend each."""
+"""`autoclave doctor`: check what the steps need, and print how to fix it."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Options(Signing, frozen=True):
 
 
 class Check(Struct, frozen=True):
-    """What one check found: fine or not, what was seen, how to mend it."""
+    """The result of one check: passed or not, what was found, how to fix it."""
 
     name: str
     fine: bool
     seen: str
-    mend: str = ""
+    fix: str = ""
 
 
 def command(name: str, text: str) -> click.Command:
@@ -58,12 +58,12 @@ def _run(opts: Options, ctx: Context) -> None:
     ]
     found = [_check(name, check) for name, check in checks]
     for each in found:
-        mend = f"\n            mend: {each.mend}" if each.mend and not each.fine else ""
-        ctx.screen.result(f"{'✔' if each.fine else '✘'} {each.name:<9} {each.seen}{mend}", {"check": each})
+        fix = f"\n            fix: {each.fix}" if each.fix and not each.fine else ""
+        ctx.screen.result(f"{'✔' if each.fine else '✘'} {each.name:<9} {each.seen}{fix}", {"check": each})
     bad = [each.name for each in found if not each.fine]
     if bad:
         raise DoctorFailed(
-            f"{len(bad)} of {len(found)} checks failed: {', '.join(bad)}", next="mend them, see above"
+            f"{len(bad)} of {len(found)} checks failed: {', '.join(bad)}", next="fix what is listed above"
         )
 
 
@@ -71,7 +71,7 @@ def _check(name: str, check: Callable[[], Check]) -> Check:
     try:
         return check()
     except AutoclaveError as error:
-        return Check(name, fine=False, seen=f"{error.what} ({error.why})", mend=error.next)
+        return Check(name, fine=False, seen=f"{error.what} ({error.why})", fix=error.next)
 
 
 def _engine(ctx: Context) -> Check:
@@ -90,7 +90,7 @@ def _builder(ctx: Context) -> Check:
         "builder",
         fine=builder == "buildkit" or not needs,
         seen=builder,
-        mend=ctx.engine.buildkit_hint,
+        fix=ctx.engine.buildkit_hint,
     )
 
 
@@ -117,14 +117,14 @@ def _database(scanner: Scanner, ctx: Context) -> Check:
     if is_partial(versions.database, ctx.policy.production):
         seen += ", PARTIAL: production refuses it"
     fine = timedelta(minutes=-5) < age <= allowed
-    return Check("database", fine=fine, seen=seen, mend=versions.renew)
+    return Check("database", fine=fine, seen=seen, fix=versions.renew)
 
 
 def _keys() -> Check:
     paths = [development.folder() / f"{name}.pem" for name in (development.STEPS, development.RELEASE)]
     opened = [path for path in paths if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077]
     if opened:
-        return Check("keys", fine=False, seen=f"{opened[0]} is open to others", mend=f"chmod 600 {opened[0]}")
+        return Check("keys", fine=False, seen=f"{opened[0]} is open to others", fix=f"chmod 600 {opened[0]}")
     there = sum(path.exists() for path in paths)
     return Check(
         "keys", fine=True, seen=f"{there} of 2 development keys in {development.folder()}, made at first use"
@@ -139,21 +139,21 @@ def _clock(ctx: Context) -> Check:
         "clock",
         fine=drift <= _DRIFT,
         seen=f"{drift.total_seconds():.0f} s from the engine's",
-        mend="set both clocks by NTP: records carry times that gates judge",
+        fix="set both clocks by NTP: records carry times that gates judge",
     )
 
 
 def _disk(ctx: Context) -> Check:
     folder: Path = ctx.folder
     free = shutil.disk_usage(folder).free
-    return Check("disk", fine=free >= _LEAST_DISK, seen=f"{free / (1 << 30):.0f} GiB free", mend="free 5 GiB")
+    return Check("disk", fine=free >= _LEAST_DISK, seen=f"{free / (1 << 30):.0f} GiB free", fix="free 5 GiB")
 
 
 def _git(ctx: Context) -> Check:
     commit = ctx.commit
     if not commit.id:
         return Check(
-            "git", fine=False, seen="no commit", mend="git init, git add, git commit: records name it"
+            "git", fine=False, seen="no commit", fix="git init, git add, git commit: records name it"
         )
     return Check(
         "git", fine=True, seen=f"commit {commit.id[:12]}{', uncommitted changes' if commit.dirty else ''}"

@@ -1,4 +1,4 @@
-"""`autoclave init`: a commented starter for the repository it stands in."""
+"""`autoclave init`: a commented device file for a repository."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def command(name: str, text: str) -> click.Command:
 
 
 def run(folder: Path, host: str = "") -> int:
-    """Write autoclave.toml, the ignore files and a host's file. Raises ConfigError when they are there."""
+    """Write autoclave.toml, the ignore files and a host's file. Raises ConfigError when one exists."""
     path = folder / FILE
     if host:
         _write_host(folder, host)
     if path.exists():
         if host:
             return 0
-        raise ConfigError(f"{path} is there already", next="edit it; 'autoclave schema' describes every key")
+        raise ConfigError(f"{path} exists already", next="edit it; 'autoclave schema' describes every key")
     found = _dockerfiles(folder)
     path.write_text(starter(folder.resolve().name, found, tests=_tests(folder), manifests=_manifests(folder)))
     for context in {each.parent for each in found} or {Path()}:
@@ -53,7 +53,7 @@ def _write_host(folder: Path, host: str) -> None:
     path = folder / starter.name
     if path.exists():
         raise ConfigError(
-            f"{path} is there already", next=f"add this to it:\n{starter.content.decode('utf-8')}"
+            f"{path} exists already", next=f"add this to it:\n{starter.content.decode('utf-8')}"
         )
     path.write_bytes(starter.content)
     print(f"wrote {path}: name your copy of the templates in it")
@@ -64,7 +64,7 @@ def starter(folder: str, dockerfiles: list[Path], *, tests: str, manifests: list
     name = _to_name(folder) or "device"
     parts = [_HEAD.format(name=name)]
     if not dockerfiles:
-        parts.append("# No Dockerfile was found: write one, then mend the path here.\n")
+        parts.append("# No Dockerfile was found: write one, then correct the path here.\n")
     for dockerfile in dockerfiles or [Path("Dockerfile")]:
         image = _to_name(dockerfile.parent.as_posix()) or name
         parts.append(
@@ -113,15 +113,15 @@ def _ignore(path: Path, line: str) -> None:
 
 
 _HEAD = """\
-# What Autoclave knows about this device. 'autoclave schema' describes every key; unknown keys are refused.
+# What Autoclave knows about this device. 'autoclave schema' describes every key; unknown keys are errors.
 
 [device]
 name = "{name}"
 version = "0.1.0"
-# IEC 62304 software safety class: A, B or C. It selects the policy; without knowing it, stay with C.
+# IEC 62304 software safety class: A, B or C. It selects the policy; if you do not know it, keep C.
 safety-class = "C"
-# requirements = "requirements.csv"   # classes B and C release nothing without: id,text,kind,hazard,method
-# soup = "soup.toml"                  # nor without this; 'autoclave soup' writes its beginning
+# requirements = "requirements.csv"   # needed for a release in classes B and C: id,text,kind,hazard,method
+# soup = "soup.toml"                  # needed as well; 'autoclave soup' writes a first version
 """
 
 _IMAGE = """\
@@ -143,12 +143,12 @@ health = "/health"                    # without it, the image's HEALTHCHECK
 _TESTS = """\
 # Runs in a container of exactly the built image: non-root, read-only root, no network.
 [unit-test]
-# stage = "test"                      # a stage on top of the image, when test tools must not ship
+# stage = "test"                      # a stage on top of the image, when test tools must not be released
 command = ["python", "-m", "pytest", "/autoclave/{tests}", "--junit-xml=/autoclave/results/junit.xml"]
-copy = ["{tests}"]                      # lands in /autoclave
+copy = ["{tests}"]                      # copied to /autoclave
 timeout = 300                         # seconds
 
-# Tests say which requirement they show: @pytest.mark.requirement("SRS-1"), or a file that maps them.
+# Tests name the requirements that they verify: @pytest.mark.requirement("SRS-1"), or a file that maps them.
 # [traceability]
 # pytest-plugin = true                # and "-p", "autoclave_requirements" in the command
 # links = "links.toml"
@@ -159,6 +159,6 @@ _ENVIRONMENT = """\
 name = "staging"
 # publish = { IMAGE = 8080 }            # host port on 127.0.0.1
 
-# [policy]                            # may only tighten what the safety class demands
+# [policy]                            # may only tighten what the safety class requires
 # scan = { block = ["critical", "high", "medium", "low"] }
 """

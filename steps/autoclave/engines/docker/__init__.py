@@ -25,7 +25,7 @@ from autoclave.engines.base import (
     NetworkState,
 )
 from autoclave.engines.docker import build as docker_build
-from autoclave.engines.docker import networks as docker_beside
+from autoclave.engines.docker import networks as docker_networks
 from autoclave.engines.docker.run import as_command, create_arguments
 from autoclave.errors import EngineError, SourceError
 from autoclave.runtime.shell import Shell
@@ -62,8 +62,8 @@ class DockerEngine:
         return docker_build.find_client(self._shell, self._client_name)
 
     def info(self) -> EngineInfo:
-        """Tell which engine answers."""
-        with _translate_errors("the engine does not tell its version"):
+        """Return which engine answers."""
+        with _translate_errors("the engine does not report its version"):
             about = self._api.info()
         return EngineInfo(
             name=f"docker {about.get('ServerVersion', '?')}",
@@ -81,7 +81,7 @@ class DockerEngine:
         image_id = docker_build.build(self._shell, self._client, request, line)
         if self.image(image_id) is None:
             raise EngineError(
-                f"the engine does not know the image {image_id} that was just built",
+                f"the engine does not have the image {image_id} that was just built",
                 why=f"the command {self._client.program} builds with another engine than {self._host}",
                 next="set DOCKER_HOST, so that both use the same engine",
             )
@@ -102,12 +102,12 @@ class DockerEngine:
         try:
             named = str((request.folder / request.dockerfile).relative_to(context))
         except ValueError as error:
-            raise SourceError(f"{request.dockerfile} lies outside the context {request.context}") from error
+            raise SourceError(f"{request.dockerfile} is outside the context {request.context}") from error
         return sorted(Path(item) for item in exclude_paths(str(context), patterns, dockerfile=named))
 
     def image(self, reference: str) -> ImageState | None:
         """Return an image by name or id, or None."""
-        with _translate_errors(f"the engine does not tell about image {reference}"):
+        with _translate_errors(f"the engine does not report on image {reference}"):
             try:
                 found = self._api.inspect_image(reference)
             except ImageNotFound:
@@ -117,18 +117,18 @@ class DockerEngine:
             layers=tuple(found.get("RootFS", {}).get("Layers") or ()),
             user=(found.get("Config") or {}).get("User") or "",
             repo_digests=tuple(found.get("RepoDigests") or ()),
-            health=docker_beside.health_command(found.get("Config") or {}),
+            health=docker_networks.health_command(found.get("Config") or {}),
             environment=_variables((found.get("Config") or {}).get("Env") or ()),
         )
 
     def tag(self, image: str, name: str) -> None:
-        """Give an image a name, `repository:tag`, replacing what had it."""
+        """Give an image a name, `repository:tag`; another image loses it."""
         repository, _, tag = name.rpartition(":")
         with _translate_errors(f"the engine does not name the image {image}"):
             self._api.tag(image, repository, tag)
 
     def push(self, image: str, name: str, login: tuple[str, str] | None) -> None:
-        """Put an image into a registry under a name, `registry/repository:tag`."""
+        """Push an image to a registry under a name, `registry/repository:tag`."""
         self.tag(image, name)
         repository, _, tag = name.rpartition(":")
         auth = {"username": login[0], "password": login[1]} if login else None
@@ -138,18 +138,18 @@ class DockerEngine:
                     raise EngineError(f"the engine does not push to {name}", why=str(event["error"]))
 
     def pull(self, reference: str, line: Callable[[str], None]) -> None:
-        """Fetch an image from its registry, with the client's credentials."""
+        """Pull an image from its registry, with the client's credentials."""
         if self._shell.stream([self._client.program, "pull", reference], line):
             raise EngineError(
                 f"the image {reference} cannot be pulled",
-                why="see what docker pull said above",
+                why="see the output of docker pull above",
                 next="check the name and the network, or 'docker load' it from a file",
             )
 
     def save(self, image_id: str) -> Iterator[bytes]:
         """Stream an image as a tar archive."""
         self._shell.show(["docker", "save", image_id])
-        with _translate_errors(f"the engine does not hand over image {image_id}"):
+        with _translate_errors(f"the engine does not save image {image_id}"):
             yield from self._api.get_image(image_id, chunk_size=_CHUNK)
 
     def load(self, archive: Iterable[bytes]) -> None:
@@ -178,7 +178,7 @@ class DockerEngine:
             self._api.put_archive(container, folder, archive)
 
     def get(self, container: str, path: str) -> Iterator[bytes] | None:
-        """Stream a tar archive of a path in a container, or return None when it is not there."""
+        """Stream a tar archive of a path in a container, or return None when it does not exist."""
         with _translate_errors(f"the engine does not copy {path} out"):
             try:
                 stream, _ = self._api.get_archive(container, path, chunk_size=_CHUNK)
@@ -189,7 +189,7 @@ class DockerEngine:
     def logs(self, container: str, *, follow: bool = False) -> Iterator[str]:
         """Yield the lines of a container's output."""
         rest = b""
-        with _translate_errors("the engine does not hand over the output"):
+        with _translate_errors("the engine does not return the container's output"):
             for chunk in self._api.logs(container, stream=True, follow=follow):
                 *lines, rest = (rest + chunk).split(b"\n")
                 for line in lines:
@@ -199,7 +199,7 @@ class DockerEngine:
 
     def state(self, container: str) -> ContainerState | None:
         """Return a container's state by id or name, or None."""
-        with _translate_errors("the engine does not tell about the container"):
+        with _translate_errors("the engine does not report on the container"):
             try:
                 return _state(self._api.inspect_container(container))
             except NotFound:
@@ -207,7 +207,7 @@ class DockerEngine:
 
     def wait(self, container: str) -> ContainerState:
         """Wait until a container has ended and return its state."""
-        with _translate_errors("the engine does not tell when the container ended"):
+        with _translate_errors("the engine does not report when the container ended"):
             try:
                 self._api.wait(container)
             except NotFound as error:
@@ -235,7 +235,7 @@ class DockerEngine:
             try:
                 self._api.kill(container)
             except APIError as error:
-                if error.status_code not in {404, 409}:  # gone, or not running
+                if error.status_code not in {404, 409}:  # it does not exist, or does not run
                     raise
 
     def rename(self, container: str, name: str) -> None:
@@ -244,21 +244,21 @@ class DockerEngine:
             self._api.rename(container, name)
 
     def remove(self, container: str) -> None:
-        """Remove a container and its anonymous volumes; nothing happens when it is gone."""
+        """Remove a container and its anonymous volumes; nothing happens when it does not exist."""
         with _translate_errors("the engine does not remove the container"):
             try:
                 self._api.remove_container(container, v=True, force=True)
             except APIError as error:
-                if error.status_code not in {404, 409}:  # gone, or being removed already
+                if error.status_code not in {404, 409}:  # it does not exist, or is being removed
                     raise
 
     def execute(self, container: str, command: Sequence[str], seconds: float) -> int | None:
         """Run a command in a container; return its exit code, None when it cannot run or takes too long."""
         with _translate_errors("the engine does not run a command in the container"):
-            return docker_beside.execute(self._api, container, command, seconds)
+            return docker_networks.execute(self._api, container, command, seconds)
 
     def ensure_network(self, name: str) -> None:
-        """Create a private network unless it is there."""
+        """Create a private network unless it exists."""
         with _translate_errors(f"the engine does not create the network {name}"):
             if not self._api.networks(names=[f"^{name}$"]):
                 self._api.create_network(name, driver="bridge", check_duplicate=True)
@@ -266,7 +266,7 @@ class DockerEngine:
     def create_closed_network(self, name: str, labels: Mapping[str, str]) -> None:
         """Create a network whose containers reach each other and nothing else, the engine's host included."""
         with _translate_errors(f"the engine does not create the network {name}"):
-            docker_beside.create_closed_network(self._api, name, labels)
+            docker_networks.create_closed_network(self._api, name, labels)
 
     def connect(self, network: str, container: str) -> None:
         """Connect a container to one more network."""
@@ -280,9 +280,9 @@ class DockerEngine:
         return [NetworkState(name=each["Name"], labels=each.get("Labels") or {}) for each in found]
 
     def remove_network(self, name: str) -> None:
-        """Remove a network; nothing happens when it is gone."""
+        """Remove a network; nothing happens when it does not exist."""
         with _translate_errors(f"the engine does not remove the network {name}"):
-            docker_beside.remove_network(self._api, name)
+            docker_networks.remove_network(self._api, name)
 
     def attach_command(self, container: str) -> list[str]:
         """Return the command that starts a container on the user's terminal."""
@@ -332,7 +332,7 @@ def _probe_host(host: str) -> str:
 
 @contextmanager
 def _translate_errors(what: str) -> Iterator[None]:
-    """Turn everything that the SDK and its transport raise into EngineError."""
+    """Turn every error of the SDK and its connection into EngineError."""
     try:
         yield
     except APIError as error:
@@ -341,7 +341,7 @@ def _translate_errors(what: str) -> Iterator[None]:
         raise EngineError(
             what,
             why=f"{type(error).__name__}: {str(error)[:300]}",
-            next="is it running? 'autoclave doctor' looks; DOCKER_HOST selects another engine",
+            next="check that it runs ('autoclave doctor'); DOCKER_HOST selects another engine",
         ) from error
 
 

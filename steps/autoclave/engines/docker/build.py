@@ -1,4 +1,4 @@
-"""Build images with the engine's own command line: BuildKit where there is, classic where not."""
+"""Build images with the engine's own command line: with BuildKit where it is installed, else classic."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ class Client(Struct, frozen=True):
         return {"DOCKER_BUILDKIT": "1" if self.builder == "buildkit" else "0"}
 
 
-def find_client(shell: Shell, wanted: str = "") -> Client:
+def find_client(shell: Shell, named: str = "") -> Client:
     """Choose the docker command: the named one, else the first on PATH that has BuildKit, else the first.
 
-    Several can be there, for example a bare client before the distribution's. Raises ToolError.
+    There may be several, for example a bare client before the distribution's. Raises ToolError.
     """
-    programs = shell.find_all(wanted or "docker")
+    programs = shell.find_all(named or "docker")
     if not programs:
         raise ToolError(
-            f"the command '{wanted or 'docker'}' is not there",
+            f"the command '{named or 'docker'}' is not installed",
             why="images are built with the engine's own command line",
             next="install Docker's client (Debian: apt-get install docker.io)",
         )
@@ -52,11 +52,11 @@ def find_client(shell: Shell, wanted: str = "") -> Client:
 
 
 def _builder(shell: Shell, program: str) -> str:
-    """Tell how a client builds: buildx is BuildKit; clients before 23 have BuildKit inside."""
+    """Return how a client builds: buildx is BuildKit; clients before 23 contain BuildKit."""
     if shell.run([program, "buildx", "version"], ok=range(256)).code == 0:
         return "buildkit"
-    said = shell.run([program, "--version"], ok=range(256)).out.decode("utf-8", "replace")
-    version = re.search(r"version (\d+)\.", said)
+    version_line = shell.run([program, "--version"], ok=range(256)).out.decode("utf-8", "replace")
+    version = re.search(r"version (\d+)\.", version_line)
     return "buildkit" if version and 18 < int(version[1]) < 23 else "classic"
 
 
@@ -85,14 +85,14 @@ def command(client: Client, request: BuildRequest, *, id_file: str = "", dockerf
 
 
 def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[str], None]) -> str:
-    """Build and return the image id. Raises BuildFailed, ConfigError for secrets that cannot be given."""
+    """Build and return the image id. Raises BuildFailed, ConfigError for unusable secrets."""
     _check_secrets(client, request)
-    said: list[str] = []
+    tail: list[str] = []
 
     def keep_line(text: str) -> None:
         if text.strip():
-            said.append(text)
-            del said[:-_TAIL]
+            tail.append(text)
+            del tail[:-_TAIL]
             line(text)
 
     with tempfile.TemporaryDirectory(prefix="autoclave-build-") as folder:
@@ -113,14 +113,14 @@ def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[s
         if code != 0 or not id_file.exists():
             raise BuildFailed(
                 f"the build of {request.dockerfile} failed (exit code {code})",
-                why="\n".join(said),
+                why="\n".join(tail),
                 next="fix the Dockerfile; 'autoclave build -v' shows the command to run by hand",
             )
         return id_file.read_text("ascii").strip()
 
 
 def _login(request: BuildRequest, folder: Path) -> dict[str, str]:
-    """Return the variable of a client configuration that knows the request's logins beside its own."""
+    """Return the variable of a client configuration with the request's logins besides the user's own."""
     if not request.logins:
         return {}
     known = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")

@@ -1,4 +1,4 @@
-"""What containers beside each other need of Docker: a network of their own, and commands run inside them."""
+"""What containers that work together need of Docker: a network of their own, and commands inside them."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any
 
 from docker.errors import APIError, NotFound
 
-_PAUSE = 0.05  # seconds between two looks
-_TRIES = 100  # to remove a network: a container that is being removed holds it for a moment
+_PAUSE = 0.05  # seconds between two tries
+_TRIES = 100  # to remove a network: a container that is being removed uses it for a moment
 
 # Without an address of its own on the bridge, the host's services are out of reach too.
 _NO_HOST = {"com.docker.network.bridge.inhibit_ipv4": "true"}
 
 
 def create_closed_network(api: Any, name: str, labels: Mapping[str, str]) -> None:
-    """Create a bridge without a way out, neither to other networks nor to the host."""
+    """Create a bridge from which neither other networks nor the host are reached."""
     api.create_network(
         name, driver="bridge", internal=True, check_duplicate=True, labels=dict(labels), options=_NO_HOST
     )
 
 
 def remove_network(api: Any, name: str) -> None:
-    """Remove a network, waiting for the containers that are just leaving it."""
+    """Remove a network; wait for containers that are being removed from it."""
     for tries in range(_TRIES):
         try:
             api.remove_network(name)
         except APIError as error:
-            if error.status_code == 404:  # gone
+            if error.status_code == 404:  # it does not exist
                 return
             if error.status_code != 403 or tries == _TRIES - 1:  # not: it has active endpoints
                 raise
@@ -41,7 +41,7 @@ def execute(api: Any, container: str, command: Sequence[str], seconds: float) ->
     """Run a command in a running container; None when it cannot run, or has not ended in time."""
     deadline = time.monotonic() + seconds
     try:
-        # Detached: a command that hangs must not keep us, and what it prints is not asked for.
+        # Detached: a command that hangs must not block us, and its output is not needed.
         started = api.exec_create(container, list(command), stdout=False, stderr=False)["Id"]
         api.exec_start(started, detach=True)
         while True:
@@ -52,7 +52,7 @@ def execute(api: Any, container: str, command: Sequence[str], seconds: float) ->
                 return None
             time.sleep(_PAUSE)
     except APIError as error:
-        # No such program, gone, not running; one that stops just now is a failure of the engine's own (500).
+        # No such program or container, or not running; while it stops, the engine answers 500.
         if error.status_code in {400, 404, 409} or not _is_running(api, container):
             return None
         raise

@@ -1,4 +1,4 @@
-"""A container spec as the SDK's arguments, and as the `docker create` line a person can paste."""
+"""A container spec as the SDK's arguments, and as the `docker create` line that a person can paste."""
 
 from __future__ import annotations
 

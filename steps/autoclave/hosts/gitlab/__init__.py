@@ -1,4 +1,4 @@
-"""GitLab: its jobs, its log, its report of findings; the modules here speak to its server."""
+"""GitLab: its jobs, its log, its report of findings. The modules here use its server."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What a `.gitlab-ci.yml` says about Autoclave: which template it includes, and what it overrides.
 
-The file belongs to somebody else: it is read without building objects of its tags (`!reference`), without
+The file belongs to its repository: it is read without building objects of its tags (`!reference`), without
 following its includes, and changed only in the characters of the ref.
 Sources: docs.gitlab.com/ci/yaml (include, default, variables), docs.gitlab.com/ci/yaml/yaml_optimization.
 """
@@ -28,7 +28,7 @@ _RAW = re.compile(r"/(?:-/)?raw/(?P<ref>[^/?#]+)/")
 class Include(Struct, frozen=True, kw_only=True):
     """One include of the template. `kind` is project, component, remote or local; `ref` may be empty.
 
-    `line` and `column` say where the text stands that holds the ref (both from 0); -1 when there is none.
+    `line` and `column` are the place of the text with the ref (both from 0); -1 when there is none.
     """
 
     kind: str
@@ -46,7 +46,7 @@ class Override(Struct, frozen=True):
 
 
 class CiFile(Struct, frozen=True, kw_only=True):
-    """A configuration, read. `problem` is empty, or says why it cannot be; then the rest is empty."""
+    """A configuration. `problem` is empty, or why it cannot be read; then the rest is empty."""
 
     includes: tuple[Include, ...] = ()
     overrides: tuple[Override, ...] = ()
@@ -71,35 +71,35 @@ def read(text: str, template: str) -> CiFile:
             variables=tuple(sorted(str(name) for name in names if str(name).startswith("AUTOCLAVE_"))),
         )
     except (YAMLError, ValueError, RecursionError) as error:
-        return CiFile(problem=f"no YAML that can be read: {' '.join(str(error).split())[:200]}")
+        return CiFile(problem=f"not valid YAML: {' '.join(str(error).split())[:200]}")
 
 
 def replace_ref(text: str, template: str, ref: str) -> str:
     """Return the file with every ref of the template replaced, all else as it was.
 
-    Raises ValueError, with words for a person, when that cannot be done by changing the refs alone.
+    Raises ValueError, with a reason for a person, when changing the refs alone is not enough.
     """
     before = read(text, template)
     if before.problem:
         raise ValueError(before.problem)
     lines = text.splitlines(keepends=True)
-    # From the end, so that what stands before keeps its place.
+    # From the end, so that the text before keeps its place.
     for each in sorted(before.includes, key=lambda one: (one.line, one.column), reverse=True):
         if each.kind == "local" or each.ref == ref:
             continue
         if not each.ref or each.line < 0:
-            raise ValueError(f"the include of {each.source} names no ref that could be changed")
+            raise ValueError(f"the include of {each.source} has no ref to change")
         lines[each.line] = _line(lines[each.line], each, ref)
     changed = "".join(lines)
     after = read(changed, template)
     wanted = [ref if each.kind != "local" else each.ref for each in before.includes]
     if [each.ref for each in after.includes] != wanted or after.overrides != before.overrides:
-        raise ValueError("the ref is written in a way that only a person can change")
+        raise ValueError("the ref is written in a form that only a person can change")
     return changed
 
 
 def _depth(text: str) -> int:
-    """Return how many brackets are open at once, at most, wherever they stand."""
+    """Return the greatest number of brackets that are open at once, anywhere in the text."""
     deepest = depth = 0
     for bracket in re.findall(r"[\[\]{}]", text):
         depth = depth + 1 if bracket in "[{" else max(depth - 1, 0)
@@ -110,17 +110,17 @@ def _depth(text: str) -> int:
 def _load(text: str) -> dict[Any, Any]:
     try:
         with warnings.catch_warnings():
-            # An anchor that is used again is a matter of its owner's, not of whoever looks at the fleet.
+            # An anchor that is defined twice concerns the file's owner, not the reader of the fleet.
             warnings.simplefilter("ignore")
             documents = [each for each in YAML(typ="rt", pure=True).load_all(text) if each is not None]
     except YAMLError:
         raise
-    except Exception as error:  # what the parser trips over in a hostile file is no defect of ours
+    except Exception as error:  # any error of the parser in a hostile file is the file's
         raise ValueError(f"{type(error).__name__}: {error}") from error
     # A file with `spec:` has its configuration in the second document.
     content = documents[-1] if documents else {}
     if not isinstance(content, dict):
-        raise ValueError("it holds no mapping")  # noqa: TRY004 -- the file's fault, not a type of ours
+        raise ValueError("it is not a mapping")  # noqa: TRY004 -- the file's fault, not a type of ours
     return content
 
 
@@ -155,7 +155,7 @@ def _from_mapping(entry: Any) -> Iterator[Include]:
 
 
 def _place(mapping: Any, key: str) -> tuple[int, int]:
-    """Return where the value of a key stands; one merged in from elsewhere (`<<`) has none."""
+    """Return the place of a key's value; one that is merged in (`<<`) has none."""
     try:
         line, column = mapping.lc.value(key)
     except (AttributeError, KeyError, TypeError):
@@ -183,7 +183,7 @@ def _overrides(content: dict[Any, Any]) -> Iterator[Override]:
 
 
 def _line(line: str, include: Include, ref: str) -> str:
-    """Return the line with the ref replaced, inside whatever quotes it stands in."""
+    """Return the line with the ref replaced, inside its quotes."""
     head, tail = line[: include.column], line[include.column :]
     before = after = ""
     if include.kind == "component":
@@ -197,7 +197,7 @@ def _line(line: str, include: Include, ref: str) -> str:
             # Unquoted, a ref such as 2.0 would become a number.
             mark = quote or ('"' if include.kind == "project" and not _stays_text(ref) else "")
             return f"{head}{mark}{before}{ref}{after}{mark}{rest}"
-    raise ValueError("the ref is written in a way that only a person can change")
+    raise ValueError("the ref is written in a form that only a person can change")
 
 
 def _stays_text(ref: str) -> bool:

@@ -1,7 +1,7 @@
-"""python-gitlab with patience that ends: bounded retries, no redirects, and our errors.
+"""python-gitlab with a limited number of retries, without redirects, and with our errors.
 
 python-gitlab itself retries too eagerly for a pipeline: it repeats a POST after a gateway error (a second
-note), sleeps as long as `Retry-After` says, and stumbles over one that is a date.
+note), sleeps as long as `Retry-After` says, and fails on one that is a date.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _LONGEST_MESSAGE = 500
 
 
 class UnclearAnswer(Exception):
-    """A POST got no clear answer: it may have been carried out. Its cause is what happened."""
+    """A POST got no clear answer: the server may have done it. Its cause is what happened."""
 
 
 class Client(gitlab.Gitlab):
-    """A connection that repeats what may be repeated: all but a POST that may have been carried out."""
+    """A connection that repeats what may be repeated: everything but a POST that the server may have done."""
 
     def __init__(self, server: Server, *, sleep: Callable[[float], None] = time.sleep) -> None:
         super().__init__(
@@ -54,7 +54,7 @@ class Client(gitlab.Gitlab):
     def http_request(self, verb: str, path: str, *args: Any, **kwargs: Any) -> Any:
         """Make a request; repeat it a few times while the server is busy or cannot be reached."""
         if "://" in path and not path.startswith(f"{self.api_url}/"):
-            raise exceptions.RedirectError(f"the server points to another one: {path}")
+            raise exceptions.RedirectError(f"the server redirects to another one: {path}")
         kwargs |= {"obey_rate_limit": False, "retry_transient_errors": False}
 
         def attempt() -> Any:
@@ -77,7 +77,7 @@ class Client(gitlab.Gitlab):
         return self._retry(attempt, retry_after)
 
     def repeat_unclear(self, call: Callable[[], T]) -> T:
-        """Run a find-or-create; when its POST got no clear answer, run it again from finding on."""
+        """Run a find-or-create; when its POST got no clear answer, run it again from its find on."""
         return self._retry(call, lambda outcome: "" if isinstance(outcome, UnclearAnswer) else None)
 
     def _keep_retry_after(self, response: Any, **_: Any) -> None:
@@ -86,7 +86,7 @@ class Client(gitlab.Gitlab):
 
 @contextmanager
 def translate_errors(need: Need, mask: Mask) -> Iterator[None]:
-    """Turn whatever goes wrong on the wire into HostError, which says what the action needs."""
+    """Turn every error of the connection into HostError, which says what the action needs."""
     try:
         yield
     except (exceptions.GitlabError, OSError, UnclearAnswer) as error:
@@ -99,12 +99,12 @@ def translate_errors(need: Need, mask: Mask) -> Iterator[None]:
             why=mask(_short(cause)),
             next="name the server by the address that it redirects to: the token is not sent after it"
             if redirected
-            else "see whether the server is up, then repeat",
+            else "check that the server is up, then retry",
         ) from None
 
 
 def find_or_none(call: Callable[[], T]) -> T | None:
-    """Return what a call finds, or None when the server says that it is not there."""
+    """Return what a call finds, or None when the server answers that it does not exist."""
     try:
         return call()
     except exceptions.GitlabError as error:
@@ -116,14 +116,14 @@ def find_or_none(call: Callable[[], T]) -> T | None:
 def _to_host_error(error: exceptions.GitlabError, need: Need, mask: Mask) -> HostError:
     status = error.response_code or 0
     what = {
-        0: "GitLab's answer cannot be used",
-        401: "GitLab does not know the token",
+        0: "GitLab's answer is invalid",
+        401: "GitLab does not accept the token",
         403: "GitLab does not allow this to the token",
-        404: "GitLab does not find it, or does not show it to the token",
-        409: "GitLab says that this conflicts with what is there",
-        429: "GitLab wants fewer requests",
+        404: "GitLab does not find it, or hides it from this token",
+        409: "GitLab reports a conflict with what exists already",
+        429: "GitLab limits the rate of requests",
     }.get(status, f"GitLab failed with status {status}" if status >= 500 else "GitLab refuses the request")
-    next_ = need.sentence if status in (401, 403, 404) else "repeat it later"
+    next_ = need.sentence if status in (401, 403, 404) else "retry later"
     if status in (400, 409, 422):
         next_ = f"see {need.page}"
     made = HostError(f"{what} ({need.action})", why=mask(_short(error)), next=next_)

@@ -1,4 +1,4 @@
-"""Lines for a GitLab job log: what a step's tools print goes into a section that starts folded.
+"""Lines for a GitLab job log: the output of a step's tools is in a section that is folded at first.
 
 Source: docs.gitlab.com/ci/jobs/job_logs (custom collapsible sections).
 """
@@ -15,12 +15,12 @@ _ERASE = "\x1b[0K"
 
 
 class GitLabScreen(PlainScreen):
-    """Stamped lines; tool output is folded away, verdicts and warnings stay in sight."""
+    """Lines with a time; tool output is folded, verdicts and warnings stay visible."""
 
     _open = ""
 
     def line(self, step: str, text: str) -> None:
-        """A step's tool printed a line."""
+        """Print a line of a step's tool."""
         if not self._open:
             self._open = re.sub(r"[^a-z0-9_.-]", "_", f"autoclave_{step}_{time.monotonic_ns()}")
             title = f"{step}: output of its tools"
@@ -29,27 +29,27 @@ class GitLabScreen(PlainScreen):
         super().line(step, text.replace("\x1b", "␛").replace("\r", "␍"))
 
     def begin(self, step: str, what: str) -> None:
-        """A step begins."""
+        """Report that a step begins."""
         self._fold()
         super().begin(step, what)
 
     def note(self, step: str, text: str) -> None:
-        """Something worth knowing."""
+        """Print something worth knowing."""
         self._fold()
         super().note(step, text)
 
     def warn(self, step: str, text: str) -> None:
-        """Something that must not be overlooked."""
+        """Print something that must not be overlooked."""
         self._fold()
         super().warn(step, text)
 
     def verdict(self, verdict: Verdict, seconds: float, what: str) -> None:
-        """A gate has spoken."""
+        """Print the verdict of a gate."""
         self._fold()
         super().verdict(verdict, seconds, what)
 
     def close(self) -> None:
-        """Nothing more comes."""
+        """End the output."""
         self._fold()
 
     def _fold(self) -> None:

@@ -43,8 +43,8 @@ def render(facts: ScanFacts, *, image: str) -> bytes:
 def merge(reports: Sequence[bytes]) -> bytes:
     """Return several reports as one: GitLab accepts one container-scanning report from a job.
 
-    A finding that several images have is one of each; its id says which. What several scanners report alike
-    of one image is one finding, as the first of them has it.
+    A finding in several images is one finding of each; its id tells them apart. What several scanners report
+    alike of one image is one finding, as the first of them has it.
     """
     read = [msgspec.json.decode(report) for report in reports]
     scan = read[0]["scan"] | {

@@ -1,8 +1,8 @@
 """A deployment as GitLab records it, and who approved it.
 
-A GitLab deployment holds environment, commit, ref and status, and has no place for an image digest; the
+A GitLab deployment has environment, commit, ref and status, and no place for an image digest; the
 environment has one field of free text, its description. The digest is written there, and read back: an
-older server ignores the field without a word.
+older server ignores the field without an error.
 Sources: docs.gitlab.com/api/deployments, docs.gitlab.com/api/environments.
 """
 
@@ -18,7 +18,7 @@ from msgspec import Struct
 from autoclave.errors import HostError
 from autoclave.hosts.gitlab.project import GitLab
 
-_LOOKED_AT = 20  # newest deployments of an environment among which an unfinished one is looked for
+_NEWEST = 20  # deployments of an environment among which an unfinished one is searched
 
 
 class HostDeployment(Struct, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ class HostDeployment(Struct, frozen=True, kw_only=True):
 
 
 class Approval(Struct, frozen=True, kw_only=True, rename="camel"):
-    """One person's word on a deployment, as GitLab tells it. `status` is approved or rejected."""
+    """One person's approval of a deployment, as GitLab reports it. `status` is approved or rejected."""
 
     user_id: int
     username: str
@@ -43,7 +43,7 @@ class Approval(Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class Approvals(Struct, frozen=True, kw_only=True, rename="camel"):
-    """What GitLab says about the approvals of one deployment; `pending` counts those still missing."""
+    """What GitLab reports about the approvals of one deployment; `pending` counts those still missing."""
 
     deployment: int
     environment: str
@@ -67,18 +67,18 @@ def read_approvals(host: GitLab, environment: str, sha: str) -> Approvals:
         if newest is None:
             raise HostError(
                 f"GitLab has no deployment of {sha[:12]} to {environment}",
-                next="the job that deploys needs 'environment:', or run 'autoclave gitlab deployment' before",
+                next="give the job that deploys 'environment:', or run 'autoclave gitlab deployment' before",
             )
         return parse_approvals(host.project.deployments.get(newest.id).attributes)
 
 
 def parse_approvals(answer: dict[str, Any]) -> Approvals:
-    """Return the approvals out of GitLab's answer; those of several rules are told once. Raises HostError."""
+    """Return the approvals in GitLab's answer, one of several rules once. Raises HostError."""
     rules = (answer.get("approval_summary") or {}).get("rules") or []
-    told = [*(answer.get("approvals") or [])]
-    told += [each for rule in rules for each in rule.get("deployment_approvals") or []]
+    listed = [*(answer.get("approvals") or [])]
+    listed += [each for rule in rules for each in rule.get("deployment_approvals") or []]
     try:
-        found = {_approval(each) for each in told}
+        found = {_approval(each) for each in listed}
         return Approvals(
             deployment=answer["id"],
             environment=answer["environment"]["name"],
@@ -88,7 +88,7 @@ def parse_approvals(answer: dict[str, Any]) -> Approvals:
             approvals=tuple(sorted(found, key=lambda each: (each.at, each.user_id))),
         )
     except (KeyError, TypeError, msgspec.ValidationError) as error:
-        raise HostError("GitLab's answer about approvals cannot be used", why=repr(error)) from error
+        raise HostError("GitLab's answer about approvals is invalid", why=repr(error)) from error
 
 
 def _approval(each: dict[str, Any]) -> Approval:
@@ -105,7 +105,7 @@ def _approval(each: dict[str, Any]) -> Approval:
 def _find_newest(host: GitLab, environment: str, sha: str) -> list[ProjectDeployment]:
     """Return the newest deployments of a commit to an environment, newest first."""
     newest = host.project.deployments.list(
-        environment=environment, order_by="id", sort="desc", per_page=_LOOKED_AT, get_all=False
+        environment=environment, order_by="id", sort="desc", per_page=_NEWEST, get_all=False
     )
     return [each for each in newest if each.sha == sha]
 
@@ -123,13 +123,13 @@ def _record(host: GitLab, wanted: HostDeployment) -> str:
         return f"deployment #{newest.id}: {wanted.status}"
     data = {"environment": wanted.environment, "sha": wanted.sha, "ref": wanted.ref, "tag": wanted.tag}
     made: Any = host.project.deployments.create(data | {"status": wanted.status})
-    return f"made deployment #{made.id}: {wanted.status}"
+    return f"created deployment #{made.id}: {wanted.status}"
 
 
 def _describe(host: GitLab, wanted: HostDeployment) -> str:
     """Write the digests that run into the environment's description; only a success changes what runs."""
     if wanted.status != "success":
-        return "the environment's description stays: nothing new runs"
+        return "the environment's description is unchanged: nothing new runs"
     text = ", ".join(f"{image} {digest}" for image, digest in sorted(wanted.digests.items()))
     for environment in host.project.environments.list(iterator=True, name=wanted.environment):
         if environment.attributes.get("description") == text:
@@ -137,5 +137,7 @@ def _describe(host: GitLab, wanted: HostDeployment) -> str:
         answer = host.project.environments.update(environment.id, {"description": text})
         if answer.get("description") == text:
             return f"environment {wanted.environment} names the digest"
-        return f"this GitLab has no description for environment {wanted.environment}: the digest is not there"
-    return f"GitLab has no environment {wanted.environment}: the digest is not there"
+        return (
+            f"this GitLab keeps no description of environment {wanted.environment}: the digest is not in it"
+        )
+    return f"GitLab has no environment {wanted.environment}: the digest is not in it"

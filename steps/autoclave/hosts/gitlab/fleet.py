@@ -26,10 +26,10 @@ DEFAULT_FILE = ".gitlab-ci.yml"
 
 
 class Row(Struct, frozen=True, kw_only=True):
-    """One repository of the fleet. `ref` lists the versions it includes; `problem` is why it is not known.
+    """One repository of the fleet. `ref` lists the versions it includes; `problem` is why nothing is known.
 
-    The release and its digests are as GitLab's release says, not verified. `waivers` counts the files on the
-    default branch, whether they hold or not; None when that is not known.
+    The release and its digests are those of GitLab's release, not verified. `waivers` counts the files on the
+    default branch, valid or not; None when that is not known.
     """
 
     project: str
@@ -63,13 +63,13 @@ def projects(host: GitLab, group: str, action: str) -> Iterator[Any]:
 
 
 def configuration(host: GitLab, listed: Any, need: Need) -> tuple[str, str] | str:
-    """Return path and text of a project's configuration, or the reason why there is none to read."""
+    """Return path and text of a project's configuration, or the reason why it cannot be read."""
     branch = listed.attributes.get("default_branch")
     if not branch:
         return "the repository is empty, or hidden from the token"
     path = listed.attributes.get("ci_config_path") or DEFAULT_FILE
     if "@" in path or "://" in path:
-        return f"its configuration lies elsewhere: {path}"
+        return f"its configuration is in another project or on a server: {path}"
     project = host.client.projects.get(listed.id, lazy=True)
     try:
         with translate_errors(need, host.mask):
@@ -77,7 +77,7 @@ def configuration(host: GitLab, listed: Any, need: Need) -> tuple[str, str] | st
     except HostError as error:
         return f"{error.what}: {error.why}"
     if raw is None:
-        return f"no {path}, or none that the token may see"
+        return f"there is no {path}, or the token may not read it"
     try:
         return path, raw.decode("utf-8")
     except UnicodeDecodeError:
@@ -118,9 +118,9 @@ def _make_row(name: str, file: CiFile, **more: Any) -> Row:
 
 
 def _waivers(host: GitLab, project: Project, branch: str) -> int | None:
-    """Count the waivers where the device file says that decisions lie; None without a device file to read.
+    """Count the waivers in the folder that the device file names; None without a valid device file.
 
-    A folder that is not there is a 404, and was an empty list on older servers
+    A missing folder is a 404, and was an empty list on older servers
     (github.com/python-gitlab/python-gitlab/issues/2710).
     """
     with translate_errors(NEEDS["fleet"], host.mask):
@@ -134,7 +134,7 @@ def _waivers(host: GitLab, project: Project, branch: str) -> int | None:
 
 
 def _decisions(raw: bytes) -> str | None:
-    """Return where a device file says that its decisions lie; None when it cannot be read."""
+    """Return the folder of decisions that a device file names; None when it cannot be read."""
     try:
         device = tomllib.loads(raw.decode("utf-8")).get("device")
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError):

@@ -21,7 +21,7 @@ from autoclave.hosts.gitlab.project import GitLab
 
 
 class Bump(Struct, frozen=True, kw_only=True):
-    """What was done for one repository. `failed` tells that the host refused, `done` is in words."""
+    """What was done for one repository, in words. `failed` is true when the host refused."""
 
     project: str
     done: str
@@ -77,7 +77,7 @@ class _Change(Struct, frozen=True, kw_only=True):
 
 
 def _propose(project: Project, default: str, change: _Change) -> tuple[str, str]:
-    """Find or make the merge request; return what was done and its address."""
+    """Find or create the merge request; return what was done and its address."""
     requests = project.mergerequests.list(
         iterator=True, source_branch=change.branch, target_branch=default, state="all"
     )
@@ -86,7 +86,7 @@ def _propose(project: Project, default: str, change: _Change) -> tuple[str, str]
     if open_:
         return "is proposed already", open_[0].web_url
     if there and there[-1].state == "closed":
-        # Somebody said no: that is not ours to overrule.
+        # A person decided against it; we do not overrule that.
         return "left alone: a merge request for this version was closed", there[-1].web_url
     refused = _branch(project, default, change)
     if refused:
@@ -104,7 +104,7 @@ def _propose(project: Project, default: str, change: _Change) -> tuple[str, str]
 
 
 def _branch(project: Project, default: str, change: _Change) -> str:
-    """Find or make the branch with its one commit; return why it cannot be used, if it cannot."""
+    """Find or create the branch with its one commit; return why it cannot be used, else nothing."""
     there = find_or_none(lambda: project.branches.get(change.branch))
     data: dict[str, Any] = {
         "branch": change.branch,
@@ -118,6 +118,6 @@ def _branch(project: Project, default: str, change: _Change) -> str:
     if raw == change.after.encode():
         return ""
     if raw != change.before.encode():
-        return f"left alone: the branch {change.branch} holds something else"
+        return f"left alone: the branch {change.branch} has other changes"
     project.commits.create(data)
     return ""

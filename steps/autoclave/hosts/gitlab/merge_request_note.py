@@ -1,6 +1,6 @@
 """The verdicts of a device's images as one merge-request note in GitLab's Markdown.
 
-What comes from the device repository stands in code spans: in them GitLab expands no mention, reference,
+Text from the device repository is in code spans: in them GitLab expands no mention, reference,
 link, image, HTML or quick action (docs.gitlab.com/user/markdown, docs.gitlab.com/user/project/quick_actions).
 """
 
@@ -23,12 +23,12 @@ from autoclave.hosts.summary import (
 from autoclave.model.digest import Digest
 from autoclave.model.status import Gate, GateStatus, Row
 
-LONGEST_NOTE = 60_000  # characters; GitLab takes 1,000,000
+LONGEST_NOTE = 60_000  # characters; GitLab accepts 1,000,000
 _LONGEST_NAME = 100
 
 
 def marker(device: str) -> str:
-    """Return the hidden first line by which the note of a device is found again."""
+    """Return the hidden first line by which the note of a device is found."""
     return f"<!-- autoclave note: {re.sub(r'[^a-z0-9-]', '', device)} -->"
 
 
@@ -47,12 +47,12 @@ def render(about: About, rows: Sequence[Row]) -> str:
     room = LONGEST_NOTE - len(end)
     if len(text) > room:
         # Cut between lines: half a code span would open what comes after it.
-        text = text[:room].rpartition("\n")[0] + "\n\nThe rest is cut off: see the job's log."
+        text = text[:room].rpartition("\n")[0] + "\n\nThe rest is left out: see the job's log."
     return text + end
 
 
 def code_span(text: str, *, longest: int = _LONGEST_NAME, cell: bool = False) -> str:
-    """Return text as a code span that it cannot end, whatever it holds.
+    """Return text as a code span that the text itself cannot end.
 
     In a `cell` of a table a vertical line is shown as another one: Markdown's readers differ in whether a
     backslash before it counts.

@@ -21,13 +21,13 @@ class Need(Struct, frozen=True, kw_only=True):
 
     @property
     def tokens(self) -> str:
-        """The kinds of token that will do."""
+        """The kinds of token that are enough."""
         kinds = "a personal, project or group access token"
         return f"the CI job token, or {kinds}" if self.job_token else kinds
 
     @property
     def sentence(self) -> str:
-        """What to tell somebody whose token was refused."""
+        """The advice for a token that was refused."""
         return (
             f"{self.action} needs {self.tokens} with scope {self.scope}, of a user with the role {self.role} "
             f"({self.page})"

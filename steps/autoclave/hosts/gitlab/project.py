@@ -1,6 +1,6 @@
-"""What a pipeline tells a GitLab project: a merge-request note, and a commit status per gate.
+"""What a pipeline writes to a GitLab project: a merge-request note, and a commit status per gate.
 
-Every action finds what an earlier run made and changes that, or makes it; the same again changes nothing.
+Every action is idempotent: it finds what an earlier run created and changes that, or creates it.
 Sources: docs.gitlab.com/api/notes, docs.gitlab.com/api/commits.
 """
 
@@ -27,7 +27,7 @@ LONGEST_DESCRIPTION = 255  # characters of a commit status
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What came of telling the host: `text` says what was done; `problem` why it was not, if it was not."""
+    """The result of an action: `text` is what was done, `problem` why it was not."""
 
     text: str
     problem: HostError | None = None
@@ -52,12 +52,12 @@ class GitLab:
 
     @property
     def project(self) -> Project:
-        """The project, without asking for it: a job token may not read it."""
+        """The project, without a request: a job token may not read it."""
         return self.client.projects.get(self.project_id, lazy=True)
 
     @contextmanager
     def perform(self, action: str) -> Iterator[None]:
-        """Do an action of `permissions.NEEDS`; raise HostError when the token or the server will not."""
+        """Do an action of `permissions.NEEDS`; raise HostError when the token or the server forbids it."""
         check(NEEDS[action], self.server.token)
         with translate_errors(NEEDS[action], self.mask):
             yield
@@ -76,7 +76,7 @@ class GitLab:
             if note.system or note.author["id"] != me or not note.body.startswith(marker):
                 continue
             if _is_same(note.body, body):
-                return f"the note of merge request !{merge_request} says so already"
+                return f"the note of merge request !{merge_request} is up to date"
             notes.update(note.id, {"body": body})
             return f"changed the note of merge request !{merge_request}"
         notes.create({"body": body})
@@ -110,7 +110,7 @@ class GitLab:
 
 
 def attempt(call: Callable[[], str]) -> Outcome:
-    """Tell the host something that no verdict hangs on: its refusal is an outcome, not an error."""
+    """Do something on which no verdict depends: a refusal is an outcome, not an error."""
     try:
         return Outcome(text=call())
     except HostError as error:

@@ -50,10 +50,10 @@ def publish(host: GitLab, tag: str, version: str, images: dict[str, str], files:
 
 
 def upload(host: GitLab, version: str, files: Sequence[File]) -> list[str]:
-    """Put the files into the registry, each checked by what GitLab says it received.
+    """Upload the files to the registry; compare each with the digest that GitLab reports.
 
-    A file that is there already stays; one of other content under that name is refused: what a release
-    says must not change.
+    A file that exists already is kept; another content under its name is refused: the evidence of a
+    release must not change.
     """
     done = []
     with host.perform("evidence"):
@@ -63,9 +63,9 @@ def upload(host: GitLab, version: str, files: Sequence[File]) -> list[str]:
             have = there.get(file.name, set())
             if have - {wanted}:
                 raise HostError(
-                    f"the package registry holds another {file.name} for version {version}",
-                    why=f"sha256 {sorted(have - {wanted})[0]} there, {wanted} here",
-                    next="raise device.version: the evidence of a published version stays as it is",
+                    f"the package registry has another {file.name} for version {version}",
+                    why=f"its sha256 is {sorted(have - {wanted})[0]}, that of the file here {wanted}",
+                    next="raise device.version: the evidence of a published version must not change",
                 )
             if not have:
                 _upload(host, version, file, wanted)
@@ -74,7 +74,7 @@ def upload(host: GitLab, version: str, files: Sequence[File]) -> list[str]:
 
 
 def digests(description: str) -> dict[str, str]:
-    """Return the image digests that a release's description names in our block: as written, not verified."""
+    """Return the image digests that a release's description names in our block, not verified."""
     found = _BLOCK.search(description)
     return dict(_DIGESTS.findall(found[0])) if found else {}
 
@@ -107,19 +107,19 @@ def _upload(host: GitLab, version: str, file: File, wanted: str) -> None:
     received = made.attributes.get("file_sha256")
     if received != wanted:
         raise HostError(
-            f"GitLab received another {file.name} than was sent",
-            why=f"sha256 {received} there, {wanted} here",
-            next="delete that file from the package registry, then repeat",
+            f"GitLab received {file.name} with another content than was sent",
+            why=f"its sha256 is {received}, that of the file here {wanted}",
+            next="delete that file from the package registry, then retry",
         )
 
 
 def _release(host: GitLab, tag: str, text: str) -> tuple[ProjectRelease, str]:
-    """Find or make the release; what people wrote into its description stays."""
+    """Find or create the release; keep what people wrote into its description."""
     releases = host.project.releases
     release = find_or_none(lambda: releases.get(tag))
     if release is None:
         made: Any = releases.create({"tag_name": tag, "name": tag, "description": text})
-        return made, "made"
+        return made, "created"
     before = release.description or ""
     after = _BLOCK.sub(lambda _: text, before, count=1) if _BLOCK.search(before) else f"{before}\n\n{text}"
     if after.strip() == before.replace("\r\n", "\n").strip():

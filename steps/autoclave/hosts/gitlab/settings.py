@@ -1,6 +1,6 @@
-"""Where the GitLab server, the project and the token come from: options, else what GitLab tells its jobs.
+"""Server, project and token: from options, else from the variables that GitLab sets in its jobs.
 
-The token is read from the environment only: an argument would show in the process list.
+The token is read from the environment only: an argument would be visible in the process list.
 Source of the CI_* names: docs.gitlab.com/ci/variables/predefined_variables.
 """
 
@@ -19,7 +19,7 @@ JOB_TOKEN = "CI_JOB_TOKEN"  # noqa: S105 -- likewise
 
 
 class Token(Struct, frozen=True):
-    """A token; `job` tells a CI job token, which far fewer endpoints take."""
+    """A token. `job` is true for a CI job token, which far fewer endpoints accept."""
 
     value: str
     job: bool
@@ -30,7 +30,7 @@ class Token(Struct, frozen=True):
 
 
 class Server(Struct, frozen=True, kw_only=True):
-    """A GitLab server and how to speak to it. `ca` is a PEM file of authorities, empty for the usual ones."""
+    """A GitLab server and how to connect to it. `ca` is a PEM file, empty for the usual authorities."""
 
     url: str
     token: Token
@@ -38,7 +38,7 @@ class Server(Struct, frozen=True, kw_only=True):
 
 
 def server(url: str, environ: Mapping[str, str]) -> Server:
-    """Return the server to speak to. Raises HostError when it or the token is not known."""
+    """Return the server. Raises HostError when it or the token is missing."""
     api = environ.get("CI_API_V4_URL", "").removesuffix("/").removesuffix("/api/v4")
     found = url or environ.get("CI_SERVER_URL", "") or api
     if not found.startswith(("https://", "http://")):
@@ -50,9 +50,9 @@ def server(url: str, environ: Mapping[str, str]) -> Server:
 
 
 def token(environ: Mapping[str, str]) -> Token:
-    """Return the access token, else the job's own. Raises HostError when there is none.
+    """Return the access token, else the job's own. Raises HostError when both are missing.
 
-    What is no token is refused here: further down an error would quote it.
+    An invalid token is refused here: a later error would quote it.
     """
     given, job = environ.get(TOKEN, "").strip(), environ.get(JOB_TOKEN, "").strip()
     if not given and not job:
@@ -63,21 +63,21 @@ def token(environ: Mapping[str, str]) -> Token:
         )
     if not re.fullmatch(r"[!-~]+", given or job):
         raise HostError(
-            f"what stands in {TOKEN if given else JOB_TOKEN} is no token",
-            why="it holds blanks, line ends or letters that no token has",
+            f"the value of {TOKEN if given else JOB_TOKEN} is not a token",
+            why="it has blanks, line breaks or letters that no token has",
             next="set it to the token alone",
         )
-    # A job token under the other name is still one: GitLab takes it in another header.
+    # A job token under the other name is still one: GitLab expects it in another header.
     return Token(given or job, job=not given or given == job)
 
 
 def project(given: str, environ: Mapping[str, str]) -> str:
-    """Return the project's id or path. Raises HostError when it is not known."""
+    """Return the project's id or path. Raises HostError when it is missing."""
     return require_setting("project", given, environ, "CI_PROJECT_ID", "--gitlab-project")
 
 
 def require_setting(what: str, given: str, environ: Mapping[str, str], variable: str, flag: str) -> str:
-    """Return a setting, else what GitLab tells its jobs. Raises HostError naming flag and variable."""
+    """Return a setting, else the variable that GitLab sets. Raises HostError."""
     found = given or environ.get(variable, "")
     if not found:
         raise HostError(f"no {what} is named", why=f"{variable} is not set", next=f"name it with {flag}")
@@ -85,10 +85,10 @@ def require_setting(what: str, given: str, environ: Mapping[str, str], variable:
 
 
 def check(need: Need, token: Token) -> None:
-    """Raise HostError before a request that this kind of token can never make."""
+    """Raise HostError before a request that GitLab always refuses to this kind of token."""
     if token.job and not need.job_token:
         raise HostError(
-            f"GitLab takes no CI job token for: {need.action}",
+            f"GitLab does not accept a CI job token for: {need.action}",
             why=need.sentence,
             next=f"set {TOKEN} to such a token (as a masked variable of the project)",
         )

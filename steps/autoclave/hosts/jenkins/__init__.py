@@ -1,4 +1,4 @@
-"""Jenkins: its builds, and the file that loads the shared library; the modules here speak to its server."""
+"""Jenkins: its builds, and the file that loads the shared library. The modules here use its server."""
 
 from __future__ import annotations
 

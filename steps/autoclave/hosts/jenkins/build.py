@@ -1,4 +1,4 @@
-"""The description of a build: our part of it is written anew, what others wrote around it stays.
+"""The description of a build: our part of it is replaced, what others wrote around it is kept.
 
 Source: …/JOB/NUMBER/submitDescription (hudson.model.Run.doSubmitDescription of Jenkins).
 """
@@ -20,12 +20,12 @@ def describe(host: Jenkins, job: str, build: int, change: Callable[[str], str]) 
         before = _description(host, path, job, build)
         after = change(before)
         if _is_same(before, after):
-            return f"the description of {job} #{build} says so already"
+            return f"the description of {job} #{build} is up to date"
         host.client.post_form(f"{path}submitDescription", {"description": after})
         if not _is_same(_description(host, path, job, build), after):
             raise HostError(
                 f"Jenkins did not keep the description of {job} #{build}",
-                next="see whether something else writes it; then repeat",
+                next="check whether something else writes it, then retry",
             )
         return f"{'changed' if before else 'wrote'} the description of {job} #{build}"
 

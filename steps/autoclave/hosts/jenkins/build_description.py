@@ -36,7 +36,7 @@ def badge(rows: Sequence[Row]) -> str:
 
 
 def text(about: About, rows: Sequence[Row]) -> str:
-    """Return the description as plain text; columns stand in line, where the font lets them."""
+    """Return the description as plain text; columns are aligned in a font of fixed width."""
     lines = [f"Autoclave: {badge(rows)}", _device(about)]
     for row in rows:
         lines += ["", f"{_name(row.image)}  {row.digest or 'not built'}"]
@@ -46,7 +46,7 @@ def text(about: About, rows: Sequence[Row]) -> str:
 
 
 def html(about: About, rows: Sequence[Row]) -> str:
-    """Return the description as HTML that Jenkins's "Safe HTML" leaves as it is."""
+    """Return the description as HTML that Jenkins's "Safe HTML" does not change."""
     head = "".join(f"<th>{escape(each)}</th>" for each in ("image", "digest", *STEPS))
     lines = [
         f"<h4>Autoclave: {escape(badge(rows))}</h4>",
@@ -70,7 +70,7 @@ def html(about: About, rows: Sequence[Row]) -> str:
 
 
 def merge(before: str, ours: str) -> str:
-    """Return a description with our part replaced, or put behind what others wrote."""
+    """Return a description with our part replaced, or added after what others wrote."""
     if _OURS.search(before):
         return _OURS.sub(lambda _: ours, before, count=1)
     return f"{before.rstrip()}\n\n{ours}" if before.strip() else ours
@@ -88,13 +88,13 @@ def _reasons(gate: Gate) -> list[str]:
 
 
 def _fit(lines: list[str], end: list[str]) -> str:
-    """Return lines with an end that is always there; whole lines are left out when there are too many."""
+    """Return the lines and the end; whole lines are left out when there are too many."""
     room = LONGEST - sum(len(each) + 1 for each in end) - 100
     kept = []
     for line in lines:
         room -= len(line) + 1
         if room < 0:
-            kept.append("The rest is cut off: see the log.")
+            kept.append("The rest is left out: see the log.")
             break
         kept.append(line)
     return "\n".join(kept + end)
@@ -105,5 +105,5 @@ def _name(text: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Return text that cannot be taken for the end of our part."""
+    """Return text that cannot be mistaken for the end of our part."""
     return to_plain(text).replace(_END, "(autoclave-show)")

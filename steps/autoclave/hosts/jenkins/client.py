@@ -1,8 +1,8 @@
-"""python-jenkins with patience that ends: bounded retries, no redirects followed, and our errors.
+"""python-jenkins with a limited number of retries, without redirects to other servers, and with our errors.
 
-What python-jenkins itself does and we cannot have: it follows redirects with the crumb's header to wherever
-they point, verifies no certificates when PYTHONHTTPSVERIFY is 0, adds the headers that
-JENKINS_API_EXTRA_HEADERS names, never retries, waits without end, and hides the status of an error.
+What python-jenkins itself does and is changed here: it follows redirects with the crumb's header to any
+server, verifies no certificates when PYTHONHTTPSVERIFY is 0, adds the headers that
+JENKINS_API_EXTRA_HEADERS names, never retries, waits without a limit, and hides the status of an error.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from autoclave.hosts.jenkins.errors import ErrorAnswer, ForeignRedirect, Unclear
 from autoclave.hosts.jenkins.settings import Server
 from autoclave.runtime.retry import BUSY, Retry
 
-# python-jenkins takes and gives objects of the library below it; all of them go through its session.
+# python-jenkins has objects of the library below it in its interface; all of them use its session.
 Request = jenkins.requests.Request
 Response: TypeAlias = Any
 
 TIMEOUT = 30.0  # seconds without an answer
 _LARGEST = 64 << 20  # bytes of one answer
-_HOPS = 3  # redirects on the same server that a question may take
-# A POST to these says what shall be: saying it twice does no more than once.
+_HOPS = 3  # redirects on the same server that a GET may follow
+# A POST to these is idempotent.
 _SET = ("/config.xml", "/submitDescription")
 
 
 class Client(jenkins.Jenkins):  # type: ignore[misc] # python-jenkins has no types
-    """A connection that repeats questions, and what may be said twice, while the server is busy."""
+    """A connection that repeats reads and idempotent writes while the server is busy."""
 
     def __init__(self, server: Server, *, sleep: Callable[[float], None] = time.sleep) -> None:
         super().__init__(server.url, server.account.user, server.account.token, timeout=TIMEOUT)
-        # After python-jenkins has read the environment: none of that may weaken the connection.
+        # After python-jenkins has read the environment: nothing in it may weaken the connection.
         vars(self)["_auths"][1:] = []  # where a Kerberos library is installed, it would be tried as well
         self._session.verify = True
         self._session.headers.clear()
@@ -48,7 +48,7 @@ class Client(jenkins.Jenkins):  # type: ignore[misc] # python-jenkins has no typ
         return self.jenkins_request(Request("GET", urljoin(self.server, path), params=query))
 
     def post_form(self, path: str, data: dict[str, str]) -> Response:
-        """POST a form to a path below the server's address; values stay out of addresses."""
+        """POST a form to a path below the server's address; values are never part of an address."""
         headers = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8"}
         return self.jenkins_request(
             Request("POST", urljoin(self.server, path), data=urlencode(data), headers=headers)
@@ -60,7 +60,7 @@ class Client(jenkins.Jenkins):  # type: ignore[misc] # python-jenkins has no typ
             return super().jenkins_request(req, *args, **kwargs)
         except ErrorAnswer as error:
             known: Any = getattr(self, "crumb", None)
-            # A crumb hangs on a web session, and ends with it (jenkins.io/doc/book/security/csrf-protection).
+            # A crumb ends with its web session (jenkins.io/doc/book/security/csrf-protection).
             if error.status != 403 or not known or "crumb" not in error.text.lower():
                 raise
         self.crumb = None
@@ -92,7 +92,7 @@ class Client(jenkins.Jenkins):  # type: ignore[misc] # python-jenkins has no typ
         return self._retry(attempt, _retry_after)
 
     def _send(self, prepared: Any) -> Response:
-        """Send once, and read the answer up to a limit: a log without end must not fill the memory."""
+        """Send once, and read the answer up to a limit: an endless log must not fill the memory."""
         settings = self._session.merge_environment_settings(
             prepared.url, {}, True, self._session.verify, None
         )
@@ -109,17 +109,17 @@ class Client(jenkins.Jenkins):  # type: ignore[misc] # python-jenkins has no typ
     def _redirect_target(self, answer: Response, verb: str) -> str | None:
         """Return where a redirect leads to, None when there is nothing to follow. Raises Elsewhere.
 
-        Jenkins answers a POST that it has carried out with a redirect (302) to a page for people: that is not
-        asked for. Only one that stays on the server counts as such an answer.
+        Jenkins answers a POST that it has done with a redirect (302) to a page for people: that page is not
+        requested. Only a redirect on the same server counts as such an answer.
         """
         if answer.status_code not in (301, 302, 303, 307, 308):
             return None
         where = urljoin(str(answer.url), answer.headers.get("Location", ""))
         if _origin(where) != _origin(self.server):
-            raise ForeignRedirect(f"it points to {_origin(where)}")
+            raise ForeignRedirect(f"it redirects to {_origin(where)}")
         path = urlsplit(where).path
         if path.rstrip("/").endswith(("/login", "/loginError")) or "/securityRealm/" in path:
-            raise ErrorAnswer(401, "the server asks to log in")
+            raise ErrorAnswer(401, "the server requires a login")
         if verb != "GET" and answer.status_code not in (302, 303):
             raise ForeignRedirect(f"it has moved to {path}")
         return where if verb == "GET" else None
@@ -147,7 +147,7 @@ def _origin(url: str) -> str:
 
 
 def _error_text(answer: Response) -> str:
-    """Return what an error says: Jenkins puts it into X-Error, else into a page for people."""
+    """Return the message of an error: Jenkins has it in X-Error, else in a page for people."""
     text = answer.headers.get("X-Error") or ""
     if not text:
         page = answer.content[:20_000].decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""What can go wrong between us and Jenkins, and how a person is told."""
+"""What can fail between Autoclave and Jenkins, as errors for a person."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ class ErrorAnswer(Exception):
 
 
 class ForeignRedirect(Exception):
-    """The server points to another one, or to its login page."""
+    """The server redirects to another one, or to its login page."""
 
 
 class UnclearAnswer(Exception):
-    """A POST got no clear answer: it may have been carried out. Its cause is what happened."""
+    """A POST got no clear answer: the server may have done it. Its cause is what happened."""
 
 
 @contextmanager
 def translate_errors(need: Need, mask: Mask) -> Iterator[None]:
-    """Turn whatever goes wrong on the wire into HostError, which says what the action needs."""
+    """Turn every error of the connection into HostError, which says what the action needs."""
     try:
         yield
     except UnclearAnswer as error:
@@ -42,9 +42,9 @@ def translate_errors(need: Need, mask: Mask) -> Iterator[None]:
         raise _to_host_error(error, need, mask) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise HostError(
-            f"the answer is not one of Jenkins ({need.action})",
+            f"the answer is not that of a Jenkins server ({need.action})",
             why=mask(shorten(f"{type(error).__name__}: {error}")),
-            next="see whether the address is that of a Jenkins server, and no proxy stands before it",
+            next="check the address, and whether a proxy answers in place of the server",
         ) from error
 
 
@@ -56,11 +56,11 @@ def _to_host_error(error: BaseException, need: Need, mask: Mask, *, sent: bool =
         what = "Jenkins answers from another address"
         next_ = "name the server by the address that it redirects to: the token is not sent after it"
     elif isinstance(error, jenkins.JenkinsException) and not status:
-        what = "Jenkins's answer cannot be used"
+        what = "Jenkins's answer is invalid"
     elif not what:
         what = f"Jenkins refuses this with status {status}" if status else "Jenkins does not answer"
     if sent:
-        next_ = f"it may have been carried out all the same: look before repeating it; {next_}"
+        next_ = f"Jenkins may have done it all the same: check before you retry; {next_}"
     made = HostError(f"{what} ({need.action})", why=mask(shorten(str(error))), next=next_)
     made.status = status
     return made
@@ -73,16 +73,16 @@ def _next(status: int, need: Need) -> str:
         return ("check the name; " if status == 404 else "") + need.sentence
     if status and status < 502 and status != 429:
         return "see Jenkins's log"
-    return "see whether the server is up, then repeat"
+    return "check that the server is up, then retry"
 
 
 _WHAT = {
-    400: "Jenkins does not take this",
-    401: "Jenkins does not know the account, or the token is not its",
+    400: "Jenkins does not accept this",
+    401: "Jenkins does not accept the account or its token",
     403: "Jenkins does not allow this to the account",
-    404: "Jenkins does not find it, or does not show it to the account",
-    409: "Jenkins says that this conflicts with what is there: a disabled job takes no builds",
-    429: "Jenkins wants fewer requests",
+    404: "Jenkins does not find it, or hides it from this account",
+    409: "Jenkins reports a conflict with what exists: a disabled job starts no builds",
+    429: "Jenkins limits the rate of requests",
     500: "Jenkins fails",
     503: "Jenkins is starting up, or shutting down",
 }

@@ -31,7 +31,7 @@ _GIT_SOURCE = "jenkins.plugins.git.GitSCMSource"
 
 
 class JobSpec(Struct, frozen=True, kw_only=True):
-    """What the job of a device shall be; `names` has checked them. Empty: not set by us."""
+    """The settings of a device's job, checked by `names`. Empty: not set by us."""
 
     git_url: str
     branch: str
@@ -53,7 +53,7 @@ class Library(Struct, frozen=True, kw_only=True):
 
 
 def job(now: Element | None, wanted: JobSpec) -> Element:
-    """Return the job's configuration with what is wanted in it. Raises HostError for another kind of item."""
+    """Return the job's configuration with these settings. Raises HostError for another kind of item."""
     root = deepcopy(now) if now is not None else Element(JOB)
     _refuse_other(root, JOB, "a pipeline job")
     if not (root.findtext("description") or "") and wanted.description:
@@ -71,7 +71,7 @@ def job(now: Element | None, wanted: JobSpec) -> Element:
 
 
 def parameters(root: Element, wanted: tuple[tuple[str, str], ...]) -> list[str]:
-    """Set the defaults of parameters, adding missing ones; return the names that are of another kind."""
+    """Set the defaults of parameters, add missing ones; return the names of other kinds."""
     others = []
     for name, default in wanted:
         known = ensure_child(root, _PARAMETERS)
@@ -97,7 +97,7 @@ def folder(now: Element | None, library: Library | None) -> Element:
         if found is None:
             found = SubElement(ensure_child(root, _LIBRARIES), _LIBRARY)
             set_text(found, "name", library.name)
-            # Devices name their version themselves, in the Jenkinsfile: so each moves on when it chooses to.
+            # Each device names its version in its Jenkinsfile, and changes it when it is ready.
             set_text(found, "implicit", "false")
             set_text(found, "allowVersionOverride", "true")
         set_text(found, "defaultVersion", library.version)
@@ -106,7 +106,7 @@ def folder(now: Element | None, library: Library | None) -> Element:
 
 
 def library_of(root: Element, name: str) -> bool:
-    """Tell whether a folder has a library of that name."""
+    """Return whether a folder has a library of that name."""
     return _library(root, name) is not None
 
 
@@ -164,7 +164,7 @@ def _refuse_class(element: Element, wanted: str, what: str) -> None:
     found = element.get("class", "")
     if found != wanted:
         raise HostError(
-            f"{what} is of another kind than 'provision' makes",
+            f"{what} is of another kind than 'provision' creates",
             why=f"its class is {found[:100] or '(none)'}, not {wanted}",
             next="change it in Jenkins first, or choose another name; nothing was changed",
         )

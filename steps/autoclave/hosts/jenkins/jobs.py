@@ -1,4 +1,4 @@
-"""Make or update the job of a device, and the folders around it; the same again sends nothing."""
+"""Create or update the job of a device, and the folders around it. It is idempotent."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from autoclave.hosts.jenkins.xml import diff, is_same, write
 
 
 class Plan(Struct, frozen=True, kw_only=True):
-    """One item: as it is (None: not there) and as it shall be; `kept` names what stays against our wish."""
+    """One item: as it is (None: missing) and as it will be; `kept` names parameters that are not changed."""
 
     name: str
     before: Element | None
@@ -25,7 +25,7 @@ class Plan(Struct, frozen=True, kw_only=True):
 
     @property
     def changes(self) -> bool:
-        """Whether there is anything to send."""
+        """Whether there is a change to send."""
         return self.before is None or not is_same(self.before, self.after)
 
     @property
@@ -35,13 +35,13 @@ class Plan(Struct, frozen=True, kw_only=True):
 
 
 def plan(host: Jenkins, name: str, wanted: JobSpec, library: Library | None) -> list[Plan]:
-    """Return what is to be done: folders from the outside in, then the job. Raises HostError."""
+    """Return what there is to do: folders from the outside in, then the job. Raises HostError."""
     with host.perform("provision"):
         around = folders(name)
         if library is not None and not around:
             raise HostError(
                 "a library of a folder needs a folder",
-                why=f"the job {name} stands in none",
+                why=f"the job {name} is not in a folder",
                 next="give --jenkins-folder, or have the administrator configure a global library",
             )
         plans = [_folder(host, each, library if each == around[-1] else None) for each in around]
@@ -53,7 +53,7 @@ def plan(host: Jenkins, name: str, wanted: JobSpec, library: Library | None) -> 
 
 
 def _folder(host: Jenkins, name: str, library: Library | None) -> Plan | None:
-    """Return what to do with a folder, None for nothing: it is there, and no library is wanted in it."""
+    """Return what to do with a folder; None when it exists and gets no library."""
     if library is None and host.json(path_of(name), "name") is not None:
         return None
     before = host.config(name)
@@ -61,14 +61,14 @@ def _folder(host: Jenkins, name: str, library: Library | None) -> Plan | None:
 
 
 def apply(host: Jenkins, plans: Sequence[Plan]) -> list[str]:
-    """Send what changes, see that Jenkins kept it, and return what was done. Raises HostError."""
+    """Send the changes, check that Jenkins kept them, and return what was done. Raises HostError."""
     with host.perform("provision"):
         return [_apply(host, each) for each in plans]
 
 
 def _apply(host: Jenkins, plan: Plan) -> str:
     if not plan.changes:
-        return f"{plan.name} is so already"
+        return f"{plan.name} is up to date"
     if plan.before is None:
         _create(host, plan)
     else:
@@ -80,14 +80,14 @@ def _apply(host: Jenkins, plan: Plan) -> str:
             why=_difference(now, plan),
             next="a plugin may be missing (autoclave jenkins plugins), or Jenkins forbids a setting",
         )
-    return f"{'made' if plan.before is None else 'changed'} {plan.name}"
+    return f"{'created' if plan.before is None else 'changed'} {plan.name}"
 
 
 def _create(host: Jenkins, plan: Plan) -> None:
     try:
         host.client.create_job(plan.name, write(plan.after))
     except UnclearAnswer:
-        # No clear answer: it may be there now, and is compared with what was wanted then.
+        # No clear answer: it may exist now; then it is compared with the plan.
         if host.config(plan.name) is None:
             raise
 
@@ -96,15 +96,15 @@ def _update(host: Jenkins, plan: Plan, before: Element) -> None:
     now = host.config(plan.name)
     if now is None or not is_same(now, before):
         raise HostError(
-            f"{plan.name} was changed by somebody else just now",
-            why="what was compared is out of date",
-            next="repeat it and look at the new difference",
+            f"somebody else has just changed {plan.name}",
+            why="the comparison is out of date",
+            next="run the command again and read the new difference",
         )
     host.client.reconfig_job(plan.name, write(plan.after))
 
 
 def _contains(now: Element, wanted: Element) -> bool:
-    """Tell whether all that is wanted is there; Jenkins adds defaults, and names of plugins."""
+    """Return whether all that was sent is there; Jenkins adds defaults, and names of plugins."""
     if now.tag != wanted.tag or (now.text or "").strip() != (wanted.text or "").strip():
         return False
     if wanted.get("class", "") != now.get("class", ""):
@@ -119,7 +119,7 @@ def _contains(now: Element, wanted: Element) -> bool:
 
 
 def _difference(now: Element | None, plan: Plan) -> str:
-    return "it is not there" if now is None else diff(plan.after, now, plan.name)[:2000]
+    return "it does not exist" if now is None else diff(plan.after, now, plan.name)[:2000]
 
 
 def folders(name: str) -> list[str]:
@@ -129,7 +129,7 @@ def folders(name: str) -> list[str]:
 
 
 def library_at(host: Jenkins, name: str, library: str) -> tuple[str, list[str]]:
-    """Return the nearest folder around a job with that library, and those that may not be looked into."""
+    """Return the nearest folder around a job with that library, and those that the account may not read."""
     hidden = []
     with host.perform("provision"):
         for folder in reversed(folders(name)):

@@ -1,7 +1,7 @@
-"""Names that go into addresses and configurations of Jenkins: refused here unless they are harmless.
+"""Names in addresses and configurations of Jenkins: refused here unless they are harmless.
 
 The rules for items are those of Jenkins itself (hudson.model.Jenkins.checkGoodName), and somewhat stricter:
-what Jenkins trims, or what cannot be seen, is refused too.
+what Jenkins trims, and invisible characters, are refused too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import unicodedata
 from autoclave.errors import UsageError
 
 _UNSAFE = "?*/\\%!@#$^&|<>[]:;"
-_LONGEST = 200  # characters; Jenkins makes a folder on disk of it
+_LONGEST = 200  # characters; Jenkins names a folder on disk after it
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
 _LIBRARY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _VERSION = re.compile(r"(?!.*(\.\.|//|@\{))[A-Za-z0-9_][A-Za-z0-9_./+-]{0,199}")
@@ -45,9 +45,9 @@ def _find_problem(part: str) -> str:
         return f"it has more than {_LONGEST} characters"
     for each in part:
         if each in _UNSAFE:
-            return f"Jenkins does not take {each!r} in names"
+            return f"Jenkins does not allow {each!r} in names"
         if unicodedata.category(each)[0] == "C":
-            return f"it has a character that cannot be seen ({each!r})"
+            return f"it has an invisible character ({each!r})"
     return ""
 
 
@@ -68,12 +68,12 @@ def parameter(text: str) -> tuple[str, str]:
             next="give NAME=VALUE",
         )
     if _NOT_IN_XML.search(value):
-        raise UsageError(f"the value of {name} has a character that Jenkins cannot keep", next="give text")
+        raise UsageError(f"the value of {name} has a character that Jenkins cannot store", next="give text")
     return name, value
 
 
 def remote(url: str) -> str:
-    """Return the address of a git repository. Raises UsageError for one that holds a password, too."""
+    """Return the address of a git repository. Raises UsageError, also for one with a password in it."""
     if not _REMOTE.fullmatch(url) or re.match(r"[a-z]+://-", url):
         raise UsageError(
             "that is not the address of a git repository",
@@ -82,15 +82,15 @@ def remote(url: str) -> str:
         )
     if re.match(r"https?://[^/]*@", url):
         raise UsageError(
-            "the address of the git repository holds a user or password",
-            why="everybody who may read the job's configuration would see it",
+            "the address of the git repository has a user or password in it",
+            why="everybody who may read the job's configuration could read it",
             next="store it in Jenkins and name its id with --git-credentials",
         )
     return url
 
 
 def branch(name: str) -> str:
-    """Return a branch as Jenkins's git plugin takes it (`main`, `*/main`). Raises UsageError."""
+    """Return a branch as Jenkins's git plugin expects it (`main`, `*/main`). Raises UsageError."""
     return _require_match(_BRANCH, name, "the name of a branch", "--branch")
 
 
@@ -104,7 +104,7 @@ def script(path: str) -> str:
 
 
 def credentials(text: str) -> str:
-    """Return the id of credentials kept in Jenkins, or nothing. Raises UsageError."""
+    """Return the id of credentials in Jenkins, or nothing. Raises UsageError."""
     return _require_match(_CREDENTIALS, text, "an id of credentials", "--git-credentials") if text else ""
 
 
@@ -114,14 +114,14 @@ def library(reference: str) -> tuple[str, str]:
     if not _LIBRARY.fullmatch(name) or not _VERSION.fullmatch(version):
         raise UsageError(
             f"{reference[:100]!r} is not a shared library with its version",
-            why="a library without a version changes under the device",
+            why="a library without a version can change without a change of the device",
             next="name it NAME@VERSION, e.g. autoclave@v0.1.0",
         )
     return name, version
 
 
 def schedule(text: str) -> str:
-    """Return a schedule as Jenkins takes it (five fields, or @daily and the like). Raises UsageError."""
+    """Return a schedule as Jenkins expects it (five fields, or @daily and the like). Raises UsageError."""
     if text and not (_SCHEDULE.fullmatch(text) and _SCHEDULE_SIGNS.fullmatch(text)):
         raise UsageError(f"{text[:100]!r} is not a schedule", next="e.g. 'H/5 * * * *' or '@daily'")
     return text

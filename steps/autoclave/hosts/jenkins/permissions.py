@@ -21,7 +21,7 @@ class Need(Struct, frozen=True, kw_only=True):
 
     @property
     def sentence(self) -> str:
-        """What to tell somebody whose account was refused."""
+        """The advice for an account that was refused."""
         return f"{self.action} needs the permissions {', '.join(self.permissions)} on the job and its folders"
 
 

@@ -1,6 +1,6 @@
 """The plugins that Autoclave's shared library and `provision` need, and whether a server has them.
 
-`above` is the last version with a security warning that touches what we use; it is named on the plugin's
+`above` is the last version with a security warning about a feature that we use; it is on the plugin's
 page (plugins.jenkins.io/ID, previous security warnings) or in the advisory.
 """
 
@@ -17,7 +17,7 @@ _FIELDS = "plugins[shortName,version,active,enabled]"
 
 
 class Plugin(Struct, frozen=True, kw_only=True):
-    """A plugin that is needed, or (`optional`) used when it is there."""
+    """A plugin that is needed, or (`optional`) used when it is installed."""
 
     name: str
     why: str
@@ -26,7 +26,7 @@ class Plugin(Struct, frozen=True, kw_only=True):
 
 
 class PluginCheck(Struct, frozen=True, kw_only=True):
-    """A plugin as the server has it; `problem` is empty when it will do."""
+    """A plugin as the server has it; `problem` is empty when it is good enough."""
 
     wanted: Plugin
     version: str
@@ -34,7 +34,7 @@ class PluginCheck(Struct, frozen=True, kw_only=True):
 
     @property
     def passed(self) -> bool:
-        """Whether the server may go without a change here."""
+        """Whether the server needs no change here."""
         return not self.problem or (self.wanted.optional and not self.version)
 
 
@@ -57,7 +57,7 @@ WANTED = (
 
 
 def check_all(host: Jenkins) -> list[PluginCheck]:
-    """Return how every plugin stands that is needed or used. Raises HostError."""
+    """Check every plugin that is needed or used. Raises HostError."""
     with host.perform("plugins"):
         answer = host.json("pluginManager/", _FIELDS)
         if answer is None:
@@ -78,7 +78,7 @@ def _judge(wanted: Plugin, found: dict[str, Any] | None) -> PluginCheck:
 
 
 def is_newer(version: str, than: str) -> bool:
-    """Tell whether a version is newer; one that cannot be read is not.
+    """Return whether a version is newer; one that cannot be read is not.
 
     The numbers at the beginning count: in `1166.1168.vd6b_8042a_06de` the rest names a commit.
     """

@@ -23,16 +23,16 @@ PASSED = "SUCCESS"
 _JOB = "buildable,nextBuildNumber,inQueue,property[parameterDefinitions[name]]"
 _ITEM = "why,cancelled,executable[number]"
 _BUILD = "building,result"
-_SHORTEST, _LONGEST = 0.5, 8.0  # seconds between two questions
+_SHORTEST, _LONGEST = 0.5, 8.0  # seconds between two requests
 _ESCAPES = re.compile(r"\x1b\[8m.*?\x1b\[0m|\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b[@-_]")
 
 
 class BuildTimeout(Exception):
-    """The build did not end in the time that was given to it."""
+    """The build did not end within the time limit."""
 
 
 class QueuedBuild(Struct, frozen=True, kw_only=True):
-    """A build that was asked for: its queue item, or (0) the number that the next build was to have."""
+    """A requested build: its queue item, or (0) the number of the next build."""
 
     job: str
     item: int
@@ -40,7 +40,7 @@ class QueuedBuild(Struct, frozen=True, kw_only=True):
 
 
 class Patience:
-    """Ever longer waits between questions, short again after news, up to an end."""
+    """Growing pauses between requests, short again after news, up to a time limit."""
 
     def __init__(self, sleep: Callable[[float], None], seconds: float) -> None:
         self._sleep, self._pause = sleep, _SHORTEST
@@ -54,12 +54,12 @@ class Patience:
         self._pause = min(self._pause * 1.5, _LONGEST)
 
     def reset(self) -> None:
-        """Something came: ask soon again."""
+        """There was news: the next pause is short."""
         self._pause = _SHORTEST
 
 
 def start(host: Jenkins, job: str, parameters: Mapping[str, str]) -> QueuedBuild:
-    """Ask for a build. Raises HostError, also for a parameter that the job does not have."""
+    """Request a build. Raises HostError, also for a parameter that the job does not have."""
     with host.perform("run"):
         known = host.json(path_of(job), _JOB)
         if known is None:
@@ -68,7 +68,7 @@ def start(host: Jenkins, job: str, parameters: Mapping[str, str]) -> QueuedBuild
         is_parameterized = bool(_parameters(known))
         path = path_of(job) + ("buildWithParameters" if is_parameterized else "build")
         answer = host.client.say(path, dict(parameters))
-        # The address may be that of a proxy, or not: nothing but the number is used.
+        # The address may be that of a proxy: only the number is used.
         found = re.search(r"/queue/item/([0-9]{1,12})/?$", answer.headers.get("Location", ""))
         return QueuedBuild(
             job=job, item=int(found[1]) if found else 0, next_number=int(known["nextBuildNumber"])
@@ -78,11 +78,11 @@ def start(host: Jenkins, job: str, parameters: Mapping[str, str]) -> QueuedBuild
 def _check(job: str, known: dict[str, Any], parameters: Mapping[str, str]) -> None:
     if not known["buildable"]:
         raise HostError(
-            f"{job} takes no builds", why="it is disabled, or is a folder", next="enable it in Jenkins"
+            f"{job} cannot be built", why="it is disabled, or is a folder", next="enable it in Jenkins"
         )
     unknown = sorted(set(parameters) - _parameters(known))
     if unknown:
-        # Jenkins would ignore them without a word, and build something else than was meant.
+        # Jenkins would ignore them without an error, and build something else than intended.
         raise HostError(
             f"{job} has no parameter {', '.join(unknown)}",
             why=f"it has {', '.join(sorted(_parameters(known))) or 'none'}",
@@ -99,7 +99,7 @@ def _parameters(known: dict[str, Any]) -> set[str]:
 def wait_for_number(
     host: Jenkins, started: QueuedBuild, patience: Patience, say: Callable[[str], None]
 ) -> int:
-    """Return the number of the build as soon as it has one; `say` is told why it waits. Raises HostError."""
+    """Wait until the build has a number, and return it; `say` gets the reasons. Raises HostError."""
     said = ""
     with host.perform("run"):
         while True:
@@ -116,26 +116,27 @@ def _by_item(host: Jenkins, started: QueuedBuild) -> tuple[int, str]:
     item = host.json(f"queue/item/{started.item}/", _ITEM)
     if item is None:
         raise HostError(
-            f"Jenkins has forgotten queue item {started.item}",
+            f"Jenkins does not have queue item {started.item} any more",
             why="it keeps an item for some minutes only",
             next=f"look for the build at {host.address(path_of(started.job))}",
         )
     if item.get("cancelled"):
         raise HostError(
-            f"the build of {started.job} was taken out of the queue", next="ask who did, or start it again"
+            f"the build of {started.job} was removed from the queue",
+            next="ask who removed it, or start it again",
         )
     executable = item.get("executable") or {}
     return int(executable.get("number") or 0), str(item.get("why") or "")
 
 
 def _by_number(host: Jenkins, started: QueuedBuild) -> tuple[int, str]:
-    """Find the build by the number that was next: an old server names no queue item."""
+    """Find the build by the number that was next: an old server does not name a queue item."""
     build = host.json(f"{path_of(started.job)}{started.next_number}/", "number")
     return (int(build["number"]), "") if build else (0, "waiting in the queue")
 
 
 def follow_log(host: Jenkins, job: str, build: int, patience: Patience) -> Iterator[str]:
-    """Yield the lines of a build's log as they come, to its end, without what would steer a terminal."""
+    """Yield the lines of a build's log as they come, to its end, without control sequences of a terminal."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     rest, offset, more = "", 0, True
     with host.perform("run"):
@@ -146,7 +147,7 @@ def follow_log(host: Jenkins, job: str, build: int, patience: Patience) -> Itera
             if size != offset:
                 patience.reset()
             offset = size
-            # Cut at bytes, not at letters or lines.
+            # The server cuts at bytes, not at letters or lines.
             *lines, rest = (rest + decoder.decode(answer.content, final=not more)).split("\n")
             yield from (_plain(host, line) for line in lines)
             if more:
@@ -156,7 +157,7 @@ def follow_log(host: Jenkins, job: str, build: int, patience: Patience) -> Itera
 
 
 def wait_for_result(host: Jenkins, job: str, build: int, patience: Patience) -> str:
-    """Return the result of a build, waiting until it has one."""
+    """Wait until a build has a result, and return it."""
     with host.perform("run"):
         while True:
             known = host.json(f"{path_of(job)}{build}/", _BUILD)

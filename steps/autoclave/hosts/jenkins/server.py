@@ -1,4 +1,4 @@
-"""A Jenkins server as one account may see and change it: what the actions on jobs and builds share.
+"""A Jenkins server as one account may read and change it: what the actions on jobs and builds share.
 
 Source: jenkins.io/doc/book/using/remote-access-api, and the page …/api that every object of Jenkins has.
 """
@@ -34,7 +34,7 @@ class Jenkins:
 
     @contextmanager
     def perform(self, action: str) -> Iterator[None]:
-        """Do one of the actions of `permissions.NEEDS`; raise HostError when account or server will not."""
+        """Do an action of `permissions.NEEDS`; raise HostError when the account or the server forbids it."""
         with translate_errors(NEEDS[action], self.mask):
             yield
 

@@ -1,6 +1,6 @@
-"""Where the Jenkins server and the account come from: an option or variables, never arguments.
+"""Server and account: from an option or variables; the token is never an argument.
 
-An argument would show in the process list; the two variables can be bound by `withCredentials`.
+An argument would be visible in the process list; the two variables can be bound by `withCredentials`.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ class Account(Struct, frozen=True):
 
 
 class Server(Struct, frozen=True, kw_only=True):
-    """A Jenkins server and the account to speak to it with; the address ends with a slash."""
+    """A Jenkins server and an account on it; the address ends with a slash."""
 
     url: str
     account: Account
 
 
 def server(url: str, environ: Mapping[str, str]) -> Server:
-    """Return the server to speak to. Raises HostError when it or the account is not known."""
+    """Return the server. Raises HostError when it or the account is missing."""
     found = (url or environ.get(URL, "")).strip()
     if not found:
         raise HostError(
@@ -49,7 +49,7 @@ def server(url: str, environ: Mapping[str, str]) -> Server:
 
 
 def account(environ: Mapping[str, str]) -> Account:
-    """Return the account out of its variables. Raises HostError when it is not whole or no account at all."""
+    """Return the account of the variables. Raises HostError when a part is missing or invalid."""
     user, token = environ.get(USER, "").strip(), environ.get(TOKEN, "").strip()
     missing = [name for name, value in ((USER, user), (TOKEN, token)) if not value]
     if missing:
@@ -59,12 +59,12 @@ def account(environ: Mapping[str, str]) -> Account:
             next=f"set {USER} to a user and {TOKEN} to an API token of that user (its page, Security)",
         )
     if not user.isprintable() or ":" in user:
-        raise HostError(f"what stands in {USER} is no user name", next="set it to the user's id alone")
-    # Refused here: further down an error would quote it.
+        raise HostError(f"the value of {USER} is not a user name", next="set it to the user's id alone")
+    # Refused here: a later error would quote it.
     if not re.fullmatch(r"[!-~]+", token):
         raise HostError(
-            f"what stands in {TOKEN} is no token",
-            why="it holds blanks, line ends or letters that no token has",
+            f"the value of {TOKEN} is not a token",
+            why="it has blanks, line breaks or letters that no token has",
             next="set it to the token alone",
         )
     return Account(user, token)

@@ -1,6 +1,6 @@
 """Configurations of Jenkins as XML: read safely, merged, written, and compared readably.
 
-A configuration is somebody's work: only what is named here is set, everything else stays as it is.
+A configuration is somebody's work: only what is named here is set, everything else is kept.
 """
 
 from __future__ import annotations
@@ -22,28 +22,28 @@ _SECRET_TEXT = re.compile(r"\{[A-Za-z0-9+/=]{16,}\}")  # how Jenkins writes what
 
 
 def read(text: str) -> Element:
-    """Read a configuration. Raises HostError for what is no XML, or declares entities."""
-    # Jenkins writes XML 1.1, which no parser of Python takes; the difference is in control characters alone.
+    """Read a configuration. Raises HostError for invalid XML, and for entities."""
+    # Jenkins writes XML 1.1, which no parser of Python reads; only control characters differ.
     try:
         root: Element = fromstring(_DECLARATION.sub("", text), forbid_dtd=True)
     except (SyntaxError, ValueError, DefusedXmlException) as error:
         raise HostError(
-            "the configuration that Jenkins gave cannot be read",
+            "the configuration from Jenkins cannot be read",
             why=f"{type(error).__name__}: {error}"[:300],
-            next="look at the job's config.xml",
+            next="check the job's config.xml",
         ) from error
     return root
 
 
 def write(root: Element) -> str:
-    """Return a configuration as Jenkins takes it."""
-    # A raw carriage return would be read as a line feed: what others have typed would change.
+    """Return a configuration as Jenkins reads it."""
+    # A raw carriage return would be read as a line feed, and change what others have typed.
     body = tostring(root, encoding="unicode").replace("\r", "&#13;")
     return f"<?xml version='1.0' encoding='UTF-8'?>\n{body}\n"
 
 
 def ensure_child(parent: Element, path: str, **attributes: str) -> Element:
-    """Return the element at a path of tags, making what is missing; attributes go to a new last one."""
+    """Return the element at a path of tags, creating what is missing; a new last one gets the attributes."""
     here = parent
     tags = path.split("/")
     for number, tag in enumerate(tags):
@@ -55,29 +55,29 @@ def ensure_child(parent: Element, path: str, **attributes: str) -> Element:
 
 
 def set_text(parent: Element, path: str, text: str) -> None:
-    """Set the text of the element at a path, making what is missing."""
+    """Set the text of the element at a path, creating what is missing."""
     element = ensure_child(parent, path)
     if (element.text or "") != text:
         element.text = text
 
 
 def is_same(one: Element, other: Element) -> bool:
-    """Tell whether two configurations say the same, whatever their blanks between elements."""
+    """Return whether two configurations are equal but for blanks between elements."""
     return _to_text(one) == _to_text(other)
 
 
 def diff(before: Element | None, after: Element, name: str) -> str:
-    """Return what changes, for people; what may be a secret is not shown."""
+    """Return the difference, for people; what may be a secret is not shown."""
     old = _lines(before) if before is not None else []
-    told = difflib.unified_diff(
+    lines = difflib.unified_diff(
         old,
         _lines(after),
         f"{name} as it is" if old else "(nothing)",
-        f"{name} as it shall be",
+        f"{name} as it will be",
         lineterm="",
         n=2,
     )
-    return "\n".join(told)
+    return "\n".join(lines)
 
 
 def _lines(root: Element) -> list[str]:
@@ -98,6 +98,6 @@ def _to_text(root: Element) -> str:
     copy = deepcopy(root)
     for element in copy.iter():
         if len(element) == 0 and element.text is None:
-            element.text = ""  # <a/> and <a></a> say the same
+            element.text = ""  # <a/> and <a></a> are equal
     indent(copy)
     return tostring(copy, encoding="unicode", short_empty_elements=False)

@@ -136,7 +136,7 @@ def test_a_long_note_is_cut_between_lines() -> None:
     rows = [row(f"app-{number}", scan=closed_gate(*["`" * 299 + "x"] * 10)) for number in range(60)]
     made = render(ABOUT, rows)
     assert len(made) < LONGEST_NOTE + 100
-    assert "The rest is cut off: see the job's log." in outside_of_code(made)
+    assert "The rest is left out: see the job's log." in outside_of_code(made)
     assert "autoclave show" in made.splitlines()[-1]
 
 
@@ -151,9 +151,9 @@ def test_a_long_note_is_cut_between_lines() -> None:
             GateStatus.REJECTED,
             "records do not verify at sign",
         ),
-        ([row(sign=GateStatus.NONE)], GateStatus.NONE, "not all gates have spoken"),
-        ([Row(image="b", digest="", gates=())], GateStatus.NONE, "not all gates have spoken"),
-        ([], GateStatus.NONE, "not all gates have spoken"),
+        ([row(sign=GateStatus.NONE)], GateStatus.NONE, "not all gates have a verdict"),
+        ([Row(image="b", digest="", gates=())], GateStatus.NONE, "not all gates have a verdict"),
+        ([], GateStatus.NONE, "not all gates have a verdict"),
         ([row(deploy=GateStatus.CLOSED)], GateStatus.CLOSED, "closed at deploy"),
     ],
 )

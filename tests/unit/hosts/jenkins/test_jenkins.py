@@ -127,7 +127,7 @@ def test_a_description_has_an_end_however_long_it_gets() -> None:
     for make in (report.text, report.html):
         text = make(ABOUT, rows)
         assert len(text) <= report.LONGEST
-        assert "cut off" in text
+        assert "left out" in text
         assert report.merge(text, "new") == "new"
     assert f"and {50 - REASONS} more" in report.text(ABOUT, rows[:1])
 

@@ -1,7 +1,7 @@
-"""`autoclave gitlab note|status|release|deployment|approvals`: tell a GitLab project what the records say.
+"""`autoclave gitlab note|status|release|deployment|approvals`: write what the records say to GitLab.
 
-A server that is down changes no verdict: note, status and deployment warn and end with 0, unless told
-otherwise. A release is different: without its evidence it is none.
+A server that is down changes no verdict: note, status and deployment warn and end with 0, unless `--strict`
+is given. A release is different: it must not exist without its evidence.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class CommitStatus(ReportOptions, frozen=True):
     """Options of `autoclave gitlab status`."""
 
     step: Annotated[tuple[str, ...], option("only this step's gate (may be repeated)")] = ()
-    running: Annotated[bool, option("say that the steps named with --step run now")] = False
+    running: Annotated[bool, option("report the steps named with --step as running")] = False
 
 
 def command(name: str, text: str) -> click.Command:
@@ -79,7 +79,7 @@ def _status(opts: CommitStatus, ctx: Context) -> None:
     if opts.dry_run or not statuses:
         lines = [f"{each.name} {each.state}: {each.description}" for each in statuses]
         ctx.screen.result(
-            "\n".join(lines) or "no gate has spoken", {"action": "status", "statuses": statuses}
+            "\n".join(lines) or "no gate has a verdict", {"action": "status", "statuses": statuses}
         )
         return
     where = {
@@ -93,7 +93,7 @@ def _status(opts: CommitStatus, ctx: Context) -> None:
 
 def _running_statuses(opts: CommitStatus) -> list[Status]:
     if not opts.step:
-        raise UsageError("--running says nothing without a step", next="name it, e.g. --step scan")
+        raise UsageError("--running needs a step", next="name it, e.g. --step scan")
     return [
         Status(name=f"autoclave/{step}", state="running", description="the step runs")
         for step in _steps(opts)
@@ -101,7 +101,7 @@ def _running_statuses(opts: CommitStatus) -> list[Status]:
 
 
 def _gate_statuses(opts: CommitStatus, sha: str, ctx: Context) -> list[Status]:
-    """Return the status of every gate that has spoken on all images; refuse images of another commit."""
+    """Return the status of every gate with a verdict; refuse images of another commit."""
     found = read_standings(opts, ctx)
     for each in found:
         if each.commit and each.commit != sha:

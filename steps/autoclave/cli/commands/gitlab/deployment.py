@@ -29,14 +29,14 @@ class DeploymentOptions(ReportOptions, frozen=True, kw_only=True):
 
     environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
     ref: Annotated[str, option("the branch or tag; none: CI_COMMIT_TAG, else CI_COMMIT_REF_NAME")] = ""
-    running: Annotated[bool, option("say that the deployment begins now")] = False
+    running: Annotated[bool, option("report that the deployment begins")] = False
 
 
 class ApprovalsOptions(ReportOptions, frozen=True, kw_only=True):
     """Options of `autoclave gitlab approvals`."""
 
     environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
-    record: Annotated[bool, option("attach them to the images, signed, as what the host said")] = False
+    record: Annotated[bool, option("attach them to the images, signed, as the host's statement")] = False
     key: Annotated[str, option("URI of the key that signs records; none: this user's development key")] = ""
     public_key: Annotated[str, option("PEM file of that key's public half (for tokens and key services)")] = (
         ""
@@ -60,7 +60,7 @@ def _deployment(opts: DeploymentOptions, ctx: Context) -> None:
     found = [each for each in read_standings(opts, ctx) if ctx.device.find_image(each.image).service]
     passed = [] if opts.running else [_recorded_result(each, opts.environment) for each in found]
     if None in passed:
-        # A step that found everything running already leaves no record: there is no deployment to tell of.
+        # A step that found everything running already attaches no record: there is no deployment to report.
         report_to_gitlab(opts, ctx, "deployment", lambda: _refuse_unrecorded(opts.environment))
         return
     wanted = deployment.HostDeployment(
@@ -83,13 +83,13 @@ def _deployment(opts: DeploymentOptions, ctx: Context) -> None:
 
 def _refuse_unrecorded(environment: str) -> str:
     raise HostError(
-        f"no record here says that the images were deployed to {environment}",
-        next=f"run 'autoclave deploy {environment}' before, or say --running",
+        f"no record says that the images were deployed to {environment}",
+        next=f"run 'autoclave deploy {environment}' first, or give --running",
     )
 
 
 def _recorded_result(image: ImageStatus, environment: str) -> bool | None:
-    """Tell what the newest verified deployment record of an image says about this environment, or None."""
+    """Return whether the newest verified deployment of an image there passed, None without one."""
     found = [
         record
         for record in image.records
@@ -116,9 +116,9 @@ def _approvals(opts: ApprovalsOptions, ctx: Context) -> None:
 
 
 def _attach(found: deployment.Approvals, opts: ApprovalsOptions, ctx: Context) -> str:
-    """Attach what the host said to every image that the deployment is about."""
+    """Attach the host's statement to every image of the deployment."""
     if not found.approvals:
-        return "GitLab tells of no approval, so there is nothing to attach"
+        return "GitLab has no approval, so there is nothing to attach"
     signer = ctx.open_signer(opts.key, opts.public_key, development.STEPS)
     now = ctx.now()
     images = [each for each in read_standings(opts, ctx) if ctx.device.find_image(each.image).service]
@@ -133,7 +133,7 @@ def _attach(found: deployment.Approvals, opts: ApprovalsOptions, ctx: Context) -
         info = ctx.info(planned, Verdict("approvals"), now, now)
         subject = ctx.store.find_image(each.digest)
         ctx.attach(subject, HOST_APPROVALS, predicates.host_approvals(info, found), signer=signer)
-    return f"attached to {len(images)} image(s), as what GitLab said"
+    return f"attached to {len(images)} image(s), as GitLab's statement"
 
 
 def _print(found: deployment.Approvals, ctx: Context) -> None:

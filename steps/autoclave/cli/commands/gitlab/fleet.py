@@ -1,4 +1,4 @@
-"""`autoclave fleet GROUP` and `autoclave fleet bump GROUP`: who uses which version, and how to move on."""
+"""`autoclave fleet GROUP` and `autoclave fleet bump GROUP`: who uses which version, and how to change it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Options(Struct, frozen=True, kw_only=True):
 class BumpOptions(Options, frozen=True, kw_only=True):
     """Options of `autoclave fleet bump`."""
 
-    to: Annotated[str, option("the tag (or branch, or commit) that all shall include")] = ""
+    to: Annotated[str, option("the tag (or branch, or commit) that all are to include")] = ""
     dry_run: Annotated[bool, option("print what would be proposed, and propose nothing")] = False
 
 
@@ -50,12 +50,12 @@ class _Fleet(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Take 'show' when the first word is no command."""
+        """Use 'show' when the first word is not a command."""
         known = args and args[0] in self.commands
         return super().resolve_command(ctx, args if known else ["show", *args])
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Leave options before the group's name to 'show'."""
+        """Pass options before the group's name to 'show'."""
         if args and args[0] not in {*self.commands, "--help", "-h"}:
             args = ["show", *args]
         return super().parse_args(ctx, args)
@@ -77,7 +77,7 @@ def _command(name: str, text: str, kind: type[O], call: Callable[[O, GitLab, Scr
         opts = kind(**given)
         view = screen.choose(as_json=opts.json)
         try:
-            # The name of the group stands for a project that these actions do not use.
+            # These actions use no project: the name of the group takes its place.
             call(opts, GitLab(settings.server(opts.gitlab_url, os.environ), opts.group), view)
         finally:
             view.close()
@@ -101,16 +101,16 @@ def table(rows: list[Row]) -> str:
     users = [row for row in rows if row.kind]
     lines = [_COLUMNS, *(_cells(row) for row in sorted(users, key=lambda row: row.project))]
     widths = [max(len(line[column]) for line in lines) for column in range(len(_COLUMNS))]
-    told = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
-    told += [f"  {row.project}: {to_plain(row.problem)}" for row in users if row.problem]
-    told += ["", f"{len(users)} of {len(rows)} repositories include the template."]
-    told += [f"  {to_plain(row.project)}: {to_plain(row.problem)}" for row in rows if not row.kind]
-    told += [
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
+    text += [f"  {row.project}: {to_plain(row.problem)}" for row in users if row.problem]
+    text += ["", f"{len(users)} of {len(rows)} repositories include the template."]
+    text += [f"  {to_plain(row.project)}: {to_plain(row.problem)}" for row in rows if not row.kind]
+    text += [
         "",
-        "Waivers are the files on the default branch, and releases and digests what GitLab's releases say:"
-        " neither is verified here.",
+        "Waivers are the files on the default branch; releases and digests are those of GitLab's releases."
+        " Neither is verified here.",
     ]
-    return "\n".join(line.rstrip() for line in told)
+    return "\n".join(line.rstrip() for line in text)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -133,5 +133,6 @@ def _bump(opts: BumpOptions, host: GitLab, view: Screen) -> None:
         total, failed = total + 1, failed + each.failed
     if failed:
         raise HostError(
-            f"{failed} of {total} repositories could not be changed", next="see above, mend, then repeat"
+            f"{failed} of {total} repositories could not be changed",
+            next="fix what is listed above, then retry",
         )

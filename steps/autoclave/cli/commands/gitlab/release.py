@@ -59,20 +59,20 @@ def _run(opts: Options, ctx: Context) -> None:
 
 
 def _check(image: ImageStatus) -> None:
-    """Raise ReleaseGateClosed unless the image was signed and nothing attached to it is in doubt."""
+    """Raise ReleaseGateClosed unless the image was signed and all that is attached to it verifies."""
     refused = [reason for gate in image.gates if gate.state is GateStatus.REJECTED for reason in gate.reasons]
     signed = image.gate("sign")
     unsigned = () if signed.state is GateStatus.PASSED else signed.reasons or ("it is not signed yet",)
     if reasons := refused or unsigned:
         raise ReleaseGateClosed(
-            f"image '{image.image}' carries no release",
+            f"image '{image.image}' has no release",
             why="\n".join(reasons),
-            next="run 'autoclave sign', then repeat",
+            next="run 'autoclave sign', then retry",
         )
 
 
 def collect_files(image: ImageStatus, ctx: Context) -> list[File]:
-    """Return the newest record of each type and what is attached to it, under names that stay the same.
+    """Return the newest record of each type and its attachments, under names that never change.
 
     Where several scanners left records, the names have the scanner's.
     """
@@ -92,7 +92,7 @@ def _of(base: str, record: Record, ctx: Context) -> list[File]:
 
 
 def _index(digests: dict[str, str], files: list[File], ctx: Context) -> File:
-    """Return the list of all files, by which a reader finds what belongs to which image."""
+    """Return the list of all files, which says what belongs to which image."""
     device = ctx.device.device
     content = {
         "device": device.name,
@@ -113,5 +113,5 @@ def _title(descriptor: Descriptor) -> str:
 
 
 def _safe(title: str) -> str:
-    """Return a title as the package registry takes it: letters, digits, dots, hyphens and underscores."""
+    """Return a title as the package registry accepts it: letters, digits, dots, hyphens and underscores."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", title).lstrip(".-")[:100] or "file"

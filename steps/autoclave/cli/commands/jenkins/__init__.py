@@ -1,4 +1,4 @@
-"""`autoclave jenkins provision|run|describe|plugins`: what Jenkins is to do, and what it is told.
+"""`autoclave jenkins provision|run|describe|approvals|plugins`: jobs and builds of a Jenkins server.
 
 `run` and `plugins` need no device repository; the others are in modules of their own.
 """
@@ -39,7 +39,7 @@ class RunOptions(ServerOptions, frozen=True, kw_only=True):
 
     job: Annotated[str, option("the job's full name: FOLDER/JOB", argument=True)]
     parameter: Annotated[tuple[str, ...], option("NAME=VALUE for the build (may be repeated)")] = ()
-    timeout: Annotated[int, option("seconds after which the build is not followed any more; 0: none")] = (
+    timeout: Annotated[int, option("seconds after which the build is not followed any more; 0: no limit")] = (
         2 * _HOUR
     )
 
@@ -50,10 +50,10 @@ O = TypeVar("O", bound=ServerOptions)  # noqa: E741 -- the usual letter for opti
 def command(name: str, text: str) -> click.Command:
     """Return the group of commands."""
     commands = [
-        provision.command("provision", "make or update the device's pipeline job"),
-        _command("run", "start a job, show its log, end as it ends", RunOptions, _run),
+        provision.command("provision", "create or update the device's pipeline job"),
+        _command("run", "start a job, show its log, end with its result", RunOptions, _run),
         describe.command("describe", "write the verdicts into a build's description"),
-        approvals.command("approvals", "keep who answered an input, as what Jenkins says"),
+        approvals.command("approvals", "record who answered an input, as Jenkins' statement"),
         _command("plugins", "check that the server has the plugins that are needed", ServerOptions, _plugins),
     ]
     return click.Group(name, commands=commands, help=text, short_help=text)
@@ -83,16 +83,16 @@ def _run(opts: RunOptions, host: Jenkins, view: Screen) -> None:
         build, result = _follow(opts, host, view, started)
     except KeyboardInterrupt:
         raise Interrupted(
-            "not following the build any more",
-            why="it goes on in Jenkins",
+            "the build is not followed any more",
+            why="it continues in Jenkins",
             next=f"see it, or stop it, at {where}",
         ) from None
     except jenkins_run.BuildTimeout:
         raise RunFailed(
-            f"{job} did not end within {opts.timeout} s", why="it goes on in Jenkins", next=f"see {where}"
+            f"{job} did not end within {opts.timeout} s", why="it continues in Jenkins", next=f"see {where}"
         ) from None
     except HostError as error:
-        error.next = f"{error.next}; a build that has begun goes on: {where}"
+        error.next = f"{error.next}; a build that has begun continues: {where}"
         raise
     where = host.address(f"{path_of(job)}{build}/")
     if result != jenkins_run.PASSED:
@@ -110,7 +110,7 @@ def _follow(
 ) -> tuple[int, str]:
     patience = jenkins_run.Patience(host.sleep, opts.timeout)
     if not started.item:
-        view.warn("jenkins", "this server names no queue item: the build that comes next is taken for ours")
+        view.warn("jenkins", "this server names no queue item: the next build is assumed to be ours")
     build = jenkins_run.wait_for_number(
         host, started, patience, lambda why: view.note("jenkins", host.mask(why))
     )
@@ -122,16 +122,16 @@ def _follow(
 
 def _plugins(opts: ServerOptions, host: Jenkins, view: Screen) -> None:
     found = plugins.check_all(host)
-    told = {
+    data = {
         "plugins": [
             {"name": each.wanted.name, "version": each.version, "problem": each.problem} for each in found
         ]
     }
-    view.result(_table(found), told)
+    view.result(_table(found), data)
     missing = [each.wanted.name for each in found if not each.passed]
     if missing:
         raise DoctorFailed(
-            f"{len(missing)} plugins of this server have to be mended",
+            f"{len(missing)} plugins of this server are missing, inactive or too old",
             why=", ".join(missing),
             next="the administrator installs or updates them (Manage Jenkins, Plugins)",
         )

@@ -1,6 +1,6 @@
-"""`autoclave jenkins approvals`: keep what Jenkins says of an `input` as evidence of the host.
+"""`autoclave jenkins approvals`: record what Jenkins says about an `input` as evidence of the host.
 
-It is the host's word: it is signed with the pipeline's key and never counts as a person's approval.
+It is the host's statement: it is signed with the pipeline's key and never counts as a person's approval.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Options(StepOptions, frozen=True, kw_only=True):
     """Options of `autoclave jenkins approvals`."""
 
     environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
-    record: Annotated[bool, option("attach it to the images, signed, as what the host said")] = False
+    record: Annotated[bool, option("attach it to the images, signed, as the host's statement")] = False
 
 
 class InputAnswer(Struct, frozen=True, kw_only=True):
-    """Who let a build go on, as the shared library writes it; `digest` names the images that were shown."""
+    """Who answered an input, as the shared library writes it; `digest` names the images that were shown."""
 
     host: str
     environment: str
@@ -54,8 +54,8 @@ def _run(opts: Options, ctx: Context) -> None:
     digests = ctx.digests(opts)
     ctx.device.find_environment(opts.environment)
     said = _read(opts.environment, ctx)
-    told = f"{said.submitter} let {said.environment} go on at {said.time:%Y-%m-%d %H:%M:%S} UTC"
-    ctx.screen.result(to_plain(f"{told}, says {said.build}"), {"approval": said})
+    text = f"{said.submitter} approved {said.environment} at {said.time:%Y-%m-%d %H:%M:%S} UTC"
+    ctx.screen.result(to_plain(f"{text}, says {said.build}"), {"approval": said})
     if not opts.record:
         return
     now = ctx.now()
@@ -64,7 +64,7 @@ def _run(opts: Options, ctx: Context) -> None:
         if subject.digest not in said.digest:
             raise HostError(
                 f"what was approved in Jenkins is not {image.name} {Digest(subject.digest).short}",
-                why=f"the question named {said.digest[:300]}",
+                why=f"the input named {said.digest[:300]}",
                 next="give the digests of that build: --digest NAME=DIGEST",
             )
         planned = StepPlan(
@@ -77,7 +77,7 @@ def _run(opts: Options, ctx: Context) -> None:
         info = ctx.info(planned, Verdict("approvals"), now, now)
         ctx.attach(subject, HOST_APPROVALS, predicates.host_approvals(info, said))
     ctx.screen.result(
-        f"attached to {len(ctx.device.image)} image(s), as what Jenkins said", {"attached": True}
+        f"attached to {len(ctx.device.image)} image(s), as Jenkins' statement", {"attached": True}
     )
 
 

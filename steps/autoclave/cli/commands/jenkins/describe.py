@@ -27,7 +27,7 @@ class Options(ImageOptions, frozen=True):
     jenkins_url: Annotated[str, option("the Jenkins server; none: JENKINS_URL")] = ""
     commit: Annotated[str, option("the commit; none: GIT_COMMIT, else the one checked out")] = ""
     html: Annotated[bool, option("write HTML, for servers whose markup formatter is 'Safe HTML'")] = False
-    strict: Annotated[bool, option("end with code 35 when Jenkins does not take it")] = False
+    strict: Annotated[bool, option("end with exit code 35 when Jenkins does not accept it")] = False
 
 
 def command(name: str, text: str) -> click.Command:
@@ -45,9 +45,9 @@ def _describe(opts: Options, ctx: Context) -> None:
         commit=opts.commit or os.environ.get("GIT_COMMIT", "") or ctx.commit.id,
     )
     text = (report.html if opts.html else report.text)(about, found)
-    told = {"action": "describe", "text": text, "badge": report.badge(found)}
+    data = {"action": "describe", "text": text, "badge": report.badge(found)}
     if opts.dry_run:
-        ctx.screen.result(text, told)
+        ctx.screen.result(text, data)
         return
     try:
         done = _send(opts, text)
@@ -55,9 +55,9 @@ def _describe(opts: Options, ctx: Context) -> None:
         if opts.strict:
             raise
         ctx.screen.warn("describe", f"{error.what}: {error.why or error.next}")
-        ctx.screen.result("Jenkins was not told; no verdict depends on it", told | {"done": False})
+        ctx.screen.result("nothing was written to Jenkins; no verdict depends on it", data | {"done": False})
         return
-    ctx.screen.result(f"{done}\n{report.badge(found)}", told | {"done": True})
+    ctx.screen.result(f"{done}\n{report.badge(found)}", data | {"done": True})
 
 
 def _send(opts: Options, text: str) -> str:

@@ -25,7 +25,9 @@ class Options(Common, frozen=True):
     """Options of `autoclave jenkins provision`."""
 
     jenkins_url: Annotated[str, option("the Jenkins server; none: JENKINS_URL")] = ""
-    jenkins_folder: Annotated[str, option("the folder for the job (FOLDER/FOLDER); made when missing")] = ""
+    jenkins_folder: Annotated[
+        str, option("the folder for the job (FOLDER/FOLDER); created when it is missing")
+    ] = ""
     job: Annotated[str, option("the job's name; none: the device's")] = ""
     git_url: Annotated[str, option("the device repository for Jenkins; none: that of remote 'origin'")] = ""
     git_credentials: Annotated[str, option("id of the credentials in Jenkins for that repository")] = ""
@@ -41,7 +43,7 @@ class Options(Common, frozen=True):
     parameter: Annotated[
         tuple[str, ...], option("NAME=DEFAULT of a text parameter of the job (may be repeated)")
     ] = ()
-    poll: Annotated[str, option("look for new commits on this schedule, e.g. 'H/5 * * * *'")] = ""
+    poll: Annotated[str, option("check for new commits on this schedule, e.g. 'H/5 * * * *'")] = ""
     cron: Annotated[str, option("build on this schedule, e.g. 'H 2 * * *' or '@daily'")] = ""
 
 
@@ -59,7 +61,7 @@ def _provision(opts: Options, ctx: Context) -> None:
         branch=names.branch(opts.branch),
         script=names.script(opts.script),
         credentials=names.credentials(opts.git_credentials),
-        description=f"Pipeline of the device {device.name}. Made by 'autoclave jenkins provision'.",
+        description=f"Pipeline of the device {device.name}. Created by 'autoclave jenkins provision'.",
         parameters=tuple(names.parameter(each) for each in opts.parameter),
         poll=names.schedule(opts.poll),
         cron=names.schedule(opts.cron),
@@ -68,12 +70,12 @@ def _provision(opts: Options, ctx: Context) -> None:
     host = Jenkins(settings.server(opts.jenkins_url, os.environ))
     plans = jobs.plan(host, name, wanted, of_folder)
     for plan in plans:
-        text = plan.diff or f"{plan.name} is so already"
-        told = {"action": "provision", "item": plan.name, "changes": plan.changes, "diff": plan.diff}
-        ctx.screen.result(host.mask(text), told)
+        text = plan.diff or f"{plan.name} is up to date"
+        data = {"action": "provision", "item": plan.name, "changes": plan.changes, "diff": plan.diff}
+        ctx.screen.result(host.mask(text), data)
         for kept in plan.kept:
             ctx.screen.warn(
-                "provision", f"parameter {kept} is not a text parameter in Jenkins: it stays as it is"
+                "provision", f"parameter {kept} is not a text parameter in Jenkins: it is not changed"
             )
     _warn_of_script(ctx, opts.script, library, version)
     if not opts.dry_run and any(plan.changes for plan in plans):
@@ -95,7 +97,7 @@ def _library(opts: Options, name: str, version: str) -> Library | None:
 
 
 def _git(ctx: Context, *words: str) -> str:
-    """Return what git says about the device repository, or nothing."""
+    """Return what git prints about the device repository. Raises UsageError."""
     asked = ctx.shell.run(["git", "-C", str(ctx.folder), *words], ok=(0, 2, 128))
     found = asked.out.decode("utf-8", "replace").strip()
     if asked.code or not found:
@@ -107,7 +109,7 @@ def _git(ctx: Context, *words: str) -> str:
 
 
 def _warn_of_script(ctx: Context, script: str, library: str, version: str) -> None:
-    """Say what the Jenkinsfile of the repository lacks, so that the first build does not have to."""
+    """Warn when the Jenkinsfile does not load the library, before the first build fails for it."""
     top = ctx.shell.run(["git", "-C", str(ctx.folder), "rev-parse", "--show-toplevel"], ok=(0, 128))
     folder = ctx.folder if top.code else Path(top.out.decode("utf-8", "replace").strip())
     line = f"its first line must be: @Library('{library}@{version}') _"
@@ -124,12 +126,12 @@ def _warn_of_script(ctx: Context, script: str, library: str, version: str) -> No
 
 
 def _warn_of_library(ctx: Context, host: Jenkins, job: str, library: str, version: str) -> None:
-    """Say where the library must come from: Jenkins shows global libraries to administrators only."""
+    """Print where the library is from: Jenkins shows global libraries to administrators only."""
     folder, hidden = jobs.library_at(host, job, library)
     if folder:
-        ctx.screen.note("provision", f"library {library} is that of the folder {folder}")
+        ctx.screen.note("provision", f"the library {library} is that of the folder {folder}")
         return
-    unseen = f" (not looked into: {', '.join(hidden)})" if hidden else ""
+    unseen = f" (the account may not read: {', '.join(hidden)})" if hidden else ""
     ctx.screen.warn(
         "provision",
         f"no folder around {job} has a library {library}{unseen}: the administrator must have a global one "
