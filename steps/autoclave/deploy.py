@@ -64,7 +64,7 @@ def covered_images(target: Target, ctx: Context) -> list[Image]:
 def select_images(target: Target, opts: StepOptions, ctx: Context) -> list[Release]:
     """Read the release record of each image to deploy: what is judged here is what is sealed afterwards.
 
-    Raises DeployGateClosed when there is none.
+    Raises DeployGateClosed when the device has none.
     """
     images = covered_images(target, ctx)
     if not images:
@@ -200,7 +200,7 @@ def roll_out(
 
 
 def _judge_preparation(prepared: Preparation, rollout: Rollout, ctx: Context) -> tuple[str, ...]:
-    """Close the gate on what must not be tried; return what waivers cover. Raises DeployGateClosed."""
+    """Judge what must not even be tried; return what waivers cover. Raises DeployGateClosed."""
     verdict, waived = _judge_findings(prepared.findings, rollout, ctx)
     foreign = [
         f"{each.where} runs '{each.reference}', which is not a verified release: {why}"
@@ -212,7 +212,7 @@ def _judge_preparation(prepared: Preparation, rollout: Rollout, ctx: Context) ->
 
 
 def _judge_rehearsal(rehearsal: Rehearsal, rollout: Rollout, ctx: Context) -> None:
-    """Close the gate on what a trial showed, else print what will change. Raises DeployGateClosed."""
+    """Judge what a trial showed, and print what will change. Raises DeployGateClosed."""
     _require(rehearsal.objections, rollout, ctx)
     for line in rehearsal.diff:
         ctx.screen.note(STEP, line)

@@ -204,7 +204,7 @@ def test_fields_of_other_managers_are_not_overwritten(clinic: Clinic) -> None:
     refused = clinic.deploy(NEXT)
     assert refused.code == 37, refused.err
     assert ".spec.replicas" in refused.message
-    assert "somebody else changed fields that the manifests set" in refused.message
+    assert "another manager owns fields that the manifests set" in refused.message
 
 
 def test_two_deployments_at_once_do_not_meet(clinic: Clinic) -> None:

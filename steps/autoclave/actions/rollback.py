@@ -49,7 +49,7 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
     if len(opts.reason.strip()) < _SHORTEST and not opts.dry_run:
         raise UsageError(
             "a rollback needs a reason",
-            why="it changes what runs, and whoever reads the record must understand why",
+            why="it changes what runs, and readers of the record must understand why",
             next="give one: --reason 'alarms come late since 1.4.0, incident 4711'",
         )
     target = targets.create(ctx.device.find_environment(opts.environment), ctx)

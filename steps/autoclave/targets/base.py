@@ -53,7 +53,7 @@ class Rollout(Struct, frozen=True, kw_only=True):
 
 
 class ForeignImage(Struct, frozen=True, kw_only=True):
-    """An image of somebody else that would run beside the device: its pinned reference, and who runs it."""
+    """An image of another device that would run beside this one: its pinned reference, and where."""
 
     digest: str
     reference: str
@@ -87,7 +87,7 @@ class Restoration(Struct, frozen=True):
 
 
 class Unhealthy(Exception):
-    """The new version did not become healthy; the message says how that was seen."""
+    """The new version did not become healthy; the message says what was seen."""
 
 
 class Target(Protocol):
@@ -141,7 +141,7 @@ class Target(Protocol):
         """Wait until all of it is healthy, and read back what runs. Raises Unhealthy."""
 
     def restore(self, rollout: Rollout) -> Restoration:
-        """Bring back what `apply` replaced, and wait until it answers; nothing if nothing was replaced."""
+        """Restore what `apply` replaced, and wait until it answers; do nothing if nothing was replaced."""
 
     def finish(self, rollout: Rollout) -> None:
         """Discard the version that was replaced."""

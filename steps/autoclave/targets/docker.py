@@ -44,10 +44,10 @@ from autoclave.targets.base import (
 
 _PAUSE = 0.1  # seconds between two checks
 _PROBE = 2.0  # seconds until a probe must have answered
-_TRIES = 50  # to take a lock that is being released: while it is removed, its name is neither free nor found
+_TRIES = 50  # to take a lock that is being removed: meanwhile its name is neither free nor found
 _TAIL = 12  # lines of a container's output that explain why it is unhealthy
 
-# What a deployed container says about how its health is checked, for the day it is restored.
+# How a deployed container's health is checked, for the day it is restored.
 _PROBE_LABEL = "dev.autoclave.probe"
 _TIMEOUT_LABEL = "dev.autoclave.start-timeout"
 
@@ -70,7 +70,7 @@ class EngineTarget:
         return image.service is not None
 
     def inputs(self) -> Mapping[str, str]:
-        """Return nothing: [image.service] says all."""
+        """Return nothing: all settings are in [image.service]."""
         return {}
 
     def inspect_command(self) -> str:
@@ -104,8 +104,8 @@ class EngineTarget:
     def lock(self, rollout: Rollout) -> Iterator[None]:
         """Hold the environment's lock: a container that is never started, whose name only one can have.
 
-        So it holds between machines that share the engine. A lock whose owner died on this machine is
-        taken over.
+        So it excludes machines that share the engine from each other. A lock whose owner died on this machine
+        is taken over.
         """
         spec = ContainerSpec(
             image=self._load(rollout.services[0]),
@@ -132,7 +132,7 @@ class EngineTarget:
         return self.running()
 
     def prepare(self, rollout: Rollout) -> Preparation:
-        """Return nothing to judge: how a container is confined is not the device file's to say."""
+        """Return nothing to judge: the device file has no say in how a container is confined."""
         return Preparation()
 
     def rehearse(self, rollout: Rollout) -> Rehearsal:
@@ -158,7 +158,7 @@ class EngineTarget:
         return [self._observe(service) for service in rollout.services]
 
     def restore(self, rollout: Rollout) -> Restoration:
-        """Bring back what was replaced, last first."""
+        """Restore what was replaced, last first."""
         answering: list[Running] = []
         silent: list[str] = []
         while self._applied:
@@ -277,7 +277,7 @@ class EngineTarget:
         return running
 
     def _restore(self, name: str) -> Running | None:
-        """Bring the replaced version back and wait until it answers; None when there was none."""
+        """Restore the replaced version and wait until it answers; None when nothing was replaced."""
         previous = self._engine.state(f"{name}-previous")
         if self._engine.state(name):
             self._engine.remove(name)

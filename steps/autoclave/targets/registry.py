@@ -1,4 +1,4 @@
-"""Publish: give what was released its version as a tag, in the registry that is the store."""
+"""Publish: tag what was released with its version, in the registry that is the store."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def create(environment: Environment, ctx: Context) -> Target:
 class RegistryTarget:
     """The store's repository as the place where others find releases.
 
-    A build moves the tag of its image's name before any gate has judged it; the tag of a version is given
-    here alone, once, and never moves.
+    A build moves the tag of its image's name before any gate has judged it. A version is tagged here alone,
+    once, and its tag never moves.
     """
 
     def __init__(self, environment: Environment, ctx: Context) -> None:
@@ -65,11 +65,11 @@ class RegistryTarget:
         return all(published.get(each.image) == each.digest for each in rollout.services)
 
     def lock(self, rollout: Rollout) -> AbstractContextManager[None]:
-        """Hold nothing: a tag is given in one request, and another digest's is never replaced."""
+        """Hold nothing: tagging is one request, and a tag of another digest is never replaced."""
         return nullcontext()
 
     def recover(self, rollout: Rollout) -> list[Running]:
-        """Return what is published: a tag is there or not, so there is nothing to clean up."""
+        """Return what is published: a tag exists or not, so there is nothing to clean up."""
         return self.running()
 
     def prepare(self, rollout: Rollout) -> Preparation:
@@ -90,7 +90,7 @@ class RegistryTarget:
         return Rehearsal()
 
     def apply(self, rollout: Rollout) -> None:
-        """Give the tags."""
+        """Tag each image with its version."""
         for service in rollout.services:
             tag = self._tag(service.image)
             self._ctx.store.tag(tag, service.descriptor)
@@ -102,9 +102,8 @@ class RegistryTarget:
         digests = {each.image: each.digest for each in running}
         for service in rollout.services:
             if digests.get(service.image) != service.digest:
-                raise Unhealthy(
-                    f"the registry answers {digests.get(service.image, 'nothing')} for {service.image}"
-                )
+                published = digests.get(service.image, "missing")
+                raise Unhealthy(f"{service.image} is {published} in the registry, not {service.digest}")
         return running
 
     def restore(self, rollout: Rollout) -> Restoration:

@@ -80,7 +80,7 @@ def test_another_digest_under_a_published_version_is_an_objection(target: Target
 def test_a_tag_that_another_publication_moved_is_unhealthy(target: Target, store: LayoutStore) -> None:
     first, other = (rollout(sample_image.write_image(store, content)) for content in (b"one", b"two"))
     target.apply(first)
-    with pytest.raises(base.Unhealthy, match=f"the registry answers {first.services[0].digest} for app"):
+    with pytest.raises(base.Unhealthy, match=f"app is {first.services[0].digest} in the registry"):
         target.observe(other)
 
 

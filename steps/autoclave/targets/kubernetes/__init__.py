@@ -43,8 +43,9 @@ def create(environment: Environment, ctx: Context) -> Target:
     """Return the target of an environment. Raises ConfigError without [environment.kubernetes]."""
     if environment.kubernetes is None:
         raise ConfigError(
-            f"environment '{environment.name}' does not say what is applied to which namespace",
-            next="add [environment.kubernetes] with namespace and manifests to autoclave.toml",
+            f"environment '{environment.name}' has no [environment.kubernetes]",
+            why="it says what is applied to which namespace",
+            next="add it with namespace and manifests to autoclave.toml",
         )
     return KubernetesTarget(environment, environment.kubernetes, ctx)
 
@@ -64,7 +65,7 @@ class KubernetesTarget:
         self._is_applied = False
 
     def covers(self, image: Image) -> bool:
-        """Return True: the manifests say how images run, and must run each of them."""
+        """Return True: the manifests say how images run, and each image must run."""
         return True
 
     def inputs(self) -> Mapping[str, str]:
@@ -102,11 +103,11 @@ class KubernetesTarget:
         interrupted = self._state.next
         if interrupted is None:
             return running
-        asked = read_digests(interrupted.objects)
-        now = {each.image: each for each in running}
-        if asked and all(
-            image in now and now[image].healthy and now[image].digest == digest
-            for image, digest in asked.items()
+        digests = read_digests(interrupted.objects)
+        actual = {each.image: each for each in running}
+        if digests and all(
+            image in actual and actual[image].healthy and actual[image].digest == digest
+            for image, digest in digests.items()
         ):
             self._warn("an earlier deployment died after its pods were ready: its version stays")
             before = self._state.current.objects if self._state.current else []
@@ -122,7 +123,7 @@ class KubernetesTarget:
         return self.running()
 
     def prepare(self, rollout: Rollout) -> Preparation:
-        """Render and complete the objects; return what is in them and what the namespace has against them."""
+        """Render and complete the objects; return what is in them and what in the namespace prevents them."""
         found = render_manifests(self._settings, self._device, self._ctx.folder, self._ctx.shell)
         objects = make_objects(rollout, self._settings.namespace, self._repository, found)
         self._desired = objects.plain
@@ -137,10 +138,7 @@ class KubernetesTarget:
         )
 
     def rehearse(self, rollout: Rollout) -> Rehearsal:
-        """Ask the API server whether it would take the objects, and what would change.
-
-        Raises ClusterError when it refuses; nothing is changed.
-        """
+        """Try the objects on the API server, and change nothing. Raises ClusterError when it refuses."""
         self._live = self._kubectl.live(self._desired)
         coming = self._kubectl.apply(self._desired, dry_run=True)
         return Rehearsal(
@@ -207,13 +205,13 @@ class KubernetesTarget:
         self._ctx.screen.warn(STEP, text)
 
     def _read(self) -> tuple[list[Running], RolloutState]:
-        """Read, in one request, what runs and what is kept about it."""
+        """Read, in one request, what runs and the state that is kept about it."""
         objects = self._kubectl.json("get", f"{WORKLOADS},configmaps", f"--selector={self._selector}")
         kept = state.find_state(objects, self._device, self.environment.name)
         return _with_inputs(read_back(objects), kept.current.inputs if kept.current else {}), kept
 
     def _check_namespace(self) -> list[str]:
-        """Return what the namespace as it is has against the objects: claims, and an open network."""
+        """Return what in the namespace prevents the objects: claims, and an open network."""
         live = self._kubectl.json("get", _CHECKED)
         mine = self._selector.split(",")
         reasons = volumes.check_claims(
@@ -229,7 +227,7 @@ class KubernetesTarget:
     def _find_cluster_wide(self, coming: Sequence[Object]) -> list[str]:
         """Return which objects belong to no namespace: only the server knows all kinds that do not."""
         return [
-            f"{state.title(each)} belongs to no namespace: a device never changes the cluster around it"
+            f"{state.title(each)} belongs to no namespace: a device never changes the rest of the cluster"
             for each in coming
             if each["metadata"].get("namespace") != self._settings.namespace
         ]

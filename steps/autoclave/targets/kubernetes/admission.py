@@ -1,4 +1,4 @@
-"""A ValidatingAdmissionPolicy: the API server itself lets no other image of this device's namespace run."""
+"""A ValidatingAdmissionPolicy: the API server itself admits no other image to this device's namespace."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _LISTS = ("containers", "initContainers", "ephemeralContainers")
 def make_policy(device: str, namespace: str, digests: Iterable[str]) -> list[Manifest]:
     """Return policy and binding that admit pods of a namespace only if every image is one of the digests.
 
-    For the cluster's administrator to apply. CEL (Kubernetes 1.30 and newer); a policy that cannot be
-    evaluated refuses.
+    For the cluster's administrator to apply. CEL (Kubernetes 1.30 and newer); where it cannot be evaluated,
+    the pod is refused.
     """
     name = f"autoclave-{device}-{namespace}"
     listed = json.dumps(sorted(digests))

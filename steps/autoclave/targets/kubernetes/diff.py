@@ -1,4 +1,4 @@
-"""What applying would change, object by object, as a person reads it."""
+"""What applying would change, object by object, as lines for a person."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _MOST = 60  # lines of a whole diff
 Object = Mapping[str, Any]
 
 
-def describe(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]:
+def describe(live: Sequence[Object], coming: Sequence[Object]) -> list[str]:
     """Return the lines of a diff between the cluster's objects and what they would be."""
     before = {_key(each): each for each in live}
     lines: list[str] = []
     same = 0
-    for new in wanted:
+    for new in coming:
         old = before.get(_key(new))
         title = f"{new['kind']}/{new['metadata']['name']}"
         if old is None:

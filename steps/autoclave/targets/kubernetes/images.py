@@ -1,4 +1,4 @@
-"""Which images manifests name: the device's own become `repository@digest`, others must be pinned."""
+"""Which images manifests name: the device's own become `repository@digest`, all others must be pinned."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*@(sha256:[0-9a-f]{64})")
 
 
 def match_image(image: str, device: str, names: Sequence[str]) -> str:
-    """Return which image of the device a reference stands for, or an empty string.
+    """Return which image of the device a reference names, or an empty string.
 
-    The repository's path must end with DEVICE/IMAGE; host, tag and digest do not matter, since all of it
-    is replaced.
+    The repository's path must end with DEVICE/IMAGE; host, tag and digest do not matter, since the
+    whole reference is replaced.
     """
     repository = image.partition("@")[0]
     last = repository.rpartition("/")[2]
@@ -28,7 +28,7 @@ def pin(
 ) -> tuple[list[Manifest], dict[str, str]]:
     """Replace every image of the device by its reference (`repository@sha256:…`, by image name).
 
-    Returns the changed manifests, and the images of others: reference → where it stands.
+    Returns the changed manifests, and the images of others: reference → where it is named.
     """
     pinned = [copy_manifest(each) for each in manifests]
     others: dict[str, str] = {}

@@ -1,7 +1,7 @@
-"""kubectl, our only way to a cluster's API: JSON out, errors told, patience while the API server is away.
+"""kubectl, the only way to a cluster's API: JSON out, errors explained, patience with an absent API server.
 
-Who we are is kubectl's own business (KUBECONFIG, or the service account inside a cluster): nothing secret is
-ever handed over as an argument.
+Credentials are kubectl's own business (KUBECONFIG, or the service account inside a cluster): no secret is
+ever an argument.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from autoclave.targets.kubernetes.kubectl_errors import Unreachable, make_error
 from autoclave.targets.kubernetes.labels import MANAGER
 
 PATIENCE = 90.0
-"""Seconds for which an API server may be away before we give up."""
+"""Seconds for which an API server may be absent before a command fails."""
 _REQUEST = 30  # seconds for one request
 _PAUSE = 1.0
 
@@ -31,7 +31,7 @@ Object = dict[str, Any]
 class Kubectl:
     """Runs kubectl in one namespace. `away` counts the seconds that the API server did not answer.
 
-    `stopped` says why nothing more may be asked, once that is so.
+    `stopped` is why no more command may be run, once there is a reason.
     """
 
     def __init__(self, shell: Shell, settings: Kubernetes, screen: Screen) -> None:
@@ -46,46 +46,48 @@ class Kubectl:
     def text(self, *words: str, stdin: str = "", patience: float = PATIENCE) -> str:
         """Run kubectl and return what it printed.
 
-        While the API server does not answer the command is repeated, so it must be one that may be.
-        Raises ClusterError, Unreachable, Missing, Taken, ConfigError.
+        The command is retried while the API server does not answer, so it must be idempotent. Raises
+        ClusterError, Unreachable, Missing, Conflict, ConfigError.
         """
         began = time.monotonic()
-        told = False
+        is_warned = False
         while True:
             if self.stopped:
-                raise ClusterError("this deployment stops here", why=self.stopped, next="see what runs")
-            said = self._once(words, stdin)
-            if isinstance(said, str):
-                if told:
+                raise ClusterError(
+                    "this deployment stops here", why=self.stopped, next="check what runs: autoclave status"
+                )
+            result = self._run_once(words, stdin)
+            if isinstance(result, str):
+                if is_warned:
                     self.away += time.monotonic() - began
                     self._screen.warn(
                         STEP, f"the API server answers again after {time.monotonic() - began:.0f} s"
                     )
-                return said
-            if not isinstance(said, Unreachable) or time.monotonic() - began > patience:
-                raise said
-            if not told:
+                return result
+            if not isinstance(result, Unreachable) or time.monotonic() - began > patience:
+                raise result
+            if not is_warned:
                 self._screen.warn(
-                    STEP, f"the API server does not answer, waiting up to {patience:.0f} s: {said.why}"
+                    STEP, f"the API server does not answer, waiting up to {patience:.0f} s: {result.why}"
                 )
-                told = True
+                is_warned = True
             time.sleep(_PAUSE)
 
     def json(self, *words: str, stdin: str = "") -> list[Object]:
-        """Run kubectl with `-o json` and return the objects of its answer, a `List` taken apart."""
+        """Run kubectl with `-o json` and return the objects of its answer, the items of a `List`."""
         printed = self.text(*words, "--output=json", stdin=stdin)
         if not printed.strip():
             return []
         try:
             answer = json.loads(printed)
         except ValueError as error:
-            raise ClusterError("kubectl's answer is not JSON", why=str(error)) from error
+            raise ClusterError("kubectl did not print JSON", why=str(error)) from error
         return list(answer["items"]) if str(answer.get("kind", "")).endswith("List") else [answer]
 
     def apply(self, objects: Sequence[Object], *, dry_run: bool = False, force: bool = False) -> list[Object]:
         """Apply manifests on the server as our field manager and return what it makes of them.
 
-        Only `force` takes fields from other managers: to put back, never to deploy.
+        Only `force` takes fields from other managers: to restore, never to deploy.
         """
         words = ["apply", "--server-side", f"--field-manager={MANAGER}", f"--force-conflicts={_flag(force)}"]
         return self.json(
@@ -97,12 +99,12 @@ class Kubectl:
         return self.json("get", "--ignore-not-found", "--filename=-", stdin=as_text(objects))
 
     def delete(self, titles: Sequence[str]) -> None:
-        """Delete objects by `Kind/name`; those that are gone already are fine."""
+        """Delete objects by `Kind/name`; missing ones are no error."""
         if titles:
             self.text("delete", "--ignore-not-found", "--wait=false", *titles)
 
-    def _once(self, words: Sequence[str], stdin: str) -> str | AutoclaveError:
-        """Run kubectl once; return what it printed, or the error that it told."""
+    def _run_once(self, words: Sequence[str], stdin: str) -> str | AutoclaveError:
+        """Run kubectl once; return what it printed, or its error."""
         argv = [*self._base, *words]
         try:
             done = self._shell.run(
@@ -114,8 +116,8 @@ class Kubectl:
             return Unreachable(error.what, why=error.why, next=error.next)
         if done.code == 0:
             return done.out.decode("utf-8", "replace")
-        said = (done.err or done.out).decode("utf-8", "replace").strip()
-        return make_error(self._shell.mask(said))
+        message = (done.err or done.out).decode("utf-8", "replace").strip()
+        return make_error(self._shell.mask(message))
 
 
 def as_text(objects: Sequence[Object]) -> str:
@@ -134,7 +136,7 @@ def helm(shell: Shell, words: Sequence[str]) -> str:
     try:
         return done.out.decode()
     except UnicodeDecodeError as error:
-        raise ToolError("helm printed what is no text", why=str(error)) from error
+        raise ToolError("helm printed what is not UTF-8 text", why=str(error)) from error
 
 
 def _flag(value: bool) -> str:

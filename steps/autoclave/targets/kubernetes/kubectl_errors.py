@@ -1,4 +1,4 @@
-"""What kubectl says when it fails, as errors that say what happened, why, and what to do next."""
+"""kubectl's error messages as errors that explain what happened, why, and what to do next."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 from autoclave.errors import AutoclaveError, ClusterError, ConfigError
 
-_LONGEST = 2000  # characters of what kubectl said
+_LONGEST = 2000  # characters of kubectl's message
 
 
 class Unreachable(ClusterError):
@@ -18,7 +18,7 @@ class Missing(ClusterError):
 
 
 class Conflict(ClusterError):
-    """An object of that name exists, or it was changed meanwhile."""
+    """An object of that name exists, or was changed at the same time."""
 
 
 _AWAY = re.compile(
@@ -29,7 +29,7 @@ _AWAY = re.compile(
 )
 _CONFLICT = re.compile(r'conflicts? with "([^"]+)".*?:((?:\s+-?\s*\.[^\n]+)+)')
 _NOISE = re.compile(r"Warning:|[EWI]\d{4} \d\d:")  # what kubectl's own logging adds
-_PATIENT = "see whether it runs: kubectl get --raw /readyz"
+_PATIENT = "check whether it runs: kubectl get --raw /readyz"
 
 _KINDS: tuple[tuple[re.Pattern[str], type[AutoclaveError], str, str], ...] = (
     (
@@ -44,8 +44,8 @@ _KINDS: tuple[tuple[re.Pattern[str], type[AutoclaveError], str, str], ...] = (
     (
         re.compile(r"\((?:AlreadyExists|Conflict)\)"),
         Conflict,
-        "the object exists already, or was changed meanwhile",
-        "run it again",
+        "the object exists already, or was changed at the same time",
+        "run the command again",
     ),
     (
         re.compile(r'namespaces "[^"]+" not found'),
@@ -57,31 +57,33 @@ _KINDS: tuple[tuple[re.Pattern[str], type[AutoclaveError], str, str], ...] = (
     (
         re.compile(r"Unauthorized|must be logged in|x509:"),
         ClusterError,
-        "the cluster does not accept who we are, or we not it",
+        "the cluster rejects these credentials, or its certificate is not trusted",
         "renew the kubeconfig",
     ),
     (
         re.compile(r"\(Forbidden\)|is forbidden|denied"),
         ClusterError,
         "the cluster refuses this",
-        "mend what it names; for missing rights ask the cluster's administrator",
+        "fix what it names; for missing rights, ask the cluster's administrator",
     ),
     (_AWAY, Unreachable, "the cluster's API server does not answer", _PATIENT),
 )
-"""The first that fits: what kubectl says, the error, what it means, what to do next."""
+"""The first match counts: a pattern of kubectl's message, the error, what happened, what to do next."""
 
 
-def make_error(said: str) -> AutoclaveError:
-    """Return the error for what kubectl said."""
-    lines = "\n".join(line for line in said.splitlines() if not _NOISE.match(line))[-_LONGEST:]
-    if "Apply failed with" in said and "conflict" in said:
-        owners = [f"{owner} owns {' '.join(fields.split())}" for owner, fields in _CONFLICT.findall(said)]
+def make_error(message: str) -> AutoclaveError:
+    """Return the error for a message of kubectl's."""
+    lines = "\n".join(line for line in message.splitlines() if not _NOISE.match(line))[-_LONGEST:]
+    if "Apply failed with" in message and "conflict" in message:
+        owners = [f"{owner} owns {' '.join(fields.split())}" for owner, fields in _CONFLICT.findall(message)]
         return ClusterError(
-            "somebody else changed fields that the manifests set",
+            "another manager owns fields that the manifests set",
             why="; ".join(owners) or lines,
-            next="leave the field out of the manifest, or let its owner give it up",
+            next="remove the field from the manifest, or have its owner give it up",
         )
     for pattern, kind, what, step in _KINDS:
-        if pattern.search(said):
+        if pattern.search(message):
             return kind(what, why=lines, next=step)
-    return ClusterError("the cluster refuses this", why=lines or "kubectl printed nothing", next="mend it")
+    return ClusterError(
+        "the cluster refuses this", why=lines or "kubectl printed nothing", next="fix what it names"
+    )

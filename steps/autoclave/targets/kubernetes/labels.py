@@ -1,4 +1,4 @@
-"""Labels and annotations by which what Autoclave applied is found again."""
+"""Labels and annotations by which Autoclave finds what it applied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lock of an environment in a cluster: a Lease, renewed while we work, taken over when it ran out."""
+"""The lock of an environment in a cluster: a Lease, renewed while it is held, taken over once expired."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _RENEWAL = 15
 
 @contextmanager
 def hold(kubectl: Kubectl, name: str, owner: str, environment: str) -> Iterator[None]:
-    """Hold the lock. Raises Busy when somebody else does."""
+    """Hold the lock. Raises Busy while another deployment does."""
     _take(kubectl, name, owner, environment)
     done = threading.Event()
     renewing = threading.Thread(target=_renew, args=(kubectl, name, owner, done), daemon=True)
@@ -29,7 +29,7 @@ def hold(kubectl: Kubectl, name: str, owner: str, environment: str) -> Iterator[
     finally:
         done.set()
         renewing.join()
-        # With the API server away the lock runs out by itself; what happened meanwhile is what must be told.
+        # With the API server absent the lock expires by itself; the deployment's own error must be seen.
         with suppress(ClusterError):
             if _owner(_read(kubectl, name)) == owner:
                 kubectl.delete([f"lease/{name}"])
@@ -43,37 +43,37 @@ def _take(kubectl: Kubectl, name: str, owner: str, environment: str) -> None:
 
 
 def _take_over(kubectl: Kubectl, name: str, owner: str, environment: str) -> None:
-    """Take a lock whose owner is gone, or did not renew it. Raises Busy."""
+    """Take a lock whose owner no longer exists, or did not renew it. Raises Busy."""
     found = _read(kubectl, name)
     holder = _owner(found)
     if found and holder != owner and not is_gone(holder) and not _is_expired(found):
         raise Busy(
             f"another deployment to {environment} is running",
-            why=f"its lock is held by {holder or 'somebody'} (host:process)",
+            why=f"its lock is held by {holder or 'an unknown owner'} (host:process)",
             next=f"wait for it; a lock that nobody renews is taken over after {_SECONDS} s",
         )
     version = found["metadata"]["resourceVersion"] if found else ""
     try:
         kubectl.text("replace" if found else "create", "--filename=-", stdin=_lease(name, owner, version))
     except (Conflict, Missing) as error:
-        raise Busy(f"another deployment to {environment} took the lock first", next="try again") from error
+        raise Busy(f"another deployment to {environment} took the lock first", next="retry") from error
 
 
 def _renew(kubectl: Kubectl, name: str, owner: str, done: threading.Event) -> None:
-    """Renew until told to stop. When the lock is somebody else's by now, nothing more is done here."""
+    """Renew until `done`. Once the lock belongs to another owner, stop the deployment."""
     while not done.wait(_RENEWAL):
         try:
             found = _read(kubectl, name)
             if _owner(found) != owner:
                 kubectl.stopped = (
-                    f"{_owner(found) or 'somebody'} took the lock, which was not renewed in time"
+                    f"{_owner(found) or 'another deployment'} took the lock, which was not renewed in time"
                 )
                 return
             kubectl.text(
                 "replace", "--filename=-", stdin=_lease(name, owner, found["metadata"]["resourceVersion"])
             )
         except ClusterError:
-            continue  # the API server is away: the next round may find it
+            continue  # the API server is absent: retry in the next round
         except AutoclaveError:
             return
 

@@ -1,4 +1,4 @@
-"""Kubernetes manifests as a device repository keeps them: read strictly, changed in place, comments kept."""
+"""Kubernetes manifests of a device repository: read strictly, changed in place, comments kept."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from autoclave.device.schema import resolve_inside
 from autoclave.errors import ConfigError, SourceError
 
 _LARGEST = 2 << 20
-"""Bytes of manifests that are read: etcd takes no object above 1.5 MiB."""
+"""Bytes of manifests that are read: etcd stores no object above 1.5 MiB."""
 _DEEPEST = 64
 _PLAIN = {
     "kind": re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}"),
     "apiVersion": re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(/[a-z0-9]{1,63})?"),
     "metadata.name": re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:_-]{0,251}[A-Za-z0-9])?"),
 }
-"""What stands in kubectl's arguments and in messages later: a name can be no option and no escape code."""
+"""What appears in kubectl's arguments and in messages: a name must not be an option or an escape code."""
 
 POD_SPECS: Mapping[str, tuple[str, ...]] = {
     "Pod": ("spec",),
@@ -37,11 +37,11 @@ POD_SPECS: Mapping[str, tuple[str, ...]] = {
     "Job": ("spec", "template", "spec"),
     "CronJob": ("spec", "jobTemplate", "spec", "template", "spec"),
 }
-"""Where each kind of workload keeps its pods' specification."""
+"""Where the pods' specification is, in each kind of workload."""
 
 
 class Manifest(Struct, frozen=True):
-    """One object: `data` is the YAML mapping with its comments, `source` says where it was read."""
+    """One object: `data` is the YAML mapping with its comments, `source` is where it was read."""
 
     kind: str
     api_version: str
@@ -51,7 +51,7 @@ class Manifest(Struct, frozen=True):
 
     @property
     def title(self) -> str:
-        """How kubectl calls it: `Deployment/gateway`."""
+        """Kind and name, as for kubectl: `Deployment/gateway`."""
         return f"{self.kind}/{self.name}"
 
 
@@ -67,13 +67,13 @@ class Container(Struct, frozen=True):
 
 
 def read(text: str, source: str) -> list[Manifest]:
-    """Read the documents of a YAML text; a `List` is taken apart.
+    """Read the documents of a YAML text; a `List` counts as its items.
 
-    Raises ConfigError for what is not YAML, is no object of Kubernetes, is too large, or is there twice.
+    Raises ConfigError for what is not YAML, is not an object of Kubernetes, is too large, or is there twice.
     """
     if len(text) > _LARGEST:
         raise ConfigError(
-            f"{source}: larger than {_LARGEST >> 20} MiB", next="split it, or leave out what no cluster takes"
+            f"{source}: larger than {_LARGEST >> 20} MiB", next="split it, or remove what no cluster accepts"
         )
     found: list[Manifest] = []
     try:
@@ -81,7 +81,7 @@ def read(text: str, source: str) -> list[Manifest]:
         documents = list(_loader().load_all(text))
     except (YAMLError, ConstructorError, DuplicateKeyError, RecursionError, ValueError) as error:
         raise ConfigError(
-            f"{source}: this is not YAML that can be used", why=_one_line(error), next="mend the file"
+            f"{source}: this is not YAML that can be used", why=_one_line(error), next="fix the file"
         ) from error
     for document in documents:
         found += _objects(document, source)
@@ -92,14 +92,14 @@ def read(text: str, source: str) -> list[Manifest]:
 def read_files(folder: Path, names: Sequence[str]) -> list[Manifest]:
     """Read plain manifests: files, or folders of `*.yaml` and `*.yml` (not their subfolders).
 
-    Raises SourceError for paths that leave the device folder or are not there, ConfigError for content.
+    Raises SourceError for paths that leave the device folder or do not exist, ConfigError for content.
     """
     found: list[Manifest] = []
     for name in names:
         start = resolve_inside(folder, name)
         if not start.exists():
             raise SourceError(
-                f"'{name}', which kubernetes.manifests names, does not exist", next="mend autoclave.toml"
+                f"'{name}', which kubernetes.manifests names, does not exist", next="fix autoclave.toml"
             )
         files = (
             sorted(each for each in start.iterdir() if each.suffix in {".yaml", ".yml"})
@@ -111,7 +111,7 @@ def read_files(folder: Path, names: Sequence[str]) -> list[Manifest]:
             found += read(_text(resolve_inside(folder, str(relative))), str(relative))
     if not found:
         raise ConfigError(
-            f"no manifest in {', '.join(names) or 'nothing'}",
+            f"no manifest was found in {', '.join(names) or 'nothing'}",
             next="name files in [environment.kubernetes] manifests",
         )
     _refuse_duplicates(found)
@@ -144,8 +144,8 @@ def _set_namespace(manifest: Manifest, namespace: str) -> Manifest:
     if manifest.kind in CLUSTER_WIDE:
         raise ConfigError(
             f"{manifest.source}: {manifest.title} belongs to no namespace",
-            why="a device changes its own namespace, never the cluster around it",
-            next="leave it to the cluster's administrator, and take it out of the manifests",
+            why="a device changes its own namespace, never the rest of the cluster",
+            next="remove it from the manifests; the cluster's administrator applies it",
         )
     metadata = manifest.data["metadata"]
     if metadata.get("namespace", namespace) != namespace:
@@ -167,11 +167,11 @@ CLUSTER_WIDE = frozenset(
         "CSIDriver", "CSINode", "VolumeAttachment", "CertificateSigningRequest", "SecurityContextConstraints",
     }
 )  # fmt: skip
-"""Kinds that belong to no namespace, refused before a cluster is asked; the server knows of others."""
+"""Kinds that belong to no namespace, refused before a cluster is contacted; the server knows others."""
 
 
 def pod_spec(manifest: Manifest) -> Any:
-    """Return the pods' specification of a workload, or None for what is none."""
+    """Return the pods' specification of a workload, or None for any other object."""
     found: Any = manifest.data
     for key in POD_SPECS.get(manifest.kind, ("",)):
         found = found.get(key) if isinstance(found, Mapping) else None
@@ -179,7 +179,7 @@ def pod_spec(manifest: Manifest) -> Any:
 
 
 def pod_metadata(manifest: Manifest) -> Any:
-    """Return the metadata that a workload's pods get; it is made when there is none."""
+    """Return the metadata that a workload's pods get; it is added when missing."""
     holder: Any = manifest.data
     for key in POD_SPECS[manifest.kind][:-1]:
         holder = holder[key]
@@ -201,7 +201,7 @@ def _containers_of(manifest: Manifest) -> Iterator[Container]:
         for number, data in enumerate(listed if isinstance(listed, list) else ()):
             if not isinstance(data, Mapping):
                 raise ConfigError(
-                    f"{manifest.source}: {manifest.title}: {where}.{key}[{number}] is no container"
+                    f"{manifest.source}: {manifest.title}: {where}.{key}[{number}] is not a container"
                 )
             yield Container(
                 manifest=manifest,
@@ -220,7 +220,7 @@ def _loader() -> YAML:
 
 
 def _refuse_deep(text: str, source: str) -> None:
-    """Refuse deep nesting while it is still events: to load it takes time that grows with its square."""
+    """Refuse deep nesting while it is still events: the time to load it grows with its square."""
     depth = 0
     for event in _loader().parse(text):
         depth += isinstance(event, CollectionStartEvent)
@@ -236,7 +236,9 @@ def _objects(document: Any, source: str) -> list[Manifest]:
     if not isinstance(document, Mapping) or not all(
         isinstance(document.get(key), str) for key in ("apiVersion", "kind")
     ):
-        raise ConfigError(f"{source}: a document is no object with apiVersion and kind", next="mend the file")
+        raise ConfigError(
+            f"{source}: a document is not an object with apiVersion and kind", next="fix the file"
+        )
     if document["kind"].endswith("List") and isinstance(document.get("items"), list):
         return [each for item in document["items"] for each in _objects(item, source)]
     metadata = document.get("metadata")
@@ -244,7 +246,7 @@ def _objects(document: Any, source: str) -> list[Manifest]:
     if not isinstance(name, str) or not name:
         raise ConfigError(
             f"{source}: a {document['kind']} has no metadata.name",
-            why="what is deployed must be found again (generateName makes another object every time)",
+            why="what is deployed must be found again, and generateName creates another object every time",
             next="give it a name",
         )
     for key, value in (
@@ -253,12 +255,14 @@ def _objects(document: Any, source: str) -> list[Manifest]:
         ("metadata.name", name),
     ):
         if not _PLAIN[key].fullmatch(value):
-            raise ConfigError(f"{source}: {key} {value[:80]!r} is none of Kubernetes", next="mend the file")
+            raise ConfigError(
+                f"{source}: {key} {value[:80]!r} is not valid in Kubernetes", next="fix the file"
+            )
     return [Manifest(document["kind"], document["apiVersion"], name, document, source)]
 
 
 def _refuse_unsafe(value: Any, source: str, depth: int, seen: list[int]) -> None:
-    """Refuse what plain data is not: tags, endless depth, aliases that multiply."""
+    """Refuse what is not plain data: tags, endless depth, aliases that multiply."""
     seen[0] += 1
     if depth > _DEEPEST or seen[0] > 200_000:
         raise ConfigError(
@@ -269,7 +273,7 @@ def _refuse_unsafe(value: Any, source: str, depth: int, seen: list[int]) -> None
     if isinstance(value, Mapping):
         for key, each in value.items():
             if not isinstance(key, str):
-                raise ConfigError(f"{source}: the key {key!r} is no text", next="put it into quotes")
+                raise ConfigError(f"{source}: the key {key!r} is not text", next="put it into quotes")
             _refuse_unsafe(each, source, depth + 1, seen)
     elif isinstance(value, list):
         for each in value:
@@ -284,7 +288,7 @@ def _refuse_duplicates(manifests: Sequence[Manifest]) -> None:
         if other is not each:
             raise ConfigError(
                 f"{each.source}: {each.title} is there twice",
-                why=f"the other one stands in {other.source}; the last one applied would win",
+                why=f"the other one is in {other.source}; the last one applied would win",
                 next="remove one of them",
             )
 

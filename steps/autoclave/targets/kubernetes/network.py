@@ -1,4 +1,4 @@
-"""NetworkPolicies: nothing may talk to anything, but for the flows that the device file declares."""
+"""NetworkPolicies: all traffic is denied, except the flows that the device file declares."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DNS = {
     "to": [
         {
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
-            # What kubeadm, k3s, GKE, EKS and AKS label their cluster DNS with, CoreDNS included.
+            # The label of the cluster DNS of kubeadm, k3s, GKE, EKS and AKS, CoreDNS included.
             "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
         }
     ],
@@ -29,32 +29,32 @@ _DNS = {
 def make_policies(flows: Sequence[Flow], images: Sequence[str]) -> list[Manifest]:
     """Return a default deny for every pod of the namespace, and one policy for each end of each flow.
 
-    Raises ConfigError for a flow whose ends cannot be understood.
+    Raises ConfigError for a flow whose ends are invalid.
     """
-    made = [_policy(DENY, {}, {"policyTypes": ["Ingress", "Egress"]})]
+    policies = [_policy(DENY, {}, {"policyTypes": ["Ingress", "Egress"]})]
     for flow in flows:
         if flow.source not in images and flow.to not in images:
             raise ConfigError(
-                f"the flow from '{flow.source}' to '{flow.to}' touches no image of the device",
+                f"the flow from '{flow.source}' to '{flow.to}' has no image of the device at either end",
                 next=f"one end must be one of: {', '.join(images)}",
             )
         if flow.to in images:
             rule = {"from": _peers(flow.source, images)} | _ports(flow)
-            made.append(
+            policies.append(
                 _policy(_name(flow, "in"), {IMAGE: flow.to}, {"policyTypes": ["Ingress"], "ingress": [rule]})
             )
         if flow.source in images:
             rule = _DNS if flow.to == "dns" else {"to": _peers(flow.to, images)} | _ports(flow)
-            made.append(
+            policies.append(
                 _policy(
                     _name(flow, "out"), {IMAGE: flow.source}, {"policyTypes": ["Egress"], "egress": [rule]}
                 )
             )
-    return made
+    return policies
 
 
 def has_default_deny(existing: Iterable[Mapping[str, Any]]) -> bool:
-    """Tell whether a policy among these denies every pod all traffic that no other one allows."""
+    """Return whether one of these policies denies every pod all traffic that no other one allows."""
     return any(_is_default_deny(each.get("spec") or {}) for each in existing)
 
 
@@ -82,7 +82,7 @@ def _peers(end: str, images: Sequence[str]) -> list[dict[str, Any]]:
         return [{"ipBlock": {"cidr": str(ipaddress.ip_network(end))}}]
     except ValueError as error:
         raise ConfigError(
-            f"a flow's end '{end}' is not understood",
+            f"the end '{end}' of a flow is invalid",
             why=str(error) if "/" in end else "",
             next=f"use an image ({', '.join(images)}), outside, a CIDR, namespace/NAME, or dns as its target",
         ) from error
@@ -94,13 +94,13 @@ def _ports(flow: Flow) -> dict[str, Any]:
 
 
 def _name(flow: Flow, direction: str) -> str:
-    """Return a name for a flow's policy: readable, and its own however long the ends are."""
-    said = f"{flow.source} {flow.to} {flow.protocol} {flow.ports}"
+    """Return a name for a flow's policy: readable, and unique however long the ends are."""
+    whole = f"{flow.source} {flow.to} {flow.protocol} {flow.ports}"
     words = "-".join(
         "".join(c if c.isalnum() else "-" for c in end.lower()).strip("-")[:16]
         for end in (flow.source, flow.to)
     )
-    return f"autoclave-{direction}-{words}-{hashlib.sha256(said.encode()).hexdigest()[:8]}"
+    return f"autoclave-{direction}-{words}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
 def _policy(name: str, labels: Mapping[str, str], spec: Mapping[str, Any]) -> Manifest:

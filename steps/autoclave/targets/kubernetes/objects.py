@@ -22,14 +22,14 @@ from autoclave.targets.kubernetes.manifests import (
 _FIRST = (
     "NetworkPolicy", "ServiceAccount", "Role", "RoleBinding", "ConfigMap", "PersistentVolumeClaim", "Service",
 )  # fmt: skip
-"""Applied before what leans on them; workloads come last."""
+"""Applied before what needs them; workloads come last."""
 
 
 _RESERVED = frozenset({"NetworkPolicy", "ConfigMap", "Lease"})
 
 
 class DesiredObjects(Struct, frozen=True):
-    """What is to be applied, in order, and the images of others among it (reference → where)."""
+    """What is to be applied, in order, and the images of others among it (reference → where it is named)."""
 
     manifests: tuple[Manifest, ...]
     others: Mapping[str, str]
@@ -89,21 +89,21 @@ def read_digests(applied: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def read_image_names(metadata: Mapping[str, Any]) -> dict[str, str]:
-    """Return which container of a pod runs which image of the device, as its metadata tells."""
+    """Return which container of a pod runs which image of the device, as its annotation says."""
     try:
-        said = json.loads((metadata.get("annotations") or {}).get(labels.IMAGES, "{}"))
+        noted = json.loads((metadata.get("annotations") or {}).get(labels.IMAGES, "{}"))
     except ValueError:
         return {}
-    return {str(key): str(value) for key, value in said.items()} if isinstance(said, dict) else {}
+    return {str(key): str(value) for key, value in noted.items()} if isinstance(noted, dict) else {}
 
 
 def selector(device: str, environment: str) -> str:
-    """Return the label selector of what belongs to a device in an environment."""
+    """Return the label selector for the objects of a device in an environment."""
     return f"{labels.DEVICE}={device},{labels.ENVIRONMENT}={environment}"
 
 
 def _policies(rollout: Rollout, names: Sequence[str]) -> list[Manifest]:
-    """Return the policies of the declared flows; who declares none keeps the namespace's own ones."""
+    """Return the policies of the declared flows; without flows, the namespace keeps its own policies."""
     return network.make_policies(rollout.flows, names) if rollout.flows else []
 
 
@@ -111,19 +111,19 @@ def _refuse_secrets(found: Sequence[Manifest]) -> None:
     for each in found:
         if each.kind == "Secret" and (each.data.get("data") or each.data.get("stringData")):
             raise ConfigError(
-                f"{each.source}: {each.title} holds a secret's value",
-                why="whoever reads the repository, or what is kept for putting back, would read it too",
+                f"{each.source}: {each.title} contains the value of a secret",
+                why="whoever reads the repository, or what is kept for restoring, would read it too",
                 next="create the secret in the cluster, and refer to it by name",
             )
 
 
 def _refuse_reserved_names(found: Sequence[Manifest]) -> None:
-    """Refuse what would stand in for an object that we make: the last one applied under a name wins."""
+    """Refuse what would replace an object that is made here: the last one applied under a name wins."""
     for each in found:
         if each.kind in _RESERVED and each.name.startswith(f"{labels.MANAGER}-"):
             raise ConfigError(
-                f"{each.source}: {each.title} has a name that is kept for what Autoclave makes itself",
-                why="it would replace the policy that denies by default, or what is kept to put back",
+                f"{each.source}: {each.title} has a name that is reserved for what Autoclave makes itself",
+                why="it would replace the policy that denies by default, or what is kept for restoring",
                 next="give it another name",
             )
 

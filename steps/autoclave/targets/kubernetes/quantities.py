@@ -14,13 +14,13 @@ _SUFFIX = {
 
 
 def parse_quantity(quantity: object) -> Fraction:
-    """Return a quantity's value. Raises ValueError for what is none.
+    """Return a quantity's value. Raises ValueError for what is not a quantity.
 
     Grammar: apimachinery's resource.Quantity (sign, decimal number, binary or decimal suffix, or exponent).
     """
     found = _QUANTITY.match(str(quantity))
     if not found:
-        raise ValueError(f"{quantity!r} is no quantity")
+        raise ValueError(f"{quantity!r} is not a quantity")
     sign, number, suffix, exponent = found.groups()
     value = Fraction(number.rstrip(".") if number != "." else "0")
     value *= _SUFFIX[suffix] if suffix else Fraction(10) ** int(exponent or 0)

@@ -1,4 +1,4 @@
-"""Whether workloads have arrived at what was applied, as their status says."""
+"""Whether workloads have reached what was applied, by their status."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Object = Mapping[str, Any]
 
 
 def describe_pending(workload: Object) -> str:
-    """Return what a workload still waits for, as a line of progress; empty when it is all there.
+    """Return what a workload still waits for, as a line of progress; empty when it waits for nothing.
 
     Source: the rules of `kubectl rollout status`, and for a Job its conditions.
     """
@@ -21,23 +21,23 @@ def describe_pending(workload: Object) -> str:
     if kind not in {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"}:
         return ""
     if int(status.get("observedGeneration") or 0) < int(workload["metadata"].get("generation") or 0):
-        return f"{name} is not looked at yet"
+        return f"{name} is not processed yet"
     if kind == "DaemonSet":
-        wanted = int(status.get("desiredNumberScheduled") or 0)
+        desired = int(status.get("desiredNumberScheduled") or 0)
         updated, ready = status.get("updatedNumberScheduled") or 0, status.get("numberAvailable") or 0
-        all_pods = wanted
+        all_pods = desired
     else:
-        wanted = int((workload.get("spec") or {}).get("replicas", 1))
+        desired = int((workload.get("spec") or {}).get("replicas", 1))
         updated = status.get("updatedReplicas") or 0
         ready = status.get("availableReplicas") or 0
         all_pods = int(status.get("replicas") or 0)
     if kind == "ReplicaSet":
         updated = all_pods
     old = max(0, all_pods - int(updated))
-    if updated >= wanted and ready >= wanted and not old:
+    if updated >= desired and ready >= desired and not old:
         return ""
     ending = f", {old} of the old version" if old else ""
-    return f"{name} {updated}/{wanted} updated, {ready} available{ending}"
+    return f"{name} {updated}/{desired} updated, {ready} available{ending}"
 
 
 def condition(of: Object, kind: str) -> str:
@@ -49,11 +49,11 @@ def condition(of: Object, kind: str) -> str:
 
 
 def is_terminating(pod: Object) -> bool:
-    """Tell whether a pod is being deleted, or has ended for good."""
+    """Return whether a pod is being deleted, or has ended for good."""
     ended = (pod.get("status") or {}).get("phase") in {"Succeeded", "Failed"}
     return bool((pod.get("metadata") or {}).get("deletionTimestamp")) or ended
 
 
 def is_ready(pod: Object) -> bool:
-    """Tell whether a pod says that it is ready."""
+    """Return whether a pod's status says that it is ready."""
     return condition(pod, "Ready") == "True"

@@ -1,4 +1,4 @@
-"""Why a rollout does not go on, on one screen: from what pods, sets, claims and events say."""
+"""Why a rollout does not progress, on one screen: from the status of its objects, and from events."""
 
 from __future__ import annotations
 
@@ -24,31 +24,31 @@ _HARD = (
     "OOMKilled",
     "FailedCreate",
 )
-"""What seldom mends itself."""
+"""Reasons that seldom pass by themselves."""
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
 _LONGEST = 240
 _MOST = 10
 
 
 class Reason(Struct, frozen=True):
-    """One thing that stands in the way: what it is about, the reason's name, what was said.
+    """One thing that prevents progress: what it is about, the reason's name, the message.
 
-    `log` names a container whose last output tells more: `POD/CONTAINER`.
+    `log` names a container whose last output explains more: `POD/CONTAINER`.
     """
 
     about: str
     name: str
-    said: str
+    message: str
     log: str = ""
 
     @property
     def line(self) -> str:
         """The reason as a line."""
-        return f"{self.about}: {self.name}{': ' + self.said if self.said else ''}"
+        return f"{self.about}: {self.name}{': ' + self.message if self.message else ''}"
 
 
 def find_reasons(objects: Sequence[Object]) -> list[Reason]:
-    """Return what stands in the way, most telling first; the same thing said by many pods stands once."""
+    """Return what prevents progress; the same reason of many pods is listed once."""
     events = [each for each in objects if each.get("kind") == "Event"]
     found: list[Reason] = []
     for each in objects:
@@ -66,7 +66,7 @@ def find_reasons(objects: Sequence[Object]) -> list[Reason]:
 
 
 def is_permanent(reason: Reason) -> bool:
-    """Tell whether a reason, once it has stood for a while, will not go away by waiting."""
+    """Return whether a reason that has lasted for a while will not pass by waiting."""
     return reason.name.startswith(_HARD)
 
 
@@ -106,29 +106,29 @@ def _container(pod: str, status: Object, events: Sequence[Object]) -> Iterator[R
         if failing:
             yield Reason(about, "probe fails", _shorten(_newest(failing).get("message")), log)
         elif last:
-            yield Reason(about, _describe_exit(last), "it was started again", log)
+            yield Reason(about, _describe_exit(last), "it was restarted", log)
         else:
             yield Reason(about, "not ready", "its readiness probe has not passed yet")
 
 
 def _set(workload: Object, events: Sequence[Object]) -> Iterator[Reason]:
-    """A set that cannot make its pods: quota, Pod Security, admission."""
+    """Yield why a set cannot create its pods: quota, Pod Security, admission."""
     kind, name = str(workload["kind"]), workload["metadata"]["name"]
     for each in (workload.get("status") or {}).get("conditions") or ():
         if each.get("type") == "ReplicaFailure" and each.get("status") == "True":
             yield Reason(f"{kind} {name}", str(each.get("reason")), _shorten(each.get("message")))
             return
     refused = [each for each in _find_events(kind, name, events) if each.get("reason") == "FailedCreate"]
-    wanted = int((workload.get("spec") or {}).get("replicas") or 1)
-    if refused and int((workload.get("status") or {}).get("replicas") or 0) < wanted:
+    desired = int((workload.get("spec") or {}).get("replicas") or 1)
+    if refused and int((workload.get("status") or {}).get("replicas") or 0) < desired:
         yield Reason(f"{kind} {name}", "FailedCreate", _shorten(_newest(refused).get("message")))
 
 
 def _claim(claim: Object, events: Sequence[Object]) -> Iterator[Reason]:
     if (claim.get("status") or {}).get("phase") == "Pending":
         name = claim["metadata"]["name"]
-        said = _find_events("PersistentVolumeClaim", name, events)
-        why = _newest(said).get("message") if said else "no volume fits"
+        about = _find_events("PersistentVolumeClaim", name, events)
+        why = _newest(about).get("message") if about else "no volume matches"
         yield Reason(f"claim {name}", "not bound", _shorten(why))
 
 
@@ -155,13 +155,13 @@ def _describe_exit(terminated: Object) -> str:
 
 
 def _shorten(text: Any) -> str:
-    said = _DIGEST.sub(r"\1…", " ".join(str(text or "").split()))
-    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+    short = _DIGEST.sub(r"\1…", " ".join(str(text or "").split()))
+    return short if len(short) <= _LONGEST else f"{short[:_LONGEST]}…"
 
 
 def _without_names(reason: Reason) -> str:
-    """Return what was said without the names of pods, which differ between replicas."""
+    """Return the message without the names of pods, which differ between replicas."""
     for word in reason.about.replace(",", "").split():
         if "-" in word:
-            return reason.said.replace(word, "")
-    return reason.said
+            return reason.message.replace(word, "")
+    return reason.message

@@ -1,4 +1,4 @@
-"""What a device repository wants to run in a cluster: its manifests, kustomization or chart, rendered."""
+"""What a device repository has to run in a cluster: its manifests, kustomization or chart, rendered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from autoclave.runtime.shell import Shell
 from autoclave.targets.kubernetes import kubectl
 from autoclave.targets.kubernetes.manifests import Manifest, read, read_files
 
-_DEEPEST = 16  # kustomizations that lean on kustomizations
+_DEEPEST = 16  # kustomizations that use kustomizations
 _NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _REFERENCES = frozenset(
     {
@@ -28,7 +28,7 @@ _REFERENCES = frozenset(
 _REFUSED = frozenset(
     {"generators", "transformers", "validators", "helmCharts", "helmChartInflationGenerator"}
 )
-# Kustomize fetches URLs and git repositories: neither gets through, should a reference slip past the check.
+# Kustomize fetches URLs and git repositories: both fail, should the check miss a reference.
 _OFFLINE = {
     "HTTP_PROXY": "http://127.0.0.1:9",
     "HTTPS_PROXY": "http://127.0.0.1:9",
@@ -42,7 +42,7 @@ def render_manifests(settings: Kubernetes, device: str, folder: Path, shell: She
     if named != 1:
         raise ConfigError(
             "[environment.kubernetes] needs one of manifests, kustomization and chart",
-            why=f"it names {named or 'none'} of them",
+            why=f"it has {named or 'none'} of them",
         )
     if settings.manifests:
         return read_files(folder, settings.manifests)
@@ -54,16 +54,16 @@ def render_manifests(settings: Kubernetes, device: str, folder: Path, shell: She
 def _render_kustomization(name: str, folder: Path, shell: Shell) -> str:
     start = resolve_inside(folder, name)
     refuse_foreign(start, folder)
-    # Its loader takes files below each kustomization alone (LoadRestrictionsRootOnly, the default).
+    # Its loader reads files below each kustomization alone (LoadRestrictionsRootOnly, the default).
     done = shell.run([kubectl.program(), "kustomize", str(start)], env=_OFFLINE, timeout=120)
     return done.out.decode("utf-8", "replace")
 
 
 def _render_chart(settings: Kubernetes, device: str, folder: Path, shell: Shell) -> str:
-    """Render a chart that lies in the repository, dependencies included; hooks are Helm's, not ours."""
+    """Render a chart of the repository, dependencies included; hooks are left to Helm."""
     chart = resolve_inside(folder, settings.chart)
     if not (chart / "Chart.yaml").is_file():
-        raise SourceError(f"'{settings.chart}' is no Helm chart: it has no Chart.yaml")
+        raise SourceError(f"'{settings.chart}' is not a Helm chart: it has no Chart.yaml")
     for path in sorted(chart.rglob("*")):
         # Helm follows links, and a template can print any file of the chart: a job's keys, for example.
         resolve_inside(folder, os.path.relpath(path, folder.resolve()))
@@ -79,28 +79,32 @@ def _render_chart(settings: Kubernetes, device: str, folder: Path, shell: Shell)
 
 
 def refuse_foreign(kustomization: Path, folder: Path, depth: int = 0) -> None:
-    """Refuse a kustomization that leans on anything outside the device repository, or runs anything.
+    """Refuse a kustomization that uses anything outside the device repository, or runs anything.
 
     Raises ConfigError, SourceError.
     """
     file = next((kustomization / each for each in _NAMES if (kustomization / each).is_file()), None)
     if file is None or depth > _DEEPEST:
-        why = "it has no kustomization.yaml" if file is None else "they lean on each other too deeply"
-        raise ConfigError(f"'{kustomization.name}' is no kustomization that can be used", why=why)
+        why = "it has no kustomization.yaml" if file is None else "they use each other too deeply"
+        raise ConfigError(f"'{kustomization.name}' is not a kustomization that can be used", why=why)
     where = os.path.relpath(file, folder.resolve())
     try:
         content = YAML(typ="safe", pure=True).load(resolve_inside(folder, where).read_text("utf-8"))
     except (YAMLError, ValueError, RecursionError) as error:
         raise ConfigError(f"{where} is not YAML that can be used", why=str(error)[:300]) from error
     if not isinstance(content, Mapping) or content.keys() & _REFUSED:
-        odd = ", ".join(sorted(content.keys() & _REFUSED)) if isinstance(content, Mapping) else "no mapping"
-        raise ConfigError(f"{where}: refused: {odd}", why="it may run or fetch what is no part of the commit")
+        odd = (
+            ", ".join(sorted(content.keys() & _REFUSED)) if isinstance(content, Mapping) else "not a mapping"
+        )
+        raise ConfigError(
+            f"{where}: refused: {odd}", why="it may run or fetch what is not part of the commit"
+        )
     for key, value in _references(content):
         if "\n" in value:  # a patch written out on the spot
             continue
         if "://" in value or "?" in value or value.startswith("git@"):
             raise ConfigError(
-                f"{where}: {key} '{value}' lies outside the repository",
+                f"{where}: {key} '{value}' is outside the repository",
                 why="what is deployed must come from the commit that was reviewed",
                 next="copy it into the repository",
             )

@@ -1,7 +1,7 @@
-"""What was applied last, kept in the cluster: any machine can put it back, also after a crash.
+"""What was applied last, kept in the cluster: any machine can restore it, also after a crash.
 
 One ConfigMap for each device and environment. `current` was applied and found healthy, `next` is being
-applied right now: when no deployment is under way there is no `next`.
+applied right now: while no deployment is under way there is no `next`.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from autoclave.targets.kubernetes.labels import DEVICE, ENVIRONMENT
 from autoclave.targets.kubernetes.manifests import POD_SPECS
 
 _LARGEST = 900 << 10  # bytes: the API server takes no ConfigMap above 1 MiB
-_TOLD = ("name", "namespace", "labels", "annotations")
-"""What of an object's metadata its makers say; the rest is the cluster's own."""
+_KEPT = ("name", "namespace", "labels", "annotations")
+"""The parts of an object's metadata that its author writes; the rest is the cluster's own."""
 
 
 class AppliedObjects(Struct, frozen=True):
     """Objects in the order in which they are applied; `inputs` are the digests of the plans, by image.
 
-    `created` are the titles of those that were not there before.
+    `created` are the titles of those that did not exist before.
     """
 
     objects: list[dict[str, Any]]
@@ -36,7 +36,7 @@ class AppliedObjects(Struct, frozen=True):
 
 
 class RolloutState(Struct, frozen=True):
-    """What ran and what is to run; None where there is nothing."""
+    """What ran and what is to run; None for nothing."""
 
     current: AppliedObjects | None = None
     next: AppliedObjects | None = None
@@ -48,7 +48,7 @@ def name_of(device: str, environment: str) -> str:
 
 
 def find_state(objects: Sequence[Object], device: str, environment: str) -> RolloutState:
-    """Return the state that is among objects of the cluster. Raises ClusterError when it is damaged."""
+    """Return the state that is one of these objects. Raises ClusterError when it is damaged."""
     name = name_of(device, environment)
     found = [each for each in objects if each["kind"] == "ConfigMap" and each["metadata"]["name"] == name]
     data = (found[0].get("data") or {}) if found else {}
@@ -56,9 +56,9 @@ def find_state(objects: Sequence[Object], device: str, environment: str) -> Roll
         return RolloutState(_unpack(data.get("current", "")), _unpack(data.get("next", "")))
     except (ValueError, OSError, EOFError, msgspec.DecodeError) as error:
         raise ClusterError(
-            f"ConfigMap/{name} is damaged: what ran before is not known",
+            f"ConfigMap/{name} is damaged: what ran before is unknown",
             why=str(error),
-            next="look at what runs, then delete it: the next deployment makes it anew",
+            next="check what runs, then delete it: the next deployment creates it again",
         ) from error
 
 
@@ -66,7 +66,7 @@ def write(kubectl: Kubectl, device: str, environment: str, state: RolloutState) 
     """Write the state. Raises ClusterError."""
     data = {"current": _pack(state.current), "next": _pack(state.next)}
     if sum(map(len, data.values())) > _LARGEST:
-        raise ClusterError("the manifests are too many to be kept for putting back", next="split the device")
+        raise ClusterError("the manifests are too large to be kept for restoring", next="split the device")
     made = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -80,19 +80,19 @@ def write(kubectl: Kubectl, device: str, environment: str, state: RolloutState) 
 
 
 def adopt_live(live: Sequence[Object]) -> AppliedObjects | None:
-    """Return live objects as what ran before, if nothing tells what was applied; None without workloads."""
+    """Return live objects as what ran before, for want of a record of it; None without workloads."""
     if not any(each["kind"] in POD_SPECS for each in live):
         return None
     objects = []
     for each in live:
         kept = {key: value for key, value in each.items() if key != "status"}
-        metadata = {key: each["metadata"][key] for key in _TOLD if key in each["metadata"]}
+        metadata = {key: each["metadata"][key] for key in _KEPT if key in each["metadata"]}
         objects.append(kept | {"metadata": metadata})
     return AppliedObjects(objects)
 
 
 def title(of: Mapping[str, Any]) -> str:
-    """How kubectl finds an object: `Deployment.apps/gateway`."""
+    """Return kind, group and name, by which kubectl finds an object: `Deployment.apps/gateway`."""
     group = str(of.get("apiVersion", "")).rpartition("/")[0]
     return f"{of['kind']}{'.' + group if group else ''}/{of['metadata']['name']}"
 

@@ -1,4 +1,4 @@
-"""Claims for volumes hold a device's data: what a deployment would do to them, and must not."""
+"""Claims are where a device's data is: what a deployment would do to them, and must not."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from autoclave.targets.kubernetes.quantities import parse_quantity
 
 Object = Mapping[str, Any]
 _FIXED = ("storageClassName", "volumeName", "accessModes", "volumeMode", "selector")
-"""What cannot change while a claim is bound: another value means another claim, without the data."""
+"""Fields that cannot change while a claim is bound: another value means another claim, without the data."""
 
 
-def check_claims(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]:
+def check_claims(live: Sequence[Object], desired: Sequence[Object]) -> list[str]:
     """Return why a change must not be made, naming the claim; empty when every claim is kept as it is.
 
-    `live` are the namespace's claims and this device's workloads as the cluster has them, `wanted` the
+    `live` are the namespace's claims and this device's workloads as the cluster has them, `desired` the
     objects about to be applied.
     """
     try:
-        return _check_claims(live, wanted)
+        return _check_claims(live, desired)
     except (AttributeError, TypeError):
         # A list where a mapping belongs: what cannot be read cannot be shown to keep the data.
-        return ["the claims of these manifests cannot be read: a field has another shape than Kubernetes'"]
+        return ["the claims of these manifests cannot be read: a field is of another type than in Kubernetes"]
 
 
-def _check_claims(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]:
-    new = {_key(each): each for each in wanted}
+def _check_claims(live: Sequence[Object], desired: Sequence[Object]) -> list[str]:
+    new = {_key(each): each for each in desired}
     reasons: list[str] = []
     claims = {_name(each): each for each in live if each.get("kind") == "PersistentVolumeClaim"}
     for name, claim in claims.items():
@@ -35,10 +35,10 @@ def _check_claims(live: Sequence[Object], wanted: Sequence[Object]) -> list[str]
         if replacement is not None:
             reasons += _changes(f"claim '{name}'", claim.get("spec") or {}, replacement.get("spec") or {})
     for old in live:
-        # What a controller made (a Deployment's pods) comes and goes with it.
+        # What a controller created (a Deployment's pods) is deleted with it.
         if old.get("kind") in POD_SPECS and not (old.get("metadata") or {}).get("ownerReferences"):
             reasons += _workload(old, new.get(_key(old)))
-    for each in wanted:
+    for each in desired:
         reasons += _retention(each)
     return list(dict.fromkeys(reasons))
 
@@ -63,7 +63,7 @@ def _workload(old: Object, new: Object | None) -> list[str]:
     if new is None:
         names = [*before.values(), *templates]
         return [
-            f"{title} is gone from the manifests, and with it the use of claim '{name}'" for name in names
+            f"{title} is missing from the manifests, and with it the use of claim '{name}'" for name in names
         ]
     reasons = [
         f"{title} would no longer mount claim '{claim}'"
@@ -71,13 +71,13 @@ def _workload(old: Object, new: Object | None) -> list[str]:
         for volume, claim in before.items()
         if claim not in after.values()
     ]
-    wanted = _templates(new)
+    desired = _templates(new)
     for name, spec in templates.items():
         what = f"{title}'s claim template '{name}'"
-        if name not in wanted:
-            reasons.append(f"{what} is gone: its pods would start without their data")
+        if name not in desired:
+            reasons.append(f"{what} is missing: its pods would start without their data")
         else:
-            reasons += _changes(what, spec, wanted[name], grows=False)
+            reasons += _changes(what, spec, desired[name], grows=False)
     return reasons
 
 
@@ -97,7 +97,7 @@ def _changes(what: str, old: Object, new: Object, *, grows: bool = True) -> list
     for key in _FIXED:
         # An empty storage class is a value (none), a missing one the cluster's default.
         if new.get(key) is not None and old.get(key) not in (None, new[key]):
-            reasons.append(f"{what} would be bound anew: {key} {old.get(key)} → {new[key]}")
+            reasons.append(f"{what} would be bound again: {key} {old.get(key)} → {new[key]}")
     return reasons
 
 

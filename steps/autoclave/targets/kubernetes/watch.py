@@ -1,4 +1,4 @@
-"""Watch a rollout until every pod runs the digests that were asked for, or say why it does not go on."""
+"""Watch a rollout until every pod runs the digests that were applied, or report why it does not progress."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Object = Mapping[str, Any]
 WORKLOADS = "deployments,replicasets,statefulsets,daemonsets,jobs,pods"
 _PAUSE = 0.25
 _QUIET = 2.0  # seconds without progress after which events are read, and between two readings
-_GRACE = 15.0  # seconds after which a hard reason is one, and not a hiccup
+_GRACE = 15.0  # seconds after which a permanent reason is one, and not a hiccup
 _TAIL = 8  # lines of a container's output that explain why it ended
 
 
@@ -36,11 +36,11 @@ def watch(
     timeout: float,
     unstick: bool = False,
 ) -> list[Running]:
-    """Wait until the workloads are all there and their pods run `digests` (by image); read them back.
+    """Wait until all workloads exist and their pods run `digests` (by image); read them back.
 
-    `timeout` is seconds, and does not count those for which the API server is away. Raises Unhealthy with the
+    `timeout` is seconds, and excludes those for which the API server is absent. Raises Unhealthy with the
     reason, on one screen, when the rollout stalls or time runs out. `unstick` deletes the pods for which a
-    StatefulSet would wait for ever.
+    StatefulSet would wait forever.
     """
     titles = {_title(each) for each in desired if each.get("kind") in POD_SPECS and each["kind"] != "CronJob"}
     began, away = time.monotonic(), kubectl.away
@@ -55,7 +55,7 @@ def watch(
         if "; ".join(lines) != pending:
             pending = "; ".join(lines)
             screen.note(STEP, pending)
-            looked = since = time.monotonic()  # what moves needs no reasons
+            looked = since = time.monotonic()  # what progresses needs no reasons
         if unstick:
             kubectl.delete([f"pod/{name}" for name in find_stuck(objects)])
         now = time.monotonic()
@@ -66,13 +66,13 @@ def watch(
             since = since if any(is_permanent(each) for each in found) else now
         if late or now - since > _GRACE:
             _show_logs(kubectl, found, screen)
-            limit = f"not within {timeout:.0f} s" if late else "it does not go on"
+            limit = f"not within {timeout:.0f} s" if late else "it does not progress"
             raise Unhealthy("\n".join([f"{limit}: {pending}", *(f"  {each.line}" for each in found)]))
         time.sleep(_PAUSE)
 
 
 def read_back(objects: Sequence[Object]) -> list[Running]:
-    """Return what pods say they run, by image of the device: from their status, not from what was asked.
+    """Return what pods run, by image of the device: by their status, not by what was applied.
 
     An image whose pods run several digests, or are not all ready, is not healthy.
     """
@@ -80,16 +80,16 @@ def read_back(objects: Sequence[Object]) -> list[Running]:
     for pod in objects:
         if pod.get("kind") != "Pod" or is_terminating(pod):
             continue
-        which = read_image_names(pod.get("metadata") or {})
+        names = read_image_names(pod.get("metadata") or {})
         for name, image_id in _image_ids(pod).items():
-            if image := which.get(name):
+            if image := names.get(name):
                 seen.setdefault(image, []).append((digest_in(image_id), is_ready(pod)))
     late = any(describe_pending(each) for each in objects if each.get("kind") != "ReplicaSet")
     return [_make_running(image, pods, late=late) for image, pods in sorted(seen.items())]
 
 
 def find_stuck(objects: Sequence[Object]) -> list[str]:
-    """Return the pods of an older revision that are not ready, for which a StatefulSet waits for ever.
+    """Return the pods of an older revision that are not ready, for which a StatefulSet waits forever.
 
     Source: Kubernetes, StatefulSets, "Forced rollback".
     """
@@ -111,9 +111,9 @@ def find_stuck(objects: Sequence[Object]) -> list[str]:
 
 
 def _list_pending(titles: set[str], objects: Sequence[Object], digests: Mapping[str, str]) -> list[str]:
-    """Return what is still to come, as lines of progress; empty when all runs as it was asked for."""
+    """Return what is still to come, as lines of progress; empty when all runs as it was applied."""
     mine = [each for each in objects if _title(each) in titles]
-    lines = [f"{each} is not there" for each in sorted(titles - {_title(each) for each in mine})]
+    lines = [f"{each} does not exist yet" for each in sorted(titles - {_title(each) for each in mine})]
     lines += [line for each in mine if (line := describe_pending(each))]
     if lines:
         return lines
@@ -139,7 +139,7 @@ def _make_running(image: str, pods: list[tuple[str, bool]], *, late: bool) -> Ru
 
 
 def _image_ids(pod: Object) -> dict[str, str]:
-    """Return what a pod's status says each container runs; one that says nothing yet runs nothing."""
+    """Return what each container runs, by the pod's status; empty for one that has no status yet."""
     status, spec = pod.get("status") or {}, pod.get("spec") or {}
     found = {str(each.get("name")): "" for each in spec.get("containers") or ()}
     for each in [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]:
@@ -149,7 +149,7 @@ def _image_ids(pod: Object) -> dict[str, str]:
 
 def _reasons(kubectl: Kubectl, objects: Sequence[Object]) -> list[Reason]:
     more = kubectl.json("get", "events,persistentvolumeclaims")
-    # Sets that were scaled down are of old versions: what they say is over.
+    # Sets that were scaled down are of old versions, and so are their reasons.
     current = [
         each
         for each in objects
@@ -167,7 +167,7 @@ def _show_logs(kubectl: Kubectl, found: Sequence[Reason], screen: Screen) -> Non
             try:
                 printed = kubectl.text("logs", pod, f"--container={container}", f"--tail={_TAIL}", previous)
             except ClusterError:
-                continue  # the container is gone, or has not been started a second time
+                continue  # the container was removed, or was not started a second time
             for line in printed.splitlines():
                 screen.line(STEP, f"{pod} │ {line}")
             if printed.strip():

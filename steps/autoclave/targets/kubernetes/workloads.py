@@ -15,7 +15,7 @@ def find_pods(manifests: Sequence[Manifest]) -> tuple[list[Pod], list[str]]:
     """Return the pods of every workload, and the titles of objects whose containers cannot be read.
 
     An object of an unknown kind is one of those as soon as anything in it looks like a list of containers:
-    whatever controller it is meant for would start them unjudged.
+    its controller would start them without a judgement.
     """
     found, unread = [], []
     for each in manifests:
@@ -29,7 +29,7 @@ def find_pods(manifests: Sequence[Manifest]) -> tuple[list[Pod], list[str]]:
 
 
 def _is_readable(spec: Mapping[str, Any]) -> bool:
-    """Tell whether there are containers, and every list of them is one."""
+    """Return whether there are containers, and every list of them is a list of mappings."""
     lists = [spec[key] for key in _LISTS if spec.get(key) is not None]
     return bool(spec.get("containers")) and all(
         isinstance(each, list) and all(isinstance(item, Mapping) for item in each) for each in lists

@@ -58,10 +58,10 @@ The connection to the server 10.1.2.3:6443 was refused - did you specify the rig
         (
             "error: You must be logged in to the server (Unauthorized)",
             ClusterError,
-            "who we are",
+            "rejects these credentials",
             "logged in",
         ),
-        (CONFLICT, ClusterError, "somebody else changed", "kubectl-create owns .data.a"),
+        (CONFLICT, ClusterError, "another manager owns fields", "kubectl-create owns .data.a"),
         ("", ClusterError, "refuses this", "printed nothing"),
     ],
 )

@@ -87,7 +87,7 @@ def test_a_list_is_taken_apart_and_windows_lines_are_lines() -> None:
 def test_empty_documents_are_not_manifests(text: str, tmp_path: Path) -> None:
     assert read(text, "empty.yaml") == []
     (tmp_path / "empty.yaml").write_text(text)
-    with pytest.raises(ConfigError, match="no manifest in"):
+    with pytest.raises(ConfigError, match="no manifest was found in"):
         read_files(tmp_path, ["empty.yaml"])
 
 
@@ -150,7 +150,7 @@ def test_hostile_yaml_is_refused_with_its_place(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["containers: [a]", "containers: [[]]", "initContainers: [1]"])
 def test_an_invalid_container_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no container"):
+    with pytest.raises(ConfigError, match="is not a container"):
         containers(
             read(f"{{apiVersion: v1, kind: Pod, metadata: {{name: p}}, spec: {{{text}}}}}", "bad.yaml")
         )

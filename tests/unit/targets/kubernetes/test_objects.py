@@ -33,5 +33,5 @@ ROLLOUT = Rollout(
     ],
 )
 def test_no_manifest_takes_the_name_of_what_we_make(text: str) -> None:
-    with pytest.raises(ConfigError, match="kept for what Autoclave makes itself"):
+    with pytest.raises(ConfigError, match="reserved for what Autoclave makes itself"):
         make_objects(ROLLOUT, "clinic", "r.example/pump", read(text, "deploy/open.yaml"))

@@ -66,9 +66,9 @@ def test_a_change_that_keeps_every_claim_passes(live: list[Any], wanted: list[An
 LOST: list[tuple[list[Any], list[Any], str]] = [
     ([claim()], [claim(size="512Mi")], "claim 'data' would shrink from 1Gi to 512Mi"),
     ([claim()], [claim(size="1G")], "claim 'data' would shrink from 1Gi to 1G"),
-    ([claim()], [claim(size="lots")], "claim 'data': 'lots' is no quantity"),
+    ([claim()], [claim(size="lots")], "claim 'data': 'lots' is not a quantity"),
     ([claim(**BOUND)], [claim(storageClassName="slow")], "storageClassName fast → slow"),
-    ([claim(**BOUND)], [claim(storageClassName="")], "claim 'data' would be bound anew"),
+    ([claim(**BOUND)], [claim(storageClassName="")], "claim 'data' would be bound again"),
     ([claim(**BOUND)], [claim(volumeName="pv-2")], "volumeName pv-1 → pv-2"),
     ([claim(**BOUND)], [claim(accessModes=["ReadWriteMany"])], "accessModes"),
     ([claim(volumeMode="Filesystem")], [claim(volumeMode="Block")], "volumeMode Filesystem → Block"),
@@ -81,11 +81,11 @@ LOST: list[tuple[list[Any], list[Any], str]] = [
     (
         [deployment("data")],
         [],
-        "Deployment/gateway is gone from the manifests, and with it the use of claim 'data'",
+        "Deployment/gateway is missing from the manifests, and with it the use of claim 'data'",
     ),
-    ([stateful(claim())], [], "StatefulSet/database is gone from the manifests"),
-    ([stateful(claim())], [stateful()], "claim template 'data' is gone"),
-    ([stateful(claim())], [stateful(claim("renamed"))], "claim template 'data' is gone"),
+    ([stateful(claim())], [], "StatefulSet/database is missing from the manifests"),
+    ([stateful(claim())], [stateful()], "claim template 'data' is missing"),
+    ([stateful(claim())], [stateful(claim("renamed"))], "claim template 'data' is missing"),
     (
         [stateful(claim())],
         [stateful(claim(size="1Mi"))],
@@ -144,7 +144,7 @@ def test_quantities_are_exact(text: str, value: object) -> None:
     "text", ["", ".", "1K", "1ki", "1 Gi", "Gi", "1e", "1ee3", "0x1", "1_0", "1Gi\n", "\u0661", "inf"]
 )
 def test_an_invalid_quantity_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="is no quantity"):
+    with pytest.raises(ValueError, match="is not a quantity"):
         parse_quantity(text)
 
 
