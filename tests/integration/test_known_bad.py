@@ -13,7 +13,7 @@ import pytest
 
 from builders import prepared_devices
 from builders.devices import KNOWN_BAD, ROOT, Repository, copy_device
-from integration.known_bad import assert_stopped, is_released, prepare_scanned
+from integration.known_bad import assert_not_signed, assert_stopped, is_released, prepare_scanned
 
 
 @pytest.fixture
@@ -86,11 +86,19 @@ def test_a_faulty_device_is_stopped(
     assert_stopped(case, repository, done, step=step, code=code, says=says)
 
 
-def test_an_image_from_scratch_has_nothing_to_scan(device: Callable[[str], Repository]) -> None:
-    repository = device("from-scratch")
+@pytest.mark.parametrize(
+    ("case", "folder", "says"),
+    [
+        ("image from scratch with nothing to scan", "from-scratch", "nothing was scanned"),
+        ("system without advisories", "unjudged-system", "Trivy has no advisories for fedora 40"),
+    ],
+)
+def test_an_image_that_no_scanner_can_judge_is_stopped(
+    case: str, folder: str, says: str, device: Callable[[str], Repository]
+) -> None:
+    repository = device(folder)
     done = repository.run("run", "--to", "scan")
-    case = "image from scratch with nothing to scan"
-    assert_stopped(case, repository, done, step="scan", code=23, says="nothing was scanned")
+    assert_stopped(case, repository, done, step="scan", code=23, says=says)
 
 
 def database(folder: Path, *words: str) -> Path:
@@ -124,6 +132,16 @@ def test_an_old_database_closes_the_gate(tmp_path: Path) -> None:
         done = repository.run("run", AUTOCLAVE_SCANNER_CACHE=str(cache))
         says = "the advisory database is 30 days old"
         assert_stopped("database 30 days old", repository, done, step="scan", code=23, says=says)
+
+
+@pytest.mark.xdist_group("control")
+def test_an_image_that_a_required_scanner_has_not_scanned_is_not_released(tmp_path: Path) -> None:
+    with prepare_scanned(tmp_path) as repository:
+        file = repository.folder / "autoclave.toml"
+        file.write_text(file.read_text("utf-8") + '\n[policy.scan]\nscanners = ["other", "trivy"]\n', "utf-8")
+        repository.commit()
+        says = "no valid vulns record of the scanner 'other' is attached to the image"
+        assert_not_signed(repository, "scan by a required scanner missing", says)
 
 
 def test_a_dirty_tree_is_not_released_in_class_c(device: Callable[[str], Repository]) -> None:

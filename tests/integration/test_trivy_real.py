@@ -70,6 +70,14 @@ def test_an_image_from_scratch_shows_that_nothing_was_scanned(scanner: Trivy, tm
     assert (facts.os, facts.packages, facts.findings) == ("", 0, ())
 
 
+def test_a_system_without_advisories_is_not_judged(scanner: Trivy, tmp_path: Path) -> None:
+    facts = scan(scanner, tiny_layout.fedora, tmp_path).facts
+    assert (facts.os, facts.packages, facts.findings) == ("fedora 40", 1, ())
+    assert facts.unjudged == (
+        "Trivy has no advisories for fedora 40, so the packages of that system were not judged"
+    )
+
+
 def test_sbom_and_sarif_reveal_nothing_about_this_machine(scanner: Trivy, tmp_path: Path) -> None:
     done = scan(scanner, tiny_layout.bad, tmp_path)
     reports.check("trivy", done.reports)

@@ -10,7 +10,7 @@ from typing import Annotated
 from msgspec import Struct
 
 from autoclave import scanners
-from autoclave.errors import UsageError
+from autoclave.errors import ConfigError, UsageError
 from autoclave.runtime.options import option
 from autoclave.runtime.shell import Shell
 from autoclave.scanners.base import Scanner, Setup
@@ -40,6 +40,13 @@ class ScannerOptions(Struct, frozen=True, kw_only=True):
 
 def create(options: ScannerOptions, required: Collection[str], shell: Shell) -> tuple[Scanner, ...]:
     """Return the scanners to use: those named, else those that the policy requires, else the default."""
+    unknown = sorted(set(required) - set(scanners.names()))
+    if unknown and not options.scanner:
+        raise ConfigError(
+            f"the policy requires an unknown scanner: '{unknown[0]}'",
+            why=f"scan.scanners = [{', '.join(sorted(required))}]; known here: {', '.join(scanners.names())}",
+            next="correct the policy, or use an Autoclave that has this scanner",
+        )
     chosen = tuple(dict.fromkeys(options.scanner or sorted(required) or (scanners.DEFAULT,)))
     return tuple(
         scanners.create(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autoclave import scanners
-from autoclave.errors import UsageError
+from autoclave.errors import ConfigError, UsageError
 from autoclave.runtime.shell import Shell
 from autoclave.scanners.base import Scanner, Setup
 from autoclave.scanners.options import ScannerOptions, create
@@ -45,6 +45,14 @@ def test_scanners_are_those_named_else_those_required_else_the_default(
 ) -> None:
     create(ScannerOptions(scanner=given), required, Shell())
     assert list(created) == used
+
+
+def test_a_policy_that_requires_an_unknown_scanner_is_refused(created: dict[str, Setup]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        create(ScannerOptions(), ("trivy", "clair"), Shell())
+    assert caught.value.what == "the policy requires an unknown scanner: 'clair'"
+    create(ScannerOptions(scanner=("trivy",)), ("trivy", "clair"), Shell())  # one's own part of the work
+    assert list(created) == ["trivy"]
 
 
 @pytest.mark.parametrize(
