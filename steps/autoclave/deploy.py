@@ -53,6 +53,11 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
         return None
     ctx.screen.begin(STEP, f"{ctx.device.device.name} {ctx.device.device.version} to {name}")
     ctx.require(verdict, repeat=f"autoclave show {images[0].digest}")
+    if is_running:
+        ctx.screen.note(
+            STEP,
+            f"{name}: exactly these digests run there, but no record here says so: only a record is added",
+        )
     return roll_out(rollout, images, target, ctx, is_running=is_running)
 
 

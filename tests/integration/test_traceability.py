@@ -36,7 +36,10 @@ Path("/autoclave/results/junit.xml").write_text(
     "</testsuite>"
 )
 """
-PAGE = {"CI_JOB_URL": "https://bot:s3cret@gitlab.example/g/p/-/jobs/7?private_token=s3cret"}
+PAGE = {
+    "GITLAB_CI": "true",
+    "CI_JOB_URL": "https://bot:s3cret@gitlab.example/g/p/-/jobs/7?private_token=s3cret",
+}
 
 
 def run_of(repository: Repository) -> dict[str, Any]:

@@ -51,7 +51,7 @@ REFUSED = {
     "autoclaveScan(again: 'perhaps')": "the value of 'again' must be true or false",
     "autoclaveScan(scannerCache: ['a', 'b'])": "the value of 'scannerCache' must be one value, not a list",
     "autoclaveScan(scannerCache: [a: 'b'])": "the value of 'scannerCache' must be text",
-    "autoclaveScan(image: ['a b'])": "the value of 'image' must be a list of words without blanks",
+    "autoclaveScan(image: ['a b'])": "the value of 'image' must be a list of words without spaces",
     "autoclaveScan(policy: 'a\\u0000b')": "the value of 'policy' contains a NUL character",
     "autoclaveScan(folder: '../elsewhere')": "the value of 'folder' must match",
     "autoclaveScan(folder: '/etc')": "the value of 'folder' must match",
