@@ -67,7 +67,7 @@ def start(host: Jenkins, job: str, parameters: Mapping[str, str]) -> QueuedBuild
         _check(job, known, parameters)
         is_parameterized = bool(_parameters(known))
         path = path_of(job) + ("buildWithParameters" if is_parameterized else "build")
-        answer = host.client.say(path, dict(parameters))
+        answer = host.client.post_form(path, dict(parameters))
         # The address may be that of a proxy: only the number is used.
         found = re.search(r"/queue/item/([0-9]{1,12})/?$", answer.headers.get("Location", ""))
         return QueuedBuild(
@@ -141,7 +141,7 @@ def follow_log(host: Jenkins, job: str, build: int, patience: Patience) -> Itera
     rest, offset, more = "", 0, True
     with host.perform("run"):
         while more:
-            answer = host.client.ask(f"{path_of(job)}{build}/logText/progressiveText", start=str(offset))
+            answer = host.client.get(f"{path_of(job)}{build}/logText/progressiveText", start=str(offset))
             more = answer.headers.get("X-More-Data") == "true"
             size = int(answer.headers["X-Text-Size"])
             if size != offset:
