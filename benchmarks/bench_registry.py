@@ -35,7 +35,7 @@ def child(address: str, digest: str, folder: Path, *, listing: bool = False) -> 
     """Sign, attach and verify, and print the seconds from when everything is imported."""
     from msgspec import Raw
 
-    from autoclave.evidence import cosign, records, statement
+    from autoclave.evidence import cosign, image_records, records, statement
     from autoclave.evidence.trust import Trust, TrustedKey, public_key
     from autoclave.signers import open_signer
     from autoclave.store.layout import LayoutStore
@@ -53,10 +53,11 @@ def child(address: str, digest: str, folder: Path, *, listing: bool = False) -> 
         if listing:
             cosign.add_attestations(store, digest, records.read_all(store, digest, trust)[0])
         store = RegistryStore(address, LayoutStore(Path(other)), lambda _: None)
-        assert cosign.verify_signature(store, digest, [key]) == [key]
-        (record,), rejected = records.read_all(store, digest, trust)
+        attached = image_records.read(store, store.find_image(digest), trust)
+        assert cosign.verify_signature(store, attached.signatures, [key]) == [key]
+        (record,) = attached.records
         assert record.statement.predicate_type == KIND
-        assert not rejected
+        assert not attached.rejected
     print(time.perf_counter() - began)
 
 

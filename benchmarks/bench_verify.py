@@ -28,18 +28,18 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 def child(folder: Path, digest: str) -> None:
     """Verify, and print the seconds from when everything is imported, and the count of records."""
-    from autoclave.evidence import records, seal
+    from autoclave.evidence import image_records, seal
     from autoclave.evidence.trust import Trust, TrustedKey, public_key
     from autoclave.store.layout import LayoutStore
 
     began = time.perf_counter()
     key = TrustedKey(name="bench", key=public_key(folder / "key.pub"), may=("build", "release", "deploy"))
     store = LayoutStore(folder / "store", create=False)
-    good, bad = records.read_all(store, digest, Trust((key,), "bench"))
-    chain = seal.check(good, bad, seal.read_signatures(store, digest))
-    assert not bad
+    attached = image_records.read(store, store.find_image(digest), Trust((key,), "bench"))
+    chain = seal.check(attached)
+    assert not attached.rejected
     assert not chain.problems
-    print(time.perf_counter() - began, len(good))
+    print(time.perf_counter() - began, len(attached.records))
 
 
 def ours(folder: Path, digest: str) -> tuple[float, float]:

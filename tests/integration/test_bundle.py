@@ -284,8 +284,8 @@ def test_a_failed_release_is_exported_as_what_it_is(tmp_path: Path) -> None:
         exported = repository.run("export", "-o", "b.tar")
         assert exported.code == 0, exported.err
         assert "release gate: FAILED" in exported.out
-        done = repository.run("verify", "--bundle", "b.tar")
-        assert done.code == 24, done.err
+        checked = repository.run("verify", "--bundle", "b.tar")
+        assert checked.code == 24, checked.err
         script = repository.folder / "verify.py"
         script.write_bytes(write.verifier())
         argv = [AUDITOR, "-I", str(script), str(repository.folder / "b.tar")]
