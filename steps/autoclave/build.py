@@ -34,7 +34,7 @@ class Options(StepOptions, frozen=True):
     """Options of `autoclave build`."""
 
     cache_from: Annotated[
-        tuple[str, ...], option("image in a registry whose layers the builder may take (needs BuildKit)")
+        tuple[str, ...], option("image in a registry whose layers the builder may reuse (needs BuildKit)")
     ] = ()
     cache_to: Annotated[str, option("keep the layers for later builds in this image (needs BuildKit)")] = ""
 
@@ -57,7 +57,7 @@ def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:
 
 
 def plan(image: Image, ctx: Context) -> StepPlan:
-    """Return what building an image would run, and everything that goes into it."""
+    """Return what building an image would run, and all of its inputs."""
     request = request_for(image, ctx)
     return _plan(image, request, _materials(image, request, ctx), ctx)
 

@@ -206,10 +206,10 @@ def test_bump_leaves_a_foreign_branch_and_a_closed_request_alone(
     double: Double, capsys: pytest.CaptureFixture[str]
 ) -> None:
     double.projects[1].branches["autoclave/v2.0.0"] = {".gitlab-ci.yml": b"mine: {}\n"}
-    assert "acme/pump: left alone: the branch" in run(capsys, "bump", "acme", "--to", "v2.0.0")
+    assert "acme/pump: unchanged: the branch" in run(capsys, "bump", "acme", "--to", "v2.0.0")
     run(capsys, "bump", "acme", "--to", "v3")
     double.projects[1].merge_requests[0]["state"] = "closed"
-    assert "acme/pump: left alone: a merge request" in run(capsys, "bump", "acme", "--to", "v3")
+    assert "acme/pump: unchanged: a merge request" in run(capsys, "bump", "acme", "--to", "v3")
 
 
 def test_a_lost_answer_to_a_commit_makes_no_second_branch(

@@ -145,7 +145,7 @@ class Engine(Protocol):
         """Return the arguments of the command that `build` runs, for the plan: the same on every machine."""
 
     def context_files(self, request: BuildRequest) -> list[Path]:
-        """Return the build context's files, relative and sorted, without what .dockerignore leaves out."""
+        """Return the files of the build context, relative and sorted, without what .dockerignore excludes."""
 
     def image(self, reference: str) -> ImageState | None:
         """Return an image by name or id, or None."""

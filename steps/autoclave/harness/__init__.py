@@ -1,1 +1,1 @@
-"""Tests in a container: the container, its services, what goes in and what comes out."""
+"""Tests in a container: the container, its services, what is copied in and out."""

@@ -220,5 +220,5 @@ def _remove_network(name: str, ctx: Context) -> None:
     try:
         ctx.engine.remove_network(name)
     except EngineError as error:
-        # A later run sweeps it; what was tested is not touched by that.
-        ctx.screen.warn(STEP, f"the network {name} is left behind: {error.why or error.what}")
+        # A later run removes it; the result of the tests does not depend on it.
+        ctx.screen.warn(STEP, f"the network {name} cannot be removed: {error.why or error.what}")

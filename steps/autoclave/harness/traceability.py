@@ -44,7 +44,7 @@ def plugin(ctx: Context) -> dict[str, bytes]:
 
 
 def inputs(ctx: Context) -> dict[str, str]:
-    """Return what goes into the plan of the tests: nothing for a device that has no such table."""
+    """Return the inputs of the tests' plan: none for a device without such a table."""
     table = ctx.device.traceability
     if table == Traceability():
         return {}

@@ -32,7 +32,7 @@ class Local:
         """Return `user@machine`, without a page."""
         try:
             user = getpass.getuser()
-        except (OSError, KeyError):  # a number that no password file knows
+        except (OSError, KeyError):  # a user id without an entry in the password file
             user = str(os.getuid())
         return Job(user=f"{user}@{socket.gethostname()}")
 

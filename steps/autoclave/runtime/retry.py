@@ -1,4 +1,4 @@
-"""Retry what a server may do later: a few times, after growing pauses, and not before it asks for it."""
+"""Retry what may succeed later: a few times, after growing pauses, and not before the server allows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Docker (and what speaks its API) through its SDK; local or remote, nothing is bind-mounted."""
+"""Docker (and engines with its API) through its SDK; local or remote, nothing is bind-mounted."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class DockerEngine:
         return docker_build.command(self._client, request)[1:]
 
     def context_files(self, request: BuildRequest) -> list[Path]:
-        """Return the files of the build context that .dockerignore does not leave out."""
+        """Return the files of the build context that .dockerignore does not exclude."""
         context = request.folder / request.context
         ignore = context / ".dockerignore"
         patterns: list[str] = []

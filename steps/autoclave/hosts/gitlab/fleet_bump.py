@@ -43,15 +43,15 @@ def _bump(host: GitLab, listed: Any, template: str, ref: str, *, dry_run: bool) 
     name = listed.path_with_namespace
     found = configuration(host, listed, NEEDS["fleet bump"])
     if isinstance(found, str):
-        return Bump(project=name, done=f"left alone: {found}")
+        return Bump(project=name, done=f"unchanged: {found}")
     path, text = found
     file = read(text, template)
     if not file.includes and not file.problem:
-        return Bump(project=name, done="left alone: does not include the template")
+        return Bump(project=name, done="unchanged: does not include the template")
     try:
         changed = replace_ref(text, template, ref)
     except ValueError as error:
-        return Bump(project=name, done=f"left alone: {error}")
+        return Bump(project=name, done=f"unchanged: {error}")
     old = ", ".join(dict.fromkeys(each.ref for each in file.includes if each.kind != "local"))
     if changed == text:
         return Bump(project=name, done=f"is at {old or 'a local copy'} already")
@@ -87,7 +87,7 @@ def _propose(project: Project, default: str, change: _Change) -> tuple[str, str]
         return "is proposed already", open_[0].web_url
     if there and there[-1].state == "closed":
         # A person decided against it; we do not overrule that.
-        return "left alone: a merge request for this version was closed", there[-1].web_url
+        return "unchanged: a merge request for this version was closed", there[-1].web_url
     refused = _branch(project, default, change)
     if refused:
         return refused, ""
@@ -118,6 +118,6 @@ def _branch(project: Project, default: str, change: _Change) -> str:
     if raw == change.after.encode():
         return ""
     if raw != change.before.encode():
-        return f"left alone: the branch {change.branch} has other changes"
+        return f"unchanged: the branch {change.branch} has other changes"
     project.commits.create(data)
     return ""

@@ -35,7 +35,7 @@ class JenkinsHost:
         return bool(environ.get("BUILD_URL")) or environ.get("BUILD_TAG", "").startswith("jenkins-")
 
     def job(self, environ: Mapping[str, str]) -> Job:
-        """Return the build's page, and the user who started it, where a plugin says so."""
+        """Return the build's page, and the user who started it, where a plugin sets it."""
         return Job(url=environ.get("BUILD_URL", ""), user=environ.get("BUILD_USER_ID", ""))
 
     def console(self) -> Screen:

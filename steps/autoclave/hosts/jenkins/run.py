@@ -100,15 +100,15 @@ def wait_for_number(
     host: Jenkins, started: QueuedBuild, patience: Patience, say: Callable[[str], None]
 ) -> int:
     """Wait until the build has a number, and return it; `say` gets the reasons. Raises HostError."""
-    said = ""
+    reported = ""
     with host.perform("run"):
         while True:
             found, why = _by_item(host, started) if started.item else _by_number(host, started)
             if found:
                 return found
-            if why and re.sub(r"[0-9.,]+", "", why) != re.sub(r"[0-9.,]+", "", said):
+            if why and re.sub(r"[0-9.,]+", "", why) != re.sub(r"[0-9.,]+", "", reported):
                 say(why)
-                said = why
+                reported = why
             patience.wait()
 
 
