@@ -91,7 +91,7 @@ def _room(module: str) -> str:
 
 
 def cycle(arrows: dict[str, set[str]]) -> list[str]:
-    """Return the names along one cycle of imports; empty when there is none."""
+    """Return the names along one cycle of imports; empty without one."""
     try:
         TopologicalSorter(arrows).prepare()
     except CycleError as error:

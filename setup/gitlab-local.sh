@@ -8,7 +8,7 @@ folder="$(gitlab_local_folder)"
 
 make() {
     local log="$LOGS/gitlab-local.log"
-    local next="mend what it names: the network, the configuration of pip or npm, or a checksum that differs"
+    local next="fix what it names: the network, the configuration of pip or npm, or a checksum that differs"
     say "installing gitlab-ci-local from locked packages, log in $log"
     # Made in place, since a Python environment must not move; the marker comes last.
     rm -rf "$folder" && mkdir -p "$folder"

@@ -15,7 +15,7 @@ make() {
     say "fetching Groovy and JenkinsPipelineUnit from Maven Central, log in $log"
     rm -rf "$new" && mkdir -p "$new"
     # -C: a file whose checksum differs from the server's is no file. The repository is thrown away afterwards.
-    logged "$log" "the jars cannot be fetched" "mend what it names: the network, or Maven's settings.xml" \
+    logged "$log" "the jars cannot be fetched" "fix what it names: the network, or Maven's settings.xml" \
         mvn -B -C -f "$module/pom.xml" -Dmaven.repo.local="$new/repository" \
         "$DEPENDENCY_PLUGIN:copy-dependencies" -DoutputDirectory="$new/jars"
     right "$new/jars" || die "a fetched jar is another than the pinned one" \

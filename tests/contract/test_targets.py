@@ -121,7 +121,7 @@ def test_the_targets_of_the_product() -> None:
 
 
 def test_the_shelf_has_what_the_protocol_asks_for() -> None:
-    """Or the newcomer below would be told of less than it must do."""
+    """Or the newcomer below would read less than it must do."""
     methods = {name for name in vars(Target) if not name.startswith("_")} - {"environment"}
     assert methods == {
         node.name

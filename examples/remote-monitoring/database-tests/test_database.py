@@ -57,8 +57,14 @@ def test_statements_and_their_parameters_are_never_logged(enter: Enter) -> None:
 @pytest.mark.requirement("RM-012")
 @pytest.mark.parametrize("password", ["", "it's", "a b", 'x"; --'])
 def test_a_start_without_a_good_password_is_refused(password: str, tmp_path: Path) -> None:
-    told = {"DATABASE_PASSWORD": password, "PGDATA": str(tmp_path / "data"), "PATH": os.environ["PATH"]}
-    done = subprocess.run(["/opt/database/start.sh"], env=told, capture_output=True, text=True, check=False)
+    environment = {
+        "DATABASE_PASSWORD": password,
+        "PGDATA": str(tmp_path / "data"),
+        "PATH": os.environ["PATH"],
+    }
+    done = subprocess.run(
+        ["/opt/database/start.sh"], env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode != 0
     assert "DATABASE_PASSWORD" in done.stderr
     assert not (tmp_path / "data").exists()

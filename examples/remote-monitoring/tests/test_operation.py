@@ -46,7 +46,7 @@ def test_the_log_holds_no_patient_data(
         with serving(Storage(Address("127.0.0.1", 1, ""))) as alone:
             alone.get(f"/fhir/Observation?patient={patient}")
     printed = capsys.readouterr()
-    told = caplog.text + printed.out + printed.err
-    assert "observation stored" in told
-    assert patient not in told
-    assert "OX-000123" not in told
+    printed_text = caplog.text + printed.out + printed.err
+    assert "observation stored" in printed_text
+    assert patient not in printed_text
+    assert "OX-000123" not in printed_text

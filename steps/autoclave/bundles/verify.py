@@ -146,8 +146,8 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
                 words = ["-attime", int(at.timestamp()), "-data", data, "-in", tsr, "-CAfile", self.roots]
                 good, why = openssl("ts", "-verify", *words)
                 if good:
-                    told = re.search(TIME, openssl("ts", "-reply", "-in", tsr, "-text")[1])
-                    at = datetime.strptime(f"{told[1]} {told[2]} +0000", "%b %d %H:%M:%S %Y %z")
+                    stated = re.search(TIME, openssl("ts", "-reply", "-in", tsr, "-text")[1])
+                    at = datetime.strptime(f"{stated[1]} {stated[2]} +0000", "%b %d %H:%M:%S %Y %z")
                     say(f"  time stamp     {at:%Y-%m-%dT%H:%M:%S}  {seal.digest}")
                 else:
                     self.wrong.append(f"seal {seal.digest}: its time stamp does not verify: {why[-200:]}")
@@ -169,8 +169,8 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
             say("  waiver         {id}: {finding} {status} until {expires}".format(**said["predicate"]), by)
         result, made = release.said["verificationResult"], release.said["autoclave"]
         say(f"  release gate   {result}; signed for release by {', '.join(signers) or 'nobody'}")
-        told = [head["device"], head["version"], name, head["seals"][name]]
-        if told != [made["device"], made["deviceVersion"], made["image"], seal.digest if seal else ""]:
+        stated = [head["device"], head["version"], name, head["seals"][name]]
+        if stated != [made["device"], made["deviceVersion"], made["image"], seal.digest if seal else ""]:
             self.wrong.append("bundle.json describes another release than the records")
         if result != "PASSED" or not signers:
             self.wrong.append(f"image {name} {image}: it is not a release: not passed, or not signed")
@@ -187,8 +187,8 @@ if __name__ == "__main__":
             say("trusted keys:", chosen or "THE BUNDLE'S OWN; compare them with the maker's")
             for key in bundle.keys:
                 say(f"  {key.print}  {key.label} may sign {', '.join(key.roles)}")
-            told = {**head["files"], **{"blobs/sha256/" + each[7:]: each for each in head["blobs"]}}
-            odd = {each[0] for each in told.items() ^ bundle.digests.items()} - {"autoclave/bundle.json"}
+            stated = {**head["files"], **{"blobs/sha256/" + each[7:]: each for each in head["blobs"]}}
+            odd = {each[0] for each in stated.items() ^ bundle.digests.items()} - {"autoclave/bundle.json"}
             wrong += [f"file {name}: it is not as bundle.json announces, or missing" for name in sorted(odd)]
             for name, image in sorted(head["images"].items()):
                 bundle.account(name, image, head, json.loads(bundle.read("index.json"))["manifests"])

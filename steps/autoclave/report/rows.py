@@ -86,7 +86,7 @@ class Disposition(StrEnum):
 
 
 class FindingRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One finding; `told` explains the disposition, `waiver` names the waiver that covers it."""
+    """One finding; `explanation` is why it has the disposition, `waiver` names the waiver that covers it."""
 
     severity: Severity
     kind: Kind
@@ -94,7 +94,7 @@ class FindingRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str
     where: str
     disposition: Disposition
-    told: str
+    explanation: str
     package: str = ""
     version: str = ""
     purl: str = ""

@@ -80,7 +80,7 @@ def _row(
         title=finding.title,
         where=finding.target,
         disposition=disposition,
-        told=explanation,
+        explanation=explanation,
         package=finding.package,
         version=finding.version,
         purl=finding.purl,

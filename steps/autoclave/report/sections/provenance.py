@@ -12,12 +12,12 @@ from autoclave.report.schema import Identity, MaterialRow, Provenance
 
 def identity(known: Inputs) -> Identity:
     """Return what the report is about: from the records, else from the device file."""
-    told = info_of(known.newest("verification")) or info_of(known.newest("provenance"))
+    made = info_of(known.newest("verification")) or info_of(known.newest("provenance"))
     build = known.evidence.build
     return Identity(
-        device=told.device if told else known.device,
-        version=told.device_version if told else known.version,
-        safety_class=told.safety_class if told else known.safety_class,
+        device=made.device if made else known.device,
+        version=made.device_version if made else known.version,
+        safety_class=made.safety_class if made else known.safety_class,
         image=known.image,
         digest=known.evidence.digest,
         config=known.evidence.config,
@@ -55,15 +55,15 @@ def timeline(known: Inputs) -> tuple[Step, ...]:
     places = {each.record.digest: each.facts.environment for each in known.deployments}
     return tuple(
         Step(
-            name=told.step,
+            name=made.step,
             record=record.digest,
-            passed=told.passed,
-            started=min(told.started_on, told.finished_on),
-            finished=max(told.started_on, told.finished_on),
+            passed=made.passed,
+            started=min(made.started_on, made.finished_on),
+            finished=max(made.started_on, made.finished_on),
             detail=places.get(record.digest, ""),
         )
         for record in known.records
-        if (told := info_of(record))
+        if (made := info_of(record))
     )
 
 

@@ -40,16 +40,16 @@ def record(known: Inputs) -> TestRecord | None:
     run, record = known.evidence.unit_test, known.newest("test-result")
     if run is None:
         return None
-    told = info_of(record)
+    made = info_of(record)
     return TestRecord(
         result="FAILED" if unit_test.judge(run, known.policy).reasons else "PASSED",
-        version=told.device_version if told else known.version,
+        version=made.device_version if made else known.version,
         digest=known.evidence.digest,
         image_id=run.image_id,
         released_layers=run.released_layers,
         command=shlex.join(run.command),
         stage=run.stage,
-        tools=(("Autoclave", told.autoclave_version if told else ""), ("engine", run.engine)),
+        tools=(("Autoclave", made.autoclave_version if made else ""), ("engine", run.engine)),
         engine=run.engine,
         kernel=run.kernel,
         user=run.user,

@@ -139,7 +139,7 @@ def test_each_finding_says_what_was_done_about_it() -> None:
         structs.replace(known, evidence=structs.replace(known.evidence, waivers=(waiver("CVE-2026-1"),)))
     )
     assert made.findings
-    rows = {row.id: (row.disposition, row.told) for row in made.findings.rows}
+    rows = {row.id: (row.disposition, row.explanation) for row in made.findings.rows}
     assert [row.id for row in made.findings.rows] == ["CVE-2026-2", "CVE-2026-1", "CVE-2026-4", "CVE-2026-3"]
     assert rows["CVE-2026-2"] == (Disposition.BLOCKS, "fixed in 2.0")
     assert rows["CVE-2026-1"][0] is Disposition.WAIVED
