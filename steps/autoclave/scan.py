@@ -127,6 +127,7 @@ def _read_back(scan: Scan, scanner: Scanner, digest: str) -> bytes | None:
             record = statement.parse(statement.make(digest, SBOM, Raw(bom)))
             statement.finish_time(record)
             sbom.components(record)
+            sbom.require_author(record, scanner.name)
     except (RecordError, TypeError) as error:
         why = f"{error.what}: {error.why}" if isinstance(error, RecordError) else str(error)
         raise ScannerError(

@@ -216,6 +216,7 @@ def of_another(done: Scan) -> Scan:
             spoil(ReportKind.SBOM, '"components":[{"type"', '"components":[{"kind":1},{"type"'),
             "not a CycloneDX",
         ),
+        (spoil(ReportKind.SBOM, '"toy"', '"toyota"'), "the SBOM does not name 'toy' as its tool"),
         (spoil(ReportKind.SBOM, "{", ""), "sbom report that cannot be read"),
         (spoil(ReportKind.SARIF, "2.1.0", "3"), "sarif report that cannot be read"),
         (spoil(ReportKind.RAW, "}", ""), "raw report that cannot be read"),

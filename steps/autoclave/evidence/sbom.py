@@ -67,6 +67,15 @@ def author(statement: Statement) -> str:
     return ", ".join(sorted(str(each.get("name", "")) for each in named))
 
 
+def require_author(statement: Statement, tool: str) -> None:
+    """Raise RecordError unless an SBOM names this tool: by it, each scanner's newest SBOM is found."""
+    found = author(statement)
+    if tool not in found.split(", "):
+        raise RecordError(
+            f"the SBOM does not name '{tool}' as its tool", why=f"metadata.tools: {found or 'none'}"
+        )
+
+
 def _decode(statement: Statement) -> _Bom:
     try:
         return msgspec.json.decode(statement.predicate, type=_Bom)
