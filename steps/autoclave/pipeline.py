@@ -21,6 +21,7 @@ from autoclave.model import steps
 from autoclave.model.plan import StepPlan
 from autoclave.model.steps import Step
 from autoclave.model.verdict import Verdict
+from autoclave.runtime import types
 from autoclave.runtime.options import Signing, StepOptions, option
 from autoclave.scanners.options import ScannerOptions
 
@@ -110,6 +111,7 @@ def _run_in_parallel(
     """Run steps in parallel. All of them finish their records; then the first error is raised."""
     if len(calls) == 1:  # in the main thread: Ctrl-C interrupts the step itself, so that deploy can restore
         return {name: _record_verdict(verdicts, name, call) for name, call in calls.items()}
+    types.prepare()
     with ThreadPoolExecutor(max_workers=len(calls)) as pool:
         try:
             futures = {
