@@ -20,6 +20,7 @@ from autoclave.runtime.owner import owner
 from autoclave.store.oci import MANIFEST, Descriptor
 from autoclave.targets import base, docker
 from autoclave.targets.base import Rollout, Target, Unhealthy
+from autoclave.targets.docker import health, lock
 
 DEVICE = """
 [device]
@@ -112,7 +113,8 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     class Identity:
         config = "sha256:config"
 
-    monkeypatch.setattr(docker, "_PAUSE", 0)
+    monkeypatch.setattr(health, "_PAUSE", 0)
+    monkeypatch.setattr(lock, "_PAUSE", 0)
     monkeypatch.setattr(docker, "load_image", load)
     monkeypatch.setattr(docker, "read_identity", lambda *_: Identity())
     return Engine()

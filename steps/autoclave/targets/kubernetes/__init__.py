@@ -27,16 +27,17 @@ from autoclave.targets.base import (
     Unhealthy,
     is_same,
 )
-from autoclave.targets.kubernetes import diff, images, lock, network, state, volumes
+from autoclave.targets.kubernetes import diff, images, lock, state
+from autoclave.targets.kubernetes.checks import CHECKED, check_namespace, find_cluster_wide
 from autoclave.targets.kubernetes.kubectl import Kubectl, Object
-from autoclave.targets.kubernetes.objects import make_objects, read_digests, selector
+from autoclave.targets.kubernetes.labels import has_labels, selector
+from autoclave.targets.kubernetes.objects import make_objects, read_digests
 from autoclave.targets.kubernetes.render import render_manifests
 from autoclave.targets.kubernetes.state import AppliedObjects, RolloutState, find_missing
 from autoclave.targets.kubernetes.watch import WORKLOADS, read_back, watch
 from autoclave.targets.kubernetes.workloads import find_pods
 
 _NEVER_DELETED = frozenset({"PersistentVolumeClaim", "PersistentVolume", "Namespace"})
-_CHECKED = "persistentvolumeclaims,networkpolicies,deployments,statefulsets,daemonsets"
 
 
 def create(environment: Environment, ctx: Context) -> Target:
@@ -127,6 +128,7 @@ class KubernetesTarget:
         found = render_manifests(self._settings, self._device, self._ctx.folder, self._ctx.shell)
         objects = make_objects(rollout, self._settings.namespace, self._repository, found)
         self._desired = objects.plain
+        live = self._kubectl.json("get", CHECKED)
         return Preparation(
             findings=findings(*find_pods(objects.manifests)),
             foreign=tuple(
@@ -134,7 +136,10 @@ class KubernetesTarget:
                 for reference, where in objects.others.items()
                 if (digest := images.digest_in(reference))
             ),
-            objections=(*images.find_unpinned(objects.others), *self._check_namespace()),
+            objections=(
+                *images.find_unpinned(objects.others),
+                *check_namespace(live, self._desired, self._settings.namespace, self._selector),
+            ),
         )
 
     def rehearse(self, rollout: Rollout) -> Rehearsal:
@@ -142,7 +147,7 @@ class KubernetesTarget:
         self._live = self._kubectl.live(self._desired)
         coming = self._kubectl.apply(self._desired, dry_run=True)
         return Rehearsal(
-            objections=tuple(self._find_cluster_wide(coming)),
+            objections=tuple(find_cluster_wide(coming, self._settings.namespace)),
             diff=tuple(diff.describe(self._live, coming)),
         )
 
@@ -210,28 +215,6 @@ class KubernetesTarget:
         kept = state.find_state(objects, self._device, self.environment.name)
         return _with_inputs(read_back(objects), kept.current.inputs if kept.current else {}), kept
 
-    def _check_namespace(self) -> list[str]:
-        """Return what in the namespace prevents the objects: claims, and an open network."""
-        live = self._kubectl.json("get", _CHECKED)
-        mine = self._selector.split(",")
-        reasons = volumes.check_claims(
-            [each for each in live if _is_claim(each) or _has_labels(each, mine)], self._desired
-        )
-        policies = (each for each in [*live, *self._desired] if each["kind"] == "NetworkPolicy")
-        if not network.has_default_deny(policies):
-            reasons.append(
-                f"namespace '{self._settings.namespace}' has no NetworkPolicy that denies by default"
-            )
-        return reasons
-
-    def _find_cluster_wide(self, coming: Sequence[Object]) -> list[str]:
-        """Return which objects belong to no namespace: only the server knows all kinds that do not."""
-        return [
-            f"{state.title(each)} belongs to no namespace: a device never changes the rest of the cluster"
-            for each in coming
-            if each["metadata"].get("namespace") != self._settings.namespace
-        ]
-
     def _restore(self) -> Restoration:
         kept = self._state
         before = kept.current.objects if kept.current else []
@@ -267,12 +250,11 @@ class KubernetesTarget:
         """Delete objects that are ours by label; never claims, whose data stays."""
         if not titles:
             return
-        mine = self._selector.split(",")
         existing = self._kubectl.json("get", "--ignore-not-found", *titles)
         deleted = [
             state.title(each)
             for each in existing
-            if _has_labels(each, mine) and each["kind"] not in _NEVER_DELETED
+            if has_labels(each, self._selector) and each["kind"] not in _NEVER_DELETED
         ]
         if deleted:
             self._note(f"deleted, since the manifests no longer have it: {', '.join(deleted)}")
@@ -293,16 +275,6 @@ def _unhealthy_when_refused() -> Iterator[None]:
 
 def _with_inputs(running: Sequence[Running], inputs: Mapping[str, str]) -> list[Running]:
     return [structs.replace(each, inputs=inputs.get(each.image, "")) for each in running]
-
-
-def _is_claim(of: Object) -> bool:
-    return of.get("kind") == "PersistentVolumeClaim"
-
-
-def _has_labels(of: Object, labels: Sequence[str]) -> bool:
-    """Return whether an object has all labels, each given as `key=value`."""
-    actual = (of.get("metadata") or {}).get("labels") or {}
-    return all(actual.get(key) == value for key, _, value in (each.partition("=") for each in labels))
 
 
 def _describe(error: AutoclaveError) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 DEVICE = "dev.autoclave.device"
 ENVIRONMENT = "dev.autoclave.environment"
 IMAGE = "dev.autoclave.image"
@@ -9,3 +12,15 @@ MANAGER = "autoclave"
 """Our field manager, and the value of app.kubernetes.io/managed-by."""
 IMAGES = "dev.autoclave.images"
 """An annotation of pods: which container runs which image of the device, as JSON."""
+
+
+def selector(device: str, environment: str) -> str:
+    """Return the label selector for the objects of a device in an environment."""
+    return f"{DEVICE}={device},{ENVIRONMENT}={environment}"
+
+
+def has_labels(of: Mapping[str, Any], selector: str) -> bool:
+    """Return whether an object has all labels of a selector."""
+    actual = (of.get("metadata") or {}).get("labels") or {}
+    pairs = (each.partition("=") for each in selector.split(","))
+    return all(actual.get(key) == value for key, _, value in pairs)

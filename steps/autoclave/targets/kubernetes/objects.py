@@ -97,11 +97,6 @@ def read_image_names(metadata: Mapping[str, Any]) -> dict[str, str]:
     return {str(key): str(value) for key, value in noted.items()} if isinstance(noted, dict) else {}
 
 
-def selector(device: str, environment: str) -> str:
-    """Return the label selector for the objects of a device in an environment."""
-    return f"{labels.DEVICE}={device},{labels.ENVIRONMENT}={environment}"
-
-
 def _policies(rollout: Rollout, names: Sequence[str]) -> list[Manifest]:
     """Return the policies of the declared flows; without flows, the namespace keeps its own policies."""
     return network.make_policies(rollout.flows, names) if rollout.flows else []

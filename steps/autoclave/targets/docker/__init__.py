@@ -1,0 +1,249 @@
+"""Deploy to the container engine: one container per image, replaced with the previous one in reserve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
+
+from autoclave.context import Context, load_image
+from autoclave.device.schema import Environment, Image
+from autoclave.engines.base import (
+    DEVICE_LABEL,
+    ENVIRONMENT_LABEL,
+    IMAGE_LABEL,
+    ROLE_LABEL,
+    ContainerSpec,
+    ContainerState,
+    Engine,
+)
+from autoclave.errors import EngineError
+from autoclave.model.digest import Digest
+from autoclave.model.facts import Running
+from autoclave.store.image import read_identity
+from autoclave.targets.base import (
+    STEP,
+    Preparation,
+    Rehearsal,
+    Restoration,
+    Rollout,
+    Service,
+    Target,
+    Unhealthy,
+    is_same,
+)
+from autoclave.targets.docker import lock
+from autoclave.targets.docker.containers import make_candidate, make_spec, name_of, read_running
+from autoclave.targets.docker.health import Health
+
+
+def create(environment: Environment, ctx: Context) -> Target:
+    """Return the target of an environment."""
+    return EngineTarget(environment, ctx)
+
+
+class EngineTarget:
+    """The engine itself as the place where releases run."""
+
+    def __init__(self, environment: Environment, ctx: Context) -> None:
+        self.environment = environment
+        self._ctx = ctx
+        self._applied: list[str] = []
+
+    def covers(self, image: Image) -> bool:
+        """Return whether the device file says how the image runs: only [image.service] does, here."""
+        return image.service is not None
+
+    def inputs(self) -> Mapping[str, str]:
+        """Return nothing: all settings are in [image.service]."""
+        return {}
+
+    def inspect_command(self) -> str:
+        """Return the command by which a person sees what runs there."""
+        return self._engine.command_line("ps", "-a", "--filter", f"label={ROLE_LABEL}=service")
+
+    def running(self) -> list[Running]:
+        """Read back what runs, by image."""
+        labels = {
+            DEVICE_LABEL: self._ctx.device.device.name,
+            ENVIRONMENT_LABEL: self.environment.name,
+            ROLE_LABEL: "service",
+        }
+        # By name, so that a version in reserve counts only where nothing took its place.
+        by_image: dict[str, ContainerState] = {}
+        for state in sorted(self._engine.containers(labels), key=lambda each: each.name):
+            by_image.setdefault(state.labels.get(IMAGE_LABEL, ""), state)
+        return [
+            self._read_running(state, healthy=not self._health.complaint(state))
+            for state in by_image.values()
+        ]
+
+    def is_running(self, rollout: Rollout) -> bool:
+        """Return whether exactly this runs already, in containers of the images they are labelled with."""
+        running = {each.image: each for each in self.running()}
+        return all(
+            is_same(each, running.get(each.image))
+            and running[each.image].container
+            in {read_identity(self._ctx.store, each.digest).config, each.digest}
+            for each in rollout.services
+        )
+
+    def lock(self, rollout: Rollout) -> AbstractContextManager[None]:
+        """Hold the environment's lock. Raises Busy while another deployment does."""
+        image = self._load(rollout.services[0])
+        return lock.hold(self._engine, self._name("lock"), image, self.environment.name)
+
+    def recover(self, rollout: Rollout) -> list[Running]:
+        """Clean up after a deployment that died while it replaced containers; return what runs then."""
+        for service in rollout.services:
+            try:
+                back = self._recover(self._name(service.image))
+            except Unhealthy as error:
+                self._warn(f"{service.image}: an earlier deployment died, and the previous version: {error}")
+                continue
+            if back:
+                self._warn(f"{service.image}: an earlier deployment died; restored {back.digest}")
+        return self.running()
+
+    def prepare(self, rollout: Rollout) -> Preparation:
+        """Return nothing to judge: the device file has no say in how a container is confined."""
+        return Preparation()
+
+    def rehearse(self, rollout: Rollout) -> Rehearsal:
+        """Run each new version beside what is there, with volumes of its own. Raises Unhealthy."""
+        for service in rollout.services:
+            self._note(f"{service.image}: rehearsing {Digest(service.digest).short} beside what runs")
+            with _name_service(service):
+                self._rehearse(make_candidate(self._make_spec(service), service, self._ctx))
+        return Rehearsal()
+
+    def apply(self, rollout: Rollout) -> None:
+        """Replace each running version, keep named volumes. Raises Unhealthy.
+
+        One is healthy before the next is replaced.
+        """
+        for service in rollout.services:
+            self._applied.append(service.image)
+            with _name_service(service):
+                self._replace(self._make_spec(service))
+
+    def observe(self, rollout: Rollout) -> list[Running]:
+        """Read back what runs. Raises Unhealthy."""
+        return [self._observe(service) for service in rollout.services]
+
+    def restore(self, rollout: Rollout) -> Restoration:
+        """Restore what was replaced, last first."""
+        answering: list[Running] = []
+        silent: list[str] = []
+        while self._applied:
+            image = self._applied.pop()
+            try:
+                back = self._restore(self._name(image))
+            except (Unhealthy, EngineError) as error:
+                silent.append(f"{image}: the previous version: {error}")
+                continue
+            if back:
+                answering.append(back)
+                self._note(f"{image}: restored {back.digest}, it answers")
+        return Restoration(tuple(answering), "\n".join(silent))
+
+    def finish(self, rollout: Rollout) -> None:
+        """Remove the versions that were replaced."""
+        self._applied.clear()
+        for service in rollout.services:
+            self._engine.remove(_previous(self._name(service.image)))
+
+    @property
+    def _engine(self) -> Engine:
+        return self._ctx.engine
+
+    @cached_property
+    def _health(self) -> Health:
+        return Health(self._engine, self._ctx.screen)
+
+    def _note(self, text: str) -> None:
+        self._ctx.screen.note(STEP, text)
+
+    def _warn(self, text: str) -> None:
+        self._ctx.screen.warn(STEP, text)
+
+    def _name(self, *rest: str) -> str:
+        return name_of(self.environment, self._ctx, *rest)
+
+    def _load(self, service: Service) -> str:
+        """Bring the image into the engine, and return the engine's id of it."""
+        return load_image(service.descriptor, self._ctx).id
+
+    def _make_spec(self, service: Service) -> ContainerSpec:
+        return make_spec(service, self._load(service), self.environment, self._ctx)
+
+    def _read_running(self, state: ContainerState, *, healthy: bool) -> Running:
+        return read_running(state, healthy=healthy, address=self._health.address(state))
+
+    def _recover(self, name: str) -> Running | None:
+        """Finish or undo what a deployment left; return what was restored."""
+        if self._engine.state(_previous(name)) is None:
+            return None
+        actual = self._engine.state(name)
+        if actual and not self._health.complaint(actual):
+            self._engine.remove(_previous(name))
+            return None
+        return self._restore(name)
+
+    def _rehearse(self, spec: ContainerSpec) -> None:
+        self._engine.ensure_network(spec.network)
+        self._engine.remove(spec.name)  # what a crashed deployment left
+        candidate = self._engine.create(spec)
+        try:
+            self._engine.start(candidate)
+            self._health.wait(candidate)
+        finally:
+            self._engine.remove(candidate)
+
+    def _replace(self, spec: ContainerSpec) -> None:
+        if replaced := self._engine.state(spec.name):
+            self._engine.remove(_previous(spec.name))
+            self._engine.rename(replaced.id, _previous(spec.name))
+            self._engine.stop(replaced.id)
+        self._engine.ensure_network(spec.network)
+        container = self._engine.create(spec)
+        try:
+            self._engine.start(container)
+        except EngineError as error:
+            raise Unhealthy(f"it cannot be started: {error.why or error.what}") from error
+        self._health.wait(container)
+
+    def _observe(self, service: Service) -> Running:
+        with _name_service(service):
+            state = self._health.wait(self._name(service.image))
+            expected = self._load(service)
+            if state.image != expected:
+                raise Unhealthy(f"the engine runs {state.image}, not {expected}")
+        running = self._read_running(state, healthy=True)
+        self._note(f"{service.image}: {service.digest} runs and is healthy {running.address}")
+        return running
+
+    def _restore(self, name: str) -> Running | None:
+        """Restore the replaced version and wait until it answers; None when nothing was replaced."""
+        previous = self._engine.state(_previous(name))
+        if self._engine.state(name):
+            self._engine.remove(name)
+        if previous is None:
+            return None
+        self._engine.rename(previous.id, name)
+        self._engine.start(previous.id)
+        return self._read_running(self._health.wait(previous.id, show=False), healthy=True)
+
+
+def _previous(name: str) -> str:
+    """Return the name of the container in reserve."""
+    return f"{name}-previous"
+
+
+@contextmanager
+def _name_service(service: Service) -> Iterator[None]:
+    """Put the image's name and digest before the message of an Unhealthy."""
+    try:
+        yield
+    except Unhealthy as error:
+        raise Unhealthy(f"{service.image} {Digest(service.digest).short}: {error}") from error

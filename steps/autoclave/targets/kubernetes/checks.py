@@ -1,0 +1,42 @@
+"""What in a namespace prevents the objects of a device: claims, an open network, kinds outside of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from autoclave.targets.kubernetes import network, volumes
+from autoclave.targets.kubernetes.labels import has_labels
+from autoclave.targets.kubernetes.state import title
+
+Object = Mapping[str, Any]
+
+CHECKED = "persistentvolumeclaims,networkpolicies,deployments,statefulsets,daemonsets"
+"""The kinds that `check_namespace` must know of."""
+
+
+def check_namespace(
+    live: Sequence[Object], desired: Sequence[Object], namespace: str, selector: str
+) -> list[str]:
+    """Return what in the namespace prevents the desired objects.
+
+    `live` are its objects of the kinds in `CHECKED`; those with the labels of `selector` are the device's.
+    """
+    ours = [each for each in live if _is_claim(each) or has_labels(each, selector)]
+    reasons = volumes.check_claims(ours, desired)
+    if not network.has_default_deny(each for each in [*live, *desired] if each["kind"] == "NetworkPolicy"):
+        reasons.append(f"namespace '{namespace}' has no NetworkPolicy that denies by default")
+    return reasons
+
+
+def find_cluster_wide(coming: Sequence[Object], namespace: str) -> list[str]:
+    """Return which objects belong to no namespace: only the server knows all kinds that do not."""
+    return [
+        f"{title(each)} belongs to no namespace: a device never changes the rest of the cluster"
+        for each in coming
+        if each["metadata"].get("namespace") != namespace
+    ]
+
+
+def _is_claim(of: Object) -> bool:
+    return of.get("kind") == "PersistentVolumeClaim"
