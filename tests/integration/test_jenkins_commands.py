@@ -329,7 +329,7 @@ def test_who_answered_an_input_is_attached_as_what_jenkins_said(
     bench.attach_all_passed()
     write_answer(bench)
     assert bench.run("approvals", "staging", "--record") == 0
-    assert "ann\ufffd[31m let staging go on at 2026-11-24 10:00:00 UTC" in capsys.readouterr().out
+    assert "ann\ufffd[31m approved staging at 2026-11-24 10:00:00 UTC" in capsys.readouterr().out
     assert main(["show", "-C", str(bench.folder), bench.image.digest, "host-approvals"]) == 0
     facts = json.loads(capsys.readouterr().out)["predicate"]["facts"]
     assert (facts["host"], facts["environment"]) == ("jenkins", "staging")
