@@ -63,7 +63,7 @@ def test_a_note_is_written_once_then_changed_and_left_alone_when_it_says_so_alre
     assert "wrote" in host.write_note("17", MARK, f"{MARK}\none")
     assert "changed" in host.write_note("17", MARK, f"{MARK}\ntwo")
     notes[0]["body"] = f"{MARK}\r\ntwo\r\n"  # as GitLab may keep it
-    assert "already" in host.write_note("17", MARK, f"{MARK}\ntwo\n")
+    assert "up to date" in host.write_note("17", MARK, f"{MARK}\ntwo\n")
     assert len(notes) == 1
     assert len(double.requests("PUT")) == 1
 
@@ -88,7 +88,7 @@ def test_a_note_of_another_user_with_our_marker_is_ignored(double: Double) -> No
 @pytest.mark.parametrize("code", [502, 0])
 def test_a_lost_answer_to_a_post_creates_no_second_note(double: Double, code: int) -> None:
     double.faults = [Fault("POST", "/notes", code, late=True)]
-    assert "already" in gitlab(double).write_note("17", MARK, f"{MARK}\none")
+    assert "up to date" in gitlab(double).write_note("17", MARK, f"{MARK}\none")
     assert len(double.projects[5].notes[17]) == 1
 
 

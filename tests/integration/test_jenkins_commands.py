@@ -67,7 +67,7 @@ def test_the_difference_comes_first_and_a_dry_run_sends_nothing(
     assert capsys.readouterr().out.endswith("created devices\ncreated devices/pump\n")
     sent = len(double.sent)
     assert provision(bench) == 0
-    assert "devices/pump is so already\n" in capsys.readouterr().out
+    assert "devices/pump is up to date\n" in capsys.readouterr().out
     assert len(double.sent) == sent == 2
 
 

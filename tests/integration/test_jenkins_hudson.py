@@ -134,7 +134,7 @@ def test_a_description_is_kept_letter_by_letter(hudson: Hudson, host: Jenkins, n
     follow(host, name, {})
     text = "✔ é <b>&amp;\n  two\n"
     assert "wrote" in jenkins_build.describe(host, name, 1, lambda _: text)
-    assert "already" in jenkins_build.describe(jenkins(hudson), name, 1, lambda before: before)
+    assert "up to date" in jenkins_build.describe(jenkins(hudson), name, 1, lambda before: before)
     assert catch_refusal(lambda: jenkins_build.describe(host, name, 99, lambda _: "x")).status == 404
 
 

@@ -53,7 +53,7 @@ def test_folder_and_job_are_made_once_and_nothing_is_sent_again(double: Double) 
     assert text_of(double, "properties/*/parameterDefinitions/*/defaultValue") == "staging"
     assert text_of(double, "properties/*/triggers/hudson.triggers.SCMTrigger/spec") == "H/5 * * * *"
     before = len(double.sent)
-    assert provision(jenkins(double)) == ["devices/pump is so already"]
+    assert provision(jenkins(double)) == ["devices/pump is up to date"]
     assert len(double.sent) == before == 2
 
 
@@ -146,7 +146,7 @@ def test_secrets_in_a_configuration_are_not_shown(double: Double) -> None:
 
 def test_a_library_is_added_to_those_of_the_folder(double: Double) -> None:
     provision(jenkins(double))
-    assert provision(jenkins(double), library=LIBRARY) == ["changed devices", "devices/pump is so already"]
+    assert provision(jenkins(double), library=LIBRARY) == ["changed devices", "devices/pump is up to date"]
     libraries = "properties/org.jenkinsci.plugins.workflow.libs.FolderLibraries/libraries"
     found = double.items["devices"].config.find(libraries)
     assert found is not None
@@ -292,7 +292,7 @@ def test_a_description_is_written_once_and_others_text_stays(double: Double, job
     build = double.items[JOB].builds[3] = Build(3, [], "SUCCESS", description="nightly")
     assert "changed" in jenkins_build.describe(job, JOB, 3, lambda before: f"{before}\nours ü <b>&")
     assert build.description == "nightly\nours ü <b>&"
-    assert "already" in jenkins_build.describe(job, JOB, 3, lambda before: before.replace("\n", "\r\n"))
+    assert "up to date" in jenkins_build.describe(job, JOB, 3, lambda before: before.replace("\n", "\r\n"))
     assert len(double.requests("POST", "submitDescription")) == 1
     assert catch_refusal(lambda: jenkins_build.describe(job, JOB, 9, str)).status == 404
 

@@ -17,7 +17,7 @@ def prepare() -> None:
     threads are started.
     """
     for kind in set(_subclasses(Struct)):
-        with suppress(TypeError):  # a type that nothing can be decoded into
+        with suppress(TypeError, NameError):  # a type that nothing can be decoded into
             msgspec.json.Decoder(kind)
 
 
