@@ -44,7 +44,7 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
     """
     target = targets.create(ctx.device.find_environment(opts.environment), ctx)
     name = target.environment.name
-    images = select_images(target, opts, ctx)
+    images = read_releases(target, opts, ctx)
     verdict = judge(images, ctx)
     rollout = make_rollout(images, target, ctx)
     is_running = verdict.passed and not opts.again and target.is_running(rollout)
@@ -61,17 +61,17 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
     return roll_out(rollout, images, target, ctx, is_running=is_running)
 
 
-def covered_images(target: Target, ctx: Context) -> list[Image]:
+def list_covered(target: Target, ctx: Context) -> list[Image]:
     """Return the images that a deployment covers, whichever were named: a device is deployed whole."""
     return [image for image in ctx.device.image if target.covers(image)]
 
 
-def select_images(target: Target, opts: StepOptions, ctx: Context) -> list[Release]:
+def read_releases(target: Target, opts: StepOptions, ctx: Context) -> list[Release]:
     """Read the release record of each image to deploy: what is judged here is what is sealed afterwards.
 
     Raises DeployGateClosed when the device has none.
     """
-    images = covered_images(target, ctx)
+    images = list_covered(target, ctx)
     if not images:
         raise DeployGateClosed(
             "the device has no image to deploy", next="add [image.service] to autoclave.toml"
@@ -86,7 +86,7 @@ def select_images(target: Target, opts: StepOptions, ctx: Context) -> list[Relea
 def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:
     """Return what the step would run, for each image that a deployment covers."""
     target = targets.create(ctx.device.find_environment(opts.environment), ctx)
-    return [plan(image, target) for image in covered_images(target, ctx)]
+    return [plan(image, target) for image in list_covered(target, ctx)]
 
 
 def plan(image: Image, target: Target) -> StepPlan:

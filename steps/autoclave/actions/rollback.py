@@ -74,7 +74,7 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
 def select_changes(to: str, target: Target, ctx: Context) -> list[Change]:
     """Return where each image of the device goes back to. Raises NothingToRollBack, UsageError."""
     environment = target.environment
-    images = deploy.covered_images(target, ctx)
+    images = deploy.list_covered(target, ctx)
     current = {each.image: each.digest for each in target.running()}
     previous = (
         _parse_digests(to, images, environment, ctx)

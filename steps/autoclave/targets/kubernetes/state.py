@@ -99,8 +99,8 @@ def title(of: Mapping[str, Any]) -> str:
 
 def find_missing(objects: Sequence[Object], among: Sequence[Object]) -> list[str]:
     """Return the titles of objects that are not among others."""
-    there = {title(each) for each in among}
-    return [title(each) for each in objects if title(each) not in there]
+    existing = {title(each) for each in among}
+    return [title(each) for each in objects if title(each) not in existing]
 
 
 def _pack(applied: AppliedObjects | None) -> str:
