@@ -19,7 +19,7 @@ from autoclave.console.base import Screen
 from autoclave.device import git, schema
 from autoclave.device.schema import Device, Image
 from autoclave.engines.base import DEVICE_LABEL, OWNER_LABEL, RUN_LABEL, Engine, ImageState
-from autoclave.errors import ConfigError, SignerError, StoreError
+from autoclave.errors import ConfigError, SignerError, SourceError, StoreError
 from autoclave.evidence import records, statement, trust
 from autoclave.evidence.records import RawRecord, Record
 from autoclave.evidence.statement import StepInfo
@@ -31,6 +31,7 @@ from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
 from autoclave.policy import load as policy
 from autoclave.policy.schema import Policy
+from autoclave.runtime.folder import Folder, folder_at
 from autoclave.runtime.options import Common, Signing
 from autoclave.runtime.owner import owner
 from autoclave.runtime.redact import Mask
@@ -42,11 +43,33 @@ from autoclave.store.image import read_identity
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
 
+STATE, REPORTS = ".autoclave", "reports"
+
 _MAY_SIGN = {
     development.STEPS: tuple(each.role for each in steps.STEPS if each is not steps.SIGN),
     development.RELEASE: (steps.SIGN.role,),
 }
 """The roles of each development key."""
+
+
+def open_state(folder: Path) -> Folder:
+    """Return the folder `.autoclave` of a device folder; a new one is ignored by git.
+
+    Raises SourceError when it is a link, or another user's: who owns it could exchange what is read from it.
+    """
+    device = Folder(folder)
+    state, is_new = device.at(STATE), device.kind(STATE) is None
+    with state.make().opened() as descriptor:
+        owner_id = os.fstat(descriptor).st_uid
+    if owner_id not in {0, os.geteuid(), folder.stat().st_uid}:
+        raise SourceError(
+            f"{state.path} belongs to another user",
+            why=f"its owner has the id {owner_id}, and this process {os.geteuid()}",
+            next=f"remove it: rm -r {state.path}",
+        )
+    if is_new:
+        state.write(".gitignore", [b"*\n"])
+    return state
 
 
 def _refuse_other_template(version: str) -> None:
@@ -102,10 +125,14 @@ class Context:
         names = [secret.env for image in self.device.image for secret in image.secrets]
         return [os.environ[name] for name in names if os.environ.get(name)]
 
-    @property
-    def state_folder(self) -> Path:
-        """The folder of this device's store, reports and locks."""
-        return self.folder / ".autoclave"
+    @cached_property
+    def state(self) -> Folder:
+        """The folder of this device's store, reports and locks. Raises SourceError when it is not trusted."""
+        return open_state(self.folder)
+
+    def folder_at(self, path: str) -> Folder:
+        """Return a folder that an option names: no link is followed in the device folder."""
+        return folder_at(Path(path), self.folder)
 
     @cached_property
     def store(self) -> Store:
@@ -115,9 +142,9 @@ class Context:
             from autoclave.store.registry.auth import find_credentials
             from autoclave.store.registry.store import RegistryStore
 
-            cache = LayoutStore(self.state_folder / "registry")
+            cache = LayoutStore(self.state.at("registry").path)
             return RegistryStore(chosen, cache, lambda host: find_credentials(host, self.shell))
-        return LayoutStore(Path(chosen) if chosen else self.state_folder / "store")
+        return LayoutStore((self.folder_at(chosen) if chosen else self.state.at("store")).path)
 
     @property
     def engine(self) -> Engine:
@@ -249,6 +276,10 @@ class Context:
             next="sign with a listed key (--key, --release-key), or name another trust file with --trust",
         )
 
+    def write_report(self, image: str, name: str, chunks: Iterable[bytes]) -> Path:
+        """Write one report of an image and return its path."""
+        return self.state.write(f"{REPORTS}/{image}/{name}", chunks)
+
     def record(self, image: Descriptor, predicate_type: str, plan: StepPlan) -> Record | None:
         """Return the newest record of a type when it verifies and was made from exactly this plan."""
         good, _ = records.read_all(self.store, image.digest, self.trust)
@@ -304,18 +335,3 @@ def _find_in_engine(names: tuple[str, str], ctx: Context) -> ImageState | None:
         if found and found.id in names:
             return found
     return None
-
-
-def write_report(state_folder: Path, image: str, name: str, chunks: Iterable[bytes]) -> Path:
-    """Write one report of an image and return its path."""
-    return replace_file(state_folder / "reports" / image, name, chunks)
-
-
-def replace_file(folder: Path, name: str, chunks: Iterable[bytes]) -> Path:
-    """Write a file, then move it into place: a reader sees the old or the new file, never a part of it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    made = folder / f".{name}.{os.getpid()}"
-    with made.open("wb") as file:
-        for chunk in chunks:
-            file.write(chunk)
-    return made.replace(folder / name)

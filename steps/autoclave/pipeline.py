@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from msgspec import structs
 
 from autoclave import build, sign
-from autoclave.context import Context, write_report
+from autoclave.context import Context
 from autoclave.device.schema import Environment
 from autoclave.engines.prune import remove_leftovers
 from autoclave.errors import AutoclaveError, GateClosed, Interrupted, UsageError
@@ -53,14 +53,14 @@ def run(opts: Options, ctx: Context) -> dict[str, Any]:
     done: dict[str, Any] = {}
     # Before anything can fail: a host must not read the verdicts of an earlier run.
     unfinished = Verdict("run", ("the run did not finish",))
-    write_report(ctx.state_folder, "device", "gates.xml", [writer.write([unfinished])])
+    ctx.write_report("device", "gates.xml", [writer.write([unfinished])])
     _sweep(ctx)
     try:
         for wave in steps.split_into_waves(chosen):
             calls = {each.name: _prepare(each, opts, environment, ctx) for each in wave}
             done |= _run_in_parallel(calls, ctx, verdicts)
     finally:
-        write_report(ctx.state_folder, "device", "gates.xml", [writer.write(verdicts)])
+        ctx.write_report("device", "gates.xml", [writer.write(verdicts)])
     images: list[build.BuiltImage] = done["build"]
     result: dict[str, Any] = {"images": {each.image.name: each.descriptor.digest for each in images}}
     if environment and steps.DEPLOY in chosen:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from msgspec import Raw
 
-from autoclave.context import Context, replace_file, write_report
+from autoclave.context import REPORTS, Context
 from autoclave.device.schema import Image
 from autoclave.errors import RecordError, ScannerError
 from autoclave.evidence import predicates, records, sbom, statement
@@ -147,7 +147,7 @@ def _read_back(scan: Scan, scanner: Scanner, digest: str) -> bytes | None:
 def _write_host_report(found: Sequence[tuple[str, ScanFacts]], ctx: Context) -> None:
     """Write the findings of all images of this run in the host's format, when it has one."""
     if report := ctx.host.scan_report(found):
-        replace_file(ctx.state_folder / "reports", report.name, [report.content])
+        ctx.state.write(f"{REPORTS}/{report.name}", [report.content])
 
 
 def _find_valid(
@@ -195,7 +195,7 @@ def _keep(report: Report, place: str, ctx: Context) -> tuple[str, Descriptor]:
     name = reports.FILES[report.kind]
     with report.path.open("rb") as file:
         kept = ctx.store.write(iter(lambda: file.read(_CHUNK), b""), media_type=report.media_type)
-    write_report(ctx.state_folder, place, name, ctx.store.chunks(kept.digest))
+    ctx.write_report(place, name, ctx.store.chunks(kept.digest))
     return name, kept
 
 

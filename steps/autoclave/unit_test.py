@@ -11,7 +11,7 @@ import msgspec
 from msgspec import structs
 
 from autoclave import build
-from autoclave.context import Context, load_image, write_report
+from autoclave.context import Context, load_image
 from autoclave.device import dockerfile
 from autoclave.device.schema import Image, TestService, UnitTest
 from autoclave.engines.base import BuildRequest, ContainerSpec, ImageState
@@ -140,7 +140,7 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
     kinds = (("junit.xml", outcome.raw), ("coverage.xml", outcome.coverage))
     attachments = [(name, kept) for name, kept in kinds if kept]
     for name, kept in attachments:
-        write_report(ctx.state_folder, image.name, name, ctx.store.chunks(kept.digest))
+        ctx.write_report(image.name, name, ctx.store.chunks(kept.digest))
     traceability.warn_of_gaps(image, run, STEP, ctx)
     _conclude(descriptor, planned, run, attachments, ctx, logs=beside.tails)
     return descriptor

@@ -9,7 +9,7 @@ from itertools import islice
 
 from msgspec import Struct, structs
 
-from autoclave.context import Context, load_image, write_report
+from autoclave.context import Context, load_image
 from autoclave.device.schema import Image, TestService, UnitTest, parse_size
 from autoclave.engines.base import ContainerSpec, ImageState
 from autoclave.errors import ConfigError, EngineError, StoreError
@@ -210,9 +210,7 @@ def _keep_log(name: str, container: str, image: Image, ctx: Context) -> list[str
     except EngineError as error:
         ctx.screen.warn(STEP, f"the log of service '{name}' cannot be read: {error.why or error.what}")
         return []
-    write_report(
-        ctx.state_folder, image.name, f"service-{name}.log", (f"{each}\n".encode() for each in lines)
-    )
+    ctx.write_report(image.name, f"service-{name}.log", (f"{each}\n".encode() for each in lines))
     return lines[-_TAIL:]
 
 

@@ -37,8 +37,8 @@ def browser(shell: Shell, chosen: str = "") -> str:
     )
 
 
-def write(shell: Shell, program: str, page: Path, pdf: Path) -> None:
-    """Print a page to a PDF file. Raises ToolError when Chromium fails or prints nothing."""
+def render(shell: Shell, program: str, page: Path) -> bytes:
+    """Return a page as PDF. Raises ToolError when Chromium fails or prints nothing."""
     with tempfile.TemporaryDirectory(prefix="autoclave-pdf-", ignore_cleanup_errors=True) as folder:
         made = Path(folder) / "page.pdf"
         argv = [program, *_ALONE, f"--user-data-dir={folder}/profile"]
@@ -53,6 +53,4 @@ def write(shell: Shell, program: str, page: Path, pdf: Path) -> None:
             why=f"it wrote no PDF file for {page}",
             next="print the page from a browser",
         )
-    part = pdf.with_name(f".{pdf.name}.{os.getpid()}")
-    part.write_bytes(raw)
-    part.replace(pdf)
+    return raw

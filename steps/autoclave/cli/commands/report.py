@@ -10,7 +10,7 @@ import click
 import msgspec
 
 from autoclave.cli.click_options import make_command
-from autoclave.context import Context, replace_file
+from autoclave.context import REPORTS, Context
 from autoclave.device.schema import Image
 from autoclave.errors import UsageError
 from autoclave.evidence import records
@@ -46,14 +46,13 @@ def _run(opts: Options, ctx: Context) -> None:
     browser = pdf.browser(ctx.shell, opts.chromium) if opts.pdf else ""
     for image, descriptor in _find_images(opts, ctx):
         report = assemble(read_inputs(descriptor, image, ctx), production_environments(ctx))
-        folder = (Path(opts.output) if opts.output else ctx.state_folder / "reports") / image.name
+        folder = (ctx.folder_at(opts.output) if opts.output else ctx.state.at(REPORTS)).at(image.name)
         made = [
-            replace_file(folder, "release.json", [msgspec.json.encode(report)]),
-            replace_file(folder, "release.html", page(report)),
+            folder.write("release.json", [msgspec.json.encode(report)]),
+            folder.write("release.html", page(report)),
         ]
         if browser:
-            made.append(folder / "release.pdf")
-            pdf.write(ctx.shell, browser, made[1], made[2])
+            made.append(folder.write("release.pdf", [pdf.render(ctx.shell, browser, made[1])]))
         _print_result(report.verdict, image.name, descriptor.digest, made, ctx)
 
 

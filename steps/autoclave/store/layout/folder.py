@@ -62,11 +62,7 @@ def _create(blobs: Blobs, lock_timeout: float) -> None:
     """Create an empty layout; the marker comes last, so that the next call repairs a crash in between."""
     root = blobs.root
     _refuse_foreign(root)
-    fresh_parent = not root.parent.exists()
     blobs.create()
-    if fresh_parent and root.parent.name == ".autoclave":
-        # The device repository stays clean without a change of its ignore file.
-        blobs.replace(root.parent / ".gitignore", b"*\n")
     with hold_lock(root / LOCK_FILE, timeout=lock_timeout, what=f"the store {root}"):
         if not (root / INDEX_FILE).exists():
             blobs.replace(root / INDEX_FILE, indexes.empty().encode())

@@ -404,18 +404,10 @@ def test_a_record_about_nothing_or_of_nothing_is_refused(store: LayoutStore) -> 
 # --- the folder
 
 
-def test_a_new_store_is_a_layout_and_keeps_the_repository_clean(tmp_path: Path) -> None:
-    store = LayoutStore(tmp_path / ".autoclave" / "store")
+def test_a_new_store_is_a_layout(tmp_path: Path) -> None:
+    store = LayoutStore(tmp_path / "store")
     assert json.loads((store.root / "oci-layout").read_bytes()) == {"imageLayoutVersion": "1.0.0"}
     assert json.loads((store.root / "index.json").read_bytes())["manifests"] == []
-    assert (tmp_path / ".autoclave" / ".gitignore").read_text() == "*\n"
-    assert not (store.root / ".gitignore").exists()
-
-
-def test_a_folder_that_was_there_gets_no_gitignore(tmp_path: Path) -> None:
-    (tmp_path / ".autoclave").mkdir()
-    LayoutStore(tmp_path / ".autoclave" / "store")
-    assert [path.name for path in (tmp_path / ".autoclave").iterdir()] == ["store"]
 
 
 def test_without_create_a_missing_store_is_an_error(tmp_path: Path) -> None:

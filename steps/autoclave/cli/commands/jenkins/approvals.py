@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from autoclave.cli.click_options import make_command
 from autoclave.context import Context
-from autoclave.errors import HostError
+from autoclave.errors import HostError, SourceError
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import HOST_APPROVALS
 from autoclave.hosts.summary import to_plain
@@ -82,14 +82,13 @@ def _run(opts: Options, ctx: Context) -> None:
 
 
 def _read(environment: str, ctx: Context) -> InputAnswer:
-    path = ctx.state_folder / FILE
+    path = ctx.state.path / FILE
     try:
-        with path.open("rb") as file:
-            said = msgspec.json.decode(file.read(_LARGEST), type=InputAnswer)
-    except (OSError, msgspec.DecodeError) as error:
+        said = msgspec.json.decode(ctx.state.read(FILE, limit=_LARGEST), type=InputAnswer)
+    except (SourceError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise HostError(
             f"{path} does not say who approved",
-            why=str(error),
+            why=f"{error.what}. {error.why}" if isinstance(error, SourceError) else str(error),
             next="autoclavePipeline(production: …) writes it when a person answers",
         ) from error
     if said.environment != environment:
