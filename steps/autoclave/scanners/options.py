@@ -75,4 +75,6 @@ def _value(flag: str, text: str, name: str, chosen: Sequence[str]) -> str:
             why=f"'{text}' is for one scanner, and there are {len(chosen)}: {', '.join(chosen)}",
             next=f"name it: {flag} {chosen[0]}={text}",
         )
-    return parts[0] or dict(zip(parts[1::2], parts[2::2], strict=True)).get(name, "")
+    if parts[0]:
+        return text
+    return dict(zip(parts[1::2], parts[2::2], strict=True)).get(name, "")

@@ -75,8 +75,9 @@ def test_a_value_is_for_the_scanner_that_it_names(
 
 
 def test_a_value_without_a_name_is_for_the_only_scanner(created: dict[str, Setup]) -> None:
-    create(ScannerOptions(scanner=("grype",), scanner_command="/opt/other=grype,x"), (), Shell())
-    assert created["grype"].command == "/opt/other=grype,x"
+    odd = "/opt/other=grype,trivy=x"
+    create(ScannerOptions(scanner=("grype",), scanner_command=odd), (), Shell())
+    assert created["grype"].command == odd
 
 
 def test_a_value_for_another_scanner_is_not_taken(created: dict[str, Setup]) -> None:
