@@ -48,7 +48,7 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
     verdict = judge(images, ctx)
     rollout = make_rollout(images, target, ctx)
     is_running = verdict.passed and not opts.again and target.is_running(rollout)
-    if is_running and _is_recorded(images, target):
+    if is_running and _is_recorded(images, rollout):
         ctx.screen.skip(STEP, f"{name}: exactly these digests run there, verified and healthy")
         return None
     ctx.screen.begin(STEP, f"{ctx.device.device.name} {ctx.device.device.version} to {name}")
@@ -139,12 +139,14 @@ def make_rollout(images: Sequence[Release], target: Target, ctx: Context) -> Rol
     )
 
 
-def _is_recorded(images: Sequence[Release], target: Target) -> bool:
+def _is_recorded(images: Sequence[Release], rollout: Rollout) -> bool:
     """Return whether a good record says of each image that exactly this was deployed there.
 
     There may be none although it runs: a deployment died before its record, or environments share a registry.
     """
-    return all(plan(each.image, target).digest in _read_inputs(each) for each in images)
+    return all(
+        service.inputs in _read_inputs(each) for each, service in zip(images, rollout.services, strict=True)
+    )
 
 
 def _read_inputs(image: Release) -> set[str]:
@@ -164,12 +166,14 @@ def roll_out(
 ) -> Deployment:
     """Roll out the whole device, or restore whatever was replaced; record the outcome.
 
-    `reason` is why a person rolls back; empty for a deployment. What `is_running` already is judged, read
-    back and recorded, but not replaced. Raises DeployGateClosed, DeployFailed, RollbackFailed.
+    `reason` is why a person rolls back; empty for a deployment. What `is_running` already, still does under
+    the lock, is judged, read back and recorded, but not replaced. Raises DeployGateClosed, DeployFailed,
+    RollbackFailed.
     """
     with target.lock(rollout):
         started = ctx.now()
         before = {each.image: each.digest for each in target.recover(rollout)}
+        is_running = is_running and target.is_running(rollout)
         running: list[Running] = []
         waived: tuple[str, ...] = ()
         restoration, failure = Restoration(()), ""
@@ -182,8 +186,10 @@ def roll_out(
         except Unhealthy as error:
             failure = str(error)
             restoration = target.restore(rollout)
-        except BaseException:  # Ctrl-C, or the target went away: restore the old version, then report it
-            target.restore(rollout)
+        except BaseException as error:  # Ctrl-C, or the target went away: restore the old version first
+            restoration = target.restore(rollout)
+            if restoration.silent:
+                raise _make_cut_off(error, restoration, target) from error
             raise
         facts = Deployment(
             environment=rollout.environment.name,
@@ -197,9 +203,10 @@ def roll_out(
             replaced=before,
             waived=waived,
         )
-        _record(facts, images, target, ctx)
         if failure:
+            _record_failure(facts, images, target, ctx)
             raise _make_error(facts, restoration, target)
+        _record(facts, images, target, ctx)
         target.finish(rollout)
         return facts
 
@@ -232,7 +239,8 @@ def _judge_findings(
 ) -> tuple[Verdict, tuple[str, ...]]:
     """Judge findings about pods, with the waivers of the checkout that the manifests come from.
 
-    Returns what waivers cover as well: it is printed here, and recorded later.
+    Returns what waivers cover as well: it is printed here, and recorded later. Pods may run several images:
+    a waiver for exactly one digest covers them only when the device has no other.
     """
     if not found:
         return Verdict(STEP), ()
@@ -240,7 +248,7 @@ def _judge_findings(
         decisions.read_decisions(ctx),
         found,
         device=rollout.device,
-        digest=rollout.services[0].digest,
+        digest=rollout.services[0].digest if len(rollout.services) == 1 else "",
         policy=ctx.policy.waivers,
         now=ctx.now(),
     )
@@ -260,11 +268,30 @@ def _make_error(facts: Deployment, restoration: Restoration, target: Target) -> 
             next=f"check what runs now: {target.inspect_command()}",
         )
     answers = ", ".join(f"{each.image} {Digest(each.digest).short} answers" for each in facts.put_back)
+    kept = f"still there: {answers or 'what ran before was not touched'}"
     return DeployFailed(
         f"{facts.environment}: the new version did not become healthy",
-        why=f"{facts.failure}\nstill there: {answers or 'what ran before was not touched'}",
+        why=f"{facts.failure}\n{kept if facts.replaced else 'nothing ran here before'}",
         next=f"fix it and deploy again; for more output: autoclave deploy {facts.environment} -v",
     )
+
+
+def _make_cut_off(error: BaseException, restoration: Restoration, target: Target) -> RollbackFailed:
+    """Return the error of a deployment that was stopped, after which the previous version does not answer."""
+    return RollbackFailed(
+        f"{target.environment.name}: the deployment was stopped, and the previous version does not answer",
+        why=f"{str(error) or type(error).__name__}\n{restoration.silent}",
+        next=f"check what runs now: {target.inspect_command()}",
+    )
+
+
+def _record_failure(facts: Deployment, images: Sequence[Release], target: Target, ctx: Context) -> None:
+    """Attach the outcome of a deployment that failed; that this cannot be done does not hide the failure."""
+    try:
+        _record(facts, images, target, ctx)
+    except AutoclaveError as error:
+        why = f": {error.why}" if error.why else ""
+        ctx.screen.warn(STEP, f"the failed deployment is not recorded: {error.what}{why}")
 
 
 def _record(facts: Deployment, images: Sequence[Release], target: Target, ctx: Context) -> None:

@@ -15,7 +15,7 @@ from autoclave.targets.base import Preparation, Rehearsal, Restoration, Rollout,
 class MemoryTarget(Struct):
     """A target whose reports are given: `calls` are what was asked of it, `digests` what runs, by image.
 
-    `meanwhile` happens while a version is applied.
+    `meanwhile` happens while a version is applied, `before_lock` just before the lock is taken.
     """
 
     environment: Environment = Environment(name="test", target="place")
@@ -26,6 +26,7 @@ class MemoryTarget(Struct):
     digests: dict[str, str] = {}
     calls: list[str] = []
     meanwhile: Callable[[], object] = lambda: None
+    before_lock: Callable[[], object] = lambda: None
 
     def covers(self, image: Image) -> bool:
         """Return whether the image has a service."""
@@ -48,6 +49,7 @@ class MemoryTarget(Struct):
 
     @contextmanager
     def lock(self, rollout: Rollout) -> Iterator[None]:
+        self.before_lock()
         self.calls.append("lock")
         try:
             yield

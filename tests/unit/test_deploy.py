@@ -9,7 +9,7 @@ import pytest
 from autoclave import deploy, targets
 from autoclave.console.json import JsonScreen
 from autoclave.context import Context
-from autoclave.errors import DeployFailed, DeployGateClosed, RollbackFailed
+from autoclave.errors import DeployFailed, DeployGateClosed, EngineError, RollbackFailed, StoreError
 from autoclave.evidence import predicates, records
 from autoclave.evidence.statement import DEPLOYMENT, SEAL
 from autoclave.model.facts import Deployment, Finding, Kind, Running, Severity
@@ -203,3 +203,83 @@ def test_a_previous_version_that_does_not_answer_is_reported(folder: Path, place
         run(folder)
     assert "app: the previous version: not healthy" in failed.value.why
     assert "place ls" in failed.value.next
+
+
+def test_what_stopped_running_before_the_lock_was_taken_is_deployed(
+    folder: Path, place: MemoryTarget
+) -> None:
+    found = LayoutStore(folder / "store").find("app")
+    assert found
+    place.digests = {"app": found.digest}
+    place.before_lock = lambda: place.digests.update(app=OTHER)
+    done = run(folder)
+    assert done
+    assert done.replaced == {"app": OTHER}
+    assert place.digests == {"app": found.digest}
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), EngineError("the engine does not answer")])
+def test_a_stopped_deployment_reports_that_the_previous_version_does_not_answer(
+    folder: Path, place: MemoryTarget, error: BaseException
+) -> None:
+    def stop() -> None:
+        raise error
+
+    place.digests, place.meanwhile = {"app": OTHER}, stop
+    place.restoration = Restoration((), "app: the previous version: not healthy")
+    with pytest.raises(RollbackFailed) as failed:
+        run(folder)
+    assert failed.value.what == "test: the deployment was stopped, and the previous version does not answer"
+    assert "app: the previous version: not healthy" in failed.value.why
+    place.restoration = Restoration(())
+    with pytest.raises(type(error)):
+        run(folder)
+
+
+def test_a_failure_is_reported_although_it_cannot_be_recorded(
+    folder: Path, place: MemoryTarget, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise StoreError("the registry does not answer")
+
+    monkeypatch.setattr(Context, "attach", refuse)
+    place.digests, place.unhealthy = {"app": OTHER}, "GET /health answers 503"
+    with pytest.raises(DeployFailed):
+        run(folder)
+    assert "the failed deployment is not recorded: the registry does not answer" in capsys.readouterr().out
+    place.restoration = Restoration((), "app: the previous version: not healthy")
+    with pytest.raises(RollbackFailed):
+        run(folder)
+
+
+def test_after_a_failed_first_deployment_nothing_is_said_to_run(folder: Path, place: MemoryTarget) -> None:
+    place.unhealthy = "GET /health answers 503"
+    with pytest.raises(DeployFailed) as failed:
+        run(folder)
+    assert failed.value.why == "GET /health answers 503\nnothing ran here before"
+
+
+@pytest.mark.parametrize(("images", "passes"), [(1, True), (2, False)])
+def test_a_waiver_for_one_digest_covers_pods_of_no_other_image(
+    folder: Path, place: MemoryTarget, monkeypatch: pytest.MonkeyPatch, images: int, passes: bool
+) -> None:
+    asked: list[str] = []
+
+    def judge(*_: object, digest: str, **__: object) -> tuple[()]:
+        asked.append(digest)
+        return ()
+
+    monkeypatch.setattr(deploy.waivers, "judge", judge)
+    place.preparation = Preparation(findings=(FINDING,))
+    if images == 2:
+        device = (folder / "autoclave.toml").read_text()
+        (folder / "autoclave.toml").write_text(
+            device.replace("[[environment]]", '[[image]]\nname = "tool"\n[image.service]\n[[environment]]', 1)
+        )
+        store = LayoutStore(folder / "store")
+        store.tag("tool", sample_image.write_image(store, b"tool"))
+    with pytest.raises(DeployGateClosed):
+        run(folder)
+    found = LayoutStore(folder / "store").find("app")
+    assert found
+    assert asked == [found.digest if passes else ""]

@@ -120,9 +120,10 @@ class Target(Protocol):
         """Hold the environment's lock. Raises Busy while another deployment does."""
 
     def recover(self, rollout: Rollout) -> list[Running]:
-        """Clean up after a deployment that died while it was under way; return what runs then.
+        """Clean up after a deployment that died while it was under way; return what ran before this one.
 
-        A new version that is healthy stays, otherwise the replaced one is restored.
+        A new version that is healthy stays, otherwise the replaced one is restored. Where exactly the version
+        to deploy stays, the deployment that died is continued: what ran before is what that one replaced.
         """
 
     def prepare(self, rollout: Rollout) -> Preparation:

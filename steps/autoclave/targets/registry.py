@@ -65,7 +65,7 @@ class RegistryTarget:
         return all(published.get(each.image) == each.digest for each in rollout.services)
 
     def lock(self, rollout: Rollout) -> AbstractContextManager[None]:
-        """Hold nothing: tagging is one request, and a tag of another digest is never replaced."""
+        """Hold nothing: a registry has no locks. What is published meanwhile is found before and after a tag."""
         return nullcontext()
 
     def recover(self, rollout: Rollout) -> list[Running]:
@@ -90,7 +90,14 @@ class RegistryTarget:
         return Rehearsal()
 
     def apply(self, rollout: Rollout) -> None:
-        """Tag each image with its version."""
+        """Tag each image with its version. Raises Unhealthy when one refers to another digest by now."""
+        published = {each.image: each.digest for each in self.running()}
+        for service in rollout.services:
+            if published.get(service.image, service.digest) != service.digest:
+                raise Unhealthy(
+                    f"{self._repository}:{self._tag(service.image)} was published meanwhile, as "
+                    f"{published[service.image]}"
+                )
         for service in rollout.services:
             tag = self._tag(service.image)
             self._ctx.store.tag(tag, service.descriptor)

@@ -84,6 +84,15 @@ def test_a_tag_that_another_publication_moved_is_unhealthy(target: Target, store
         target.observe(other)
 
 
+def test_what_was_published_meanwhile_is_not_replaced(target: Target, store: LayoutStore) -> None:
+    first, other = (rollout(sample_image.write_image(store, content)) for content in (b"one", b"two"))
+    target.prepare(other)
+    target.apply(first)
+    with pytest.raises(base.Unhealthy, match="r.example/pump:1.0.0_7 was published meanwhile, as sha256:"):
+        target.apply(other)
+    assert target.is_running(first)
+
+
 def test_a_folder_is_refused_when_it_is_used_and_not_before(tmp_path: Path) -> None:
     ctx = context(tmp_path, store="")
     target = targets.create(PUBLISHED, ctx)

@@ -48,7 +48,7 @@ class EngineTarget:
     def __init__(self, environment: Environment, ctx: Context) -> None:
         self.environment = environment
         self._ctx = ctx
-        self._applied: list[str] = []
+        self._replaced: list[tuple[str, str]] = []  # image, and the id of the container that ran before
 
     def covers(self, image: Image) -> bool:
         """Return whether the device file says how the image runs: only [image.service] does, here."""
@@ -123,9 +123,8 @@ class EngineTarget:
         One is healthy before the next is replaced.
         """
         for service in rollout.services:
-            self._applied.append(service.image)
             with _name_service(service):
-                self._replace(self._make_spec(service))
+                self._replace(self._make_spec(service), service.image)
 
     def observe(self, rollout: Rollout) -> list[Running]:
         """Read back what runs. Raises Unhealthy."""
@@ -135,10 +134,10 @@ class EngineTarget:
         """Restore what was replaced, last first."""
         answering: list[Running] = []
         silent: list[str] = []
-        while self._applied:
-            image = self._applied.pop()
+        while self._replaced:
+            image, replaced = self._replaced.pop()
             try:
-                back = self._restore(self._name(image))
+                back = self._restore(self._name(image), replaced)
             except (Unhealthy, EngineError) as error:
                 silent.append(f"{image}: the previous version: {error}")
                 continue
@@ -149,7 +148,7 @@ class EngineTarget:
 
     def finish(self, rollout: Rollout) -> None:
         """Remove the versions that were replaced."""
-        self._applied.clear()
+        self._replaced.clear()
         for service in rollout.services:
             self._engine.remove(_previous(self._name(service.image)))
 
@@ -200,14 +199,16 @@ class EngineTarget:
         finally:
             self._engine.remove(candidate)
 
-    def _replace(self, spec: ContainerSpec) -> None:
-        if replaced := self._engine.state(spec.name):
+    def _replace(self, spec: ContainerSpec, image: str) -> None:
+        replaced = self._engine.state(spec.name)
+        self._replaced.append((image, replaced.id if replaced else ""))
+        if replaced:
             self._engine.remove(_previous(spec.name))
             self._engine.rename(replaced.id, _previous(spec.name))
             self._engine.stop(replaced.id)
-        self._engine.ensure_network(spec.network)
-        container = self._engine.create(spec)
         try:
+            self._engine.ensure_network(spec.network)
+            container = self._engine.create(spec)
             self._engine.start(container)
         except EngineError as error:
             raise Unhealthy(f"it cannot be started: {error.why or error.what}") from error
@@ -223,11 +224,19 @@ class EngineTarget:
         self._note(f"{service.image}: {service.digest} runs and is healthy {running.address}")
         return running
 
-    def _restore(self, name: str) -> Running | None:
-        """Restore the replaced version and wait until it answers; None when nothing was replaced."""
+    def _restore(self, name: str, replaced: str = "") -> Running | None:
+        """Restore the previous version and wait until it answers; None when nothing has to be restored.
+
+        `replaced` is the id of the container that a replacement began with. While it still has the name,
+        nothing took its place, and it may even run.
+        """
+        current = self._engine.state(name)
+        if current and current.id == replaced:
+            self._engine.start(current.id)
+            return self._read_running(self._health.wait(current.id, show=False), healthy=True)
         previous = self._engine.state(_previous(name))
-        if self._engine.state(name):
-            self._engine.remove(name)
+        if current:
+            self._engine.remove(current.id)
         if previous is None:
             return None
         self._engine.rename(previous.id, name)
