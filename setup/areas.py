@@ -106,13 +106,16 @@ def graph(root: Path) -> dict[str, set[str]]:
     for name, path in named.items():
         source, is_package = path.read_text("utf-8"), path.name == "__init__.py"
         found = imports(name, source, is_package=is_package)
-        if is_package and "iter_modules(__path__)" in source:  # loads whatever is in its folder, by name
+        if (
+            is_package and "Plugins(" in source and "folders=__path__" in source
+        ):  # loads whatever is in its folder, by name
             found |= {each for each in named if each.rpartition(".")[0] == name}
         if ".test_" in name:
             found.add(f"{name.rpartition('.')[0]}.conftest")  # pytest's, without an import
         arrows[name] = found & named.keys() - {name}
     steps = {f"autoclave.{each}" for each in _steps(root / "steps" / "autoclave" / "model" / "steps.py")}
-    arrows["autoclave.pipeline"] |= steps & named.keys()  # it loads them by name
+    for loading in ("autoclave.pipeline", "autoclave.cli.commands.step"):  # by name
+        arrows[loading] |= steps & named.keys()
     return arrows
 
 

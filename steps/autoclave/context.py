@@ -6,6 +6,7 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,7 @@ from autoclave.console.base import Screen
 from autoclave.device import git, schema
 from autoclave.device.schema import Device, Image
 from autoclave.engines.base import DEVICE_LABEL, OWNER_LABEL, RUN_LABEL, Engine, ImageState
-from autoclave.errors import ConfigError, SignerError, SourceError, StoreError
+from autoclave.errors import ConfigError, EngineError, SignerError, SourceError, StoreError
 from autoclave.evidence import records, statement, trust
 from autoclave.evidence.records import RawRecord, Record
 from autoclave.evidence.statement import StepInfo
@@ -304,10 +305,12 @@ class Context:
         self.cancelled.set()
         self.shell.cancel()
         if "_engine" in self.__dict__:
-            for container in self._engine.containers({RUN_LABEL: self.run_id}):
-                self._engine.remove(container.id)
-            for network in self._engine.networks({RUN_LABEL: self.run_id}):
-                self._engine.remove_network(network.name)
+            # What the engine does not remove now, a later run removes; that the run was stopped must be seen.
+            with suppress(EngineError):
+                for container in self._engine.containers({RUN_LABEL: self.run_id}):
+                    self._engine.remove(container.id)
+                for network in self._engine.networks({RUN_LABEL: self.run_id}):
+                    self._engine.remove_network(network.name)
 
 
 def load_image(descriptor: Descriptor, ctx: Context) -> ImageState:

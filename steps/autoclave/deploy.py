@@ -172,7 +172,7 @@ def roll_out(
     """
     with target.lock(rollout):
         started = ctx.now()
-        before = {each.image: each.digest for each in target.recover(rollout)}
+        before = dict(target.recover(rollout))
         is_running = is_running and target.is_running(rollout)
         running: list[Running] = []
         waived: tuple[str, ...] = ()

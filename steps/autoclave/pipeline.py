@@ -13,7 +13,7 @@ from msgspec import structs
 from autoclave import build, sign
 from autoclave.context import Context
 from autoclave.device.schema import Environment
-from autoclave.engines.prune import remove_leftovers
+from autoclave.engines.removal import remove_leftovers
 from autoclave.errors import AutoclaveError, GateClosed, Interrupted, UsageError
 from autoclave.gates.deploy import is_production
 from autoclave.junit import writer
@@ -59,6 +59,10 @@ def run(opts: Options, ctx: Context) -> dict[str, Any]:
         for wave in steps.split_into_waves(chosen):
             calls = {each.name: _prepare(each, opts, environment, ctx) for each in wave}
             done |= _run_in_parallel(calls, ctx, verdicts)
+    except BaseException:
+        if all(each.passed for each in verdicts):  # it ended between two steps
+            verdicts.append(unfinished)
+        raise
     finally:
         ctx.write_report("device", "gates.xml", [writer.write(verdicts)])
     images: list[build.BuiltImage] = done["build"]
@@ -130,17 +134,24 @@ def _record_verdict(verdicts: list[Verdict], step: str, call: Callable[[], Any])
     """Run a step and keep its verdict for the host's report."""
     try:
         done = call()
-    except (Interrupted, KeyboardInterrupt):
-        verdicts.append(Verdict(step, ("stopped before its end",)))
-        raise
-    except GateClosed as error:
-        verdicts.append(Verdict(step, error.reasons or (error.what,)))
-        raise
-    except AutoclaveError as error:
-        verdicts.append(Verdict(step, (error.what,)))
+    except BaseException as error:
+        verdicts.append(Verdict(step, _explain(error)))
         raise
     verdicts.append(Verdict(step))
     return done
+
+
+def _explain(error: BaseException) -> tuple[str, ...]:
+    """Return why a step did not pass."""
+    match error:
+        case Interrupted() | KeyboardInterrupt():
+            return ("stopped before its end",)
+        case GateClosed():
+            return error.reasons or (error.what,)
+        case AutoclaveError():
+            return (error.what,)
+        case _:
+            return (f"a defect in Autoclave: {type(error).__name__}: {error}",)
 
 
 def _options_of(

@@ -56,9 +56,9 @@ class MemoryTarget(Struct):
         finally:
             self.calls.append("unlock")
 
-    def recover(self, rollout: Rollout) -> list[Running]:
+    def recover(self, rollout: Rollout) -> Mapping[str, str]:
         self.calls.append("recover")
-        return self.running()
+        return dict(self.digests)
 
     def prepare(self, rollout: Rollout) -> Preparation:
         self.calls.append("prepare")

@@ -14,7 +14,7 @@ import pytest
 from autoclave import pipeline
 from autoclave.console.json import JsonScreen
 from autoclave.context import Context
-from autoclave.errors import ScanGateClosed, UnitTestGateClosed, UsageError
+from autoclave.errors import EngineError, ScanGateClosed, UnitTestGateClosed, UsageError
 from autoclave.model.plan import StepPlan
 from autoclave.model.steps import Step
 from autoclave.pipeline import Options
@@ -161,3 +161,40 @@ def test_a_step_that_does_not_exist_is_refused(flow: Flow, options: dict[str, An
     with pytest.raises(UsageError, match="there is no step 'nowhere'"):
         flow.run(**options)
     assert flow.steps == []
+
+
+def test_a_defect_of_a_step_is_no_passed_gate(flow: Flow) -> None:
+    def break_down() -> None:
+        raise ZeroDivisionError("no digits")
+
+    flow.calls["scan"] = break_down
+    with pytest.raises(ZeroDivisionError):
+        flow.run()
+    assert flow.verdicts() == {"build": True, "unit-test": True, "scan": False}
+
+
+def test_what_ends_a_run_between_two_steps_is_no_passed_gate(
+    flow: Flow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options_of = pipeline._options_of
+
+    def refuse(*words: Any) -> StepOptions:
+        if words[1].name == "sign":
+            raise UsageError("not like this")
+        return options_of(*words)
+
+    monkeypatch.setattr(pipeline, "_options_of", refuse)
+    with pytest.raises(UsageError):
+        flow.run()
+    assert flow.verdicts()["run"] is False
+
+
+def test_an_engine_that_is_gone_does_not_hide_that_a_run_was_stopped(flow: Flow) -> None:
+    class Absent:
+        def containers(self, labels: object) -> None:
+            raise EngineError("the engine does not answer")
+
+    _, ctx = flow.context()
+    ctx.__dict__["_engine"] = Absent()
+    ctx.cancel()
+    assert ctx.cancelled.is_set()

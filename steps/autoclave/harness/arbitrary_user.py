@@ -11,6 +11,7 @@ import time
 
 from autoclave.context import Context
 from autoclave.device.schema import Image, Service, UnitTest, parse_size
+from autoclave.engines import removal
 from autoclave.engines.base import ContainerSpec, ImageState
 from autoclave.errors import EngineError
 from autoclave.harness import lifecycle
@@ -46,7 +47,7 @@ def run(image: Image, tests: UnitTest, released: ImageState, network: str, ctx: 
             for line in list(ctx.engine.logs(container))[-_TAIL:]:
                 ctx.screen.line(STEP, line)
     finally:
-        lifecycle.remove(ctx.engine, container)
+        removal.remove(ctx.engine, container)
     outcome = waited.failure or "works"
     ctx.screen.note(STEP, f"under the arbitrary user {USER} the image {outcome} ({waited.seconds:.1f} s)")
     return ArbitraryUserRun(user=USER, image_id=released.id, seconds=waited.seconds, failure=waited.failure)

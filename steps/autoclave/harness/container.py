@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from autoclave.context import Context
 from autoclave.device.schema import UnitTest, parse_size
+from autoclave.engines import removal
 from autoclave.engines.base import ContainerSpec, ContainerState, ImageState
 from autoclave.errors import Interrupted, SourceError
 from autoclave.gates.build import is_root
@@ -130,7 +131,7 @@ def open_container(spec: ContainerSpec, tests: UnitTest, ctx: Context, *, keep: 
             remove = ctx.engine.command_line("rm", "-v", container[:12])
             ctx.screen.note(STEP, f"kept: {start} (remove it: {remove})")
         else:
-            lifecycle.remove(ctx.engine, container)
+            removal.remove(ctx.engine, container)
 
 
 def _files(tests: UnitTest, ctx: Context) -> bytes:

@@ -1,8 +1,7 @@
-"""Containers that run during a step: wait until one is healthy, and always remove them."""
+"""Containers that run during a step: start one, and wait until it is healthy."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 
@@ -10,7 +9,7 @@ from msgspec import Struct
 
 from autoclave.context import Context
 from autoclave.engines.base import ContainerState, Engine
-from autoclave.errors import EngineError, Interrupted
+from autoclave.errors import Interrupted
 
 NOBODY = "65534:65534"
 
@@ -68,14 +67,3 @@ def describe_end(state: ContainerState | None) -> str:
         return "was removed by somebody else"
     killed = " (killed for memory)" if state.oom_killed else ""
     return f"ended with exit code {state.exit_code}{killed}"
-
-
-def remove(engine: Engine, container: str) -> None:
-    """Remove a container; an error that is being raised is not hidden by another."""
-    try:
-        engine.remove(container)
-    except EngineError:
-        # The engine does not answer. An error that stopped the run is more important than this one, and a
-        # later run removes the container.
-        if sys.exc_info()[1] is None:
-            raise

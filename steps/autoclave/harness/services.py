@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 
 from autoclave.context import Context, load_image
 from autoclave.device.schema import Image, TestService, UnitTest, parse_size
+from autoclave.engines import removal
 from autoclave.engines.base import ContainerSpec, ImageState
 from autoclave.errors import ConfigError, EngineError, StoreError
 from autoclave.gates.build import is_root
@@ -198,7 +199,7 @@ def _remove_all(there: RunningServices, image: Image, ctx: Context) -> Iterator[
                 there.tails[name] = _keep_log(name, container, image, ctx)
         finally:
             for _, container in reversed(made):
-                lifecycle.remove(ctx.engine, container)
+                removal.remove(ctx.engine, container)
 
 
 def _keep_log(name: str, container: str, image: Image, ctx: Context) -> list[str]:

@@ -6,33 +6,26 @@ is no other list. A module has a function `create`, which returns a `Host` witho
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from autoclave.errors import UsageError
 from autoclave.hosts.base import Host
-from autoclave.runtime.toml import nearest
+from autoclave.runtime.modules import Plugins
 
 LOCAL = "local"
 """The host that is always there: a person at a machine."""
 
-_SHARED = {"base", "summary"}
+_PLUGINS = Plugins(package=__name__, folders=__path__, kind="CI host", helpers=frozenset({"base", "summary"}))
 
 
 def names() -> tuple[str, ...]:
     """Return the names of all hosts, sorted, the local one last; none of them is imported for it."""
-    found = {each.name for each in pkgutil.iter_modules(__path__)} - _SHARED
-    return (*sorted(found - {LOCAL}), LOCAL)
+    return (*(name for name in _PLUGINS.names() if name != LOCAL), LOCAL)
 
 
 def create(name: str) -> Host:
     """Return the host of that name. Raises UsageError."""
-    known = names()
-    if name not in known:
-        raise UsageError(f"there is no CI host '{name}'", next=nearest(name, known))
-    host: Host = importlib.import_module(f"{__name__}.{name}").create()
+    host: Host = _PLUGINS.load(name).create()
     return host
 
 

@@ -1,39 +1,48 @@
 """Targets: where releases are deployed to.
 
 Every module here but `base` is a target, and its name is the one by which `target` in autoclave.toml calls
-it. There is no other list: whoever needs one asks `names`. A module has a function `create`; one that reads
+it. There is no other list: whoever needs one asks `names`. A module has a function `create`, and names in
+`TABLES` which keys of an environment it reads besides `name` and `target`; one that reads
 `[environment.settings]` (`base.read_settings`) describes them as a struct `Settings`.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-
 from autoclave.context import Context
 from autoclave.device.schema import Environment
 from autoclave.errors import ConfigError
-from autoclave.runtime.toml import nearest
+from autoclave.runtime.modules import Plugins
 from autoclave.targets.base import Target
 
-_SHARED = "base"
+_PLUGINS = Plugins(
+    package=__name__, folders=__path__, kind="target", helpers=frozenset({"base"}), error=ConfigError
+)
 
 
 def names() -> tuple[str, ...]:
     """Return the names of all targets, sorted; none of them is imported for it."""
-    return tuple(sorted(each.name for each in pkgutil.iter_modules(__path__) if each.name != _SHARED))
+    return _PLUGINS.names()
 
 
 def create(environment: Environment, ctx: Context) -> Target:
     """Return the target of an environment; nothing is contacted yet. Raises ConfigError."""
-    name, known = environment.target, names()
-    if name not in known:
-        raise ConfigError(f"there is no target '{name}'", next=nearest(name, known))
-    module = importlib.import_module(f"{__name__}.{name}")
-    if environment.settings and not hasattr(module, "Settings"):
-        raise ConfigError(
-            f"environment '{environment.name}' has settings, but the target '{name}' reads none",
-            next="remove [environment.settings] from autoclave.toml",
-        )
+    module = _PLUGINS.load(environment.target)
+    _refuse_unread(environment, module.TABLES)
     target: Target = module.create(environment, ctx)
     return target
+
+
+def _refuse_unread(environment: Environment, read: frozenset[str]) -> None:
+    """Refuse what would be silently ignored: a table that is for another target."""
+    given = {
+        "kubernetes": environment.kubernetes is not None,
+        "publish": bool(environment.publish),
+        "settings": bool(environment.settings),
+    }
+    for table in (name for name, is_given in given.items() if is_given and name not in read):
+        raise ConfigError(
+            f"environment '{environment.name}' has '{table}', which the target '{environment.target}' "
+            "does not read",
+            why="it would be silently ignored",
+            next=f"remove it, or name the target that it is for; targets are: {', '.join(names())}",
+        )

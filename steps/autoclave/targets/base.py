@@ -119,11 +119,12 @@ class Target(Protocol):
     def lock(self, rollout: Rollout) -> AbstractContextManager[None]:
         """Hold the environment's lock. Raises Busy while another deployment does."""
 
-    def recover(self, rollout: Rollout) -> list[Running]:
+    def recover(self, rollout: Rollout) -> Mapping[str, str]:
         """Clean up after a deployment that died while it was under way; return what ran before this one.
 
-        A new version that is healthy stays, otherwise the replaced one is restored. Where exactly the version
-        to deploy stays, the deployment that died is continued: what ran before is what that one replaced.
+        By image, the digest. A new version that is healthy stays, otherwise the replaced one is restored.
+        Where exactly the version to deploy stays, the deployment that died is continued: what ran before is
+        what that one replaced.
         """
 
     def prepare(self, rollout: Rollout) -> Preparation:

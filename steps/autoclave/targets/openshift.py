@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from autoclave.targets.kubernetes import create
+from autoclave.targets.kubernetes import TABLES, create
 
-__all__ = ["create"]
+__all__ = ["TABLES", "create"]

@@ -12,6 +12,9 @@ from autoclave.model.facts import Running
 from autoclave.store.base import is_address
 from autoclave.targets.base import STEP, Preparation, Rehearsal, Restoration, Rollout, Target, Unhealthy
 
+TABLES: frozenset[str] = frozenset()
+"""The tables of an environment that this target reads: none."""
+
 
 def create(environment: Environment, ctx: Context) -> Target:
     """Return the target of an environment."""
@@ -65,12 +68,12 @@ class RegistryTarget:
         return all(published.get(each.image) == each.digest for each in rollout.services)
 
     def lock(self, rollout: Rollout) -> AbstractContextManager[None]:
-        """Hold nothing: a registry has no locks. What is published meanwhile is found before and after a tag."""
+        """Hold nothing, a registry has no locks: the tags are read before they are made, and after."""
         return nullcontext()
 
-    def recover(self, rollout: Rollout) -> list[Running]:
+    def recover(self, rollout: Rollout) -> Mapping[str, str]:
         """Return what is published: a tag exists or not, so there is nothing to clean up."""
-        return self.running()
+        return {each.image: each.digest for each in self.running()}
 
     def prepare(self, rollout: Rollout) -> Preparation:
         """Object to a version that refers to another digest already."""

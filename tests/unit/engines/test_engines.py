@@ -15,7 +15,7 @@ def test_the_engines_are_the_modules_of_the_package() -> None:
     assert engines.names() == ("docker",)
 
 
-@pytest.mark.parametrize("name", ["podman", "base", "prune", "", "docker.build", "../docker"])
+@pytest.mark.parametrize("name", ["podman", "base", "removal", "", "docker.build", "../docker"])
 def test_an_engine_that_is_not_there_is_an_error_that_names_those_that_are(name: str) -> None:
     before = set(sys.modules)
     with pytest.raises(UsageError, match="there is no engine") as caught:

@@ -14,9 +14,9 @@ sys.setswitchinterval(1e-6)
 RAW = b'{"one":{"x":1},"many":[{"x":2}],"named":{"k":{"x":3}}}'
 kinds = []
 for _ in range(200):
-    inner = msgspec.defstruct("Inner", [("x", int)])
+    inner = msgspec.defstruct("Inner", [("x", int)], module="autoclave.test")
     found = [("one", inner), ("many", list[inner]), ("named", dict[str, inner])]
-    kinds.append(msgspec.defstruct("Outer", found))
+    kinds.append(msgspec.defstruct("Outer", found, module="autoclave.test"))
 types.prepare()
 for kind in kinds:
     together = threading.Barrier(4)

@@ -25,5 +25,5 @@ def test_every_module_is_a_scanner_of_that_name_or_a_helper() -> None:
 def test_an_unknown_scanner_is_refused_and_the_known_ones_are_named() -> None:
     with pytest.raises(UsageError) as caught:
         scanners.create("tribvy", Setup(shell=Shell()))
-    assert caught.value.what == "unknown scanner 'tribvy'"
+    assert caught.value.what == "there is no scanner 'tribvy'"
     assert caught.value.next == "did you mean 'trivy'?"

@@ -217,8 +217,68 @@ def test_after_a_crash_a_healthy_version_stays_and_another_is_replaced(
         died.apply(rollout(new))
     except Unhealthy:
         assert new == SICK
-    (running,) = targets.create(WARD, ctx).recover(rollout(NEW))
+    other = f"sha256:{'d' * 64}"
+    assert targets.create(WARD, ctx).recover(rollout(other)) == {"app": runs}
+    (running,) = targets.create(WARD, ctx).running()
     assert running.digest == runs
+
+
+def test_a_deployment_that_continues_one_that_died_replaces_what_that_one_replaced(ctx: Context) -> None:
+    deploy(targets.create(WARD, ctx), rollout(OLD))
+    targets.create(WARD, ctx).apply(rollout(NEW))
+    assert targets.create(WARD, ctx).recover(rollout(NEW)) == {"app": OLD}
+
+
+@pytest.mark.parametrize("call", ["rename", "stop"])
+def test_what_runs_is_not_removed_before_anything_took_its_place(
+    ctx: Context, engine: Engine, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    target = targets.create(WARD, ctx)
+    deploy(target, rollout(OLD))
+    (before,) = engine.all.values()
+
+    def interrupt(*_: object) -> None:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, call, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        target.apply(rollout(NEW))
+    (restored,) = target.restore(rollout(NEW)).answering
+    assert restored.digest == OLD
+    assert [(each.id, each.running) for each in engine.all.values()] == [(before.id, True)]
+
+
+@pytest.mark.parametrize("call", ["ensure_network", "create", "start"])
+def test_what_the_engine_refuses_to_start_is_unhealthy(
+    ctx: Context, engine: Engine, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise EngineError("no", why="the port is taken")
+
+    target = targets.create(WARD, ctx)
+    deploy(target, rollout(OLD))
+    with monkeypatch.context() as patched:
+        patched.setattr(engine, call, refuse)
+        with pytest.raises(Unhealthy, match="it cannot be started: the port is taken"):
+            target.apply(rollout(NEW))
+    (restored,) = target.restore(rollout(NEW)).answering
+    assert restored.digest == OLD
+
+
+def test_a_lock_that_cannot_be_removed_hides_no_error(
+    ctx: Context, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise EngineError("the engine does not answer")
+
+    target = targets.create(WARD, ctx)
+    monkeypatch.setattr(engine, "remove", refuse)
+    with pytest.raises(Unhealthy, match="sick"), target.lock(rollout(OLD)):
+        raise Unhealthy("sick")
+    engine.all.clear()
+    with pytest.raises(EngineError), target.lock(rollout(OLD)):
+        pass
 
 
 def test_a_lock_that_is_held_refuses_another_deployment(ctx: Context, engine: Engine) -> None:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from autoclave import targets
 from autoclave.console.json import JsonScreen
 from autoclave.context import Context
-from autoclave.device.schema import Environment
+from autoclave.device.schema import Environment, Kubernetes
 from autoclave.errors import ConfigError
 from autoclave.runtime.options import Common
 from autoclave.targets.base import read_settings
@@ -42,8 +42,35 @@ def test_the_nearest_target_is_named(ctx: Context) -> None:
 
 @pytest.mark.parametrize("name", ["docker", "registry"])
 def test_settings_that_nothing_reads_are_refused(ctx: Context, name: str) -> None:
-    with pytest.raises(ConfigError, match=f"the target '{name}' reads none"):
+    with pytest.raises(ConfigError, match=f"has 'settings', which the target '{name}' does not read"):
         targets.create(Environment(name="ward", target=name, settings={"board": 3}), ctx)
+
+
+CLUSTER = Kubernetes(namespace="clinic", manifests=["deploy"])
+
+
+@pytest.mark.parametrize(
+    ("environment", "table"),
+    [
+        (Environment(name="ward", kubernetes=CLUSTER), "kubernetes"),
+        (Environment(name="ward", target="registry", kubernetes=CLUSTER), "kubernetes"),
+        (Environment(name="ward", target="registry", publish={"app": 80}), "publish"),
+        (Environment(name="ward", target="kubernetes", kubernetes=CLUSTER, publish={"app": 80}), "publish"),
+        (Environment(name="ward", target="openshift", kubernetes=CLUSTER, settings={"a": 1}), "settings"),
+    ],
+)
+def test_a_table_for_another_target_is_refused(ctx: Context, environment: Environment, table: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        targets.create(environment, ctx)
+    assert refused.value.what == (
+        f"environment 'ward' has '{table}', which the target '{environment.target}' does not read"
+    )
+
+
+def test_a_target_gets_the_tables_that_it_reads(ctx: Context) -> None:
+    for name in ("kubernetes", "openshift"):
+        assert targets.create(Environment(name="ward", target=name, kubernetes=CLUSTER), ctx)
+    assert targets.create(Environment(name="ward", publish={"app": 80}), ctx)
 
 
 @pytest.mark.parametrize("name", ["kubernetes", "openshift"])

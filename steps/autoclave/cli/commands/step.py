@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import click
 
-from autoclave import pipeline
 from autoclave.actions import handover
 from autoclave.cli.click_options import make_command
 from autoclave.context import Context
@@ -18,7 +18,7 @@ from autoclave.model.plan import StepPlan
 
 def command(name: str, text: str) -> click.Command:
     """Return the command of one step."""
-    module = pipeline.load_module(steps.find(name))
+    module = import_module(f"autoclave.{steps.find(name).module}")
 
     def call(options: Any, ctx: Context) -> None:
         digests = ctx.digests(options)

@@ -8,8 +8,10 @@ from functools import cached_property
 
 from autoclave.context import Context, load_image
 from autoclave.device.schema import Environment, Image
+from autoclave.engines import removal
 from autoclave.engines.base import (
     DEVICE_LABEL,
+    DIGEST_LABEL,
     ENVIRONMENT_LABEL,
     IMAGE_LABEL,
     ROLE_LABEL,
@@ -35,6 +37,9 @@ from autoclave.targets.base import (
 from autoclave.targets.docker import lock
 from autoclave.targets.docker.containers import make_candidate, make_spec, name_of, read_running
 from autoclave.targets.docker.health import Health
+
+TABLES = frozenset({"publish"})
+"""The tables of an environment that this target reads."""
 
 
 def create(environment: Environment, ctx: Context) -> Target:
@@ -93,17 +98,15 @@ class EngineTarget:
         image = self._load(rollout.services[0])
         return lock.hold(self._engine, self._name("lock"), image, self.environment.name)
 
-    def recover(self, rollout: Rollout) -> list[Running]:
-        """Clean up after a deployment that died while it replaced containers; return what runs then."""
+    def recover(self, rollout: Rollout) -> Mapping[str, str]:
+        """Clean up after a deployment that died while it replaced containers; return what ran before."""
+        continued: dict[str, str] = {}
         for service in rollout.services:
             try:
-                back = self._recover(self._name(service.image))
+                continued |= self._recover(service)
             except Unhealthy as error:
                 self._warn(f"{service.image}: an earlier deployment died, and the previous version: {error}")
-                continue
-            if back:
-                self._warn(f"{service.image}: an earlier deployment died; restored {back.digest}")
-        return self.running()
+        return {each.image: each.digest for each in self.running()} | continued
 
     def prepare(self, rollout: Rollout) -> Preparation:
         """Return nothing to judge: the device file has no say in how a container is confined."""
@@ -179,15 +182,19 @@ class EngineTarget:
     def _read_running(self, state: ContainerState, *, healthy: bool) -> Running:
         return read_running(state, healthy=healthy, address=self._health.address(state))
 
-    def _recover(self, name: str) -> Running | None:
-        """Finish or undo what a deployment left; return what was restored."""
-        if self._engine.state(_previous(name)) is None:
-            return None
-        actual = self._engine.state(name)
+    def _recover(self, service: Service) -> dict[str, str]:
+        """Finish or undo what a deployment left; return what it replaced, if it deployed this version."""
+        name = self._name(service.image)
+        previous, actual = self._engine.state(_previous(name)), self._engine.state(name)
+        if previous is None:
+            return {}
         if actual and not self._health.complaint(actual):
-            self._engine.remove(_previous(name))
-            return None
-        return self._restore(name)
+            self._engine.remove(previous.id)
+            is_continued = actual.labels.get(DIGEST_LABEL) == service.digest
+            return {service.image: previous.labels.get(DIGEST_LABEL, "")} if is_continued else {}
+        if back := self._restore(name):
+            self._warn(f"{service.image}: an earlier deployment died; restored {back.digest}")
+        return {}
 
     def _rehearse(self, spec: ContainerSpec) -> None:
         self._engine.ensure_network(spec.network)
@@ -197,7 +204,7 @@ class EngineTarget:
             self._engine.start(candidate)
             self._health.wait(candidate)
         finally:
-            self._engine.remove(candidate)
+            removal.remove(self._engine, candidate)
 
     def _replace(self, spec: ContainerSpec, image: str) -> None:
         replaced = self._engine.state(spec.name)

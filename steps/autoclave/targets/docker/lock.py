@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from autoclave.engines import removal
 from autoclave.engines.base import OWNER_LABEL, ROLE_LABEL, ContainerSpec, Engine
 from autoclave.errors import Busy, EngineError
 from autoclave.runtime.owner import is_gone, owner
@@ -25,7 +26,7 @@ def hold(engine: Engine, name: str, image: str, environment: str) -> Iterator[No
     try:
         yield
     finally:
-        engine.remove(lock)
+        removal.remove(engine, lock)
 
 
 def _take(engine: Engine, spec: ContainerSpec, environment: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
 
 from msgspec import structs
 
@@ -36,6 +37,9 @@ from autoclave.targets.kubernetes.render import render_manifests
 from autoclave.targets.kubernetes.state import AppliedObjects, RolloutState, find_missing
 from autoclave.targets.kubernetes.watch import WORKLOADS, read_back, watch
 from autoclave.targets.kubernetes.workloads import find_pods
+
+TABLES = frozenset({"kubernetes"})
+"""The tables of an environment that this target reads."""
 
 _NEVER_DELETED = frozenset({"PersistentVolumeClaim", "PersistentVolume", "Namespace"})
 
@@ -71,6 +75,11 @@ class KubernetesTarget:
 
     def inputs(self) -> Mapping[str, str]:
         """Return what the objects are made of: the files named, the flows, the namespace."""
+        return self._inputs
+
+    @cached_property
+    def _inputs(self) -> Mapping[str, str]:
+        """They are read once: what is recorded is what was planned."""
         settings, folder = self._settings, self._ctx.folder
         names = [*settings.manifests, settings.kustomization, settings.chart, *settings.values]
         files = {path for name in names if name for path in git.files_below(folder, name)}
@@ -98,22 +107,18 @@ class KubernetesTarget:
         name = state.name_of(self._device, self.environment.name)
         return lock.hold(self._kubectl, name, owner(), self.environment.name)
 
-    def recover(self, rollout: Rollout) -> list[Running]:
-        """Finish or undo what a deployment left that died while it was under way; return what runs then."""
+    def recover(self, rollout: Rollout) -> Mapping[str, str]:
+        """Finish or undo what a deployment left that died while it was under way; return what ran before."""
         running, self._state = self._read()
-        interrupted = self._state.next
+        interrupted, before = self._state.next, self._state.current
+        digests = read_digests(interrupted.objects) if interrupted else {}
         if interrupted is None:
-            return running
-        digests = read_digests(interrupted.objects)
-        actual = {each.image: each for each in running}
-        if digests and all(
-            image in actual and actual[image].healthy and actual[image].digest == digest
-            for image, digest in digests.items()
-        ):
+            pass
+        elif _is_healthy(running, digests) and self._complete(interrupted, digests):
             self._warn("an earlier deployment died after its pods were ready: its version stays")
-            before = self._state.current.objects if self._state.current else []
-            self._prune(find_missing(before, interrupted.objects))
             self.finish(rollout)
+            if digests == {each.image: each.digest for each in rollout.services}:  # continued here
+                return read_digests(before.objects) if before else {}
         else:
             self._warn("an earlier deployment died while it was under way: restoring what ran before it")
             self._is_applied = True
@@ -121,7 +126,7 @@ class KubernetesTarget:
             self._is_applied = False
             if restoration.silent:
                 self._warn(restoration.silent)
-        return self.running()
+        return {each.image: each.digest for each in self.running()}
 
     def prepare(self, rollout: Rollout) -> Preparation:
         """Render and complete the objects; return what is in them and what in the namespace prevents them."""
@@ -155,8 +160,10 @@ class KubernetesTarget:
         """Apply the whole device. Raises Unhealthy when the API server refuses part of it."""
         inputs = {each.image: each.inputs for each in rollout.services}
         coming = AppliedObjects(self._desired, inputs, find_missing(self._desired, self._live))
-        self._write_state(RolloutState(self._state.current or state.adopt_live(self._live), coming))
-        self._is_applied = True
+        changed = RolloutState(self._state.current or state.adopt_live(self._live), coming)
+        state.refuse_large(changed)
+        self._is_applied = True  # from the first request on: whether one that is cut off arrived is unknown
+        self._write_state(changed)
         with _unhealthy_when_refused():
             self._kubectl.apply(self._desired)
 
@@ -177,8 +184,8 @@ class KubernetesTarget:
             return Restoration(())
         try:
             return self._restore()
-        except (Unhealthy, ClusterError) as error:
-            why = _describe(error) if isinstance(error, ClusterError) else str(error)
+        except (Unhealthy, AutoclaveError) as error:
+            why = _describe(error) if isinstance(error, AutoclaveError) else str(error)
             return Restoration((), f"the previous version: {why}")
 
     def finish(self, rollout: Rollout) -> None:
@@ -214,6 +221,22 @@ class KubernetesTarget:
         objects = self._kubectl.json("get", f"{WORKLOADS},configmaps", f"--selector={self._selector}")
         kept = state.find_state(objects, self._device, self.environment.name)
         return _with_inputs(read_back(objects), kept.current.inputs if kept.current else {}), kept
+
+    def _complete(self, interrupted: AppliedObjects, digests: Mapping[str, str]) -> bool:
+        """Apply what a deployment began that died: it may have died before the last of its objects.
+
+        Return whether all of it is ready then; what it replaced is deleted.
+        """
+        try:
+            with _unhealthy_when_refused():
+                self._kubectl.apply(interrupted.objects)
+                self._watch(interrupted.objects, digests)
+                before = self._state.current.objects if self._state.current else []
+                self._prune(find_missing(before, interrupted.objects))
+        except Unhealthy as error:
+            self._warn(f"what an earlier deployment began cannot be completed: {error}")
+            return False
+        return True
 
     def _restore(self) -> Restoration:
         kept = self._state
@@ -271,6 +294,12 @@ def _unhealthy_when_refused() -> Iterator[None]:
         yield
     except ClusterError as error:
         raise Unhealthy(_describe(error)) from error
+
+
+def _is_healthy(running: Sequence[Running], digests: Mapping[str, str]) -> bool:
+    """Return whether pods run exactly these digests, by image, and are ready."""
+    actual = {each.image: each.digest for each in running if each.healthy}
+    return bool(digests) and all(actual.get(image) == digest for image, digest in digests.items())
 
 
 def _with_inputs(running: Sequence[Running], inputs: Mapping[str, str]) -> list[Running]:

@@ -74,7 +74,8 @@ def _renew(kubectl: Kubectl, name: str, owner: str, done: threading.Event) -> No
             )
         except ClusterError:
             continue  # the API server is absent: retry in the next round
-        except AutoclaveError:
+        except AutoclaveError as error:  # kubectl itself is missing, or may not be used any more
+            kubectl.stopped = kubectl.stopped or f"its lock cannot be renewed: {error.what}"
             return
 
 

@@ -62,11 +62,15 @@ def find_state(objects: Sequence[Object], device: str, environment: str) -> Roll
         ) from error
 
 
+def refuse_large(state: RolloutState) -> None:
+    """Refuse what cannot be kept, before anything is applied. Raises ClusterError."""
+    if sum(map(len, _pack_all(state).values())) > _LARGEST:
+        raise ClusterError("the manifests are too large to be kept for restoring", next="split the device")
+
+
 def write(kubectl: Kubectl, device: str, environment: str, state: RolloutState) -> None:
     """Write the state. Raises ClusterError."""
-    data = {"current": _pack(state.current), "next": _pack(state.next)}
-    if sum(map(len, data.values())) > _LARGEST:
-        raise ClusterError("the manifests are too large to be kept for restoring", next="split the device")
+    refuse_large(state)
     made = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -74,7 +78,7 @@ def write(kubectl: Kubectl, device: str, environment: str, state: RolloutState) 
             "name": name_of(device, environment),
             "labels": {DEVICE: device, ENVIRONMENT: environment},
         },
-        "data": {key: text for key, text in data.items() if text},
+        "data": _pack_all(state),
     }
     kubectl.apply([made], force=True)
 
@@ -101,6 +105,12 @@ def find_missing(objects: Sequence[Object], among: Sequence[Object]) -> list[str
     """Return the titles of objects that are not among others."""
     existing = {title(each) for each in among}
     return [title(each) for each in objects if title(each) not in existing]
+
+
+def _pack_all(state: RolloutState) -> dict[str, str]:
+    """Return the data of the ConfigMap."""
+    data = {"current": _pack(state.current), "next": _pack(state.next)}
+    return {key: text for key, text in data.items() if text}
 
 
 def _pack(applied: AppliedObjects | None) -> str:

@@ -1,9 +1,25 @@
-"""Remove what crashed runs left in the engine."""
+"""Remove containers at the end of what needed them, and what crashed runs left in the engine."""
 
 from __future__ import annotations
 
+import sys
+
 from autoclave.engines.base import OWNER_LABEL, RUN_LABEL, Engine
+from autoclave.errors import EngineError
 from autoclave.runtime.owner import is_gone
+
+
+def remove(engine: Engine, container: str) -> None:
+    """Remove a container, in a `finally`. An error that is being raised there is not hidden by the engine's.
+
+    What is left then, a later run removes.
+    """
+    stopped = sys.exc_info()[1]
+    try:
+        engine.remove(container)
+    except EngineError:
+        if stopped is None:
+            raise
 
 
 def remove_leftovers(engine: Engine) -> list[str]:

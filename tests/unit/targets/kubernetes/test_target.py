@@ -1,0 +1,178 @@
+"""A namespace as the place of releases: what a deployment that died left is completed, or undone."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from autoclave import targets
+from autoclave.console.json import JsonScreen
+from autoclave.context import Context
+from autoclave.device.schema import Environment, Kubernetes, Service
+from autoclave.errors import ClusterError, ToolError
+from autoclave.runtime.options import Common
+from autoclave.store.oci import MANIFEST, Descriptor
+from autoclave.targets import base
+from autoclave.targets.base import Rollout, Target, Unhealthy
+from builders.memory_cluster import MemoryCluster
+
+DEVICE = """
+[device]
+name = "pump"
+version = "1.0.0"
+safety-class = "A"
+[[image]]
+name = "app"
+"""
+MANIFESTS = """
+apiVersion: v1
+kind: Pod
+metadata: {name: app}
+spec: {containers: [{name: app, image: pump/app}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: app}
+spec: {ports: [{port: 80}]}
+"""
+SETTINGS = Kubernetes(namespace="clinic", manifests=["deploy.yaml"], repository="r.example/pump", timeout=1)
+WARD = Environment(name="ward", target="kubernetes", kubernetes=SETTINGS)
+OLD, NEW, SICK = (f"sha256:{letter * 64}" for letter in "abc")
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> MemoryCluster:
+    watch = import_module("autoclave.targets.kubernetes.watch")
+    monkeypatch.setattr(watch, "_PAUSE", 0)
+    monkeypatch.setattr(watch, "_GRACE", 0.1)
+    made = MemoryCluster()
+    made.sick = {SICK}
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "autoclave.toml").write_text(DEVICE)
+    (tmp_path / "deploy.yaml").write_text(MANIFESTS)
+    return tmp_path
+
+
+def place(folder: Path, cluster: MemoryCluster) -> Target:
+    target = targets.create(WARD, Context(Common(folder=str(folder)), JsonScreen()))
+    target.__dict__["_kubectl"] = cluster
+    return target
+
+
+def rollout(digest: str) -> Rollout:
+    service = base.Service(
+        image="app",
+        descriptor=Descriptor(media_type=MANIFEST, digest=digest, size=1),
+        settings=Service(),
+        publish=None,
+        inputs="sha256:1",
+    )
+    return Rollout(device="pump", environment=WARD, services=(service,))
+
+
+def apply(target: Target, release: Rollout) -> None:
+    target.recover(release)
+    target.prepare(release)
+    target.rehearse(release)
+    target.apply(release)
+    target.observe(release)
+
+
+def deploy(target: Target, release: Rollout) -> None:
+    apply(target, release)
+    target.finish(release)
+
+
+def digests(target: Target) -> list[str]:
+    return [each.digest for each in target.running()]
+
+
+def fail_at(cluster: MemoryCluster, start: str, error: BaseException) -> None:
+    def refuse(call: str) -> None:
+        if call.startswith(start):
+            raise error
+
+    cluster.refuse = refuse
+
+
+def test_a_version_that_was_left_healthy_is_applied_whole_before_it_stays(
+    folder: Path, cluster: MemoryCluster
+) -> None:
+    deploy(place(folder, cluster), rollout(OLD))
+    died = place(folder, cluster)
+    apply(died, rollout(NEW))
+    del cluster.objects["Service/app"]  # as if it had died before the last of its objects
+    assert place(folder, cluster).recover(rollout(SICK)) == {"app": NEW}
+    assert "Service/app" in cluster.objects
+
+
+def test_a_version_that_cannot_be_completed_is_replaced_by_what_ran_before(
+    folder: Path, cluster: MemoryCluster
+) -> None:
+    deploy(place(folder, cluster), rollout(OLD))
+    died = place(folder, cluster)
+    apply(died, rollout(NEW))
+    refused = iter([True])
+
+    def refuse(call: str) -> None:
+        if call == "apply Service/app" and next(refused, False):
+            raise ClusterError("the API server refuses the service")
+
+    cluster.refuse = refuse
+    target = place(folder, cluster)
+    assert target.recover(rollout(SICK)) == {"app": OLD}
+    assert digests(target) == [OLD]
+
+
+def test_a_deployment_that_continues_one_that_died_replaces_what_that_one_replaced(
+    folder: Path, cluster: MemoryCluster
+) -> None:
+    deploy(place(folder, cluster), rollout(OLD))
+    apply(place(folder, cluster), rollout(NEW))
+    assert place(folder, cluster).recover(rollout(NEW)) == {"app": OLD}
+
+
+def test_what_is_stopped_while_its_state_is_written_is_restored(folder: Path, cluster: MemoryCluster) -> None:
+    deploy(place(folder, cluster), rollout(OLD))
+    target = place(folder, cluster)
+    target.recover(rollout(NEW))
+    target.prepare(rollout(NEW))
+    target.rehearse(rollout(NEW))
+    write = cluster.apply
+
+    def arrive_and_stop(*words: object, **flags: object) -> None:
+        write(*words, **flags)  # type: ignore[arg-type]
+        cluster.__dict__.pop("apply")
+        raise KeyboardInterrupt
+
+    cluster.__dict__["apply"] = arrive_and_stop
+    with pytest.raises(KeyboardInterrupt):
+        target.apply(rollout(NEW))
+    (restored,) = target.restore(rollout(NEW)).answering
+    assert restored.digest == OLD
+    (kept,) = [each for each in cluster.objects.values() if each["kind"] == "ConfigMap"]
+    assert "next" not in kept["data"]
+
+
+def test_every_error_of_a_restoration_is_reported_and_not_raised(
+    folder: Path, cluster: MemoryCluster
+) -> None:
+    deploy(place(folder, cluster), rollout(OLD))
+    target = place(folder, cluster)
+    with pytest.raises(Unhealthy):
+        apply(target, rollout(SICK))
+    fail_at(cluster, "apply", ToolError("kubectl is missing"))
+    assert target.restore(rollout(SICK)).silent == "the previous version: kubectl is missing"
+
+
+def test_the_inputs_are_read_once(folder: Path, cluster: MemoryCluster) -> None:
+    target = place(folder, cluster)
+    planned = target.inputs()
+    (folder / "deploy.yaml").write_text("{}\n")
+    assert target.inputs() == planned
