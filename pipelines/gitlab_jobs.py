@@ -14,7 +14,7 @@ from autoclave.pipeline import load_module
 # Options that the flow itself sets, that are for a terminal, or that name a secret's place.
 NOT_INPUTS = {
     *("digest", "take_from", "hand_on", "template", "cache_from", "cache_to"),
-    *("json", "dry_run", "debug", "shell", "keep"),
+    *("json", "dry_run", "debug", "shell", "keep", "worktree"),
     *("gitlab_url", "gitlab_project", "commit", "strict"),
 }
 TELLING = ("report", "release")

@@ -10,8 +10,9 @@ from typing import Annotated
 from msgspec import Struct, structs
 
 from autoclave.context import Context
-from autoclave.device import dockerfile, git
-from autoclave.device.schema import Image
+from autoclave.device import dockerfile
+from autoclave.device.files import digest_of_files
+from autoclave.device.schema import Image, resolve_inside
 from autoclave.engines.base import BuildRequest
 from autoclave.errors import ConfigError, EngineError, SourceError
 from autoclave.evidence import predicates
@@ -20,7 +21,7 @@ from autoclave.gates import build as gate
 from autoclave.model.digest import Digest, digest_of
 from autoclave.model.facts import BuildFacts, Material
 from autoclave.model.plan import StepPlan
-from autoclave.runtime.options import StepOptions, option
+from autoclave.runtime.options import SourceOptions, option
 from autoclave.store.archive import read as archive
 from autoclave.store.image import read_identity
 from autoclave.store.oci import Descriptor
@@ -30,7 +31,7 @@ from autoclave.store.registry.auth import find_credentials
 STEP = "build"
 
 
-class Options(StepOptions, frozen=True):
+class Options(SourceOptions, frozen=True):
     """Options of `autoclave build`."""
 
     cache_from: Annotated[
@@ -90,37 +91,36 @@ def _plan(image: Image, request: BuildRequest, materials: list[Material], ctx: C
         commands=((ctx.engine.name, *ctx.engine.build_arguments(request)),),
         tools={"builder": ctx.engine.builder()},
         inputs={each.name: "+".join(sorted(each.digest.values())) for each in materials}
-        | {"dirty": str(ctx.commit.dirty).lower()}
+        | {"made from": "work tree" if ctx.source.is_worktree else "commit"}
         | ({"cache": "kept in the image"} if request.inline_cache else {}),
     )
 
 
 def files_digest(image: Image, ctx: Context) -> str:
-    """Return one digest over Dockerfile, context and arguments: the sources of a stage besides its bases."""
-    materials = _materials(image, request_for(image, ctx), ctx)
-    files = [each for each in materials if each.name in {"Dockerfile", "context"}]
+    """Return one digest over sources and arguments: all that a stage is made of besides its bases."""
+    files = _sources(image, request_for(image, ctx), ctx)
     return digest_of(repr([(each.name, each.digest) for each in files] + sorted(image.args.items())).encode())
 
 
 def request_for(image: Image, ctx: Context, *, stage: str = "") -> BuildRequest:
     """Return the build request of an image, or of another stage of its Dockerfile."""
-    commit = ctx.commit
+    commit, time = ctx.source.commit, ctx.source.time
     labels = {
         "org.opencontainers.image.title": f"{ctx.device.device.name}/{image.name}",
         "org.opencontainers.image.version": ctx.device.device.version,
     }
-    if commit.id:
-        labels["org.opencontainers.image.revision"] = commit.id
-        labels["org.opencontainers.image.created"] = _utc(commit.time)
+    if commit:
+        labels["org.opencontainers.image.revision"] = commit
+        labels["org.opencontainers.image.created"] = _utc(time)
     return BuildRequest(
-        folder=ctx.folder,
+        folder=ctx.source.folder,
         context=Path(image.context),
         dockerfile=Path(image.context) / image.dockerfile,
         target=stage or image.target,
         args=image.args,
         labels={} if stage else labels,
         secrets={secret.id: secret.env for secret in image.secrets},
-        source_date_epoch=commit.time or None,
+        source_date_epoch=time or None,
     )
 
 
@@ -133,8 +133,8 @@ def _build(image: Image, opts: Options, ctx: Context) -> BuiltImage:
         ctx.screen.skip(STEP, f"{image.name} {held.descriptor.digest}: nothing it is built from has changed")
         return held
     ctx.screen.begin(STEP, image.name)
-    if ctx.commit.dirty:
-        ctx.screen.warn(STEP, "the tree has uncommitted changes (or no commit): the record says so")
+    if ctx.source.is_worktree:
+        ctx.screen.warn(STEP, "built from the work tree, not from a commit: the record says so")
     started = ctx.now()
     if _pull_bases(image, request, ctx):
         materials = _materials(image, request, ctx)
@@ -145,8 +145,9 @@ def _build(image: Image, opts: Options, ctx: Context) -> BuiltImage:
     ctx.built[image.name] = descriptor
     made = read_identity(ctx.store, descriptor.digest)
     facts = BuildFacts(
-        commit=ctx.commit.id,
-        dirty=ctx.commit.dirty,
+        commit=ctx.source.commit,
+        tree=ctx.source.tree,
+        is_worktree=ctx.source.is_worktree,
         user=made.user,
         image_id=image_id,
         config=made.config,
@@ -206,7 +207,7 @@ def _parameters(image: Image, request: BuildRequest, ctx: Context) -> dict[str, 
 
 def _pull_bases(image: Image, request: BuildRequest, ctx: Context) -> bool:
     """Pull base images that the engine does not have: BuildKit would not report which ones it pulled."""
-    text = _read(ctx.folder / request.dockerfile).decode("utf-8", "replace")
+    text = _read_dockerfile(request, ctx).decode("utf-8", "replace")
     missing = [base for base in dockerfile.bases(text, image.args) if ctx.engine.image(base) is None]
     for base in missing:
         ctx.engine.pull(base, lambda text: ctx.screen.line(STEP, text))
@@ -225,19 +226,9 @@ def _refuse_changed(before: list[Material], after: list[Material]) -> None:
 
 
 def _materials(image: Image, request: BuildRequest, ctx: Context) -> list[Material]:
-    """Return what an image is built from: commit, Dockerfile, context and base images."""
-    text = _read(ctx.folder / request.dockerfile)
-    files = ctx.engine.context_files(request)
-    _refuse_store_in_context(files, ctx)
-    sha256 = {
-        "Dockerfile": digest_of(text),
-        "context": git.digest_of_files(
-            ctx.folder / image.context, (each for each in files if ".git" not in each.parts[:1])
-        ),
-    }
-    found = [Material(name=name, digest=_bare(digest)) for name, digest in sha256.items()]
-    if ctx.commit.id:
-        found.append(Material(name="source", digest={"gitCommit": ctx.commit.id}))
+    """Return what an image is built from: its sources, and base images."""
+    found = _sources(image, request, ctx)
+    text = _read_dockerfile(request, ctx)
     for base in dockerfile.bases(text.decode("utf-8", "replace"), image.args):
         known = ctx.engine.image(base)
         pulled = known.repo_digests[0] if known and known.repo_digests else ""
@@ -248,16 +239,35 @@ def _materials(image: Image, request: BuildRequest, ctx: Context) -> list[Materi
     return found
 
 
+def _sources(image: Image, request: BuildRequest, ctx: Context) -> list[Material]:
+    """Return the commit and its tree, which name every file; of a work tree, Dockerfile and context."""
+    if not ctx.source.is_worktree:
+        return [Material(name="source", digest={"gitCommit": ctx.source.commit, "gitTree": ctx.source.tree})]
+    files = ctx.engine.context_files(request)
+    _refuse_store_in_context(files, ctx)
+    context = digest_of_files(
+        request.folder / image.context, (each for each in files if ".git" not in each.parts[:1])
+    )
+    found = [
+        Material(name="Dockerfile", digest=_bare(digest_of(_read_dockerfile(request, ctx)))),
+        Material(name="context", digest=_bare(context)),
+    ]
+    if ctx.source.commit:
+        found.append(Material(name="based on", digest={"gitCommit": ctx.source.commit}))
+    return found
+
+
 def _refuse_store_in_context(files: list[Path], ctx: Context) -> None:
     if any(".autoclave" in each.parts for each in files):
         raise SourceError(
             "the build context contains the folder .autoclave, the store",
             why="it would be sent to the engine with every build, and change the image",
-            next=f"add the line '.autoclave' to {ctx.folder / '.dockerignore'}",
+            next=f"add the line '.autoclave' to {ctx.source.folder / '.dockerignore'}",
         )
 
 
-def _read(path: Path) -> bytes:
+def _read_dockerfile(request: BuildRequest, ctx: Context) -> bytes:
+    path = resolve_inside(request.folder, str(request.dockerfile))
     try:
         return path.read_bytes()
     except OSError as error:

@@ -17,10 +17,19 @@ from msgspec import Raw
 
 from autoclave import __version__, engines, hosts
 from autoclave.console.base import Screen
-from autoclave.device import git, schema
+from autoclave.device import schema, source
 from autoclave.device.schema import Device, Image
+from autoclave.device.source import Source
 from autoclave.engines.base import DEVICE_LABEL, OWNER_LABEL, RUN_LABEL, Engine, ImageState
-from autoclave.errors import ConfigError, EngineError, SignerError, SourceError, StoreError
+from autoclave.errors import (
+    AutoclaveError,
+    ConfigError,
+    EngineError,
+    SignerError,
+    SourceError,
+    StoreError,
+    UsageError,
+)
 from autoclave.evidence import records, statement, trust
 from autoclave.evidence.records import RawRecord, Record
 from autoclave.evidence.statement import StepInfo
@@ -111,15 +120,58 @@ class Context:
         self.options = options
         self.screen = screen
         self.folder = Path(options.folder).resolve()
-        self.device: Device = schema.load(self.folder)
-        self.policy: Policy = policy.effective_policy(self.device, options.policy)
+        self.shell = Shell(echo=screen.command if options.verbose else None, mask=Mask())
+        self.source: Source = self._open_source()
+        try:
+            self.device: Device = schema.load(self.source.folder)
+            self.policy: Policy = policy.effective_policy(self.device, options.policy)
+        except AutoclaveError as error:
+            self.name_checkout(error)
+            self.close()
+            raise
+        except BaseException:
+            self.close()
+            raise
         self.policy_digest = policy.digest(self.policy)
-        self.shell = Shell(echo=screen.command if options.verbose else None, mask=Mask(self._secrets()))
+        self.shell.mask.add(self._secrets())
         self.run_id = uuid.uuid4().hex
         self.cancelled = threading.Event()
         self.handover_keys: list[Path] = []
         self.built: dict[str, Descriptor] = {}
         self._opening = threading.Lock()
+
+    def _open_source(self) -> Source:
+        """Return what the command works on. Raises UsageError, SourceError.
+
+        A step that makes a release takes the commit, unless a person asks for the work tree, or a policy that
+        requires no clean tree is in force on a person's machine. Other commands show what lies there.
+        """
+        chosen: bool | None = getattr(self.options, "worktree", None)
+        is_job = self.host.name != hosts.LOCAL
+        if chosen and is_job:
+            raise UsageError(
+                "--worktree is not for a job of a CI host",
+                why="what a job builds is the commit that it was started for",
+                next="leave out --worktree (AUTOCLAVE_WORKTREE), and commit what is to be built",
+            )
+        if chosen is None or chosen or not (is_job or self._is_commit_required()):
+            return source.open_work_tree(self.folder, self.shell)
+        return source.open_commit(self.folder, self.state.path, self.shell)
+
+    def _is_commit_required(self) -> bool:
+        """Return whether the policy of what lies in the folder requires a clean tree."""
+        demanded = policy.effective_policy(schema.load(self.folder), self.options.policy)
+        return demanded.release.clean_tree
+
+    def name_checkout(self, error: AutoclaveError) -> None:
+        """Let an error name files where a person edits them, not where the commit was written."""
+        error.what, error.why, error.next = map(
+            self.source.name_original, (error.what, error.why, error.next)
+        )
+
+    def close(self) -> None:
+        """Remove what this command wrote for itself."""
+        self.source.close()
 
     def _secrets(self) -> list[str]:
         """Return the values of the build secrets, which must never be printed."""
@@ -161,11 +213,6 @@ class Context:
     def host(self) -> Host:
         """The CI host whose job this is, else the local one."""
         return hosts.detect(os.environ)
-
-    @cached_property
-    def commit(self) -> git.Commit:
-        """The commit of the device repository."""
-        return git.read_commit(self.shell, self.folder)
 
     @cached_property
     def trust(self) -> Trust:
@@ -224,8 +271,14 @@ class Context:
         verdict: Verdict,
         started: datetime,
         finished: datetime,
+        *,
+        made_from: tuple[str, str] | None = None,
     ) -> StepInfo:
-        """Return what a record says about how it was made."""
+        """Return what a record says about how it was made.
+
+        `made_from` is commit and tree of what the record is about, when that is not this command's source.
+        """
+        commit, tree = made_from or (self.source.commit, self.source.tree)
         return StepInfo(
             step=plan.step,
             autoclave_version=__version__,
@@ -233,6 +286,8 @@ class Context:
             device_version=self.device.device.version,
             safety_class=self.device.device.safety_class,
             image=plan.image,
+            commit=commit,
+            tree=tree,
             inputs=plan.digest,
             policy=self.policy_digest,
             started_on=started,

@@ -22,7 +22,7 @@ from autoclave.model.plan import StepPlan
 from autoclave.model.steps import Step
 from autoclave.model.verdict import Verdict
 from autoclave.runtime import types
-from autoclave.runtime.options import Signing, StepOptions, option
+from autoclave.runtime.options import FromWorkTree, Signing, StepOptions, option
 from autoclave.scanners.options import ScannerOptions
 
 _POLL = 0.2  # seconds
@@ -34,6 +34,7 @@ class Options(Signing, frozen=True):
     """Options of `autoclave run`."""
 
     scanners: ScannerOptions = ScannerOptions()
+    worktree: FromWorkTree = False
     again: Annotated[bool, option("run every step even if a record for the same inputs is valid")] = False
     to: Annotated[str, option(f"the last step: {_LISTED}")] = ""
     environment: Annotated[str, option("where to deploy; none: the first that is not production")] = ""

@@ -21,7 +21,7 @@ from autoclave.model.digest import Digest
 from autoclave.model.facts import ScanFacts
 from autoclave.model.plan import StepPlan
 from autoclave.release import decisions
-from autoclave.runtime.options import StepOptions
+from autoclave.runtime.options import SourceOptions
 from autoclave.scanners import reports
 from autoclave.scanners.base import Report, ReportKind, Scan, Scanner
 from autoclave.scanners.options import ScannerOptions, create
@@ -32,7 +32,7 @@ STEP = "scan"
 _CHUNK = 1 << 20
 
 
-class Options(StepOptions, frozen=True):
+class Options(SourceOptions, frozen=True):
     """Options of `autoclave scan`."""
 
     scanners: ScannerOptions = ScannerOptions()

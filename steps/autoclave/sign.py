@@ -20,7 +20,7 @@ from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
 from autoclave.release import Release, decisions, seal
 from autoclave.release.verification import explain_unsigned
-from autoclave.runtime.options import StepOptions, option
+from autoclave.runtime.options import SourceOptions, option
 from autoclave.signers import Signer, development
 from autoclave.store.oci import Descriptor
 
@@ -34,7 +34,7 @@ class ReleaseKey(Struct, frozen=True, kw_only=True):
     release_public_key: Annotated[str, option("PEM file of the release key's public half")] = ""
 
 
-class Options(StepOptions, frozen=True):
+class Options(SourceOptions, frozen=True):
     """Options of `autoclave sign`."""
 
     release: ReleaseKey = ReleaseKey()

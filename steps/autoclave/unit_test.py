@@ -27,12 +27,12 @@ from autoclave.hosts import identify_runner
 from autoclave.model.digest import Digest, digest_of
 from autoclave.model.facts import TestRun
 from autoclave.model.plan import StepPlan
-from autoclave.runtime.options import StepOptions, option
+from autoclave.runtime.options import SourceOptions, option
 from autoclave.store.image import read_identity
 from autoclave.store.oci import Descriptor
 
 
-class Options(StepOptions, frozen=True):
+class Options(SourceOptions, frozen=True):
     """Options of `autoclave unit-test`."""
 
     shell: Annotated[bool, option("open the same container with a shell instead of the test command")] = False
@@ -52,14 +52,13 @@ def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:
 def plan(image: Image, ctx: Context) -> StepPlan:
     """Return what testing an image would run, and all of its inputs."""
     tests = _tests_of(image, ctx)
-    archive = copying.pack(ctx.folder, tests.copy, empty_folders=["results"])
     return StepPlan(
         step=STEP,
         image=image.name,
         commands=(tuple(tests.command),),
         tools={},
         inputs={
-            "files": digest_of(archive),
+            **_files_input(tests, ctx),
             "stage": f"{tests.stage} {build.files_digest(image, ctx)}" if tests.stage else "",
             "junit": tests.junit,
             "coverage": tests.coverage,
@@ -70,6 +69,13 @@ def plan(image: Image, ctx: Context) -> StepPlan:
             **{f"service {each.name}": _service_input(each, ctx) for each in tests.service},
         },
     )
+
+
+def _files_input(tests: UnitTest, ctx: Context) -> dict[str, str]:
+    """Return what names the test files: the commit and its tree; of a work tree, a digest over them."""
+    if not ctx.source.is_worktree:
+        return {"commit": ctx.source.commit, "tree": ctx.source.tree}
+    return {"files": digest_of(copying.pack(ctx.source.folder, tests.copy, empty_folders=["results"]))}
 
 
 def _service_input(service: TestService, ctx: Context) -> str:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from builders.commits import commit
+
 ROOT = Path(__file__).resolve().parents[2]
 TOYS = ROOT / "tests" / "fixtures" / "drill"
 
@@ -88,6 +90,7 @@ def test_an_added_host_is_on_record_as_what_ran_the_tests(tree: Path, device: Pa
         "TOY_USER": "ada",
         "AUTOCLAVE_ENGINE": "toy",
     }
+    commit(device, {".gitignore": ".autoclave/\n"})
     assert run(tree, device, "build", **job).returncode == 0
     tested = run(tree, device, "unit-test", **job)
     assert tested.returncode == 0, tested.stderr

@@ -19,6 +19,7 @@ import pytest
 
 import worker_results
 from builders import drill
+from builders.commits import commit
 
 ADDED = {
     "toy_scanner.py": "steps/autoclave/scanners/toy.py",
@@ -106,6 +107,7 @@ def device(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "tests" / "check.py").write_text("")
     (folder / "autoclave.toml").write_text(DEVICE.format(runs=folder.parent / "runs.json"))
     (folder / "Dockerfile").write_text("FROM scratch\nUSER 10001\n")
+    commit(folder, {".gitignore": ".autoclave/\n"})
     done = autoclave(tree, folder, "run", "--environment", "demo")
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
@@ -181,11 +183,11 @@ def test_another_version_replaces_what_runs_and_a_rollback_restores_it(tree: Pat
     (before,) = json.loads((device.parent / "runs.json").read_text())
     settings = (device / "autoclave.toml").read_text()
     (device / "autoclave.toml").write_text(settings.replace('version = "1.0.0"', 'version = "1.1.0"'))
-    (device / "Dockerfile").write_text("FROM scratch\nUSER 10002\n")
+    commit(device, {"Dockerfile": "FROM scratch\nUSER 10002\n"})
     done = autoclave(tree, device, "run", "--environment", "demo")
     assert done.returncode == 0, done.stderr
     (now,) = json.loads((device.parent / "runs.json").read_text())
-    assert now["digest"] != before["digest"]
+    assert now["digest"] != before["digest"], done.stderr
     done = autoclave(tree, device, "rollback", "demo", "--reason", "the drill")
     assert done.returncode == 0, done.stderr
     (back,) = json.loads((device.parent / "runs.json").read_text())

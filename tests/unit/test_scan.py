@@ -16,6 +16,7 @@ from autoclave import scan, scanners
 from autoclave.cli.commands.gitlab import release as gitlab_release
 from autoclave.console.json import JsonScreen
 from autoclave.context import Context
+from autoclave.device import source
 from autoclave.errors import ScanGateClosed, ScannerError
 from autoclave.evidence import records
 from autoclave.evidence.statement import SBOM, VULNS
@@ -162,6 +163,9 @@ def test_a_host_has_the_findings_of_its_own_run(
 ) -> None:
     run(tmp_path, "toy", "other")
     monkeypatch.setenv("GITLAB_CI", "true")
+    monkeypatch.setattr(
+        source, "open_commit", lambda checkout, _, shell: source.open_work_tree(checkout, shell)
+    )
     run(tmp_path, "other")  # the earlier scan is still valid
     assert "gl-container-scanning.json" in files(tmp_path)
     report = json.loads((tmp_path / ".autoclave/reports/gl-container-scanning.json").read_bytes())

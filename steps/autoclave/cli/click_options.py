@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from autoclave.cli import screen
 from autoclave.context import Context
+from autoclave.errors import AutoclaveError
 from autoclave.runtime.options import Common, Field, build, fields
 
 O = TypeVar("O", bound=Common)  # noqa: E741 -- the usual letter for options
@@ -50,12 +51,18 @@ def make_command(
         try:
             context = Context(options, view)
             return call(options, context) or 0
+        except AutoclaveError as error:
+            if context:
+                context.name_checkout(error)
+            raise
         except KeyboardInterrupt:
             if context:
                 context.cancel()
             raise
         finally:
             view.close()
+            if context:
+                context.close()
 
     return click.Command(name, callback=run, params=parameters(kind), help=text, short_help=text)
 

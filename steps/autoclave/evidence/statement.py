@@ -57,9 +57,10 @@ class Statement(
 class StepInfo(Struct, frozen=True, kw_only=True, rename="camel"):
     """What every record of ours says about its making, as `autoclave` in the predicate.
 
-    `inputs` is the digest of the step's plan: commands, tool versions and inputs. `reasons` are
-    those of the step's own gate at that time; later gates judge the facts anew. `files` maps the titles of
-    the files attached with the record to their digests: they are signed with it.
+    `commit` and `tree` name what the step worked on: the id of a commit, and that of the device folder's
+    tree in it; a work tree has no `tree`. `inputs` is the digest of the step's plan: commands, tool versions
+    and inputs. `reasons` are those of the step's own gate at that time; later gates judge the facts anew.
+    `files` maps the titles of the files attached with the record to their digests: they are signed with it.
     """
 
     step: str
@@ -68,6 +69,8 @@ class StepInfo(Struct, frozen=True, kw_only=True, rename="camel"):
     device_version: str
     safety_class: str
     image: str
+    commit: str
+    tree: str
     inputs: str
     policy: str
     started_on: Annotated[datetime, Meta(tz=True)]

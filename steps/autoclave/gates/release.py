@@ -156,8 +156,6 @@ def _fresh(evidence: Evidence, policy: Policy, now: datetime) -> list[str]:
 def _source(facts: BuildFacts, policy: Policy) -> list[str]:
     if not policy.release.clean_tree:
         return []
-    if not facts.commit:
-        return ["the image was not built from a git commit, which the policy demands"]
-    if facts.dirty:
-        return ["the image was built from a tree with uncommitted changes: commit them and build again"]
+    if facts.is_worktree or not (facts.commit and facts.tree):
+        return ["the image was built from a work tree, not from a commit: commit it and build again"]
     return []

@@ -135,7 +135,9 @@ def open_container(spec: ContainerSpec, tests: UnitTest, ctx: Context, *, keep: 
 
 
 def _files(tests: UnitTest, ctx: Context) -> bytes:
-    return copying.pack(ctx.folder, tests.copy, empty_folders=["results"], added=traceability.plugin(ctx))
+    return copying.pack(
+        ctx.source.folder, tests.copy, empty_folders=["results"], added=traceability.plugin(ctx)
+    )
 
 
 def _wait_for_end(container: str, tests: UnitTest, ctx: Context) -> tuple[ContainerState, bool]:

@@ -25,15 +25,15 @@ _PLUGIN = "autoclave_requirements.py"
 
 
 def requirements_of(ctx: Context) -> tuple[Requirement, ...] | None:
-    """Read the requirements of the checkout; None when the device names none. Raises ConfigError."""
+    """Read the requirements of the device; None when the device names none. Raises ConfigError."""
     name = ctx.device.device.requirements
-    return requirements.read(ctx.folder, name) if name else None
+    return requirements.read(ctx.source.folder, name) if name else None
 
 
 def links_of(ctx: Context) -> Callable[[str], tuple[str, ...]]:
     """Return a function from a test's name to its requirements. Raises ConfigError."""
     name = ctx.device.traceability.links
-    return links.read(ctx.folder, name) if name else lambda test: ()
+    return links.read(ctx.source.folder, name) if name else lambda test: ()
 
 
 def plugin(ctx: Context) -> dict[str, bytes]:
@@ -51,7 +51,7 @@ def inputs(ctx: Context) -> dict[str, str]:
     links_of(ctx)  # an invalid file is reported before anything runs
     parts = [table.property.encode(), *plugin(ctx).values()]
     if table.links:
-        parts.append(resolve_inside(ctx.folder, table.links).read_bytes())
+        parts.append(resolve_inside(ctx.source.folder, table.links).read_bytes())
     return {"traceability": digest_of(msgspec.json.encode([digest_of(part) for part in parts]))}
 
 

@@ -153,13 +153,16 @@ class Material(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BuildFacts(Struct, frozen=True, kw_only=True):
-    """One build. `commit` is empty outside git; `user` is the image's user, empty for root by default.
+    """One build. `user` is the image's user, empty for root by default.
 
+    `tree` is the id of the device folder's tree in `commit`. With `is_worktree`, what lay in the work tree
+    was built instead: `tree` is empty, and `commit` the one that it is based on, empty when there is none.
     `image_id` is what the engine calls the image, `config` the digest of its configuration.
     """
 
     commit: str
-    dirty: bool
+    tree: str
+    is_worktree: bool
     user: str
     image_id: str
     config: str

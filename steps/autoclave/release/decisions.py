@@ -1,4 +1,4 @@
-"""What the device repository declares and what people decided: read from the checkout, or from a release.
+"""What the device repository declares and what people decided: read from the source, or from a release.
 
 A release takes both along, in its verification record: the facts hold requirements and register, and the
 files (policy, device file, register, signed decisions) are attached to it byte for byte.
@@ -28,15 +28,15 @@ _MOST = 2000
 
 
 def read_declared(image: Image, together: dict[str, str], ctx: Context) -> Declared:
-    """Return what the checkout declares, and which release of the image was the last one.
+    """Return what the device repository declares, and which release of the image was the last one.
 
     `together` are the digests of all images of the device that are judged now.
     """
     names = ctx.device.device
     former = ctx.store.find(release_name(image))
     return Declared(
-        requirements=requirements.read(ctx.folder, names.requirements) if names.requirements else None,
-        register=soup_register.read(ctx.folder, names.soup) if names.soup else None,
+        requirements=requirements.read(ctx.source.folder, names.requirements) if names.requirements else None,
+        register=soup_register.read(ctx.source.folder, names.soup) if names.soup else None,
         previous=former.digest if former and former.digest != together[image.name] else "",
         together=together,
     )
@@ -48,13 +48,13 @@ def release_name(image: Image) -> str:
 
 
 def read_decisions(ctx: Context) -> tuple[SignedWaiver, ...]:
-    """Return the waivers in the checkout and what its suppliers say, their signatures verified."""
+    """Return the waivers in the device repository and what its suppliers say, their signatures verified."""
     return tuple(each for name, raw in read_files(ctx) for each in _verify_decision(name, raw, ctx))
 
 
 def read_files(ctx: Context) -> list[tuple[str, bytes]]:
-    """Return the decision files of the checkout by name. Raises SourceError for what cannot be one."""
-    folder = resolve_inside(ctx.folder, ctx.device.device.decisions)
+    """Return the device's decision files by name. Raises SourceError for what cannot be one."""
+    folder = resolve_inside(ctx.source.folder, ctx.device.device.decisions)
     if not folder.is_dir():
         return []
     found = sorted(each for each in folder.iterdir() if each.name.endswith((WAIVER, VEX)))
@@ -69,10 +69,10 @@ def write_attachments(ctx: Context) -> list[tuple[str, Descriptor]]:
     """Keep what a release depends on in the store; return titles and descriptors."""
     kept = [
         (POLICY, msgspec.json.format(msgspec.json.encode(ctx.policy, order="sorted"), indent=2)),
-        (FILE, (ctx.folder / FILE).read_bytes()),
+        (FILE, ctx.source.read(FILE)),
     ]
     if register := ctx.device.device.soup:
-        kept.append((REGISTER, resolve_inside(ctx.folder, register).read_bytes()))
+        kept.append((REGISTER, resolve_inside(ctx.source.folder, register).read_bytes()))
     kept += [(DECISIONS + name, raw) for name, raw in read_files(ctx)]
     return [(title, ctx.store.write([raw], media_type=_media_type(title))) for title, raw in kept]
 
@@ -126,7 +126,9 @@ def _verify_decision(name: str, raw: bytes, ctx: Context) -> Iterator[SignedWaiv
 
 
 def _read(path: Path, ctx: Context) -> bytes:
-    resolve_inside(ctx.folder, str(path.relative_to(ctx.folder)))  # no link out of the repository
+    resolve_inside(
+        ctx.source.folder, str(path.relative_to(ctx.source.folder))
+    )  # no link out of the repository
     with path.open("rb") as file:
         raw = file.read(_LARGEST + 1)
     if len(raw) > _LARGEST:

@@ -59,7 +59,8 @@ class Identity(Struct, frozen=True, kw_only=True):
     digest: str
     config: str
     commit: str
-    dirty: bool
+    tree: str
+    is_worktree: bool
     policy: str
 
 

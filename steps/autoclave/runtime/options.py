@@ -66,6 +66,18 @@ class StepOptions(Signing, frozen=True):
     again: Annotated[bool, option("run even if a record for the same inputs is valid")] = False
 
 
+FromWorkTree = Annotated[
+    bool,
+    option("work on what lies in the folder, not on the commit: for debugging, never for a release"),
+]
+
+
+class SourceOptions(StepOptions, frozen=True):
+    """Options of the steps that make a release: from a commit, or from the work tree."""
+
+    worktree: FromWorkTree = False
+
+
 class Field(Struct, frozen=True, kw_only=True):
     """One option, as every front end needs it."""
 

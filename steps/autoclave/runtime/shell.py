@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
 import subprocess
+import tempfile
 import threading
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +32,20 @@ class Completed(Struct, frozen=True):
     code: int
     out: bytes
     err: bytes
+
+
+class Conversation(Struct, frozen=True):
+    """A running command that is written to and read from; `errors` is a file with its standard error."""
+
+    requests: IO[bytes]
+    answers: IO[bytes]
+    errors: IO[bytes]
+
+    def explain(self) -> str:
+        """Return the last lines of what the command printed as errors."""
+        size = self.errors.seek(0, os.SEEK_END)
+        self.errors.seek(max(0, size - 4096))
+        return "\n".join(self.errors.read().decode("utf-8", "replace").strip().splitlines()[-_TAIL:])
 
 
 class Shell:
@@ -131,6 +148,29 @@ class Shell:
         self._stop_if_cancelled(argv)
         return code
 
+    @contextmanager
+    def converse(
+        self, argv: Sequence[str], *, environment: Mapping[str, str], cwd: Path | None = None
+    ) -> Iterator[Conversation]:
+        """Run a command that answers what is written to it; it is killed at the end of the block.
+
+        `environment` is all of its environment: nothing of this process's is added.
+        """
+        self.show(argv)
+        with tempfile.TemporaryFile() as errors:
+            process = self._start(
+                argv, cwd=cwd, env=None, environment=environment, stdin=True, stderr=errors.fileno()
+            )
+            try:
+                yield Conversation(process.stdin, process.stdout, errors)
+            finally:
+                self._kill(process)
+                process.wait()
+                self._forget(process)
+                process.stdout.close()
+                with contextlib.suppress(OSError):  # what was not flushed has no reader any more
+                    process.stdin.close()
+
     def interactive(self, argv: Sequence[str]) -> int:
         """Run a command on the user's terminal and return its exit code."""
         self.show(argv)
@@ -150,6 +190,7 @@ class Shell:
         *,
         cwd: Path | None,
         env: Mapping[str, str] | None,
+        environment: Mapping[str, str] | None = None,
         stdin: bool = False,
         stdout: int | IO[bytes] = subprocess.PIPE,
         stderr: int = subprocess.PIPE,
@@ -160,7 +201,7 @@ class Shell:
             "stdout": stdout,
             "stderr": stderr,
             "cwd": str(cwd) if cwd else None,
-            "env": {**os.environ, **(env or {})},
+            "env": {**(os.environ if environment is None else environment), **(env or {})},
             "start_new_session": True,  # so that a whole process group can be ended
         }
         process = self._popen(argv, settings)

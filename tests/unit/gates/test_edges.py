@@ -136,10 +136,10 @@ def test_a_record_with_unreadable_facts_does_not_count(field: str, name: str) ->
     assert reasons[0] == f"no valid {name} record is attached to the image"
 
 
-def test_class_a_releases_from_a_dirty_tree_and_b_does_not() -> None:
-    dirty = replace(EVIDENCE, build=replace(BUILD, dirty=True, commit=""))
-    assert release.judge(dirty, POLICY["A"], NOW).passed
-    assert not release.judge(dirty, POLICY["B"], NOW).passed
+def test_class_a_releases_from_a_work_tree_and_b_does_not() -> None:
+    built = replace(EVIDENCE, build=replace(BUILD, is_worktree=True, tree="", commit=""))
+    assert release.judge(built, POLICY["A"], NOW).passed
+    assert not release.judge(built, POLICY["B"], NOW).passed
 
 
 RELEASED = Candidate(

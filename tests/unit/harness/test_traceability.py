@@ -35,7 +35,9 @@ class Said:
 
 def context(folder: Path, more: str = "", head: str = HEAD) -> Any:
     (folder / "autoclave.toml").write_text(head + TAIL + more)
-    return SimpleNamespace(folder=folder, device=schema.load(folder), policy=POLICY["B"], screen=Said())
+    return SimpleNamespace(
+        source=SimpleNamespace(folder=folder), device=schema.load(folder), policy=POLICY["B"], screen=Said()
+    )
 
 
 def test_a_device_without_the_table_has_the_plan_it_always_had(tmp_path: Path) -> None:

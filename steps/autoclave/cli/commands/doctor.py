@@ -150,11 +150,9 @@ def _disk(ctx: Context) -> Check:
 
 
 def _git(ctx: Context) -> Check:
-    commit = ctx.commit
-    if not commit.id:
+    commit = ctx.source.commit
+    if not commit:
         return Check(
             "git", fine=False, seen="no commit", fix="git init, git add, git commit: records name it"
         )
-    return Check(
-        "git", fine=True, seen=f"commit {commit.id[:12]}{', uncommitted changes' if commit.dirty else ''}"
-    )
+    return Check("git", fine=True, seen=f"commit {commit[:12]}")

@@ -72,7 +72,7 @@ def _bundle_inputs(images: list[VerifiedImage], ctx: Context) -> write.BundleInp
         seals={each.name: each.chain.newest for each in images},
         trust=ctx.trust,
         policy=today if held[0] is None else held[0],
-        device_file=(ctx.folder / FILE).read_bytes() if held[1] is None else held[1],
+        device_file=ctx.source.read(FILE) if held[1] is None else held[1],
     )
 
 

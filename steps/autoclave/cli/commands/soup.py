@@ -36,7 +36,7 @@ def _run(opts: Options, ctx: Context) -> None:
     if not components:
         raise ConfigError("no SBOM lists a component", next="run 'autoclave scan' first")
     name = ctx.device.device.soup
-    register = soup_register.read(ctx.folder, name) if name else ()
+    register = soup_register.read(ctx.source.folder, name) if name else ()
     matches = soup.match_components(list(components.values()), register)
     lacking = [each for each in matches if each.entry is None]
     ctx.screen.note(

@@ -22,7 +22,8 @@ def identity(known: Inputs) -> Identity:
         digest=known.evidence.digest,
         config=known.evidence.config,
         commit=build.commit if build else "",
-        dirty=build.dirty if build else False,
+        tree=build.tree if build else "",
+        is_worktree=build.is_worktree if build else False,
         policy=known.policy_digest,
     )
 

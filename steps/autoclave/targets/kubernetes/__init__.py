@@ -9,7 +9,7 @@ from functools import cached_property
 from msgspec import structs
 
 from autoclave.context import Context
-from autoclave.device import git
+from autoclave.device import files
 from autoclave.device.schema import Environment, Image, Kubernetes
 from autoclave.errors import AutoclaveError, ClusterError, ConfigError
 from autoclave.gates.hardening import findings
@@ -80,11 +80,11 @@ class KubernetesTarget:
     @cached_property
     def _inputs(self) -> Mapping[str, str]:
         """They are read once: what is recorded is what was planned."""
-        settings, folder = self._settings, self._ctx.folder
+        settings, folder = self._settings, self._ctx.source.folder
         names = [*settings.manifests, settings.kustomization, settings.chart, *settings.values]
-        files = {path for name in names if name for path in git.files_below(folder, name)}
+        found = {path for name in names if name for path in files.files_below(folder, name)}
         return {
-            "manifests": git.digest_of_files(folder, sorted(files)),
+            "manifests": files.digest_of_files(folder, sorted(found)),
             "flows": digest_of(repr(self._ctx.device.flow).encode()),
             "namespace": settings.namespace,
         }
@@ -130,7 +130,7 @@ class KubernetesTarget:
 
     def prepare(self, rollout: Rollout) -> Preparation:
         """Render and complete the objects; return what is in them and what in the namespace prevents them."""
-        found = render_manifests(self._settings, self._device, self._ctx.folder, self._ctx.shell)
+        found = render_manifests(self._settings, self._device, self._ctx.source.folder, self._ctx.shell)
         objects = make_objects(rollout, self._settings.namespace, self._repository, found)
         self._desired = objects.plain
         live = self._kubectl.json("get", CHECKED)

@@ -51,7 +51,7 @@ def report_to_gitlab(opts: ReportOptions, ctx: Context, action: str, call: Calla
 
 def find_commit(given: str, ctx: Context) -> str:
     """Return the commit that the command is about. Raises UsageError when it is missing."""
-    found = given or os.environ.get("CI_COMMIT_SHA", "") or ctx.commit.id
+    found = given or os.environ.get("CI_COMMIT_SHA", "") or ctx.source.commit
     if not found:
         raise UsageError("no commit is named, and none is checked out", next="name it with --commit")
     return found

@@ -42,7 +42,7 @@ def _describe(opts: Options, ctx: Context) -> None:
         device=device.name,
         version=device.version,
         safety_class=device.safety_class.value,
-        commit=opts.commit or os.environ.get("GIT_COMMIT", "") or ctx.commit.id,
+        commit=opts.commit or os.environ.get("GIT_COMMIT", "") or ctx.source.commit,
     )
     text = (report.html if opts.html else report.text)(about, found)
     data = {"action": "describe", "text": text, "badge": report.badge(found)}

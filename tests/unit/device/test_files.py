@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from autoclave.device.git import digest_of_files
+from autoclave.device.files import digest_of_files
 
 
 def test_the_digest_of_files_sees_name_content_mode_and_links(tmp_path: Path) -> None:
