@@ -159,12 +159,12 @@ def registry(folder: Path) -> Iterator[int]:
 
 def clean() -> None:
     """Remove what both left in the engine."""
-    for name in ("bench-oximeter", "autoclave-bench-oximeter-staging-gateway"):
+    for name in ("bench-oximeter", "autoclave_bench-oximeter_staging_gateway"):
         subprocess.run(["docker", "rm", "-fv", name], capture_output=True, check=False)
-    for name in ("bench-readings", "autoclave-bench-oximeter-staging-readings"):
+    for name in ("bench-readings", "autoclave_bench-oximeter_staging_readings"):
         subprocess.run(["docker", "volume", "rm", name], capture_output=True, check=False)
     subprocess.run(
-        ["docker", "network", "rm", "autoclave-bench-oximeter-staging"], capture_output=True, check=False
+        ["docker", "network", "rm", "autoclave_bench-oximeter_staging"], capture_output=True, check=False
     )
 
 

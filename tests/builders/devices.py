@@ -135,9 +135,10 @@ class Repository:
         for container in self.containers():
             with _ignore_removed():
                 container.remove(force=True, v=True)
-        for volume in client.volumes.list(filters={"name": f"autoclave-{self.name}-"}):
+        ours = {"label": f"dev.autoclave.device={self.name}"}
+        for volume in client.volumes.list(filters=ours):
             volume.remove(force=True)
-        for network in client.networks.list(filters={"name": f"autoclave-{self.name}-"}):
+        for network in client.networks.list(filters=ours):
             network.remove()
         client.close()
 

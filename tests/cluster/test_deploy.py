@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from cluster.clinics import GOOD, NEXT, Clinic
+from cluster.clinics import GOOD, NAME, NEXT, Clinic
 from worker_results import report
 
 pytestmark = pytest.mark.xdist_group("cluster-released")
@@ -18,7 +18,7 @@ def test_three_replicas_run_the_digest_and_an_upgrade_replaces_them(clinic: Clin
     assert clinic.digests_in_pods() == [clinic.digests[GOOD]] * 3
     assert "+ Deployment/app" in first.err
     policies = [each["metadata"]["name"] for each in clinic.get("networkpolicies")]
-    assert "autoclave-default-deny" in policies
+    assert f"autoclave.{NAME}.demo.default-deny" in policies
     again = clinic.deploy(GOOD)
     assert again.code == 0, again.err
     assert "skipped" in again.err

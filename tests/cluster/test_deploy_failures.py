@@ -225,12 +225,14 @@ def test_objects_removed_from_the_manifests_are_deleted_and_reported(clinic: Cli
     assert done.code == 0, done.err
     assert "deleted, since the manifests no longer have it: Service/app" in done.err
     assert clinic.get("services") == []
-    assert json.dumps(clinic.get("networkpolicies")).count('"name": "autoclave-default-deny"') >= 1
+    assert (
+        json.dumps(clinic.get("networkpolicies")).count(f'"name": "autoclave.{NAME}.demo.default-deny"') >= 1
+    )
 
 
 def test_the_running_version_is_restored_even_when_its_record_in_the_cluster_is_lost(clinic: Clinic) -> None:
     assert clinic.deploy(GOOD).code == 0
-    clinic.cluster.kubectl("delete", "configmap", f"autoclave-{NAME}-demo", "-n", clinic.namespace)
+    clinic.cluster.kubectl("delete", "configmap", f"autoclave.{NAME}.demo", "-n", clinic.namespace)
     clinic.repository.edit("autoclave.toml", "timeout = 60", "timeout = 8")
     failed = clinic.deploy(UNHEALTHY)
     assert failed.code == 50, failed.err

@@ -64,7 +64,7 @@ def test_the_manifests_are_put_into_the_namespace_and_left_alone() -> None:
 def test_the_flows_let_router_and_names_through() -> None:
     (snippet,) = (each for each in snippets("toml") if "flow" in each)
     flows = msgspec.convert(tomllib.loads(snippet)["flow"], list[Flow])
-    made = network.make_policies(flows, ["backend", "database"])
+    made = network.make_policies(flows, ["backend", "database"], device="monitor", environment="clinic")
     assert network.has_default_deny([each.data for each in made])
     (router,) = (each.data["spec"]["ingress"] for each in made if "ingress" in each.data["spec"])
     (names,) = (each.data["spec"]["egress"] for each in made if "egress" in each.data["spec"])

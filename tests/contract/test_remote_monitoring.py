@@ -34,12 +34,12 @@ def test_the_password_is_not_in_the_repository() -> None:
 
 
 def test_the_declared_flows_are_all_that_is_open() -> None:
-    made = network.make_policies(DEVICE.flow, NAMES)
+    made = network.make_policies(DEVICE.flow, NAMES, device=DEVICE.device.name, environment="clinic")
     assert network.has_default_deny([each.data for each in made])
-    opened = {each.name.rpartition("-")[0] for each in made} - {"autoclave-default"}
+    opened = {each.name.rpartition("-")[0].rpartition(".")[2] for each in made} - {"default"}
     assert opened == {
-        "autoclave-in-backend-database",
-        "autoclave-out-backend-database",
-        "autoclave-in-outside-backend",
-        "autoclave-out-backend-dns",
+        "in-backend-database",
+        "out-backend-database",
+        "in-outside-backend",
+        "out-backend-dns",
     }

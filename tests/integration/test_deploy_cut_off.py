@@ -17,7 +17,7 @@ def leave_as_after_a_crash(running: Any, *, new_one_made: bool) -> None:
     """Leave the engine as a deployment does that is killed in the middle of switching over."""
     name, image = running.name, running.attrs["Image"]
     labels = running.labels
-    running.rename(f"{name}-previous")
+    running.rename(f"{name}_previous")
     running.stop()
     if new_one_made:
         client = docker.from_env()

@@ -26,7 +26,7 @@ def test_production_refuses_development_keys(tmp_path: Path) -> None:
         assert "signed by a development key" in refused.message
         assert "no trusted release key signed the image" in refused.message
         (staging,) = repository.containers()
-        assert staging.name.startswith(f"autoclave-{repository.name}-staging-")
+        assert staging.name.startswith(f"autoclave_{repository.name}_staging_")
 
 
 def test_production_refuses_a_partial_database(tmp_path: Path) -> None:

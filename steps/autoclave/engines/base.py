@@ -16,6 +16,10 @@ ENVIRONMENT_LABEL = "dev.autoclave.environment"
 DIGEST_LABEL = "dev.autoclave.digest"
 INPUTS_LABEL = "dev.autoclave.inputs"
 ROLE_LABEL = "dev.autoclave.role"
+VOLUME_LABEL = "dev.autoclave.volume"
+
+DEPLOYED = "service"
+"""The role of a container that was deployed."""
 
 
 class EngineInfo(Struct, frozen=True, kw_only=True):
@@ -117,6 +121,13 @@ class NetworkState(Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str]
 
 
+class VolumeState(Struct, frozen=True, kw_only=True):
+    """A named volume of the engine."""
+
+    name: str
+    labels: Mapping[str, str]
+
+
 class Engine(Protocol):
     """A container engine. Every method raises EngineError when the engine does not answer or refuses."""
 
@@ -204,8 +215,17 @@ class Engine(Protocol):
     def execute(self, container: str, command: Sequence[str], seconds: float) -> int | None:
         """Run a command in a container; return its exit code, None when it cannot run or takes too long."""
 
-    def ensure_network(self, name: str) -> None:
-        """Create a private network unless it exists."""
+    def network(self, name: str) -> NetworkState | None:
+        """Return a network by its name, or None."""
+
+    def create_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """Create a private network."""
+
+    def volume(self, name: str) -> VolumeState | None:
+        """Return a named volume, or None."""
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """Create a named volume."""
 
     def create_closed_network(self, name: str, labels: Mapping[str, str]) -> None:
         """Create a network whose containers reach each other and nothing else, the engine's host included."""

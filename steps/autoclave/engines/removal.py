@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from autoclave.engines.base import OWNER_LABEL, RUN_LABEL, Engine
+from autoclave.engines.base import DEPLOYED, OWNER_LABEL, ROLE_LABEL, RUN_LABEL, Engine
 from autoclave.errors import EngineError
 from autoclave.runtime.owner import is_gone
 
@@ -23,8 +23,15 @@ def remove(engine: Engine, container: str) -> None:
 
 
 def remove_leftovers(engine: Engine) -> list[str]:
-    """Remove containers and networks whose run ended without removing them; return their names."""
-    left = [each for each in engine.containers({RUN_LABEL: ""}) if is_gone(each.labels.get(OWNER_LABEL, ""))]
+    """Remove containers and networks whose run ended without removing them; return their names.
+
+    What was deployed outlives the run that made it, whatever the labels of its image say.
+    """
+    left = [
+        each
+        for each in engine.containers({RUN_LABEL: ""})
+        if is_gone(each.labels.get(OWNER_LABEL, "")) and each.labels.get(ROLE_LABEL) != DEPLOYED
+    ]
     for container in left:
         engine.remove(container.id)
     networks = [

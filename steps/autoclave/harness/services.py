@@ -115,7 +115,7 @@ def start_services(image: Image, services: list[PinnedService], ctx: Context) ->
     if not services:
         yield RunningServices()
         return
-    name = f"autoclave-{ctx.device.device.name}-{ctx.run_id[:12]}-{image.name}"
+    name = f"autoclave_{ctx.device.device.name}_{ctx.run_id[:12]}_{image.name}"  # no name contains "_"
     there = RunningServices(name)
     ctx.engine.create_closed_network(name, ctx.labels())
     try:

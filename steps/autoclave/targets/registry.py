@@ -76,9 +76,19 @@ class RegistryTarget:
         return {each.image: each.digest for each in self.running()}
 
     def prepare(self, rollout: Rollout) -> Preparation:
-        """Object to a version that refers to another digest already."""
+        """Object to a version that refers to another digest already, or whose tag a build moves."""
         repository, version = self._repository, self._ctx.device.device.version
         published = {each.image: each.digest for each in self.running()}
+        # A build moves the one, a release the other: `release.decisions.release_name`.
+        names = [image.name for image in self._ctx.device.image]
+        moved = {*names, *(f"{name}.released" for name in names)}
+        if moving := [tag for each in rollout.services if (tag := self._tag(each.image)) in moved]:
+            return Preparation(
+                objections=(
+                    f"{repository}:{moving[0]} is a tag that builds and releases of an image move: "
+                    "rename the image, or change device.version",
+                )
+            )
         return Preparation(
             objections=tuple(
                 f"{repository}:{self._tag(each.image)} is {published[each.image]} already, and a published "
@@ -138,8 +148,9 @@ class RegistryTarget:
     def _tag(self, image: str) -> str:
         """Return the tag of an image's version: the version alone when the device has one image.
 
-        A tag has no `+`; it becomes `_`, as Helm has it.
+        A tag has no `+`; it becomes `_`, as Helm has it. No image's name contains `_`: what comes before the
+        first one is the image.
         """
         device = self._ctx.device
         version = device.device.version.replace("+", "_")
-        return version if len(device.image) == 1 else f"{image}-{version}"
+        return version if len(device.image) == 1 else f"{image}_{version}"

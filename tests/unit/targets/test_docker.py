@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from msgspec import structs
@@ -13,8 +13,17 @@ from autoclave import targets
 from autoclave.console.json import JsonScreen
 from autoclave.context import Context
 from autoclave.device.schema import Environment, Service
-from autoclave.engines.base import ContainerSpec, ContainerState, EngineInfo, ImageState
-from autoclave.errors import Busy, EngineError
+from autoclave.engines import base as base_engine
+from autoclave.engines import removal
+from autoclave.engines.base import (
+    ContainerSpec,
+    ContainerState,
+    EngineInfo,
+    ImageState,
+    NetworkState,
+    VolumeState,
+)
+from autoclave.errors import Busy, DeployFailed, EngineError
 from autoclave.runtime.options import Common
 from autoclave.runtime.owner import owner
 from autoclave.store.oci import MANIFEST, Descriptor
@@ -44,6 +53,8 @@ class Engine:
 
     def __init__(self) -> None:
         self.all: dict[str, ContainerState] = {}
+        self.all_networks: dict[str, NetworkState] = {}
+        self.volumes: dict[str, VolumeState] = {}
         self.calls: list[str] = []
 
     def command_line(self, *words: str) -> str:
@@ -88,12 +99,32 @@ class Engine:
             del self.all[state.name]
 
     def containers(self, labels: Mapping[str, str]) -> list[ContainerState]:
-        return [each for each in self.all.values() if labels.items() <= each.labels.items()]
+        return [
+            each
+            for each in self.all.values()
+            if all(
+                each.labels.get(name, "") == value if value else name in each.labels
+                for name, value in labels.items()
+            )
+        ]
 
     def logs(self, container: str) -> Iterator[str]:
         yield "it does not work"
 
-    def ensure_network(self, name: str) -> None: ...
+    def network(self, name: str) -> NetworkState | None:
+        return self.all_networks.get(name)
+
+    def create_network(self, name: str, labels: Mapping[str, str]) -> None:
+        self.all_networks[name] = NetworkState(name=name, labels=labels)
+
+    def networks(self, labels: Mapping[str, str]) -> list[NetworkState]:
+        return [each for each in self.all_networks.values() if labels.items() <= each.labels.items()]
+
+    def volume(self, name: str) -> VolumeState | None:
+        return self.volumes.get(name)
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        self.volumes[name] = VolumeState(name=name, labels=labels)
 
     def _change(self, container: str, **changes: Any) -> None:
         state = self.state(container)
@@ -128,15 +159,22 @@ def ctx(tmp_path: Path, engine: Engine) -> Context:
     return made
 
 
-def rollout(digest: str, inputs: str = "sha256:1") -> Rollout:
+def rollout(
+    digest: str,
+    inputs: str = "sha256:1",
+    *,
+    image: str = "app",
+    environment: Environment = WARD,
+    volumes: dict[str, str] | None = None,
+) -> Rollout:
     service = base.Service(
-        image="app",
+        image=image,
         descriptor=Descriptor(media_type=MANIFEST, digest=digest, size=1),
-        settings=Service(start_timeout=1),
+        settings=Service(start_timeout=1, volumes=volumes or {}),
         publish=None,
         inputs=inputs,
     )
-    return Rollout(device="pump", environment=WARD, services=(service,))
+    return Rollout(device="pump", environment=environment, services=(service,))
 
 
 def deploy(target: Target, release: Rollout) -> None:
@@ -156,7 +194,7 @@ def test_only_images_with_a_service_are_covered(ctx: Context) -> None:
 def test_the_new_version_replaces_the_old_one(ctx: Context, engine: Engine) -> None:
     deploy(targets.create(WARD, ctx), rollout(OLD))
     deploy(targets.create(WARD, ctx), rollout(NEW))
-    assert list(engine.all) == ["autoclave-pump-ward-app"]
+    assert list(engine.all) == ["autoclave_pump_ward_app"]
     (running,) = targets.create(WARD, ctx).running()
     assert (running.image, running.digest, running.healthy) == ("app", NEW, True)
 
@@ -170,7 +208,7 @@ def test_exactly_this_runs_only_with_the_same_digest_settings_and_health(
     assert target.is_running(rollout(OLD))
     assert not target.is_running(rollout(NEW))
     assert not target.is_running(rollout(OLD, inputs="sha256:2"))
-    name = "autoclave-pump-ward-app"
+    name = "autoclave_pump_ward_app"
     engine.all[name] = structs.replace(engine.all[name], image="sha256:somebody else's")
     assert not target.is_running(rollout(OLD))
     engine.all[name] = structs.replace(engine.all[name], image=OLD, health="unhealthy")
@@ -195,13 +233,13 @@ def test_the_replaced_version_is_restored(ctx: Context, engine: Engine) -> None:
     (restored,) = target.restore(rollout(SICK)).answering
     assert restored.digest == OLD
     assert target.is_running(rollout(OLD))
-    assert list(engine.all) == ["autoclave-pump-ward-app"]
+    assert list(engine.all) == ["autoclave_pump_ward_app"]
 
 
 def test_a_container_of_another_image_is_not_what_was_deployed(ctx: Context, engine: Engine) -> None:
     target = targets.create(WARD, ctx)
     target.apply(rollout(NEW))
-    name = "autoclave-pump-ward-app"
+    name = "autoclave_pump_ward_app"
     engine.all[name] = structs.replace(engine.all[name], image=OLD)
     with pytest.raises(Unhealthy, match=f"the engine runs {OLD}, not {NEW}"):
         target.observe(rollout(NEW))
@@ -249,7 +287,7 @@ def test_what_runs_is_not_removed_before_anything_took_its_place(
     assert [(each.id, each.running) for each in engine.all.values()] == [(before.id, True)]
 
 
-@pytest.mark.parametrize("call", ["ensure_network", "create", "start"])
+@pytest.mark.parametrize("call", ["create_network", "create_volume", "create", "start"])
 def test_what_the_engine_refuses_to_start_is_unhealthy(
     ctx: Context, engine: Engine, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
@@ -258,10 +296,11 @@ def test_what_the_engine_refuses_to_start_is_unhealthy(
 
     target = targets.create(WARD, ctx)
     deploy(target, rollout(OLD))
+    engine.all_networks.clear()
     with monkeypatch.context() as patched:
         patched.setattr(engine, call, refuse)
         with pytest.raises(Unhealthy, match="it cannot be started: the port is taken"):
-            target.apply(rollout(NEW))
+            target.apply(rollout(NEW, volumes={"data": "/var/data"}))
     (restored,) = target.restore(rollout(NEW)).answering
     assert restored.digest == OLD
 
@@ -288,3 +327,120 @@ def test_a_lock_that_is_held_refuses_another_deployment(ctx: Context, engine: En
             pass
         assert owner() in busy.value.why
     assert engine.all == {}
+
+
+def place(folder: Path, engine: Engine, device: str, environment: str) -> Target:
+    """The place of another device or environment in the same engine."""
+    (folder / device).mkdir(exist_ok=True)
+    (folder / device / "autoclave.toml").write_text(DEVICE.replace("pump", device))
+    ctx = Context(Common(folder=str(folder / device)), JsonScreen())
+    ctx.__dict__["_engine"] = engine
+    return targets.create(Environment(name=environment), ctx)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("glucose-test", "clinic", "app", "data"), ("glucose", "test", "clinic-app", "clinic-data")),
+        (("pump", "ward", "app", "data"), ("pump", "ward-app", "app", "app-data")),
+        (("pump", "ward", "app", "data"), ("pump", "ward", "app-previous", "data-previous")),
+        (("pump", "ward", "app", "data"), ("pump", "ward", "app-candidate", "data-candidate")),
+        (("pump", "ward", "app", "data"), ("pump", "ward", "lock", "lock")),
+        (("pump", "ward", "previous", "app"), ("pump", "ward", "app", "previous")),
+    ],
+)
+def test_no_two_names_are_one(
+    tmp_path: Path, engine: Engine, one: tuple[str, ...], other: tuple[str, ...]
+) -> None:
+    places = []
+    for device, environment, image, volume in (one, other):
+        target = place(tmp_path, engine, device, environment)
+        release = rollout(OLD, image=image, environment=target.environment, volumes={volume: "/var/data"})
+        deploy(target, release)
+        places.append((target, release, image))
+    assert len(engine.all) == 2
+    assert len(engine.volumes) == (1 if one[:2] == other[:2] and one[3] == other[3] else 2)
+    for target, release, image in places:
+        assert image in [each.image for each in target.running()]
+        assert target.is_running(release)
+        deploy(target, rollout(NEW, image=image, environment=target.environment))
+    assert len(engine.all) == 2
+
+
+@pytest.mark.parametrize("labels", [{}, {"dev.autoclave.device": "glucose"}])
+@pytest.mark.parametrize("name", ["app", "app_previous", "app_candidate"])
+def test_a_container_of_somebody_else_is_left_alone(
+    ctx: Context, engine: Engine, name: str, labels: dict[str, str]
+) -> None:
+    whole = f"autoclave_pump_ward_{name}"
+    theirs = engine.create(ContainerSpec(image=OLD, name=whole, labels=labels))
+    engine.start(theirs)
+    before = dict(engine.all)
+    target = targets.create(WARD, ctx)
+    assert target.running() == []
+    assert not target.is_running(rollout(OLD))
+    assert target.recover(rollout(NEW)) == {}
+    (objection,) = target.prepare(rollout(NEW)).objections
+    assert f"the container {whole} belongs to somebody else" in objection
+    with pytest.raises(Unhealthy, match="belongs to somebody else"):
+        target.rehearse(rollout(NEW))
+    with pytest.raises(Unhealthy, match="belongs to somebody else"):
+        target.apply(rollout(NEW))
+    with pytest.raises(Unhealthy):
+        target.observe(rollout(NEW))
+    assert target.restore(rollout(NEW)).answering == ()
+    target.finish(rollout(NEW))
+    assert engine.all == before
+
+
+@pytest.mark.parametrize(
+    "labels", [{}, {"dev.autoclave.device": "pump", "dev.autoclave.environment": "home"}]
+)
+def test_a_network_and_a_volume_of_somebody_else_are_left_alone(
+    ctx: Context, engine: Engine, labels: dict[str, str]
+) -> None:
+    engine.create_network("autoclave_pump_ward", labels)
+    engine.create_volume("autoclave_pump_ward_data", labels)
+    target, release = targets.create(WARD, ctx), rollout(NEW, volumes={"data": "/var/data"})
+    network, volume = target.prepare(release).objections
+    assert "the network autoclave_pump_ward belongs to somebody else" in network
+    assert "the volume autoclave_pump_ward_data belongs to somebody else" in volume
+    with pytest.raises(Unhealthy, match="belongs to somebody else"):
+        target.apply(release)
+    assert engine.all == {}
+
+
+def test_a_lock_of_somebody_else_is_left_alone(ctx: Context, engine: Engine) -> None:
+    gone = "elsewhere:1"
+    labels = {"dev.autoclave.owner": gone, "dev.autoclave.role": "lock"}
+    engine.create(ContainerSpec(image=OLD, name="autoclave_pump_ward", labels=labels))
+    before = dict(engine.all)
+    theft = targets.create(WARD, ctx).lock(rollout(OLD))
+    with pytest.raises(DeployFailed, match="the lock of ward cannot be taken") as refused, theft:
+        pass
+    assert "belongs to somebody else (it has no label dev.autoclave.device)" in refused.value.why
+    assert engine.all == before
+
+
+def test_labels_without_the_name_do_not_make_a_container_ours(ctx: Context, engine: Engine) -> None:
+    """An image's own labels are those of each of its containers."""
+    target = targets.create(WARD, ctx)
+    deploy(target, rollout(OLD))
+    (ours,) = engine.all.values()
+    engine.create(ContainerSpec(image=NEW, name="autoclave_other", labels=ours.labels))
+    (running,) = target.running()
+    assert running.digest == OLD
+
+
+def test_what_is_deployed_is_no_leftover_whatever_its_image_is_labelled(
+    ctx: Context, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy(targets.create(WARD, ctx), rollout(OLD))
+    (name,) = engine.all
+    monkeypatch.setattr(removal, "is_gone", lambda label: label == "this:1")
+    of_image = {"dev.autoclave.run": "x", "dev.autoclave.owner": "this:1"}
+    engine.all[name] = structs.replace(engine.all[name], labels={**of_image, **engine.all[name].labels})
+    left = engine.create(ContainerSpec(image=OLD, name="left", labels=of_image))
+    assert removal.remove_leftovers(cast(base_engine.Engine, engine)) == ["left"]
+    assert engine.state(left) is None
+    assert name in engine.all

@@ -93,6 +93,25 @@ def test_what_was_published_meanwhile_is_not_replaced(target: Target, store: Lay
     assert target.is_running(first)
 
 
+def test_a_version_s_tag_is_never_one_that_a_build_moves(tmp_path: Path, store: LayoutStore) -> None:
+    """Images `app` and `app-1`, version 1: `app-1` names both."""
+    ctx = context(tmp_path)
+    device = DEVICE.replace("1.0.0+7", "1").replace(
+        "[[environment]]", '[[image]]\nname = "app-1"\n[[environment]]'
+    )
+    (tmp_path / "autoclave.toml").write_text(device)
+    ctx = Context(Common(folder=str(tmp_path), store="oci://r.example/pump"), JsonScreen())
+    ctx.__dict__["store"] = store
+    target, release = targets.create(PUBLISHED, ctx), rollout(sample_image.write_image(store))
+    target.apply(release)
+    assert [each.address for each in target.running()] == ["r.example/pump:app_1"]
+    (tmp_path / "autoclave.toml").write_text(DEVICE.replace("1.0.0+7", "app"))
+    ctx = Context(Common(folder=str(tmp_path), store="oci://r.example/pump"), JsonScreen())
+    ctx.__dict__["store"] = store
+    (objection,) = targets.create(PUBLISHED, ctx).prepare(release).objections
+    assert "r.example/pump:app is a tag that builds and releases of an image move" in objection
+
+
 def test_a_folder_is_refused_when_it_is_used_and_not_before(tmp_path: Path) -> None:
     ctx = context(tmp_path, store="")
     target = targets.create(PUBLISHED, ctx)

@@ -23,6 +23,7 @@ from autoclave.engines.base import (
     EngineInfo,
     ImageState,
     NetworkState,
+    VolumeState,
 )
 from autoclave.engines.docker import build as docker_build
 from autoclave.engines.docker import networks as docker_networks
@@ -257,11 +258,31 @@ class DockerEngine:
         with _translate_errors("the engine does not run a command in the container"):
             return docker_networks.execute(self._api, container, command, seconds)
 
-    def ensure_network(self, name: str) -> None:
-        """Create a private network unless it exists."""
+    def network(self, name: str) -> NetworkState | None:
+        """Return a network by its name, or None."""
+        with _translate_errors(f"the engine does not report on the network {name}"):
+            found = self._api.networks(names=[name])  # those whose names contain it
+        named = [each for each in found if each["Name"] == name]
+        return NetworkState(name=name, labels=named[0].get("Labels") or {}) if named else None
+
+    def create_network(self, name: str, labels: Mapping[str, str]) -> None:
+        """Create a private network."""
         with _translate_errors(f"the engine does not create the network {name}"):
-            if not self._api.networks(names=[f"^{name}$"]):
-                self._api.create_network(name, driver="bridge", check_duplicate=True)
+            self._api.create_network(name, driver="bridge", check_duplicate=True, labels=dict(labels))
+
+    def volume(self, name: str) -> VolumeState | None:
+        """Return a named volume, or None."""
+        with _translate_errors(f"the engine does not report on the volume {name}"):
+            try:
+                found = self._api.inspect_volume(name)
+            except NotFound:
+                return None
+        return VolumeState(name=name, labels=found.get("Labels") or {})
+
+    def create_volume(self, name: str, labels: Mapping[str, str]) -> None:
+        """Create a named volume."""
+        with _translate_errors(f"the engine does not create the volume {name}"):
+            self._api.create_volume(name, labels=dict(labels))
 
     def create_closed_network(self, name: str, labels: Mapping[str, str]) -> None:
         """Create a network whose containers reach each other and nothing else, the engine's host included."""

@@ -10,11 +10,8 @@ from autoclave.context import Context, load_image
 from autoclave.device.schema import Environment, Image
 from autoclave.engines import removal
 from autoclave.engines.base import (
-    DEVICE_LABEL,
+    DEPLOYED,
     DIGEST_LABEL,
-    ENVIRONMENT_LABEL,
-    IMAGE_LABEL,
-    ROLE_LABEL,
     ContainerSpec,
     ContainerState,
     Engine,
@@ -35,8 +32,9 @@ from autoclave.targets.base import (
     is_same,
 )
 from autoclave.targets.docker import lock
-from autoclave.targets.docker.containers import make_candidate, make_spec, name_of, read_running
+from autoclave.targets.docker.containers import make_candidate, make_spec, read_running
 from autoclave.targets.docker.health import Health
+from autoclave.targets.docker.ownership import CANDIDATE, Ownership
 
 TABLES = frozenset({"publish"})
 """The tables of an environment that this target reads."""
@@ -65,22 +63,15 @@ class EngineTarget:
 
     def inspect_command(self) -> str:
         """Return the command by which a person sees what runs there."""
-        return self._engine.command_line("ps", "-a", "--filter", f"label={ROLE_LABEL}=service")
+        labels = self._own.labels(DEPLOYED).items()
+        filters = [word for name, value in labels for word in ("--filter", f"label={name}={value}")]
+        return self._engine.command_line("ps", "-a", *filters)
 
     def running(self) -> list[Running]:
         """Read back what runs, by image."""
-        labels = {
-            DEVICE_LABEL: self._ctx.device.device.name,
-            ENVIRONMENT_LABEL: self.environment.name,
-            ROLE_LABEL: "service",
-        }
-        # By name, so that a version in reserve counts only where nothing took its place.
-        by_image: dict[str, ContainerState] = {}
-        for state in sorted(self._engine.containers(labels), key=lambda each: each.name):
-            by_image.setdefault(state.labels.get(IMAGE_LABEL, ""), state)
         return [
             self._read_running(state, healthy=not self._health.complaint(state))
-            for state in by_image.values()
+            for _, state in sorted(self._own.services().items())
         ]
 
     def is_running(self, rollout: Rollout) -> bool:
@@ -94,9 +85,9 @@ class EngineTarget:
         )
 
     def lock(self, rollout: Rollout) -> AbstractContextManager[None]:
-        """Hold the environment's lock. Raises Busy while another deployment does."""
+        """Hold the environment's lock. Raises Busy while another deployment does, DeployFailed."""
         image = self._load(rollout.services[0])
-        return lock.hold(self._engine, self._name("lock"), image, self.environment.name)
+        return lock.hold(self._engine, self._own, image, self.environment.name)
 
     def recover(self, rollout: Rollout) -> Mapping[str, str]:
         """Clean up after a deployment that died while it replaced containers; return what ran before."""
@@ -109,15 +100,23 @@ class EngineTarget:
         return {each.image: each.digest for each in self.running()} | continued
 
     def prepare(self, rollout: Rollout) -> Preparation:
-        """Return nothing to judge: the device file has no say in how a container is confined."""
-        return Preparation()
+        """Object to what has our names and belongs to somebody else.
+
+        There is nothing else to judge: the device file has no say in how a container is confined.
+        """
+        found = [
+            reason
+            for service in rollout.services
+            for reason in self._own.find_foreign(service.image, service.settings.volumes)
+        ]
+        return Preparation(objections=tuple(dict.fromkeys(found)))
 
     def rehearse(self, rollout: Rollout) -> Rehearsal:
         """Run each new version beside what is there, with volumes of its own. Raises Unhealthy."""
         for service in rollout.services:
             self._note(f"{service.image}: rehearsing {Digest(service.digest).short} beside what runs")
             with _name_service(service):
-                self._rehearse(make_candidate(self._make_spec(service), service, self._ctx))
+                self._rehearse(service)
         return Rehearsal()
 
     def apply(self, rollout: Rollout) -> None:
@@ -127,7 +126,7 @@ class EngineTarget:
         """
         for service in rollout.services:
             with _name_service(service):
-                self._replace(self._make_spec(service), service.image)
+                self._replace(service)
 
     def observe(self, rollout: Rollout) -> list[Running]:
         """Read back what runs. Raises Unhealthy."""
@@ -140,7 +139,7 @@ class EngineTarget:
         while self._replaced:
             image, replaced = self._replaced.pop()
             try:
-                back = self._restore(self._name(image), replaced)
+                back = self._restore(image, replaced)
             except (Unhealthy, EngineError) as error:
                 silent.append(f"{image}: the previous version: {error}")
                 continue
@@ -153,11 +152,15 @@ class EngineTarget:
         """Remove the versions that were replaced."""
         self._replaced.clear()
         for service in rollout.services:
-            self._engine.remove(_previous(self._name(service.image)))
+            self._own.remove(self._own.previous(service.image), service.image)
 
     @property
     def _engine(self) -> Engine:
         return self._ctx.engine
+
+    @cached_property
+    def _own(self) -> Ownership:
+        return Ownership(self._engine, self._ctx.device.device.name, self.environment.name)
 
     @cached_property
     def _health(self) -> Health:
@@ -169,36 +172,33 @@ class EngineTarget:
     def _warn(self, text: str) -> None:
         self._ctx.screen.warn(STEP, text)
 
-    def _name(self, *rest: str) -> str:
-        return name_of(self.environment, self._ctx, *rest)
-
     def _load(self, service: Service) -> str:
         """Bring the image into the engine, and return the engine's id of it."""
         return load_image(service.descriptor, self._ctx).id
 
     def _make_spec(self, service: Service) -> ContainerSpec:
-        return make_spec(service, self._load(service), self.environment, self._ctx)
+        return make_spec(service, self._load(service), self._own)
 
     def _read_running(self, state: ContainerState, *, healthy: bool) -> Running:
         return read_running(state, healthy=healthy, address=self._health.address(state))
 
     def _recover(self, service: Service) -> dict[str, str]:
         """Finish or undo what a deployment left; return what it replaced, if it deployed this version."""
-        name = self._name(service.image)
-        previous, actual = self._engine.state(_previous(name)), self._engine.state(name)
+        previous, actual = self._find_previous(service.image), self._find(service.image)
         if previous is None:
             return {}
         if actual and not self._health.complaint(actual):
             self._engine.remove(previous.id)
             is_continued = actual.labels.get(DIGEST_LABEL) == service.digest
             return {service.image: previous.labels.get(DIGEST_LABEL, "")} if is_continued else {}
-        if back := self._restore(name):
+        if back := self._restore(service.image):
             self._warn(f"{service.image}: an earlier deployment died; restored {back.digest}")
         return {}
 
-    def _rehearse(self, spec: ContainerSpec) -> None:
-        self._engine.ensure_network(spec.network)
-        self._engine.remove(spec.name)  # what a crashed deployment left
+    def _rehearse(self, service: Service) -> None:
+        spec = make_candidate(self._make_spec(service), service, self._own, self._ctx)
+        self._own.prepare(spec, service.image, {})
+        self._own.remove(spec.name, service.image, CANDIDATE)  # what a crashed deployment left
         candidate = self._engine.create(spec)
         try:
             self._engine.start(candidate)
@@ -206,24 +206,31 @@ class EngineTarget:
         finally:
             removal.remove(self._engine, candidate)
 
-    def _replace(self, spec: ContainerSpec, image: str) -> None:
-        replaced = self._engine.state(spec.name)
+    def _replace(self, service: Service) -> None:
+        spec, image = self._make_spec(service), service.image
+        replaced = self._find(image)
         self._replaced.append((image, replaced.id if replaced else ""))
+        try:
+            self._own.prepare(spec, image, service.settings.volumes)
+        except EngineError as error:
+            raise _make_unhealthy(error) from error
         if replaced:
-            self._engine.remove(_previous(spec.name))
-            self._engine.rename(replaced.id, _previous(spec.name))
+            self._own.remove(self._own.previous(image), image)
+            self._engine.rename(replaced.id, self._own.previous(image))
             self._engine.stop(replaced.id)
         try:
-            self._engine.ensure_network(spec.network)
             container = self._engine.create(spec)
             self._engine.start(container)
         except EngineError as error:
-            raise Unhealthy(f"it cannot be started: {error.why or error.what}") from error
+            raise _make_unhealthy(error) from error
         self._health.wait(container)
 
     def _observe(self, service: Service) -> Running:
         with _name_service(service):
-            state = self._health.wait(self._name(service.image))
+            found = self._find(service.image)
+            if found is None:
+                raise Unhealthy("its container is missing")
+            state = self._health.wait(found.id)
             expected = self._load(service)
             if state.image != expected:
                 raise Unhealthy(f"the engine runs {state.image}, not {expected}")
@@ -231,29 +238,34 @@ class EngineTarget:
         self._note(f"{service.image}: {service.digest} runs and is healthy {running.address}")
         return running
 
-    def _restore(self, name: str, replaced: str = "") -> Running | None:
+    def _find(self, image: str) -> ContainerState | None:
+        return self._own.find(self._own.container(image), image)
+
+    def _find_previous(self, image: str) -> ContainerState | None:
+        return self._own.find(self._own.previous(image), image)
+
+    def _restore(self, image: str, replaced: str = "") -> Running | None:
         """Restore the previous version and wait until it answers; None when nothing has to be restored.
 
         `replaced` is the id of the container that a replacement began with. While it still has the name,
         nothing took its place, and it may even run.
         """
-        current = self._engine.state(name)
+        current = self._find(image)
         if current and current.id == replaced:
             self._engine.start(current.id)
             return self._read_running(self._health.wait(current.id, show=False), healthy=True)
-        previous = self._engine.state(_previous(name))
+        previous = self._find_previous(image)
         if current:
             self._engine.remove(current.id)
         if previous is None:
             return None
-        self._engine.rename(previous.id, name)
+        self._engine.rename(previous.id, self._own.container(image))
         self._engine.start(previous.id)
         return self._read_running(self._health.wait(previous.id, show=False), healthy=True)
 
 
-def _previous(name: str) -> str:
-    """Return the name of the container in reserve."""
-    return f"{name}-previous"
+def _make_unhealthy(error: EngineError) -> Unhealthy:
+    return Unhealthy(f"it cannot be started: {error.why or error.what}")
 
 
 @contextmanager

@@ -10,32 +10,46 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from autoclave.engines import removal
-from autoclave.engines.base import OWNER_LABEL, ROLE_LABEL, ContainerSpec, Engine
-from autoclave.errors import Busy, EngineError
+from autoclave.engines.base import OWNER_LABEL, ContainerSpec, Engine
+from autoclave.errors import Busy, DeployFailed, EngineError
 from autoclave.runtime.owner import is_gone, owner
+from autoclave.targets.docker.ownership import LOCK, Ownership, describe_foreign
 
 _PAUSE = 0.1  # seconds between two attempts
 _TRIES = 50  # to take a lock that is being removed: meanwhile its name is neither free nor found
 
 
 @contextmanager
-def hold(engine: Engine, name: str, image: str, environment: str) -> Iterator[None]:
-    """Hold the lock of that name, a container of any image. Raises Busy while another deployment does."""
-    labels = {OWNER_LABEL: owner(), ROLE_LABEL: "lock"}
-    lock = _take(engine, ContainerSpec(image=image, name=name, command=("lock",), labels=labels), environment)
+def hold(engine: Engine, own: Ownership, image: str, environment: str) -> Iterator[None]:
+    """Hold the lock, a container of any image. Raises Busy while another deployment does.
+
+    Raises DeployFailed when its name is somebody else's.
+    """
+    labels = {**own.labels(LOCK), OWNER_LABEL: owner()}
+    spec = ContainerSpec(image=image, name=own.lock, command=("lock",), labels=labels)
+    lock = _take(engine, spec, own, environment)
     try:
         yield
     finally:
         removal.remove(engine, lock)
 
 
-def _take(engine: Engine, spec: ContainerSpec, environment: str) -> str:
+def _take(engine: Engine, spec: ContainerSpec, own: Ownership, environment: str) -> str:
     for _ in range(_TRIES):
         try:
             return engine.create(spec)
         except EngineError as error:
             refused = error
             existing = engine.state(spec.name)
+        foreign = (
+            describe_foreign("container", spec.name, existing.labels, own.labels(LOCK)) if existing else ""
+        )
+        if foreign:
+            raise DeployFailed(
+                f"the lock of {environment} cannot be taken",
+                why=foreign,
+                next="remove or rename it, then deploy again",
+            )
         if existing and is_gone(existing.labels.get(OWNER_LABEL, "")):
             engine.remove(existing.id)
         elif existing:

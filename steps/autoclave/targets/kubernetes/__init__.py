@@ -29,7 +29,7 @@ from autoclave.targets.base import (
     is_same,
 )
 from autoclave.targets.kubernetes import diff, images, lock, state
-from autoclave.targets.kubernetes.checks import CHECKED, check_namespace, find_cluster_wide
+from autoclave.targets.kubernetes.checks import CHECKED, check_namespace, find_cluster_wide, find_foreign
 from autoclave.targets.kubernetes.kubectl import Kubectl, Object
 from autoclave.targets.kubernetes.labels import has_labels, selector
 from autoclave.targets.kubernetes.objects import make_objects, read_digests
@@ -103,9 +103,9 @@ class KubernetesTarget:
         return all(is_same(each, running.get(each.image)) for each in rollout.services)
 
     def lock(self, rollout: Rollout) -> AbstractContextManager[None]:
-        """Hold the environment's lock, a Lease in the namespace. Raises Busy."""
-        name = state.name_of(self._device, self.environment.name)
-        return lock.hold(self._kubectl, name, owner(), self.environment.name)
+        """Hold the environment's lock, a Lease in the namespace. Raises Busy, DeployFailed."""
+        claim = lock.Claim(device=self._device, environment=self.environment.name, owner=owner())
+        return lock.hold(self._kubectl, claim)
 
     def recover(self, rollout: Rollout) -> Mapping[str, str]:
         """Finish or undo what a deployment left that died while it was under way; return what ran before."""
@@ -144,6 +144,9 @@ class KubernetesTarget:
             objections=(
                 *images.find_unpinned(objects.others),
                 *check_namespace(live, self._desired, self._settings.namespace, self._selector),
+                *find_foreign(
+                    state.find_existing(self._kubectl, self._device, self.environment.name), self._selector
+                ),
             ),
         )
 
@@ -152,7 +155,10 @@ class KubernetesTarget:
         self._live = self._kubectl.live(self._desired)
         coming = self._kubectl.apply(self._desired, dry_run=True)
         return Rehearsal(
-            objections=tuple(find_cluster_wide(coming, self._settings.namespace)),
+            objections=(
+                *find_foreign(self._live, self._selector),
+                *find_cluster_wide(coming, self._settings.namespace),
+            ),
             diff=tuple(diff.describe(self._live, coming)),
         )
 
@@ -162,6 +168,7 @@ class KubernetesTarget:
         coming = AppliedObjects(self._desired, inputs, find_missing(self._desired, self._live))
         changed = RolloutState(self._state.current or state.adopt_live(self._live), coming)
         state.refuse_large(changed)
+        state.refuse_foreign(self._kubectl, self._device, self.environment.name)
         self._is_applied = True  # from the first request on: whether one that is cut off arrived is unknown
         self._write_state(changed)
         with _unhealthy_when_refused():

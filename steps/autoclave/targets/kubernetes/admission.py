@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from autoclave.targets.kubernetes.labels import name_of
 from autoclave.targets.kubernetes.manifests import Manifest
 
 _API = "admissionregistration.k8s.io/v1"
@@ -19,7 +20,7 @@ def make_policy(device: str, namespace: str, digests: Iterable[str]) -> list[Man
     For the cluster's administrator to apply. CEL (Kubernetes 1.30 and newer); where it cannot be evaluated,
     the pod is refused.
     """
-    name = f"autoclave-{device}-{namespace}"
+    name = name_of(device, namespace)
     listed = json.dumps(sorted(digests))
     validations = [
         {

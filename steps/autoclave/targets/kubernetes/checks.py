@@ -29,6 +29,16 @@ def check_namespace(
     return reasons
 
 
+def find_foreign(live: Sequence[Object], selector: str) -> list[str]:
+    """Return which existing objects are somebody else's: without the labels of `selector`."""
+    return [
+        f"{title(each)} exists already and belongs to somebody else (it has not the labels {selector}): "
+        "rename ours, remove the other, or give it the labels if it is this device's"
+        for each in live
+        if not has_labels(each, selector)
+    ]
+
+
 def find_cluster_wide(coming: Sequence[Object], namespace: str) -> list[str]:
     """Return which objects belong to no namespace: only the server knows all kinds that do not."""
     return [

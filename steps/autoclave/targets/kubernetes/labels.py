@@ -1,4 +1,4 @@
-"""Labels and annotations by which Autoclave finds what it applied."""
+"""Labels and annotations by which Autoclave finds what it applied, and the names of what it makes itself."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ MANAGER = "autoclave"
 """Our field manager, and the value of app.kubernetes.io/managed-by."""
 IMAGES = "dev.autoclave.images"
 """An annotation of pods: which container runs which image of the device, as JSON."""
+
+
+def name_of(device: str, environment: str, *parts: str) -> str:
+    """Return the name of what we keep or make for a device in an environment.
+
+    Joined with `.`, which no name in autoclave.toml and no namespace contains: two devices never share one.
+    """
+    return ".".join((MANAGER, device, environment, *parts))
 
 
 def selector(device: str, environment: str) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 
 from autoclave.device.schema import Flow
 from autoclave.errors import ConfigError
-from autoclave.targets.kubernetes.labels import IMAGE
+from autoclave.targets.kubernetes.labels import DEVICE, ENVIRONMENT, IMAGE, name_of
 from autoclave.targets.kubernetes.manifests import Manifest
 
-DENY = "autoclave-default-deny"
+DENY = "default-deny"
 _ANYWHERE = ({"ipBlock": {"cidr": "0.0.0.0/0"}}, {"ipBlock": {"cidr": "::/0"}})
 _DNS = {
     "to": [
@@ -26,12 +26,18 @@ _DNS = {
 }
 
 
-def make_policies(flows: Sequence[Flow], images: Sequence[str]) -> list[Manifest]:
+def make_policies(
+    flows: Sequence[Flow], images: Sequence[str], *, device: str, environment: str
+) -> list[Manifest]:
     """Return a default deny for every pod of the namespace, and one policy for each end of each flow.
 
-    Raises ConfigError for a flow whose ends are invalid.
+    Flows are those of the device in the environment: of another device in the namespace, an image of the same
+    name gets none. Raises ConfigError for a flow whose ends are invalid.
     """
-    policies = [_policy(DENY, {}, {"policyTypes": ["Ingress", "Egress"]})]
+    owned = {DEVICE: device, ENVIRONMENT: environment}
+    policies = [
+        _policy(name_of(device, environment, DENY), {}, {"policyTypes": ["Ingress", "Egress"]}),
+    ]
     for flow in flows:
         if flow.source not in images and flow.to not in images:
             raise ConfigError(
@@ -39,17 +45,15 @@ def make_policies(flows: Sequence[Flow], images: Sequence[str]) -> list[Manifest
                 next=f"one end must be one of: {', '.join(images)}",
             )
         if flow.to in images:
-            rule = {"from": _peers(flow.source, images)} | _ports(flow)
-            policies.append(
-                _policy(_name(flow, "in"), {IMAGE: flow.to}, {"policyTypes": ["Ingress"], "ingress": [rule]})
-            )
+            rule = {"from": _peers(flow.source, images, owned)} | _ports(flow)
+            name = name_of(device, environment, _name(flow, "in"))
+            spec = {"policyTypes": ["Ingress"], "ingress": [rule]}
+            policies.append(_policy(name, {**owned, IMAGE: flow.to}, spec))
         if flow.source in images:
-            rule = _DNS if flow.to == "dns" else {"to": _peers(flow.to, images)} | _ports(flow)
-            policies.append(
-                _policy(
-                    _name(flow, "out"), {IMAGE: flow.source}, {"policyTypes": ["Egress"], "egress": [rule]}
-                )
-            )
+            rule = _DNS if flow.to == "dns" else {"to": _peers(flow.to, images, owned)} | _ports(flow)
+            name = name_of(device, environment, _name(flow, "out"))
+            spec = {"policyTypes": ["Egress"], "egress": [rule]}
+            policies.append(_policy(name, {**owned, IMAGE: flow.source}, spec))
     return policies
 
 
@@ -65,9 +69,9 @@ def _is_default_deny(spec: Mapping[str, Any]) -> bool:
     return everybody and both and not spec.get("ingress") and not spec.get("egress")
 
 
-def _peers(end: str, images: Sequence[str]) -> list[dict[str, Any]]:
+def _peers(end: str, images: Sequence[str], owned: Mapping[str, str]) -> list[dict[str, Any]]:
     if end in images:
-        return [{"podSelector": {"matchLabels": {IMAGE: end}}}]
+        return [{"podSelector": {"matchLabels": {**owned, IMAGE: end}}}]
     if end == "outside":
         return list(_ANYWHERE)
     if end.startswith("namespace/"):
@@ -100,7 +104,7 @@ def _name(flow: Flow, direction: str) -> str:
         "".join(c if c.isalnum() else "-" for c in end.lower()).strip("-")[:16]
         for end in (flow.source, flow.to)
     )
-    return f"autoclave-{direction}-{words}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
+    return f"{direction}-{words}-{hashlib.sha256(whole.encode()).hexdigest()[:8]}"
 
 
 def _policy(name: str, labels: Mapping[str, str], spec: Mapping[str, Any]) -> Manifest:

@@ -99,7 +99,11 @@ def read_image_names(metadata: Mapping[str, Any]) -> dict[str, str]:
 
 def _policies(rollout: Rollout, names: Sequence[str]) -> list[Manifest]:
     """Return the policies of the declared flows; without flows, the namespace keeps its own policies."""
-    return network.make_policies(rollout.flows, names) if rollout.flows else []
+    if not rollout.flows:
+        return []
+    return network.make_policies(
+        rollout.flows, names, device=rollout.device, environment=rollout.environment.name
+    )
 
 
 def _refuse_secrets(found: Sequence[Manifest]) -> None:
@@ -115,7 +119,7 @@ def _refuse_secrets(found: Sequence[Manifest]) -> None:
 def _refuse_reserved_names(found: Sequence[Manifest]) -> None:
     """Refuse what would replace an object that is made here: the last one applied under a name wins."""
     for each in found:
-        if each.kind in _RESERVED and each.name.startswith(f"{labels.MANAGER}-"):
+        if each.kind in _RESERVED and each.name.startswith(f"{labels.MANAGER}."):
             raise ConfigError(
                 f"{each.source}: {each.title} has a name that is reserved for what Autoclave makes itself",
                 why="it would replace the policy that denies by default, or what is kept for restoring",

@@ -15,8 +15,9 @@ import msgspec
 from msgspec import Struct
 
 from autoclave.errors import ClusterError
+from autoclave.targets.base import Unhealthy
 from autoclave.targets.kubernetes.kubectl import Kubectl, Object
-from autoclave.targets.kubernetes.labels import DEVICE, ENVIRONMENT
+from autoclave.targets.kubernetes.labels import DEVICE, ENVIRONMENT, has_labels, name_of, selector
 from autoclave.targets.kubernetes.manifests import POD_SPECS
 
 _LARGEST = 900 << 10  # bytes: the API server takes no ConfigMap above 1 MiB
@@ -42,15 +43,14 @@ class RolloutState(Struct, frozen=True):
     next: AppliedObjects | None = None
 
 
-def name_of(device: str, environment: str) -> str:
-    """Return the name of the ConfigMap, and of the lock."""
-    return f"autoclave-{device}-{environment}"
-
-
 def find_state(objects: Sequence[Object], device: str, environment: str) -> RolloutState:
     """Return the state that is one of these objects. Raises ClusterError when it is damaged."""
-    name = name_of(device, environment)
-    found = [each for each in objects if each["kind"] == "ConfigMap" and each["metadata"]["name"] == name]
+    name, ours = name_of(device, environment), selector(device, environment)
+    found = [
+        each
+        for each in objects
+        if each["kind"] == "ConfigMap" and each["metadata"]["name"] == name and has_labels(each, ours)
+    ]
     data = (found[0].get("data") or {}) if found else {}
     try:
         return RolloutState(_unpack(data.get("current", "")), _unpack(data.get("next", "")))
@@ -68,9 +68,23 @@ def refuse_large(state: RolloutState) -> None:
         raise ClusterError("the manifests are too large to be kept for restoring", next="split the device")
 
 
+def find_existing(kubectl: Kubectl, device: str, environment: str) -> list[Object]:
+    """Return the ConfigMap that has the name of the state, whoever made it."""
+    return kubectl.json("get", "--ignore-not-found", f"ConfigMap/{name_of(device, environment)}")
+
+
+def refuse_foreign(kubectl: Kubectl, device: str, environment: str) -> None:
+    """Refuse to write into a ConfigMap of somebody else. Raises Unhealthy."""
+    ours = selector(device, environment)
+    for each in find_existing(kubectl, device, environment):
+        if not has_labels(each, ours):
+            raise Unhealthy(f"{title(each)} is somebody else's: it has not the labels {ours}")
+
+
 def write(kubectl: Kubectl, device: str, environment: str, state: RolloutState) -> None:
-    """Write the state. Raises ClusterError."""
+    """Write the state. Raises ClusterError, Unhealthy when the ConfigMap of that name is somebody else's."""
     refuse_large(state)
+    refuse_foreign(kubectl, device, environment)
     made = {
         "apiVersion": "v1",
         "kind": "ConfigMap",

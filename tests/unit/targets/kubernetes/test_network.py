@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +11,21 @@ import pytest
 
 from autoclave.device.schema import Flow, load
 from autoclave.errors import ConfigError
-from autoclave.targets.kubernetes.manifests import dump
+from autoclave.targets.kubernetes.manifests import Manifest, dump
 from autoclave.targets.kubernetes.network import DENY, has_default_deny, make_policies
 
 IMAGES = ["gateway", "database"]
+
+
+def make(flows: Sequence[Flow]) -> list[Manifest]:
+    return make_policies(flows, IMAGES, device="pump", environment="ward")
+
 
 EXPECTED = """\
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
-  name: autoclave-default-deny
+  name: autoclave.pump.ward.default-deny
 spec:
   podSelector: {}
   policyTypes:
@@ -29,10 +35,12 @@ spec:
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
-  name: autoclave-in-gateway-database-NAME
+  name: autoclave.pump.ward.in-gateway-database-NAME
 spec:
   podSelector:
     matchLabels:
+      dev.autoclave.device: pump
+      dev.autoclave.environment: ward
       dev.autoclave.image: database
   policyTypes:
     - Ingress
@@ -40,6 +48,8 @@ spec:
     - from:
         - podSelector:
             matchLabels:
+              dev.autoclave.device: pump
+              dev.autoclave.environment: ward
               dev.autoclave.image: gateway
       ports:
         - protocol: TCP
@@ -48,10 +58,12 @@ spec:
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
 metadata:
-  name: autoclave-out-gateway-database-NAME
+  name: autoclave.pump.ward.out-gateway-database-NAME
 spec:
   podSelector:
     matchLabels:
+      dev.autoclave.device: pump
+      dev.autoclave.environment: ward
       dev.autoclave.image: gateway
   policyTypes:
     - Egress
@@ -59,6 +71,8 @@ spec:
     - to:
         - podSelector:
             matchLabels:
+              dev.autoclave.device: pump
+              dev.autoclave.environment: ward
               dev.autoclave.image: database
       ports:
         - protocol: TCP
@@ -67,20 +81,26 @@ spec:
 
 
 def specs(*flows: Flow) -> list[dict[str, Any]]:
-    return [each.data["spec"] for each in make_policies(flows, IMAGES)[1:]]
+    return [each.data["spec"] for each in make(flows)[1:]]
 
 
 def test_a_flow_between_images_opens_both_ends() -> None:
     flow = Flow(source="gateway", to="database", ports=[5432])
-    made = make_policies([flow], IMAGES)
+    made = make([flow])
     number = made[1].name.rpartition("-")[2]
     assert dump(made) == EXPECTED.replace("NAME", number)
-    assert dump(make_policies([flow], IMAGES)) == dump(made)
+    assert dump(make([flow])) == dump(made)
 
 
 def test_outside_is_any_address_of_both_families() -> None:
     (spec,) = specs(Flow(source="outside", to="gateway", ports=[8443]))
-    assert spec["podSelector"] == {"matchLabels": {"dev.autoclave.image": "gateway"}}
+    assert spec["podSelector"] == {
+        "matchLabels": {
+            "dev.autoclave.device": "pump",
+            "dev.autoclave.environment": "ward",
+            "dev.autoclave.image": "gateway",
+        }
+    }
     blocks = [{"ipBlock": {"cidr": "0.0.0.0/0"}}, {"ipBlock": {"cidr": "::/0"}}]
     assert spec["ingress"] == [{"from": blocks, "ports": [{"protocol": "TCP", "port": 8443}]}]
 
@@ -119,7 +139,7 @@ def test_without_ports_the_protocol_still_holds() -> None:
     assert spec["ingress"][0]["ports"] == [{"protocol": "UDP"}]
 
 
-def test_names_are_labels_and_differ_however_long_the_ends_are() -> None:
+def test_names_are_valid_and_differ_however_long_the_ends_are() -> None:
     long = "namespace/" + "n" * 60
     flows = [
         msgspec.convert({"from": long + end, "to": "gateway", "ports": [port], "protocol": protocol}, Flow)
@@ -127,14 +147,14 @@ def test_names_are_labels_and_differ_however_long_the_ends_are() -> None:
         for port in (1, 2)
         for protocol in ("tcp", "udp")
     ]
-    names = [each.name for each in make_policies(flows, IMAGES)]
+    names = [each.name for each in make(flows)]
     assert len(set(names)) == 9
-    assert all(len(name) <= 63 for name in names)
+    assert all(len(name) <= 253 for name in names)  # a DNS subdomain
 
 
 def test_only_a_policy_for_all_pods_both_ways_covers_a_namespace() -> None:
-    (deny,) = make_policies([], IMAGES)
-    assert deny.name == DENY
+    (deny,) = make([])
+    assert deny.name == f"autoclave.pump.ward.{DENY}"
     assert has_default_deny([{"spec": {"podSelector": {"matchLabels": {"a": "b"}}}}, deny.data])
     spec = deny.data["spec"]
     for change in (

@@ -27,9 +27,9 @@ ROLLOUT = Rollout(
 @pytest.mark.parametrize(
     "text",
     [
-        OPEN.replace("NAME", DENY),
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: autoclave-pump-clinic}\n",
-        "apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata: {name: autoclave-pump-clinic}\n",
+        OPEN.replace("NAME", f"autoclave.pump.clinic.{DENY}"),
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: autoclave.pump.clinic}\n",
+        "apiVersion: coordination.k8s.io/v1\nkind: Lease\nmetadata: {name: autoclave.pump.clinic}\n",
     ],
 )
 def test_no_manifest_takes_the_name_of_what_we_make(text: str) -> None:

@@ -176,3 +176,37 @@ def test_the_inputs_are_read_once(folder: Path, cluster: MemoryCluster) -> None:
     planned = target.inputs()
     (folder / "deploy.yaml").write_text("{}\n")
     assert target.inputs() == planned
+
+
+@pytest.mark.parametrize(
+    "labels", [{}, {"dev.autoclave.device": "glucose", "dev.autoclave.environment": "ward"}]
+)
+def test_objects_of_somebody_else_are_objections(
+    folder: Path, cluster: MemoryCluster, labels: dict[str, str]
+) -> None:
+    deploy(place(folder, cluster), rollout(OLD))
+    cluster.objects["Service/app"]["metadata"]["labels"] = labels
+    cluster.objects["ConfigMap/autoclave.pump.ward"]["metadata"]["labels"] = labels
+    target = place(folder, cluster)
+    target.recover(rollout(NEW))
+    kept = [each for each in target.prepare(rollout(NEW)).objections if "exists already" in each]
+    (live,) = target.rehearse(rollout(NEW)).objections
+    assert [each.partition(" ")[0] for each in kept] == ["ConfigMap/autoclave.pump.ward"]
+    assert live.startswith("Service/app exists already and belongs to somebody else")
+
+
+def test_a_config_map_of_somebody_else_is_not_written_even_when_it_comes_late(
+    folder: Path, cluster: MemoryCluster
+) -> None:
+    deploy(place(folder, cluster), rollout(OLD))
+    target = place(folder, cluster)
+    target.recover(rollout(NEW))
+    target.prepare(rollout(NEW))
+    target.rehearse(rollout(NEW))
+    theirs = cluster.objects["ConfigMap/autoclave.pump.ward"]
+    theirs["metadata"]["labels"] = {}
+    with pytest.raises(Unhealthy, match="is somebody else's"):
+        target.apply(rollout(NEW))
+    assert target.restore(rollout(NEW)) == base.Restoration(())
+    assert cluster.objects["ConfigMap/autoclave.pump.ward"] == theirs
+    assert digests(target) == [OLD]
