@@ -120,6 +120,7 @@ class Context:
         self.options = options
         self.screen = screen
         self.folder = Path(options.folder).resolve()
+        is_address(options.store)  # a registry that is written in another way is refused before any work
         self.shell = Shell(echo=screen.command if options.verbose else None, mask=Mask())
         self.source: Source = self._open_source()
         try:

@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
+from autoclave.errors import UsageError
 from autoclave.store.oci import Descriptor
 
 SMALL = 64 * 1024 * 1024
 """Most bytes that `read` returns at once; larger content is streamed with `chunks`."""
 
 
+_SCHEMES = ("oci://", "oci+http://")
+_OTHER_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:/+|(?:oci|docker):", re.IGNORECASE)
+
+
 def is_address(store: str) -> bool:
-    """Return whether a store is named by a registry's address and not by a folder."""
-    return store.startswith(("oci://", "oci+http://"))
+    """Return whether a store is named by a registry's address and not by a folder.
+
+    Raises UsageError for what people write for a registry and is not its address here, which would otherwise
+    become a folder of that name: `https://HOST/REPOSITORY`, `HOST/REPOSITORY`, `HOST:PORT`. A folder whose
+    name looks so is named with `./` before it.
+    """
+    if store.startswith(_SCHEMES):
+        return True
+    if not store.isprintable():
+        raise UsageError(
+            f"{store!r} cannot be a store", why="it has a line end, a tab or another sign that is not printed"
+        )
+    scheme = _OTHER_SCHEME.match(store)
+    if not scheme and not _looks_like_a_host(store):
+        return False
+    # What may have a user and a password before the @ is not printed.
+    rest = store[scheme.end() if scheme else 0 :].rpartition("@")[2] or "HOST/REPOSITORY"
+    raise UsageError(
+        f"{f'{scheme[0]}…' if scheme else repr(rest)} is neither the address of a registry nor a folder",
+        why="a registry's address begins with oci://, and a folder whose name looks like one with ./",
+        next=f"write --store oci://{rest}, or for a folder: --store ./{rest}",
+    )
+
+
+def _looks_like_a_host(store: str) -> bool:
+    """Return whether the first part of a relative path is a host's name, as in `HOST[:PORT]/REPOSITORY`."""
+    first, _, rest = store.partition("/")
+    if first in {"", ".", ".."} or first.startswith("."):
+        return False
+    return ":" in first or "@" in first or bool(rest and ("." in first or first.lower() == "localhost"))
 
 
 class Store(Protocol):

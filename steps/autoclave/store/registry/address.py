@@ -21,6 +21,8 @@ _REPOSITORY = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _PLAIN = {"127.0.0.1", "localhost", "[::1]"}
 _LONGEST = 255  # host and repository together, as many clients require
+# Nothing that two readers of URLs could read differently: no user, no backslash, no control character.
+_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:_-]+(?:[/?#][!-\[\]-~]*)?")
 _PORTS = {"https": 443, "http": 80}
 
 Origin = tuple[str, str, int]
@@ -111,11 +113,14 @@ def check_tag(name: str) -> str:
 
 def origin_of(url: str) -> Origin:
     """Return scheme, host and port of a URL; an unusable URL has an origin that matches no other."""
+    if not _URL.fullmatch(url):
+        return "", "", 0
     try:
         parts = urlsplit(url)
-        return parts.scheme, parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+        port = _PORTS[parts.scheme] if parts.port is None else parts.port
     except ValueError:
         return "", "", 0
+    return parts.scheme, parts.hostname or "", port
 
 
 def printable_url(url: str) -> str:

@@ -6,6 +6,7 @@ Source: RFC 9110 (11.6.1, WWW-Authenticate); distribution, docs/spec/auth/token.
 from __future__ import annotations
 
 import base64
+import os
 import re
 import threading
 from collections.abc import Callable
@@ -17,7 +18,8 @@ from msgspec import Struct
 from autoclave.errors import StoreError
 from autoclave.runtime.redact import Mask
 from autoclave.runtime.retry import Retry
-from autoclave.store.registry.address import Address, origin_of, printable_url
+from autoclave.store.registry import realm as realms
+from autoclave.store.registry.address import Address, is_loopback, printable_url
 from autoclave.store.registry.auth import Credentials
 from autoclave.store.registry.errors import explain_refusal
 from autoclave.store.registry.http import Answer, Wire
@@ -93,6 +95,8 @@ class Authority:
                 each.scheme: each for each in parse_challenges(answer.headers.get("WWW-Authenticate", ""))
             }
             credentials = self._find()
+            if credentials and (offered.keys() & {"bearer", "basic"}):
+                self._refuse_plain()
             if "bearer" in offered:
                 self.header = f"Bearer {self._token(offered['bearer'].parameters, credentials)}"
             elif "basic" in offered and credentials and credentials.password:
@@ -111,7 +115,7 @@ class Authority:
     def _token(self, parameters: dict[str, str], credentials: Credentials | None) -> str:
         """Get a token for this repository from the realm that the registry names."""
         realm = parameters.get("realm", "")
-        self._refuse_realm(realm)
+        self._refuse_realm(realm, credentials)
         wanted = {"scope": f"repository:{self._address.repository}:pull,push"}
         if service := parameters.get("service"):
             wanted["service"] = service
@@ -143,7 +147,7 @@ class Authority:
             given = _TokenAnswer()
         token = given.token or given.access_token
         # A token becomes part of a header: only a token's characters are accepted.
-        if not re.fullmatch(r"[A-Za-z0-9._~+/=-]+", token):
+        if not re.fullmatch(r"[A-Za-z0-9._~+/=-]{1,32768}", token):
             raise StoreError(
                 f"the token server returned no token: {printable_url(answer.url)}",
                 why="its answer is not the JSON of a token",
@@ -152,15 +156,28 @@ class Authority:
         self.mask.add([token])
         return token
 
-    def _refuse_realm(self, realm: str) -> None:
-        scheme, host, _ = origin_of(realm)
-        if host and (scheme == "https" or (scheme == "http" and self._address.scheme == "http")):
+    def _refuse_plain(self) -> None:
+        """Refuse to send credentials unencrypted; on this machine they do not leave it."""
+        scheme, host, _ = self._address.origin
+        if scheme == "https" or is_loopback(host):
+            return
+        raise StoreError(
+            f"the credentials for {self._address.host} are not sent",
+            why="the connection is not encrypted (oci+http://), and everybody on the way could read them",
+            next=f"serve the registry over https, or log out ('docker logout {self._address.host}') where it "
+            "needs no user",
+        )
+
+    def _refuse_realm(self, realm: str, credentials: Credentials | None) -> None:
+        named = realms.named_hosts(self._address, os.environ)
+        why = realms.refusal(self._address, realm, named, anonymous=credentials is None)
+        if not why:
             return
         raise StoreError(
             f"the token server of {self._address.host} is not trusted",
-            why=f"{printable_url(realm)[:200]} is not an https address: "
-            "the credentials would be sent unencrypted",
-            next="serve the registry's token realm over https",
+            why=why,
+            next="serve the registry's token realm over https, on the registry's own host; if it is yours on "
+            f"another host, name that in {realms.VARIABLE}",
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urljoin
 
 from autoclave.runtime.retry import TRIES, Retry
-from autoclave.store.registry.address import Address, origin_of, printable_url
+from autoclave.store.registry.address import Address, is_loopback, origin_of, printable_url
 from autoclave.store.registry.challenge import Authority, Source
 from autoclave.store.registry.errors import RegistryError, explain_refusal
 from autoclave.store.registry.http import Answer, Wire
@@ -65,13 +65,18 @@ class Client:
         return target if target.startswith(("http://", "https://")) else self.address.url(target)
 
     def resolve(self, base: str, location: str) -> str:
-        """Resolve a Location or Link; raise RegistryError when it would leave the encrypted connection."""
+        """Resolve a Location or Link; raise RegistryError when it would leave the encrypted connection.
+
+        Unencrypted are only the addresses of a registry that is so itself, on its own host or this machine.
+        """
         try:
             url = urljoin(base, location)
         except ValueError:
             url = ""
         scheme, host, _ = origin_of(url)
-        if not host or scheme not in {"https", self.address.scheme}:
+        own_scheme, own, _ = self.address.origin
+        is_near = own_scheme == "http" and (host == own or is_loopback(host))
+        if not host or (scheme != "https" and not is_near):
             raise RegistryError(
                 f"the registry {self.address.host} names an address that is not allowed",
                 why=f"{printable_url(url)[:300]} is not encrypted" if host else "it is malformed",

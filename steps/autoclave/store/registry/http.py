@@ -86,6 +86,8 @@ class Wire:
     def send(self, method: str, url: str, *, headers: Mapping[str, str], body: bytes = b"") -> Answer:
         """Send a request and return the answer as soon as its headers are there; raise Broken."""
         host = origin_of(url)[1]
+        if not host:
+            raise Broken("its URL is malformed", final=True)
         try:
             response = self._session().request(
                 method,

@@ -119,7 +119,16 @@ def test_invalid_tags_are_refused(name: str) -> None:
 def test_origins_are_compared_and_urls_shown_without_secrets() -> None:
     assert origin_of("https://h/a") == origin_of("https://H:443/b") == ("https", "h", 443)
     assert origin_of("http://h/a") != origin_of("https://h/a")
-    assert origin_of("http://[") == ("", "", 0)
+    for odd in (
+        "http://[",
+        "https://x\\@h/a",
+        "https://u@h/a",
+        "https://h\t.x/a",
+        "https://h:0x1/a",
+        "//h/a",
+    ):
+        assert origin_of(odd) == ("", "", 0)
+    assert origin_of("https://h:0/a") != origin_of("https://h/a")
     assert Address("https", "h:5000", "a").origin == ("https", "h", 5000)
     assert printable_url("https://u:p@h:1/a?signature=s#f") == "https://h:1/a"
     assert [is_loopback(host) for host in ("127.9.9.9", "[::1]", "::1", "localhost", "10.0.0.1", "h")] == [

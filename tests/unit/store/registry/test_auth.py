@@ -174,21 +174,48 @@ def test_a_helper_may_give_an_identity_token_or_know_nothing(home: Path) -> None
     assert found.user == "ci", "what the helper does not know may stand in the file"
 
 
-@pytest.mark.parametrize(
-    ("scheme", "realm"),
-    [("https", "http://auth.example.com/token"), ("https", "ftp://a/b"), ("http", "token"), ("https", "")],
-)
-def test_a_token_server_that_is_not_encrypted_gets_no_credentials(scheme: str, realm: str) -> None:
-    class Answer:
-        headers = {"WWW-Authenticate": f'Bearer realm="{realm}"'}
-
-    asked: list[str] = []
-
+def authority_of(address: Address, asked: list[str]) -> Authority:
     def source(host: str) -> Credentials:
         asked.append(host)
         return Credentials(user="ci", password=SECRET, source="the test")
 
-    authority = Authority(Address(scheme, HOST, "a"), source, Wire(None), Retry())
-    with pytest.raises(StoreError, match="is not trusted"):
-        authority.renew(Answer(), "")
+    return Authority(address, source, Wire(None), Retry())
+
+
+class Challenged:
+    """An answer with a challenge."""
+
+    def __init__(self, challenge: str) -> None:
+        self.headers = {"WWW-Authenticate": challenge}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "realm"),
+    [
+        ("https", "http://auth.example.com/token"),
+        ("https", "https://elsewhere.example/token"),
+        ("https", "ftp://a/b"),
+        ("https", ""),
+    ],
+)
+def test_a_token_server_that_is_not_trusted_gets_no_credentials(scheme: str, realm: str) -> None:
+    authority = authority_of(Address(scheme, HOST, "a"), [])
+    with pytest.raises(StoreError, match="is not trusted") as caught:
+        authority.renew(Challenged(f'Bearer realm="{realm}"'), "")  # type: ignore[arg-type]
+    assert "AUTOCLAVE_REGISTRY_REALMS" in caught.value.next
     assert authority.header == ""
+
+
+@pytest.mark.parametrize("challenge", ['Basic realm="r"', f'Bearer realm="http://{HOST}/token"'])
+def test_credentials_are_never_sent_unencrypted(challenge: str) -> None:
+    authority = authority_of(Address("http", HOST, "a"), [])
+    with pytest.raises(StoreError, match="are not sent") as caught:
+        authority.renew(Challenged(challenge), "")  # type: ignore[arg-type]
+    assert SECRET not in f"{caught.value.what}{caught.value.why}{caught.value.next}"
+    assert authority.header == ""
+
+
+def test_on_this_machine_credentials_need_no_encryption() -> None:
+    authority = authority_of(Address("http", "127.0.0.1:5000", "a"), [])
+    assert authority.renew(Challenged('Basic realm="r"'), "")  # type: ignore[arg-type]
+    assert authority.header.startswith("Basic ")

@@ -66,7 +66,12 @@ def test_a_connection_that_stays_broken_is_an_error(final: bool, tries: int) -> 
         ("https", "file:///etc/passwd", ""),
         ("https", "//storage.example.com/1", "https://storage.example.com/1"),
         ("https", "http://[", ""),
+        ("https", "https://user:secret@h/1", ""),
+        ("https", "https://elsewhere.example\\@h/1", ""),
+        ("https", "https://h\u3002example/1", ""),
         ("http", "http://h/1", "http://h/1"),
+        ("http", "http://127.0.0.1:9000/1", "http://127.0.0.1:9000/1"),
+        ("http", "http://storage.example.com/1", ""),
     ],
 )
 def test_a_registry_leads_to_encrypted_addresses_only(scheme: str, location: str, url: str) -> None:
