@@ -63,7 +63,7 @@ def make_release(folder: Path, megabytes: int) -> str:
     cosign.sign_image(store, image.digest, "pump/app", sample_bundle.RELEASE)
     sample_bundle.seal_records(store, image)
     (folder / "autoclave.toml").write_bytes(sample_bundle.DEVICE)
-    (folder / "trust.toml").write_text(trust_export.text(sample_bundle.TRUST))
+    (folder.parent / "trust.toml").write_text(trust_export.text(sample_bundle.TRUST))
     return layer.digest.removeprefix("sha256:")
 
 
@@ -84,16 +84,17 @@ def main() -> None:
     parser.add_argument("--folder", default=None, help="on which disk")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=given.folder) as name:
-        folder = Path(name)
+        folder, trust = Path(name) / "device", Path(name) / "trust.toml"
+        folder.mkdir()
         layer = folder / ".autoclave" / "store" / "blobs" / "sha256" / make_release(folder, given.megabytes)
         ours, theirs, peaks = [], [], [0.0, 0.0]
         command = [sys.executable, "-m", "autoclave"]
         for number in range(given.n):
             if number % 2:
                 theirs.append(by_hand(layer, folder))
-            out, peak_out = measure([*command, "export", "-o", "b.tar", "--trust", "trust.toml"], folder)
+            out, peak_out = measure([*command, "export", "-o", "b.tar", "--trust", str(trust)], folder)
             back, peak_back = measure(
-                [*command, "import", "b.tar", "--store", f"site-{number}", "--trust", "trust.toml"], folder
+                [*command, "import", "b.tar", "--store", f"site-{number}", "--trust", str(trust)], folder
             )
             peaks = [max(peaks[0], peak_out), max(peaks[1], peak_back)]
             ours.append(out + back)

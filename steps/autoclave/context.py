@@ -18,6 +18,7 @@ from msgspec import Raw
 from autoclave import __version__, engines, hosts
 from autoclave.console.base import Screen
 from autoclave.device import schema, source
+from autoclave.device.repository import refuse_own
 from autoclave.device.schema import Device, Image
 from autoclave.device.source import Source
 from autoclave.engines.base import DEVICE_LABEL, OWNER_LABEL, RUN_LABEL, Engine, ImageState
@@ -121,6 +122,8 @@ class Context:
         self.screen = screen
         self.folder = Path(options.folder).resolve()
         is_address(options.store)  # a registry that is written in another way is refused before any work
+        if options.policy:
+            refuse_own(Path(options.policy), self.folder, "policy")
         self.shell = Shell(echo=screen.command if options.verbose else None, mask=Mask())
         self.source: Source = self._open_source()
         try:
@@ -222,7 +225,7 @@ class Context:
         Those are this user's, and those that earlier jobs of the same pipeline left.
         """
         if self.options.trust:
-            return trust.load(Path(self.options.trust))
+            return trust.load(Path(self.options.trust), device=self.folder)
         for name in development.NAMES:
             development.ensure(name)
         folders = [development.folder(), *self.handover_keys]

@@ -6,19 +6,23 @@ development keys of this user are trusted, and no production environment accepts
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.x509 import load_pem_x509_certificates
 from msgspec import Meta, Struct
-from securesystemslib.signer import Key, SSlibKey
+from securesystemslib.signer import Key
 
+from autoclave.device.repository import refuse_own
 from autoclave.errors import ConfigError, SignerError
 from autoclave.model import steps
 from autoclave.model.declared import Person
+from autoclave.model.text import Line, Role, UserId, find_alike, is_line, matching
 from autoclave.runtime.toml import convert, read_toml
+from autoclave.signers.keys import LARGEST, read_public
 
 PERSONAL = ("waive", "approve")
 SUPPLIER = ("vex",)
@@ -78,18 +82,29 @@ class Trust(Struct, frozen=True):
         ]
 
 
+# A supplier names a package, or the beginning of its name: never all packages of an ecosystem.
+_PACKAGE = r"pkg:[a-z][a-z0-9.+-]*/[A-Za-z0-9%@._~/-][^?\[\]\s]*"
+_ENVIRONMENT = r"[a-z0-9]+(-[a-z0-9]+)*"
+
+
+class _Holder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    id: UserId
+    name: Annotated[Line, Meta(max_length=100)]
+    roles: list[Role]
+
+
 class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    name: Annotated[Line, Meta(max_length=100)]
     public: str
     may: Annotated[list[str], Meta(min_length=1)]
-    environments: list[str] = []
+    environments: list[Annotated[str, matching(_ENVIRONMENT, max_length=50)]] = []
     development: bool = False
-    person: Person | None = None
-    packages: list[Annotated[str, Meta(pattern="^pkg:")]] = []
+    person: _Holder | None = None
+    packages: list[Annotated[str, matching(_PACKAGE, max_length=500)]] = []
 
 
 class _Authority(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    name: Annotated[str, Meta(min_length=1, max_length=100)]
+    name: Annotated[Line, Meta(max_length=100)]
     certificate: str
 
 
@@ -98,33 +113,74 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tsa: list[_Authority] = []
 
 
-def load(path: Path) -> Trust:
-    """Read a trust file: its `[[key]]` and `[[tsa]]` tables.
+def load(path: Path, *, device: Path | None = None) -> Trust:
+    """Read a trust file: its `[[key]]` and `[[tsa]]` tables. It is refused inside the repository of `device`.
 
     A key has name, public, may, environments, development, person (see Person) and packages (for `vex`).
     `public` is a PEM file beside the trust file, or the PEM text itself (a CI host passes one file only);
     so is the `certificate` of a `[[tsa]]` table, a time-stamping authority's root.
-    Raises ConfigError for a file that cannot be used, SignerError for a key that cannot.
+    Raises ConfigError for a file that cannot be used, and when a key or a person is in it under two names;
+    SignerError for a key that cannot be used.
     """
+    if device:
+        refuse_own(path, device, "trust file")
     listed = convert(read_toml(path), _File, source=str(path))
     for entry in listed.key:
         _check(entry, path)
-    return Trust(
-        tuple(
-            TrustedKey(
-                name=entry.name,
-                key=_read_key(entry.public, path),
-                may=tuple(entry.may),
-                environments=tuple(entry.environments),
-                development=entry.development,
-                person=entry.person,
-                packages=tuple(entry.packages),
-            )
-            for entry in listed.key
-        ),
-        str(path),
-        tuple(Authority(each.name, _certificate(each.certificate, path)) for each in listed.tsa),
+    keys = tuple(
+        TrustedKey(
+            name=entry.name,
+            key=_read_key(entry, path, device),
+            may=tuple(entry.may),
+            environments=tuple(entry.environments),
+            development=entry.development,
+            person=_person(entry.person),
+            packages=tuple(entry.packages),
+        )
+        for entry in listed.key
     )
+    authorities = tuple(Authority(each.name, _certificate(each, path, device)) for each in listed.tsa)
+    if why := find_ambiguity(keys, authorities):
+        raise ConfigError(
+            f"{path}: {why}",
+            why="one key is one signer, and one name is one key or one person",
+            next="give each its own key, and its own name or id",
+        )
+    return Trust(keys, str(path), authorities)
+
+
+def find_ambiguity(keys: Sequence[TrustedKey], authorities: Sequence[Authority] = ()) -> str:
+    """Return what is there twice: a key, by its value and not its text, or a name that looks like another."""
+    for first, second in pairwise(sorted(keys, key=lambda each: each.key.keyid)):
+        if first.key.keyid == second.key.keyid:
+            return f"'{first.name}' and '{second.name}' are the same key"
+    for kind, names in (("keys", keys), ("authorities", authorities)):
+        odd = [each.name for each in names if not is_line(each.name)]
+        if odd:
+            return f"the name {odd[0]!r} is not in the normal form of Unicode (NFC)"
+        if alike := find_alike(each.name for each in names):
+            return f"two {kind} are called '{alike[0]}' and '{alike[1]}'"
+    return _find_ambiguous_person([each.person for each in keys if each.person])
+
+
+def _find_ambiguous_person(holders: Sequence[Person]) -> str:
+    """Return which person is described in two ways; one person may have several keys."""
+    persons = list(dict.fromkeys((each.id, each.name, tuple(sorted(each.roles))) for each in holders))
+    for user, name, _ in persons:
+        if not is_line(name):
+            return f"the name {name!r} of '{user}' is not in the normal form of Unicode (NFC)"
+    if alike := find_alike(user for user, _, _ in persons):
+        same = alike[0] == alike[1]
+        return (
+            f"the person '{alike[0]}' has two names, or different roles"
+            if same
+            else f"two persons are called '{alike[0]}' and '{alike[1]}'"
+        )
+    return ""
+
+
+def _person(holder: _Holder | None) -> Person | None:
+    return Person(id=holder.id, name=holder.name, roles=tuple(holder.roles)) if holder else None
 
 
 def _check(entry: _Entry, path: Path) -> None:
@@ -149,6 +205,13 @@ def _check(entry: _Entry, path: Path) -> None:
             why="a person's key must not be where a pipeline could use it",
             next="give the pipeline a key of its own",
         )
+    if "vex" in entry.may and set(entry.may) != {"vex"}:
+        raise ConfigError(
+            f"{path}: the supplier's key '{entry.name}' may sign "
+            f"'{next(role for role in entry.may if role != 'vex')}'",
+            why="a supplier may sign for its own packages, and for nothing else",
+            next="give the pipeline a key of its own",
+        )
     if ("vex" in entry.may) != bool(entry.packages):
         wrong = (
             "has packages, but not the role vex"
@@ -162,36 +225,51 @@ def _check(entry: _Entry, path: Path) -> None:
         )
 
 
-def _certificate(text: str, path: Path) -> str:
-    """Return a certificate in PEM form. Raises ConfigError."""
-    if text.lstrip().startswith("-----BEGIN CERTIFICATE"):
-        return text.strip() + "\n"
+def _certificate(authority: _Authority, path: Path, device: Path | None) -> str:
+    """Return an authority's root certificate in PEM form, and nothing else. Raises ConfigError."""
+    what = f"the certificate of '{authority.name}'"
     try:
-        return (path.parent / text).read_text("ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: the certificate {text} cannot be read", why=str(error)) from error
+        pem = _read_text(authority.certificate, path, what, device).strip() + b"\n"
+    except SignerError as error:
+        raise ConfigError(error.what, why=error.why) from error
+    if b"PRIVATE KEY" in pem or pem.count(b"-----BEGIN ") != 1:
+        raise ConfigError(
+            f"{path}: {what} is not one certificate",
+            why="it has a private key" if b"PRIVATE KEY" in pem else "it must be one PEM block",
+            next="name the authority's root certificate alone",
+        )
+    try:
+        load_pem_x509_certificates(pem)
+        return pem.decode("ascii")
+    except (ValueError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {what} cannot be used", why=str(error)) from error
 
 
 def public_key(path: Path) -> Key:
     """Read a public key in PEM form. Raises SignerError."""
+    return read_public(_read_file(path), str(path))
+
+
+def _read_key(entry: _Entry, path: Path, device: Path | None) -> Key:
+    what = f"the key '{entry.name}' in {path}"
+    return read_public(_read_text(entry.public, path, what, device), what)
+
+
+def _read_text(named: str, path: Path, what: str, device: Path | None) -> bytes:
+    """Return a PEM text: `named` itself, or the file of that name beside the trust file."""
+    if "-----BEGIN" in named or not named.isprintable():
+        return named.strip().encode()
+    if device:
+        refuse_own(path.parent / named, device, "file of the trust file")
     try:
-        return _parse_key(path.read_bytes(), str(path))
+        return _read_file(path.parent / named)
+    except SignerError as error:
+        raise SignerError(f"{what}: {error.what}", why=error.why, next=error.next) from error
+
+
+def _read_file(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(LARGEST + 1)
     except OSError as error:
-        raise SignerError(f"the public key {path} cannot be read", why=str(error)) from error
-
-
-def _read_key(public: str, path: Path) -> Key:
-    if public.lstrip().startswith("-----BEGIN "):
-        return _parse_key(public.strip().encode(), f"a key in {path}")
-    return public_key(path.parent / public)
-
-
-def _parse_key(pem: bytes, what: str) -> Key:
-    try:
-        return SSlibKey.from_crypto(load_pem_public_key(pem))
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise SignerError(
-            f"{what} is not a usable public key",
-            why=str(error),
-            next="'openssl pkey -in KEY -pubout' writes one",
-        ) from error
+        raise SignerError(f"{path} cannot be read", why=str(error)) from error

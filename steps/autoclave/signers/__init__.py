@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.exceptions import UnsupportedLibraryError
-from securesystemslib.signer import CryptoSigner, Key, Signer, SSlibKey
+from securesystemslib.signer import CryptoSigner, Key, Signer
 
 from autoclave.errors import SignerError
+from autoclave.signers import keys
 
 __all__ = ["Signer", "open_signer"]
 
@@ -42,14 +46,40 @@ def open_signer(uri: str, public: Key | None) -> Signer:
 
 
 def _read_file(path: Path) -> Signer:
+    """Open a private key's file, which nobody but its owner can read. Raises SignerError."""
+    pem = _read_private(path)
+    if pem.count(b"PRIVATE KEY-----") > 2:
+        raise SignerError(
+            f"{path} has several private keys",
+            why="it must be certain which one signs",
+            next="leave one in it",
+        )
     try:
-        private = load_pem_private_key(path.read_bytes(), None)
-        return CryptoSigner(private, SSlibKey.from_crypto(private.public_key()))
-    except OSError as error:
-        raise SignerError(f"the key file {path} cannot be read", why=str(error)) from error
-    except (ValueError, TypeError) as error:
+        private = load_pem_private_key(pem, None)
+        return CryptoSigner(private, keys.accept(private.public_key(), f"the key of {path}"))
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise SignerError(
             f"{path} is not a usable private key",
             why=str(error),
             next="use an unencrypted PKCS#8 PEM file (mode 600), or a token or key service by its URI",
         ) from error
+
+
+def _read_private(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            # Of the file that is open: its name may come to mean another one.
+            if why := _exposure(os.fstat(file.fileno()), os.geteuid()):
+                raise SignerError(f"the key file {path} is open to others", why=why, next=f"chmod 600 {path}")
+            return file.read(keys.LARGEST)
+    except OSError as error:
+        raise SignerError(f"the key file {path} cannot be read", why=str(error)) from error
+
+
+def _exposure(found: os.stat_result, user: int) -> str:
+    """Return why somebody else can read or change a file, or an empty string."""
+    mode = stat.S_IMODE(found.st_mode)
+    if mode & 0o077:
+        return f"its mode is {mode:03o}, and must be 600 or 400"
+    # An administrator's process also signs for the owner of a file; nobody else does.
+    return f"it belongs to the user {found.st_uid}" if user and found.st_uid not in {user, 0} else ""

@@ -325,5 +325,5 @@ def test_a_trust_file_may_hold_the_public_key_itself(tmp_path: Path) -> None:
     path.write_text(entry.format(pem))
     assert trust.load(path).keys[0].key == STEPS.public_key
     path.write_text(entry.format(pem.replace("M", "?", 1)))
-    with pytest.raises(SignerError, match=r"a key in .* is not a usable public key"):
+    with pytest.raises(SignerError, match=r"the key 'steps' in .* is not a usable public key"):
         trust.load(path)

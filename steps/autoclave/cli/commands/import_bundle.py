@@ -80,7 +80,8 @@ def _trust(opts: Options, staged: StagedBundle, view: Screen) -> Trust:
     """Return the site's trust, else the bundle's own, said loudly."""
     own = check.read_own_trust(staged)
     if opts.trust:
-        return trust.load(Path(opts.trust))
+        folder = Path(opts.into or opts.folder)
+        return trust.load(Path(opts.trust), device=folder if (folder / FILE).exists() else None)
     view.warn(STEP, "no --trust is given: THIS BUNDLE VOUCHES FOR ITSELF")
     view.warn(STEP, "whoever made it chose these keys; compare their fingerprints with the maker's:")
     for key in own.keys:
