@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from autoclave.errors import BundleError
+from autoclave.model.text import matching
 from autoclave.store.layout.folder import INDEX_FILE, MARKER_FILE
 
 FORMAT = "urn:autoclave:bundle:v1"
@@ -30,7 +31,7 @@ _FILE = re.compile(r"autoclave/keys/[a-z0-9][a-z0-9-]{0,60}\.(pub|crt)")
 _KNOWN = {MARKER_FILE, INDEX_FILE, TRUST, DEVICE, POLICY, VERIFIER}
 _MOST_BYTES = 1 << 50
 
-Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+Digest = Annotated[str, matching("sha256:[0-9a-f]{64}")]
 
 
 class Bundle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

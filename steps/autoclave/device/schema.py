@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from autoclave.errors import ConfigError, SourceError
+from autoclave.model.text import for_schema, matching
 from autoclave.runtime.toml import convert, nearest, read_toml
 
 FILE = "autoclave.toml"
@@ -20,13 +21,16 @@ IMPORTED = ".autoclave/imported"
 
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _PINNED = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]{0,255}@sha256:[0-9a-f]{64}")
+_MEMORY = (6 << 20, 1 << 40)  # bytes: less starts no container, more is no machine's
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=50)]
-Size = Annotated[str, Meta(pattern=r"^[1-9][0-9]*[kmg]?$", description="bytes, or with k, m, g")]
+Name = Annotated[str, matching(r"[a-z0-9]+(-[a-z0-9]+)*", max_length=50)]
+Size = Annotated[str, matching(r"[1-9][0-9]{0,15}[kmg]?", description="bytes, or with k, m, g")]
+Cpus = Annotated[float, Meta(ge=0.01, le=64)]
+Pids = Annotated[int, Meta(ge=1, le=32_768)]
 Seconds = Annotated[int, Meta(ge=1, le=86_400)]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
-Variable = Annotated[str, Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Variable = Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*", max_length=200)]
 
 
 class SafetyClass(StrEnum):
@@ -49,7 +53,7 @@ class Identity(_Table, frozen=True):
     """
 
     name: Name
-    version: Annotated[str, Meta(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+-]*$", max_length=64)]
+    version: Annotated[str, matching(r"[0-9A-Za-z][0-9A-Za-z.+-]*", max_length=64)]
     safety_class: SafetyClass
     requirements: str = ""
     soup: str = ""
@@ -59,7 +63,7 @@ class Identity(_Table, frozen=True):
 class BuildSecret(_Table, frozen=True):
     """A secret for the build: BuildKit mounts it; its value is in an environment variable."""
 
-    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]+$")]
+    id: Annotated[str, matching(r"[A-Za-z0-9_.-]+", max_length=200)]
     env: Variable
 
 
@@ -67,12 +71,12 @@ class Service(_Table, frozen=True):
     """`[image.service]`: how the image runs when it is deployed. Times are seconds."""
 
     port: Port | None = None
-    health: Annotated[str, Meta(pattern=r"^/[!-~]*$")] = ""
-    volumes: dict[Name, Annotated[str, Meta(pattern=r"^/[^:]+$")]] = {}
+    health: Annotated[str, matching(r"/[!-~]*", max_length=2000)] = ""
+    volumes: dict[Name, Annotated[str, matching(r"/[^:\x00-\x1f\x7f]+", max_length=1000)]] = {}
     environment: dict[Variable, str] = {}
     memory: Size = "512m"
-    cpus: Annotated[float, Meta(gt=0, le=64)] = 1.0
-    pids: Annotated[int, Meta(ge=1, le=32_768)] = 256
+    cpus: Cpus = 1.0
+    pids: Pids = 256
     start_timeout: Seconds = 60
 
 
@@ -90,12 +94,12 @@ class TestService(_Table, frozen=True):
     name: Name
     image: str
     health: list[str] = []
-    user: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,9}(:[0-9]{1,10})?$")] | None = None
-    scratch: list[Annotated[str, Meta(pattern=r"^/[^:]+$")]] = []
+    user: Annotated[str, matching(r"[1-9][0-9]{0,9}(:[0-9]{1,10})?")] | None = None
+    scratch: list[Annotated[str, matching(r"/[^:\x00-\x1f\x7f]+", max_length=1000)]] = []
     environment: dict[Variable, str] = {}
     memory: Size = "512m"
-    cpus: Annotated[float, Meta(gt=0, le=64)] = 1.0
-    pids: Annotated[int, Meta(ge=1, le=32_768)] = 256
+    cpus: Cpus = 1.0
+    pids: Pids = 256
     start_timeout: Seconds = 60
 
 
@@ -109,8 +113,8 @@ class UnitTest(_Table, frozen=True):
     coverage: str = ""
     timeout: Seconds = 600
     memory: Size = "1g"
-    cpus: Annotated[float, Meta(gt=0, le=64)] = 1.0
-    pids: Annotated[int, Meta(ge=1, le=32_768)] = 256
+    cpus: Cpus = 1.0
+    pids: Pids = 256
     environment: dict[Variable, str] = {}
     network: bool = False
     service: list[TestService] = []
@@ -137,7 +141,7 @@ class Kubernetes(_Table, frozen=True):
     pulls from, if that is not the address of the store. `timeout` is in seconds, for a whole rollout.
     """
 
-    namespace: Annotated[str, Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+    namespace: Annotated[str, matching(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")]
     manifests: list[str] = []
     kustomization: str = ""
     chart: str = ""
@@ -247,7 +251,8 @@ def load(folder: Path) -> Device:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema of the device file."""
-    return msgspec.json.schema(Device)
+    schema: dict[str, Any] = for_schema(msgspec.json.schema(Device))
+    return schema
 
 
 def parse_size(size: str) -> int:
@@ -294,8 +299,23 @@ def _check_names(device: Device, source: str) -> None:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise ConfigError(f"{source}: unit-test.{key} '{name}' must be below /autoclave/results")
         _check_services(tests.service if tests else [], images, source)
+        _check_memory(f"image '{image.name}'", image.service, source)
+        if tests:
+            _check_memory(f"the tests of image '{image.name}'", tests, source)
+        for each in tests.service if tests else []:
+            _check_memory(f"the unit-test service '{each.name}'", each, source)
     for flow in device.flow:
         _check_flow(flow, images, source)
+
+
+def _check_memory(whose: str, limits: Service | UnitTest | TestService | None, source: str) -> None:
+    least, most = _MEMORY
+    if limits and not least <= parse_size(limits.memory) <= most:
+        raise ConfigError(
+            f"{source}: memory '{limits.memory}' of {whose} cannot be a limit",
+            why="a container has at least 6m, and at most 1024g",
+            next="write it such as 512m",
+        )
 
 
 def _check_services(services: list[TestService], images: list[str], source: str) -> None:

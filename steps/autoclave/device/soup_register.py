@@ -10,15 +10,16 @@ from msgspec import Meta, Struct, structs
 
 from autoclave.device.schema import resolve_inside
 from autoclave.model.declared import SoupEntry
+from autoclave.model.text import Line
 from autoclave.runtime.toml import convert, read_toml
 
 Short = Annotated[str, Meta(max_length=1000)]
 
 
 class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
-    title: Annotated[str, Meta(min_length=1, max_length=200)]
-    component: Annotated[str, Meta(min_length=1, max_length=500)]
-    version: Annotated[str, Meta(min_length=1, max_length=200)]
+    title: Annotated[Line, Meta(max_length=200)]
+    component: Annotated[Line, Meta(max_length=500)]
+    version: Annotated[Line, Meta(max_length=200)]
     manufacturer: Short
     why: Short
     support_end: date | None = None

@@ -14,6 +14,8 @@ from autoclave.policy.schema import SoupPolicy
 
 _SHOWN = 8
 _PATTERN = re.compile(r"[*?\[]")
+# A version as it is written, or the beginning of one: with a digit before the first wildcard.
+_NAMED = re.compile(r"[^*?\[]+|(?=[^*?\[]*[0-9])[^*?\[]+[*?\[].*")
 
 
 class Match(Struct, frozen=True):
@@ -63,8 +65,11 @@ def defect(entry: SoupEntry, policy: SoupPolicy, today: date) -> str:
     for name, text in (("manufacturer", entry.manufacturer), ("why", entry.why)):
         if not text.strip():
             return f"'{name}' is not filled in"
-    if policy.versions and set(entry.version) <= {"*"}:
-        return "it is for any version, the policy demands that a version is named"
+    if policy.versions and not _NAMED.fullmatch(entry.version):
+        return (
+            f"its version '{entry.version}' is for any version, the policy demands that one is named "
+            "(2.10.1, or the beginning of one: 2.10.*)"
+        )
     if entry.support_end and entry.support_end < today and not policy.allow_unsupported:
         return f"its support ended on {entry.support_end}"
     return _review_defect(entry, policy, today) if policy.demanded else ""

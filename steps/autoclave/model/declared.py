@@ -12,6 +12,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from autoclave.model.facts import Moment
+from autoclave.model.text import matching
 
 Text = Annotated[str, Meta(min_length=1, max_length=4000)]
 
@@ -95,7 +96,7 @@ class Waiver(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `created` and `expires` are both mandatory; `risk_reference` points into the risk file.
     """
 
-    id: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=100)]
+    id: Annotated[str, matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", max_length=100)]
     device: str
     finding: Annotated[str, Meta(min_length=1, max_length=200)]
     scope: Scope

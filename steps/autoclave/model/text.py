@@ -28,7 +28,7 @@ def matching(pattern: str, **more: Any) -> Meta:
     return Meta(pattern=rf"^(?:{pattern}){_END}", **more)
 
 
-Line = Annotated[str, matching(_LINE.pattern)]
+Line = Annotated[str, matching(_LINE.pattern, min_length=1)]
 """A text in one line, without anything that does not print as it is, and without blanks at its ends."""
 
 UserId = Annotated[str, matching(r"[A-Za-z0-9][A-Za-z0-9._@+-]*", max_length=100)]

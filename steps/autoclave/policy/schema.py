@@ -15,8 +15,12 @@ from msgspec import Meta, Struct
 from autoclave.errors import PolicyLoosened
 from autoclave.model.declared import RequirementKind
 from autoclave.model.facts import Severity
+from autoclave.model.text import Role
 
 P = TypeVar("P", bound=Struct)
+
+MOST_TESTS, MOST_DAYS = 10_000_000, 36_500
+MOST_HOURS = 24 * MOST_DAYS
 
 
 def _stricter(direction: str, description: str) -> Meta:
@@ -36,8 +40,12 @@ class BuildPolicy(_Section, frozen=True):
 class UnitTestPolicy(_Section, frozen=True):
     """What the unit-test gate requires."""
 
-    min_passed: Annotated[int, Meta(ge=1), _stricter("higher", "fewest tests that must have passed")]
-    max_skipped: Annotated[int, Meta(ge=0), _stricter("lower", "most tests that may be skipped")]
+    min_passed: Annotated[
+        int, Meta(ge=1, le=MOST_TESTS), _stricter("higher", "fewest tests that must have passed")
+    ]
+    max_skipped: Annotated[
+        int, Meta(ge=0, le=MOST_TESTS), _stricter("lower", "most tests that may be skipped")
+    ]
     arbitrary_user: Annotated[
         bool, _stricter("true", "the image must also run under an arbitrary user in group 0, as on OpenShift")
     ]
@@ -53,7 +61,7 @@ class ScanPolicy(_Section, frozen=True):
         frozenset[Severity], _stricter("superset", "severities of misconfigurations that block")
     ]
     max_database_age_hours: Annotated[
-        int, Meta(ge=1), _stricter("lower", "oldest advisory database, in hours")
+        int, Meta(ge=1, le=MOST_HOURS), _stricter("lower", "oldest advisory database, in hours")
     ]
     scanners: Annotated[
         frozenset[str],
@@ -65,7 +73,9 @@ class ReleasePolicy(_Section, frozen=True):
     """What the release gate (step `sign`) requires."""
 
     clean_tree: Annotated[bool, _stricter("true", "built from a commit, with nothing uncommitted")]
-    max_record_age_hours: Annotated[int, Meta(ge=1), _stricter("lower", "oldest record, in hours")]
+    max_record_age_hours: Annotated[
+        int, Meta(ge=1, le=MOST_HOURS), _stricter("lower", "oldest record, in hours")
+    ]
     timestamp: Annotated[
         bool, _stricter("true", "the seal over all records has a time stamp of a trusted authority")
     ]
@@ -77,7 +87,7 @@ class ProductionPolicy(_Section, frozen=True):
     exempt: Annotated[frozenset[str], _stricter("subset", "names of environments that are not production")]
     min_database_bytes: Annotated[
         int,
-        Meta(ge=0),
+        Meta(ge=0, le=1 << 50),
         _stricter(
             "higher", "smallest advisory database, when the scanner does not report whether it is complete"
         ),
@@ -111,7 +121,7 @@ class SoupPolicy(_Section, frozen=True):
     demanded: Annotated[bool, _stricter("true", "every component needs an entry in the SOUP register")]
     versions: Annotated[bool, _stricter("true", "an entry must name a version, not any")]
     review_days: Annotated[
-        int, Meta(ge=1), _stricter("lower", "oldest review of published anomalies, in days")
+        int, Meta(ge=1, le=MOST_DAYS), _stricter("lower", "oldest review of published anomalies, in days")
     ]
     allow_unsupported: Annotated[bool, _stricter("false", "components may be past the end of their support")]
 
@@ -119,7 +129,9 @@ class SoupPolicy(_Section, frozen=True):
 class WaiversPolicy(_Section, frozen=True):
     """What a waiver must be to count. Secrets cannot be waived: there is no setting for them."""
 
-    max_days: Annotated[int, Meta(ge=1), _stricter("lower", "longest validity of a waiver, in days")]
+    max_days: Annotated[
+        int, Meta(ge=1, le=MOST_DAYS), _stricter("lower", "longest validity of a waiver, in days")
+    ]
     two_persons: Annotated[bool, _stricter("true", "a second person must sign, who is not the author")]
     risk_reference: Annotated[bool, _stricter("true", "a waiver must refer to the risk file")]
     supplier_vex: Annotated[bool, _stricter("false", "a trusted supplier's VEX document counts by itself")]
@@ -129,7 +141,7 @@ class ApprovalsPolicy(_Section, frozen=True):
     """Whose approval production environments require."""
 
     production: Annotated[
-        dict[str, Annotated[int, Meta(ge=1)]],
+        dict[Role, Annotated[int, Meta(ge=1, le=100)]],
         _stricter("counts", "how many persons of each role must have signed an approval"),
     ]
 

@@ -16,14 +16,17 @@ from autoclave.errors import ConfigError
 
 T = TypeVar("T")
 
-_AT = re.compile(r" - at `(?P<path>[^`]*)`$")
+_AT = re.compile(r" - at `(?P<path>[^`]*)`\Z")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_LONG_PATTERN = re.compile(r"`str` matching regex '.{100,}'", re.DOTALL)
+_ONE_LINE = "one line, without blanks at its ends and without signs that are not printed"
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*)`", re.DOTALL)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Parse a TOML file. Raises ConfigError when it is missing, unreadable or not TOML."""
     try:
-        return tomllib.loads(path.read_text("utf-8"))
+        text = path.read_text("utf-8")
     except FileNotFoundError as error:
         raise ConfigError(
             f"{path} does not exist",
@@ -31,10 +34,34 @@ def read_toml(path: Path) -> dict[str, Any]:
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read", why=str(error)) from error
-    except tomllib.TOMLDecodeError as error:
+    return parse_toml(text, str(path))
+
+
+def parse_toml(text: str, source: str) -> dict[str, Any]:
+    """Parse a TOML text; `source` names it in messages. Raises ConfigError when it is not TOML.
+
+    No text in it has a control character but tab and line end: none of what reads the texts later could
+    use one, and a NUL ends a command's argument.
+    """
+    try:
+        data = tomllib.loads(text)
+        odd = _find_control(data)
+    except (ValueError, RecursionError) as error:  # also a number with thousands of digits
         raise ConfigError(
-            f"{path} is not valid TOML", why=str(error), next="fix the line that it names"
+            f"{source} is not valid TOML", why=str(error), next="fix the line that it names"
         ) from error
+    if odd:
+        raise ConfigError(f"{source}: {odd[:100]!r} has a control character", next="remove it")
+    return data
+
+
+def _find_control(data: object) -> str:
+    """Return the first key or text with a control character, or an empty string."""
+    if isinstance(data, str):
+        return data if _CONTROL.search(data) else ""
+    if isinstance(data, dict):
+        data = [*data.keys(), *data.values()]
+    return next(filter(None, map(_find_control, data)), "") if isinstance(data, list) else ""
 
 
 def convert(data: object, kind: type[T], *, source: str) -> T:
@@ -55,7 +82,7 @@ def nearest(word: str, valid: typing.Iterable[str]) -> str:
 def _explain(message: str, kind: type, source: str) -> ConfigError:
     at = _AT.search(message)
     path = (at["path"] if at else "$").removeprefix("$").lstrip(".")
-    body = message[: at.start()] if at else message
+    body = _LONG_PATTERN.sub(_ONE_LINE, message[: at.start()] if at else message)
     unknown = _UNKNOWN.fullmatch(body)
     if unknown:
         full = f"{path}.{unknown['key']}".lstrip(".")

@@ -13,7 +13,7 @@ from autoclave.cli.commands import soup
 from autoclave.device import soup_register
 from autoclave.errors import ConfigError, SourceError
 from autoclave.gates import release
-from autoclave.gates.soup import judge, match_components
+from autoclave.gates.soup import defect, judge, match_components
 from autoclave.model.declared import Component
 from builders.sample_facts import COMPONENT, ENTRY, EVIDENCE, NOW, POLICY
 
@@ -40,7 +40,7 @@ def test_a_changed_component_is_called_changed() -> None:
 
 def test_a_pattern_does_not_let_a_changed_version_through_that_has_an_entry_of_its_own() -> None:
     changed = replace(COMPONENT, version="4.0", purl="pkg:pypi/jinja2@4.0")
-    pattern = replace(ENTRY, component="pkg:pypi/*", version="[0-9]*")
+    pattern = replace(ENTRY, component="pkg:pypi/*", version="4*")
     assert judge([changed], [pattern], POLICY["C"].soup, TODAY) == ()
     assert judge([changed], [pattern, ENTRY], POLICY["C"].soup, TODAY) != ()
 
@@ -131,3 +131,32 @@ def test_missing_entries_are_drafted_as_toml_that_still_closes_the_gate(tmp_path
     assert [each.component for each in entries][:2] == ["pkg:pypi/flask", "pkg:deb/debian/*"]
     reasons = judge([NEW, CURL], entries, POLICY["B"].soup, TODAY)
     assert len(reasons) == 2 and all("is not filled in" in each for each in reasons)
+
+
+@pytest.mark.parametrize(
+    "version",
+    ["*", "**", "?*", "*.*", "[!x]*", "[!x]?*", "[0-9]*", "*[0-9]*", "v[0-9]*", "[!0-9]2*", "?", "v*", "a?"],
+)
+def test_a_pattern_for_any_version_names_none(version: str) -> None:
+    found = defect(replace(ENTRY, version=version), POLICY["C"].soup, TODAY)
+    assert "the policy demands that one is named" in found
+    assert not defect(replace(ENTRY, version=version), POLICY["B"].soup, TODAY)
+
+
+@pytest.mark.parametrize(
+    "version", ["2.10", "2.10.*", "2[3-9].*", "debian-12*", "12*", "v0.74.*", "bookworm", "1~rc1"]
+)
+def test_a_version_or_its_beginning_names_one(version: str) -> None:
+    assert not defect(replace(ENTRY, version=version), POLICY["C"].soup, TODAY)
+
+
+@pytest.mark.parametrize(
+    "line", ['component = "pkg:pypi/jinja2\\n"', 'version = "2.10\\n"', 'title = "a\\u202e"']
+)
+def test_what_is_compared_has_no_line_end(line: str, tmp_path: Path) -> None:
+    fields = {"title": "t", "component": "c", "version": "1", "manufacturer": "m", "why": "w"}
+    fields.pop(line.partition(" ")[0])
+    text = "[[soup]]\n" + "".join(f'{key} = "{value}"\n' for key, value in fields.items()) + line + "\n"
+    (tmp_path / "soup.toml").write_text(text)
+    with pytest.raises(ConfigError, match=line.partition(" ")[0]):
+        soup_register.read(tmp_path, "soup.toml")

@@ -130,6 +130,32 @@ def test_wrong_types_are_refused_with_their_path() -> None:
         effective_policy(device(policy={"scan": {"block": ["sever"]}}))
 
 
+@pytest.mark.parametrize(
+    "value", [10**23, 2**64, 2**63, -(2**70), True, 1.5, float("nan"), float("inf"), "1", 0]
+)
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ("unit-test", "min-passed"),
+        ("scan", "max-database-age-hours"),
+        ("release", "max-record-age-hours"),
+        ("soup", "review-days"),
+        ("waivers", "max-days"),
+    ],
+)
+def test_a_number_of_the_policy_is_a_sane_one(section: str, key: str, value: object) -> None:
+    with pytest.raises(ConfigError, match=key):
+        effective_policy(device(policy={section: {key: value}}))
+
+
+@pytest.mark.parametrize(
+    "production", [{"quality\n": 1}, {"Quality ": 1}, {"quality": 10**6}, {"quality": True}]
+)
+def test_a_role_that_nobody_can_have_is_refused(production: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match="production"):
+        effective_policy(device("A", {"approvals": {"production": production}}))
+
+
 def test_different_policies_have_different_digests() -> None:
     assert digest(read_profile(SafetyClass.A)) != digest(read_profile(SafetyClass.B))
     assert digest(effective_policy(device("B"))) == digest(read_profile(SafetyClass.B))

@@ -13,7 +13,13 @@ from autoclave.runtime.toml import nearest, read_toml
 
 @pytest.mark.parametrize(
     ("raw", "says"),
-    [(b"\xff\xfe", "cannot be read"), (b"a = 1\na = 2\n", "not valid TOML"), (b"a = ", "not valid TOML")],
+    [
+        (b"\xff\xfe", "cannot be read"),
+        (b"a = 1\na = 2\n", "not valid TOML"),
+        (b"a = ", "not valid TOML"),
+        (b"a = " + b"9" * 5000, "not valid TOML"),
+        (b"a = " + b"[" * 100_000, "not valid TOML"),
+    ],
 )
 def test_a_file_that_cannot_be_parsed_is_named(tmp_path: Path, raw: bytes, says: str) -> None:
     file = tmp_path / "policy.toml"
@@ -22,6 +28,23 @@ def test_a_file_that_cannot_be_parsed_is_named(tmp_path: Path, raw: bytes, says:
         read_toml(file)
     assert str(file) in caught.value.what
     assert caught.value.why
+
+
+@pytest.mark.parametrize(
+    "text", ['a = "x\\u0000"', '"a\\u0000" = 1', 'a = ["\\u001b[2J"]', 'a = { b = { c = "\\u0085" } }']
+)
+def test_a_control_character_is_refused_wherever_it_is(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match="has a control character") as caught:
+        read_toml(file)
+    assert caught.value.what.isprintable()
+
+
+def test_lines_and_tabs_are_text(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('a = "one\\ntwo\\tthree\\r\\n"')
+    assert read_toml(file) == {"a": "one\ntwo\tthree\r\n"}
 
 
 def test_a_folder_or_nothing_in_place_of_a_file_is_refused(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from autoclave.errors import ConfigError
 from autoclave.gates import soup
 from autoclave.gates.soup import Match
 from autoclave.model.declared import Component
+from autoclave.model.text import is_line
 
 
 class Options(ImageOptions, frozen=True, kw_only=True):
@@ -50,9 +51,6 @@ def _run(opts: Options, ctx: Context) -> None:
         ctx.screen.result(
             text, {"lacking": [soup.identity(each.component) for each in lacking], "toml": text}
         )
-
-
-_SIMPLE = re.compile(r"[^\x00-\x1f\x7f\"\\]*")
 
 
 def draft(lacking: Sequence[Match]) -> str:
@@ -90,7 +88,10 @@ def _table(title: str, component: str, version: str, manufacturer: str) -> str:
 
 
 def _quote(text: str) -> str:
-    """Return text as a TOML string; names out of an image may hold anything."""
-    if _SIMPLE.fullmatch(text):
-        return f'"{text}"'
-    return '"' + "".join(c if c.isprintable() and c not in '"\\' else f"\\U{ord(c):08X}" for c in text) + '"'
+    """Return text as a TOML string; names out of an image may hold anything.
+
+    What does not print as it is becomes `?`, which matches it in a register's pattern.
+    """
+    shown = "".join(each if each == " " or is_line(each) else "?" for each in text)
+    shown = re.sub(r"\A | \Z|(?<= ) ", "?", shown)
+    return '"' + re.sub(r'(["\\])', r"\\\1", shown) + '"'

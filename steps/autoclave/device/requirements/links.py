@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fnmatch
 import re
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -14,15 +13,16 @@ from msgspec import Meta, Struct
 from autoclave.device.requirements import rows
 from autoclave.device.schema import resolve_inside
 from autoclave.errors import ConfigError
-from autoclave.runtime.toml import convert
+from autoclave.model.text import Line
+from autoclave.runtime.toml import convert, parse_toml
 
 _MOST_PATTERNS = 1000  # each is tried on every test
 
-Id = Annotated[str, Meta(min_length=1, max_length=100)]
+Id = Annotated[Line, Meta(max_length=100)]
 
 
 class _Link(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    test: Annotated[str, Meta(min_length=1, max_length=500)]
+    test: Annotated[Line, Meta(max_length=500)]
     requirements: Annotated[list[Id], Meta(min_length=1, max_length=1000)]
 
 
@@ -38,12 +38,7 @@ def read(folder: Path, name: str) -> Callable[[str], tuple[str, ...]]:
     """
     path = resolve_inside(folder, name)
     shown = rows.relative_name(folder, path)
-    try:
-        data = tomllib.loads(rows.read_text(folder, path))
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(
-            f"{shown} is not valid TOML", why=str(error), next="fix the line that it names"
-        ) from error
+    data = parse_toml(rows.read_text(folder, path), shown)
     links = convert(data, _File, source=shown).link
     exact: dict[str, list[str]] = {}
     patterns: list[tuple[re.Pattern[str], list[str]]] = []

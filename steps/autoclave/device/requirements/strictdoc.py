@@ -15,7 +15,7 @@ from autoclave.errors import ConfigError
 from autoclave.model.declared import Requirement
 
 _ELEMENT = re.compile(r"\[\[?(?P<close>/?)(?P<tag>[A-Z][A-Z0-9_]*)\]\]?")
-_FIELD = re.compile(r"(?P<name>[A-Z][A-Za-z0-9_-]*): ?(?P<value>.*)$")
+_FIELD = re.compile(r"(?P<name>[A-Z][A-Za-z0-9_-]*): ?(?P<value>.*)\Z")
 _FIELDS = {
     "UID": "id",
     "STATEMENT": "text",

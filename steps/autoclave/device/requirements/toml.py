@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-import tomllib
 
 from msgspec import Struct
 
 from autoclave.device.requirements import rows
-from autoclave.errors import ConfigError
 from autoclave.model.declared import Requirement
-from autoclave.runtime.toml import convert
+from autoclave.runtime.toml import convert, parse_toml
 
 _TABLE = re.compile(r"^\s*\[\[\s*requirement\s*\]\]", re.MULTILINE)
 
@@ -31,13 +29,7 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 def read(text: str, name: str) -> list[Requirement]:
     """Read a TOML file. Raises ConfigError naming file and line, or the table's number and key."""
-    try:
-        data = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(
-            f"{name} is not valid TOML", why=str(error), next="fix the line that it names"
-        ) from error
-    tables = convert(data, _File, source=name).requirement
+    tables = convert(parse_toml(text, name), _File, source=name).requirement
     lines = [text.count("\n", 0, at.end()) + 1 for at in _TABLE.finditer(text)]
     # Written as an inline array, or with such a line inside of a text, tables have no line of their own.
     where = (

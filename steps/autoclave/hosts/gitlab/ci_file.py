@@ -18,7 +18,7 @@ from ruamel.yaml.comments import CommentedSeq
 from ruamel.yaml.error import YAMLError
 
 LARGEST = 1 << 18  # bytes: far more than anybody writes by hand, and still parsed in seconds
-REF = re.compile(r"(?!.*(?:\.\.|//|\.lock$))[0-9A-Za-z][0-9A-Za-z._/+-]{0,99}(?<![/.])")
+REF = re.compile(r"(?!.*(?:\.\.|//|\.lock\Z))[0-9A-Za-z][0-9A-Za-z._/+-]{0,99}(?<![/.])")
 
 _DEEPEST = 100  # brackets open at once: the parser's time grows with the square of it
 
@@ -178,7 +178,7 @@ def _is_template(include: Include, template: str) -> bool:
 
 def _overrides(content: dict[Any, Any]) -> Iterator[Override]:
     for name, job in content.items():
-        if re.match(r"\.?autoclave([-:_ ]|$)", str(name)) and isinstance(job, dict):
+        if re.match(r"\.?autoclave([-:_ ]|\Z)", str(name)) and isinstance(job, dict):
             yield Override(str(name), tuple(sorted(map(str, job))))
 
 

@@ -69,7 +69,7 @@ def start(host: Jenkins, job: str, parameters: Mapping[str, str]) -> QueuedBuild
         path = path_of(job) + ("buildWithParameters" if is_parameterized else "build")
         answer = host.client.post_form(path, dict(parameters))
         # The address may be that of a proxy: only the number is used.
-        found = re.search(r"/queue/item/([0-9]{1,12})/?$", answer.headers.get("Location", ""))
+        found = re.search(r"/queue/item/([0-9]{1,12})/?\Z", answer.headers.get("Location", ""))
         return QueuedBuild(
             job=job, item=int(found[1]) if found else 0, next_number=int(known["nextBuildNumber"])
         )

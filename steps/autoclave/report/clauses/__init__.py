@@ -13,6 +13,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from autoclave.model.text import matching
 from autoclave.runtime.toml import convert
 
 _Words = Annotated[str, Meta(min_length=1, max_length=600)]
@@ -36,7 +37,7 @@ class Clause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     number: Annotated[str, Meta(min_length=1, max_length=40)]
     title: _Words
     cover: Cover
-    classes: Annotated[str, Meta(pattern="^A?B?C?$")] = ""
+    classes: Annotated[str, matching("A?B?C?")] = ""
     records: tuple[str, ...] = ()
     gate: str = ""
     shows: str = ""
@@ -47,7 +48,7 @@ class Clause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One source: its title and edition, where our mapping was read, and the version of this mapping."""
 
-    id: Annotated[str, Meta(pattern="^[a-z0-9-]+$")]
+    id: Annotated[str, matching("[a-z0-9-]+")]
     title: _Words
     edition: _Words
     read: _Words

@@ -151,7 +151,7 @@ def _is_host(name: str) -> bool:
 
 
 def _is_plain(host: str) -> bool:
-    return re.sub(r":\d+$", "", host) in _PLAIN
+    return re.sub(r":\d+\Z", "", host) in _PLAIN
 
 
 def _make_error(text: str, why: str) -> StoreError:

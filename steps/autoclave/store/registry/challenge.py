@@ -26,7 +26,7 @@ from autoclave.store.registry.http import Answer, Wire
 from autoclave.store.registry.retry import send_until_answered
 
 _WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
-_NEXT_SCHEME = re.compile(rf"\s*,?\s*(?P<scheme>{_WORD})(?:\s+(?=\S)|\s*$|\s*(?=,))")
+_NEXT_SCHEME = re.compile(rf"\s*,?\s*(?P<scheme>{_WORD})(?:\s+(?=\S)|\s*\Z|\s*(?=,))")
 _PARAMETER = re.compile(
     rf'\s*,?\s*(?P<key>{_WORD})\s*=\s*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^\s,"]+))'
 )

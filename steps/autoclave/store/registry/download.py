@@ -73,7 +73,7 @@ def _limit(pieces: Iterator[bytes], target: str, limit: int | None) -> Iterator[
 
 def _length(answer: Answer) -> int | None:
     text = answer.headers.get("Content-Length", "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
 
 
 def _too_large(target: str, limit: int) -> StoreError:

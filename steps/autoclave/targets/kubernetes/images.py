@@ -78,5 +78,5 @@ def find_unpinned(others: Mapping[str, str]) -> list[str]:
 
 def digest_in(reference: str) -> str:
     """Return the digest of a pinned reference (also as a pod's status gives it), or an empty string."""
-    found = re.search(r"sha256:[0-9a-f]{64}$", reference)
+    found = re.search(r"sha256:[0-9a-f]{64}\Z", reference)
     return found[0] if found else ""
