@@ -21,7 +21,7 @@ from picture import draw  # noqa: E402
 
 from builders.devices import KNOWN_BAD, SAMPLE, CommandResult, Repository, free_port  # noqa: E402
 from builders.flow import device  # noqa: E402
-from integration.people import add_soup_register, full_sized_database, make_organisation  # noqa: E402
+from integration.people import add_soup_register, full_database, make_organisation  # noqa: E402
 
 _WIDTH = 1180  # CSS pixels
 _FOUND = "CVE-2019-10906"
@@ -60,7 +60,7 @@ def draw_waivers(folder: Path) -> int:
     folder.mkdir()
     people = make_organisation(folder / "keys")
     with device(KNOWN_BAD / "vulnerable-package", folder, name="infusion-pump") as repository:
-        repository.more["AUTOCLAVE_SCANNER_CACHE"] = full_sized_database(folder / "trivy")
+        repository.more["AUTOCLAVE_SCANNER_CACHE"] = full_database(folder / "trivy")
         add_soup_register(repository, ("jinja2", "2.10"), ("markupsafe", "*"))
         with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
             file.write(f'\n[[environment]]\nname = "production"\npublish = {{ app = {free_port()} }}\n')

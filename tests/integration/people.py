@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import json
+import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,18 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from builders import real_trivy
 from builders.devices import Repository
 from builders.flow import make_keys
+
+ROOT = Path(__file__).resolve().parents[2]
+FULL = (
+    "alpine 3.20",
+    "debian 12",
+    "ubuntu 24.04",
+    "Red Hat",
+    "pip::GitHub Security Advisory Pip",
+    "npm::GitHub Security Advisory Npm",
+    "maven::GitHub Security Advisory Maven",
+    "go::GitHub Security Advisory Go",
+)
 
 SOUP = """
 [[soup]]
@@ -85,7 +99,7 @@ def make_organisation(folder: Path) -> Organisation:
 
 def add_soup_register(repository: Repository, *packages: tuple[str, str]) -> None:
     """Give a known-bad device a SOUP register that knows these packages of PyPI beside Debian's."""
-    control = Path(__file__).resolve().parents[2] / "examples" / "known-bad" / "control"
+    control = ROOT / "examples" / "known-bad" / "control"
     register = (control / "soup.toml").read_text("utf-8")
     register += "".join(SOUP.format(name=name, version=version) for name, version in packages)
     (repository.folder / "soup.toml").write_text(register, "utf-8")
@@ -93,16 +107,29 @@ def add_soup_register(repository: Repository, *packages: tuple[str, str]) -> Non
     repository.commit()
 
 
-def full_sized_database(folder: Path) -> str:
-    """Return a cache folder with the small database made as large as a full one: a double of its size alone.
+def padded_database(folder: Path) -> str:
+    """Return a cache folder with the small database, made longer than a full one with zeros."""
+    shutil.copytree(real_trivy.cache() / "db", folder / "db")
+    with (folder / "db" / "trivy.db").open("r+b") as file:
+        file.truncate(120_000_000)
+    return str(folder)
 
-    Production refuses partial databases by their size, and the full one cannot be had here.
+
+def full_database(folder: Path) -> str:
+    """Return a cache folder with a double of a full database: the small one, and fillers that match nothing.
+
+    Production refuses a partial database by what is in it, and the full one cannot be had here.
     """
-    small = real_trivy.cache()
-    for path in small.rglob("*"):
-        if path.is_file():
-            target = folder / path.relative_to(small)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(path.read_bytes())
-    os.truncate(folder / "db" / "trivy.db", 100_000_000)
+    facts = json.loads((ROOT / "setup" / "trivy" / "advisories.json").read_bytes())
+    found = {each["bucket"]: each for each in facts["sources"]}
+    fillers = {f"filler-{number}": {f"CVE-1900-{number}": {}} for number in range(100)}
+    for bucket in FULL:
+        new = {"bucket": bucket, "source": {"ID": "filler", "Name": "filler"}, "advisories": {}}
+        found.setdefault(bucket, new)["advisories"] |= fillers
+    facts["sources"] = list(found.values())
+    facts["vulnerabilities"] |= {f"CVE-1900-{number}": {"Title": "filler"} for number in range(50_000)}
+    folder.mkdir(parents=True)
+    (folder / "facts.json").write_text(json.dumps(facts), "utf-8")
+    made = [Path(real_trivy.program()).with_name("advisories"), "-in", folder / "facts.json", "-out", folder]
+    subprocess.run(made, check=True, capture_output=True)
     return str(folder)

@@ -11,7 +11,7 @@ import pytest
 
 from builders.devices import KNOWN_BAD, Repository, free_port
 from builders.flow import device
-from integration.people import Organisation, add_soup_register, full_sized_database, make_organisation
+from integration.people import Organisation, add_soup_register, full_database, make_organisation
 
 FOUND = "CVE-2019-10906"
 UNTIL = f"{datetime.now(UTC) + timedelta(days=100):%Y-%m-%d}"
@@ -28,7 +28,7 @@ def here(tmp_path_factory: pytest.TempPathFactory, people: Organisation) -> Iter
     """A device with a vulnerable package, which its gates have stopped, and a production environment."""
     folder = tmp_path_factory.mktemp("waived")
     with device(KNOWN_BAD / "vulnerable-package", folder, name="t-waived") as repository:
-        repository.more["AUTOCLAVE_SCANNER_CACHE"] = full_sized_database(folder / "trivy")
+        repository.more["AUTOCLAVE_SCANNER_CACHE"] = full_database(folder / "trivy")
         add_soup_register(repository, ("jinja2", "2.10"), ("markupsafe", "*"))
         with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
             file.write(f'\n[[environment]]\nname = "production"\npublish = {{ app = {free_port()} }}\n')

@@ -7,6 +7,7 @@ from pathlib import Path
 from builders.devices import KNOWN_BAD, Repository
 from builders.flow import device, make_keys
 from builders.prepared_devices import prepare
+from integration.people import padded_database
 
 PRODUCTION = '\n[[environment]]\nname = "production"\n'
 
@@ -35,12 +36,14 @@ def test_production_refuses_a_partial_database(tmp_path: Path) -> None:
         with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
             file.write(PRODUCTION)
         repository.commit()
+        # Zeros behind it make a database large, and not complete.
+        repository.more["AUTOCLAVE_SCANNER_CACHE"] = padded_database(tmp_path / "padded")
         done = repository.run("run", *options)
         assert done.code == 0, done.err
         # The organisation's keys are good enough for production: the database is all that is left.
         refused = repository.run("deploy", "production", *options[:4])
         assert refused.code == 25, refused.err
-        assert "the scan used a partial advisory database" in refused.message
+        assert "the scan used a partial advisory database (it describes " in refused.message
         assert "key" not in refused.message
         assert len(repository.containers()) == 1
         # With other trusted keys nothing of it counts, in staging either.

@@ -58,7 +58,9 @@ def is_partial(database: Database, policy: ProductionPolicy) -> bool:
 
 def explain_partial(database: Database) -> str:
     """Return the fact by which an advisory database counts as partial."""
-    return f"{database.size:,} bytes" if database.complete is None else "its scanner says so"
+    if database.complete is None:
+        return f"{database.size:,} bytes"
+    return database.lacks or "its scanner says so"
 
 
 def is_blocking(finding: Finding, policy: ScanPolicy) -> bool:

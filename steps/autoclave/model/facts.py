@@ -59,13 +59,14 @@ class Database(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The advisory database of a scan: the time of its advisories, its digest and size (bytes).
 
     `complete` is whether the scanner reports that it has all advisories of its sources; None when it does not
-    report it: then the size decides.
+    report it: then the size decides. `lacks` is what a partial one has not, in the scanner's words.
     """
 
     updated: Moment
     digest: str
     size: int = 0
     complete: bool | None = None
+    lacks: str = ""
 
 
 class ScanFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,7 +1,8 @@
 """Read the buckets of a bolt file, the format of Trivy's database, without trusting it.
 
 Trivy opens a truncated file and crashes in the middle of a scan, and scans without complaint with a
-database that lists nothing. Both are found here first, from a few pages of the file.
+database that lists nothing. Both are found here first, from the heads of the file's pages. What is behind the
+last page that is in use is not looked at: a file that was made longer has nothing more in it.
 
 Layout (go.etcd.io/bbolt): pages of equal size; pages 0 and 1 are metas, the valid one with the higher
 transaction id counts. A meta names the root page and the first page past the end. Little endian.
@@ -31,21 +32,23 @@ class DamagedFile(Exception):
     """The file is not a whole bolt file; the message says in what way."""
 
 
-def read_buckets(path: Path) -> Iterator[tuple[str, int]]:
-    """Yield each top-level bucket: its name and how many elements its first page has.
+def read_buckets(path: Path, *, enough: int = 1) -> Iterator[tuple[str, int]]:
+    """Yield each top-level bucket: its name and how many elements it has, not counted beyond `enough`.
 
-    Raises Damaged for a file that is empty, foreign, cut off or inconsistent, OSError if unreadable.
+    Raises DamagedFile for one that is empty, foreign, cut off or inconsistent, OSError if unreadable.
     """
     with path.open("rb") as file:
         try:
-            yield from _File(file, path.stat().st_size).buckets()
+            yield from _File(file, path.stat().st_size, enough).buckets()
         except (struct.error, IndexError, OverflowError) as error:
             raise DamagedFile("a page refers to something outside of it") from error
 
 
 class _File:
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: BinaryIO, size: int, enough: int) -> None:
         self._file = file
+        self._enough = enough
+        self._seen: set[int] = set()
         self._page_size, self._root, self._end = self._meta(size)
         if self._end * self._page_size > size:
             raise DamagedFile(f"cut off: it has {size} of {self._end * self._page_size} bytes")
@@ -69,6 +72,7 @@ class _File:
         yield from self._walk(self._root, _DEEPEST)
 
     def _walk(self, page_id: int, deeper: int) -> Iterator[tuple[str, int]]:
+        self._head(page_id)
         page, flags, count = self._page(page_id)
         if not deeper or flags not in (_BRANCH, _LEAF):
             raise DamagedFile(f"page {page_id} is not a list of buckets")
@@ -86,9 +90,38 @@ class _File:
         name = page[start + offset : value].decode("utf-8", "replace")
         root = _BUCKET.unpack_from(page, value)[0]
         if root:
-            yield name, self._page(root)[2]
+            yield name, self._count(root, _DEEPEST, 0)
         elif value_size >= _BUCKET.size + _HEADER.size:
             yield name, _HEADER.unpack_from(page, value + _BUCKET.size)[2]
+
+    def _count(self, page_id: int, deeper: int, found: int) -> int:
+        """Return how many elements were found, with those below a page; stop when there are enough."""
+        flags, count = self._head(page_id)
+        if flags == _LEAF:
+            return found + count
+        if not deeper or flags != _BRANCH:
+            raise DamagedFile(f"page {page_id} is not a part of a bucket")
+        page = self._page(page_id)[0]
+        for start in range(_HEADER.size, _HEADER.size + 16 * count, 16):
+            if found >= self._enough:
+                break
+            found = self._count(_BRANCH_ELEMENT.unpack_from(page, start)[2], deeper - 1, found)
+        return found
+
+    def _head(self, page_id: int) -> tuple[int, int]:
+        """Return the flags and the count of elements of a page, which belongs to one bucket alone."""
+        if page_id >= self._end:
+            raise DamagedFile(f"page {page_id} is past its end")
+        if page_id in self._seen:
+            raise DamagedFile(f"page {page_id} is in two places")
+        self._seen.add(page_id)
+        self._file.seek(page_id * self._page_size)
+        stated, flags, count, _ = _HEADER.unpack_from(self._file.read(_HEADER.size))
+        if stated != page_id:
+            raise DamagedFile(f"page {page_id} calls itself page {stated}")
+        if flags == _LEAF and count * _LEAF_ELEMENT.size > _LARGEST_PAGE:
+            raise DamagedFile(f"page {page_id} claims an impossible size")
+        return flags, count
 
     def _page(self, page_id: int) -> tuple[bytes, int, int]:
         if page_id >= self._end:

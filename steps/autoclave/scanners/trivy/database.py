@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,20 @@ SCHEMA = 2
 _CHUNK = 1024 * 1024
 # Buckets that describe advisories or feeds; every other top-level bucket is one feed's advisories.
 _INDEXES = {"data-source", "vulnerability", "advisory-detail", "trivy", "Red Hat CPE"}
+# What the full database has, in far larger numbers: packages with advisories by the beginning of their feeds'
+# names (all versions of a distribution together), and vulnerabilities. Each tells it from one that was
+# built for a purpose; all are required.
+_FEEDS = {
+    "alpine ": "Alpine",
+    "debian ": "Debian",
+    "ubuntu ": "Ubuntu",
+    "Red Hat": "Red Hat",
+    "pip::": "pip",
+    "npm::": "npm",
+    "maven::": "Maven",
+    "go::": "Go",
+}
+_LEAST_PACKAGES, _LEAST_VULNERABILITIES = 100, 50_000
 _NEXT = "'trivy image --download-db-only --cache-dir {}' fetches one; 'autoclave doctor' says more"
 
 
@@ -44,14 +59,21 @@ def examine(cache: Path, metadata: Metadata | None) -> Database:
     try:
         if not file.is_file():
             raise refuse(cache, "is missing", f"there is no file {file}")
-        _require_advisories(cache, file)
+        buckets = _read_buckets(cache, file)
         if metadata is None:
             raise refuse(
                 cache, "has no usable metadata", f"{file.parent / 'metadata.json'} has no version and time"
             )
         if metadata.version != SCHEMA:
             raise refuse(cache, "has another schema", f"schema {metadata.version}, required is {SCHEMA}")
-        return Database(updated=metadata.updated_at, digest=_digest(file), size=file.stat().st_size)
+        lacks = find_lack(buckets)
+        return Database(
+            updated=metadata.updated_at,
+            digest=_digest(file),
+            size=file.stat().st_size,
+            complete=not lacks,
+            lacks=lacks,
+        )
     except OSError as error:
         raise refuse(cache, "cannot be read", str(error)) from error
 
@@ -69,15 +91,33 @@ def decode(raw: bytes | msgspec.Raw) -> Metadata | None:
         return None
 
 
-def _require_advisories(cache: Path, file: Path) -> None:
+def find_lack(buckets: Mapping[str, int]) -> str:
+    """Return what a full database has and this one, by the sizes of its buckets, has not; or an empty string.
+
+    Its size in bytes says nothing: zeros behind it make any file large.
+    """
+    packages = {
+        title: sum(
+            count for name, count in buckets.items() if name.startswith(start) and name not in _INDEXES
+        )
+        for start, title in _FEEDS.items()
+    }
+    few = [title for title, count in packages.items() if count < _LEAST_PACKAGES]
+    vulnerabilities = buckets.get("vulnerability", 0)
+    if not few and vulnerabilities >= _LEAST_VULNERABILITIES:
+        return ""
+    known = f"it describes {vulnerabilities:,} vulnerabilities"
+    return f"{known}, and has hardly any advisory of {', '.join(few)}" if few else known
+
+
+def _read_buckets(cache: Path, file: Path) -> dict[str, int]:
     try:
-        feeds = (count for name, count in boltdb.read_buckets(file) if name not in _INDEXES)
-        if not any(feeds):
-            raise refuse(
-                cache, "is empty", "it lists no advisory of any feed, so every image would look clean"
-            )
+        buckets = dict(boltdb.read_buckets(file, enough=_LEAST_VULNERABILITIES))
     except boltdb.DamagedFile as error:
         raise refuse(cache, "is damaged", f"{file}: {error}") from error
+    if not any(count for name, count in buckets.items() if name not in _INDEXES):
+        raise refuse(cache, "is empty", "it lists no advisory of any feed, so every image would look clean")
+    return buckets
 
 
 def _digest(file: Path) -> str:

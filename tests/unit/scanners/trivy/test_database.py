@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import struct
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autoclave.errors import DatabaseError
-from autoclave.model.facts import Database
 from autoclave.scanners.trivy import boltdb, database
 from autoclave.scanners.trivy.database import Metadata
 
@@ -31,7 +31,7 @@ def cache(folder: Path, content: bytes) -> Path:
 def test_time_digest_and_size_of_the_database_are_read(tmp_path: Path) -> None:
     digest = "sha256:" + hashlib.sha256(REAL).hexdigest()
     found = database.examine(cache(tmp_path, REAL), GOOD)
-    assert found == Database(updated=TIME, digest=digest, size=len(REAL))
+    assert (found.updated, found.digest, found.size) == (TIME, digest, len(REAL))
 
 
 def test_the_feeds_of_a_real_database_are_seen(tmp_path: Path) -> None:
@@ -39,6 +39,72 @@ def test_the_feeds_of_a_real_database_are_seen(tmp_path: Path) -> None:
     assert {"debian 12", "data-source", "vulnerability"} < {
         name for name, count in boltdb.read_buckets(file) if count
     }
+
+
+@pytest.mark.parametrize("padding", [0, 1, 4096, 120_000_000])
+def test_a_database_is_partial_by_what_is_in_it_whatever_its_size(padding: int, tmp_path: Path) -> None:
+    folder = cache(tmp_path, REAL)
+    with database.path(folder).open("r+b") as file:
+        file.truncate(len(REAL) + padding)
+    found = database.examine(folder, GOOD)
+    assert found.complete is False
+    assert found.lacks.startswith("it describes ")
+    assert found.lacks.endswith(
+        "has hardly any advisory of Alpine, Debian, Ubuntu, Red Hat, pip, npm, Maven, Go"
+    )
+
+
+FULL = {
+    "alpine 3.19": 60,
+    "alpine 3.20": 60,
+    "debian 12": 3000,
+    "ubuntu 24.04": 3000,
+    "Red Hat": 9000,
+    "pip::GitHub Security Advisory Pip": 900,
+    "npm::GitHub Security Advisory Npm": 900,
+    "maven::GitHub Security Advisory Maven": 900,
+    "go::GitHub Security Advisory Go": 900,
+    "vulnerability": 50_000,
+}
+
+
+def test_a_database_with_all_its_feeds_is_complete() -> None:
+    assert database.find_lack(FULL) == ""
+
+
+@pytest.mark.parametrize("name", FULL)
+def test_a_database_without_one_of_them_is_partial(name: str) -> None:
+    lack = database.find_lack(FULL | {name: 39})
+    assert lack.startswith(f"it describes {'39' if name == 'vulnerability' else '50,000'} vulnerabilities")
+    assert database.find_lack({**FULL, name.replace(" ", "-").replace("::", "-"): FULL[name], name: 0})
+
+
+def test_all_elements_of_a_bucket_are_counted(tmp_path: Path) -> None:
+    file = database.path(cache(tmp_path, tree([700, 700, 700])))
+    assert dict(boltdb.read_buckets(file, enough=5000)) == {"feed": 2100}
+    assert dict(boltdb.read_buckets(file, enough=1000)) == {"feed": 1400}
+
+
+@pytest.mark.parametrize("pages", [[4, 4, 5], [4, 3, 5], [2, 4, 5]])
+def test_a_page_that_is_counted_twice_is_damage(pages: list[int], tmp_path: Path) -> None:
+    file = database.path(cache(tmp_path, tree([700, 700, 700], pages)))
+    with pytest.raises(boltdb.DamagedFile):
+        dict(boltdb.read_buckets(file, enough=5000))
+
+
+def tree(counts: list[int], pages: list[int] | None = None) -> bytes:
+    """Return a bolt file with one bucket, `feed`, of a branch page over leaf pages with so many elements."""
+    size, first = 32_768, 4
+    named = pages or list(range(first, first + len(counts)))
+    branch = struct.pack("<QHHI", 3, 1, len(counts), 0)
+    branch += b"".join(struct.pack("<IIQ", 0, 0, page) for page in named)
+    leaf = struct.pack("<QHHI", 2, 2, 1, 0) + struct.pack("<IIII", 1, 16, 4, 16)
+    leaf += b"feed" + struct.pack("<QQ", 3, 0)
+    meta = struct.pack("<IIIIQQQQQ", 0xED0CDAED, 2, size, 0, 2, 0, 1, first + len(counts), 1)
+    made = [struct.pack("<QHHI", 0, 4, 0, 0) + meta + struct.pack("<Q", boltdb._fnv1a(meta))] * 2
+    made += [leaf, branch]
+    made += [struct.pack("<QHHI", first + at, 2, count, 0) for at, count in enumerate(counts)]
+    return b"".join(page.ljust(size, b"\0") for page in made)
 
 
 BAD = {
@@ -64,7 +130,7 @@ def test_a_whole_database_without_advisories_is_refused(
     monkeypatch.setattr(
         boltdb,
         "read_buckets",
-        lambda path: iter([("data-source", 3), ("vulnerability", 9), ("debian 12", 0)]),
+        lambda path, *, enough: iter([("data-source", 3), ("vulnerability", 9), ("debian 12", 0)]),
     )
     with pytest.raises(DatabaseError) as caught:
         database.examine(cache(tmp_path, REAL), GOOD)
