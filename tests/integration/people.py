@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,14 +104,6 @@ def add_soup_register(repository: Repository, *packages: tuple[str, str]) -> Non
     (repository.folder / "soup.toml").write_text(register, "utf-8")
     repository.edit("autoclave.toml", 'safety-class = "B"\n', 'safety-class = "B"\nsoup = "soup.toml"\n')
     repository.commit()
-
-
-def padded_database(folder: Path) -> str:
-    """Return a cache folder with the small database, made longer than a full one with zeros."""
-    shutil.copytree(real_trivy.cache() / "db", folder / "db")
-    with (folder / "db" / "trivy.db").open("r+b") as file:
-        file.truncate(120_000_000)
-    return str(folder)
 
 
 def full_database(folder: Path) -> str:

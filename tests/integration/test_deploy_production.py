@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from builders import real_trivy
 from builders.devices import KNOWN_BAD, Repository
 from builders.flow import device, make_keys
 from builders.prepared_devices import prepare
-from integration.people import padded_database
 
 PRODUCTION = '\n[[environment]]\nname = "production"\n'
 
@@ -37,7 +37,7 @@ def test_production_refuses_a_partial_database(tmp_path: Path) -> None:
             file.write(PRODUCTION)
         repository.commit()
         # Zeros behind it make a database large, and not complete.
-        repository.more["AUTOCLAVE_SCANNER_CACHE"] = padded_database(tmp_path / "padded")
+        repository.more["AUTOCLAVE_SCANNER_CACHE"] = real_trivy.pad_cache(tmp_path / "padded")
         done = repository.run("run", *options)
         assert done.code == 0, done.err
         # The organisation's keys are good enough for production: the database is all that is left.
