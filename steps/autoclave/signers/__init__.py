@@ -16,17 +16,28 @@ from autoclave.signers import keys
 
 __all__ = ["Signer", "open_signer"]
 
+_LONGEST = 20  # what is longer may be the key itself, and is not printed
+_SCHEMES = ("hsm", "awskms", "gcpkms", "azurekms", "hv", "tkey")
+
 
 def open_signer(uri: str, public: Key | None) -> Signer:
     """Open a signer by URI. Raises SignerError.
 
     `file:PATH` is a PEM (PKCS#8) private key, which includes its public key. Every other scheme is
     passed to securesystemslib as it is (`hsm:`, `awskms:`, `gcpkms:`, `azurekms:`, `hv:` …) and needs
-    the public key.
+    the public key. Its own `file2:` is no way around the checks of a key file.
     """
     scheme, _, rest = uri.partition(":")
     if scheme == "file":
         return _read_file(Path(rest))
+    if scheme not in _SCHEMES:
+        raise SignerError(
+            f"'{scheme}:' is no kind of key"
+            if scheme.isalnum() and len(scheme) < _LONGEST
+            else "the key has no URI",
+            why=f"a key is named by a URI: file:PATH, {', '.join(f'{each}:…' for each in _SCHEMES)}",
+            next="name the key in one of these ways, as in file:/secure/steps.pem",
+        )
     if public is None:
         raise SignerError(
             f"the public key of {uri} is missing",
@@ -42,7 +53,11 @@ def open_signer(uri: str, public: Key | None) -> Signer:
             next="install the matching extra of securesystemslib",
         ) from error
     except Exception as error:  # every key service raises its own errors
-        raise SignerError(f"the key {scheme}:… cannot be opened", why=str(error)) from error
+        raise SignerError(
+            f"the key {scheme}:… cannot be opened",
+            why=str(error),
+            next="compare its URI with what securesystemslib documents for this kind of key",
+        ) from error
 
 
 def _read_file(path: Path) -> Signer:

@@ -144,6 +144,21 @@ def test_a_file_with_two_private_keys_is_refused(tmp_path: Path) -> None:
         open_signer(f"file:{path}", None)
 
 
+@pytest.mark.parametrize("scheme", ["file2", "pkcs11", "FILE", "", "envvar", "sigstore"])
+def test_a_key_file_is_opened_in_one_way_alone(scheme: str, tmp_path: Path) -> None:
+    path = private(tmp_path / "k.pem", mode=0o644)
+    with pytest.raises(SignerError, match=r"is no kind of key|has no URI") as caught:
+        open_signer(f"{scheme}:{path}", ONE.public_key)
+    assert "file:PATH" in caught.value.why
+
+
+@pytest.mark.parametrize("uri", [ONE.private_bytes.decode(), "k.pem", "/secure/k.pem"])
+def test_what_is_no_uri_is_not_printed(uri: str) -> None:
+    with pytest.raises(SignerError, match="the key has no URI") as caught:
+        open_signer(uri, ONE.public_key)
+    assert uri[:20] not in f"{caught.value.what}{caught.value.why}"
+
+
 def test_a_weak_private_key_does_not_sign(tmp_path: Path) -> None:
     for key in (rsa.generate_private_key(65537, 1024), ec.generate_private_key(ec.SECP256K1())):
         path = tmp_path / "weak.pem"
