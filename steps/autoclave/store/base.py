@@ -34,7 +34,7 @@ def is_address(store: str) -> bool:
     if not scheme and not _looks_like_a_host(store):
         return False
     # What may have a user and a password before the @ is not printed.
-    rest = store[scheme.end() if scheme else 0 :].rpartition("@")[2] or "HOST/REPOSITORY"
+    rest = re.sub(r"\A[^/]*@", "", store[scheme.end() if scheme else 0 :]) or "HOST/REPOSITORY"
     raise UsageError(
         f"{f'{scheme[0]}…' if scheme else repr(rest)} is neither the address of a registry nor a folder",
         why="a registry's address begins with oci://, and a folder whose name looks like one with ./",
@@ -47,7 +47,9 @@ def _looks_like_a_host(store: str) -> bool:
     first, _, rest = store.partition("/")
     if first in {"", ".", ".."} or first.startswith("."):
         return False
-    return ":" in first or "@" in first or bool(rest and ("." in first or first.lower() == "localhost"))
+    if ":" in store or "@" in store:  # a port, a tag, a digest or a user
+        return True
+    return bool(rest) and ("." in first or first.lower() == "localhost")
 
 
 class Store(Protocol):

@@ -44,6 +44,8 @@ def test_a_folder(store: str) -> None:
         ("registry.example/team/app", "oci://registry.example/team/app"),
         ("registry:5000/app", "oci://registry:5000/app"),
         ("registry:5000", "oci://registry:5000"),
+        ("acme/app:1.0", "oci://acme/app:1.0"),
+        ("acme/app@sha256:0", "oci://acme/app@sha256:0"),
         ("localhost/app", "oci://localhost/app"),
         ("[::1]:5000/app", "oci://[::1]:5000/app"),
         ("file:///srv/store", "oci://srv/store"),

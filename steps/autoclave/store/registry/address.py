@@ -21,8 +21,8 @@ _REPOSITORY = re.compile(r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(/[a-z0-9]+((\.|_|__
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _PLAIN = {"127.0.0.1", "localhost", "[::1]"}
 _LONGEST = 255  # host and repository together, as many clients require
-# Nothing that two readers of URLs could read differently: no user, no backslash, no control character.
-_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:_-]+(?:[/?#][!-\[\]-~]*)?")
+# Nothing that two readers of URLs could read differently: no user, backslash, fragment or control character.
+_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:_-]+(?:[/?][!\"$-\[\]-~]*)?")
 _PORTS = {"https": 443, "http": 80}
 
 Origin = tuple[str, str, int]
