@@ -67,12 +67,20 @@ def make_command(
     return click.Command(name, callback=run, params=parameters(kind), help=text, short_help=text)
 
 
+def _type(field: Field) -> Any:
+    if field.choices:
+        return click.Choice(field.choices)
+    if field.kind is int:  # seconds and days: what is longer is no time that anybody waits or plans for
+        return click.IntRange(0, 1_000_000)
+    return None if field.kind is bool else field.kind
+
+
 def _option(field: Field) -> click.Option:
     default = None if field.default is msgspec.NODEFAULT else field.default
     names = [field.flag, field.name] + ([field.short] if field.short else [])
     return click.Option(
         names,
-        type=click.Choice(field.choices) if field.choices else None if field.kind is bool else field.kind,
+        type=_type(field),
         is_flag=field.kind is bool,
         multiple=field.multiple,
         default=default,

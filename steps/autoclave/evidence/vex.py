@@ -134,8 +134,16 @@ def _waivers(document: _Document, name: str, device: str) -> Iterator[Waiver]:
                 rationale=said.impact_statement or said.action_statement or said.status_notes or "not given",
                 author=document.author,
                 created=created,
-                expires=created + _BELIEVED,
+                expires=_end_of(created),
             )
+
+
+def _end_of(created: datetime) -> datetime:
+    """Return until when a document counts; one from the end of the calendar has no later day."""
+    try:
+        return created + _BELIEVED
+    except OverflowError:
+        return created
 
 
 def _openvex(waiver: Waiver, finding: Finding, image: str) -> dict[str, Any]:

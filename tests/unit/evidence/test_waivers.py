@@ -139,6 +139,11 @@ def test_a_document_without_a_trusted_signature_does_not_count(hand: Hand) -> No
     assert "not signed with a supplier's key" in signed.defect
 
 
+def test_a_document_from_the_end_of_the_calendar_is_read() -> None:
+    (signed,) = verify_document(STRANGER, document(timestamp="9999-12-31T23:59:59-14:00"))
+    assert signed.waiver.expires == signed.waiver.created
+
+
 def test_a_malformed_document_is_an_error() -> None:
     with pytest.raises(RecordError):
         verify_document(SUPPLIER, document(status="fine"))
