@@ -20,7 +20,7 @@ _LARGEST = 64 << 10  # bytes of HEAD, a reference, a gitfile
 _LARGEST_PACKED = 256 << 20  # bytes of packed-refs
 _DEEPEST = 5  # references that refer to references, as in git
 _ID = re.compile(rb"[0-9a-f]{40}([0-9a-f]{24})?")
-_PART = re.compile(r"(?!.*\.lock$)(?!\.)(?!.*\.\.)[^\x00-\x20\x7f ~^:?*\[\\]+(?<!\.)")
+_PART = re.compile(r"(?!.*\.lock\Z)(?!\.)(?!.*\.\.)[^\x00-\x20\x7f ~^:?*\[\\]+(?<!\.)")
 _OF_THE_WORK_TREE = ("refs/bisect/", "refs/rewritten/", "refs/worktree/")
 
 
