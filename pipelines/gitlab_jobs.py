@@ -13,7 +13,7 @@ from autoclave.pipeline import load_module
 
 # Options that the flow itself sets, that are for a terminal, or that name a secret's place.
 NOT_INPUTS = {
-    *("digest", "take_from", "hand_on", "template", "cache_from", "cache_to"),
+    *("digest", "release", "take_from", "hand_on", "template", "cache_from", "cache_to"),
     *("json", "dry_run", "debug", "shell", "keep", "worktree"),
     *("gitlab_url", "gitlab_project", "commit", "strict"),
 }
@@ -218,7 +218,8 @@ SIGN = Step(
     + "  environment:\n    name: $[[ inputs.release-environment ]]\n    action: access\n"
     + "  interruptible: true\n"
     + RETRY
-    + _artifacts("sign"),
+    # The digest of the release, which the deploy jobs take as a variable.
+    + _artifacts("sign", f"      dotenv: {_LEFT}/handover/sign/digests.env\n"),
     takes=CHECKS,
     more=(
         Input("release-environment", "string", "environment to which the release key is scoped", "release"),

@@ -89,6 +89,9 @@ def _job(step: Step, name: str, body: str, kind: str, takes: tuple[str, ...]) ->
         "  variables:",
         f'    AUTOCLAVE_TEMPLATE: "{__version__}"',
     ]
+    if step.name == "deploy":
+        # What was signed is deployed: the job needs no commit, and would use none.
+        lines.append("    GIT_STRATEGY: none")
     if takes:
         lines.append(
             f'    AUTOCLAVE_TAKE_FROM: "{" ".join(f".autoclave/handover/{each}" for each in takes)}"'

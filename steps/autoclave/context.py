@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import threading
 import uuid
@@ -37,8 +38,9 @@ from autoclave.evidence.statement import StepInfo
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.hosts.base import Host
 from autoclave.model import steps
-from autoclave.model.digest import Digests
+from autoclave.model.digest import Digest, Digests
 from autoclave.model.plan import StepPlan
+from autoclave.model.release import LARGEST, OpenedRelease
 from autoclave.model.verdict import Verdict
 from autoclave.policy import load as policy
 from autoclave.policy.schema import Policy
@@ -124,31 +126,22 @@ class Context:
         is_address(options.store)  # a registry that is written in another way is refused before any work
         if options.policy:
             refuse_own(Path(options.policy), self.folder, "policy")
+        self.released: OpenedRelease | None = None
+        self.judged = ""
         self.shell = Shell(echo=screen.command if options.verbose else None, mask=Mask())
-        self.source: Source = self._open_source()
-        try:
-            self.device: Device = schema.load(self.source.folder)
-            self.policy: Policy = policy.effective_policy(self.device, options.policy)
-        except AutoclaveError as error:
-            self.name_checkout(error)
-            self.close()
-            raise
-        except BaseException:
-            self.close()
-            raise
-        self.policy_digest = policy.digest(self.policy)
-        self.shell.mask.add(self._secrets())
         self.run_id = uuid.uuid4().hex
         self.cancelled = threading.Event()
         self.handover_keys: list[Path] = []
         self.built: dict[str, Descriptor] = {}
         self._opening = threading.Lock()
 
-    def _open_source(self) -> Source:
-        """Return what the command works on. Raises UsageError, SourceError.
+    @cached_property
+    def source(self) -> Source:
+        """What the command works on: the commit, or what lies in the work tree.
 
         A step that makes a release takes the commit, unless a person asks for the work tree, or a policy that
-        requires no clean tree is in force on a person's machine. Other commands show what lies there.
+        requires no clean tree is in force on a person's machine. Other commands show what lies there. Raises
+        UsageError, SourceError.
         """
         chosen: bool | None = getattr(self.options, "worktree", None)
         is_job = self.host.name != hosts.LOCAL
@@ -169,18 +162,55 @@ class Context:
 
     def name_checkout(self, error: AutoclaveError) -> None:
         """Let an error name files where a person edits them, not where the commit was written."""
-        error.what, error.why, error.next = map(
-            self.source.name_original, (error.what, error.why, error.next)
-        )
+        if "source" in self.__dict__:
+            original = self.source.name_original
+            error.what, error.why, error.next = map(original, (error.what, error.why, error.next))
 
     def close(self) -> None:
         """Remove what this command wrote for itself."""
-        self.source.close()
+        if "source" in self.__dict__:
+            self.source.close()
 
-    def _secrets(self) -> list[str]:
-        """Return the values of the build secrets, which must never be printed."""
-        names = [secret.env for image in self.device.image for secret in image.secrets]
-        return [os.environ[name] for name in names if os.environ.get(name)]
+    @cached_property
+    def device(self) -> Device:
+        """What the device file describes: the release's, once one is adopted."""
+        device = schema.load(self.source.folder)
+        # The values of build secrets must never be printed.
+        names = [secret.env for image in device.image for secret in image.secrets]
+        self.shell.mask.add(os.environ[name] for name in names if os.environ.get(name))
+        return device
+
+    @cached_property
+    def policy(self) -> Policy:
+        """What the gates require of this device today."""
+        return policy.effective_policy(self.device, self.options.policy)
+
+    @cached_property
+    def policy_digest(self) -> str:
+        """The digest of the policy."""
+        return policy.digest(self.policy)
+
+    def adopt(self, release: OpenedRelease, device: Device) -> None:
+        """Work on a release from now on: device, policy and images are what it names, not the checkout's."""
+        self.released = release
+        self.device = device
+        self.policy = policy.effective_policy(device, self.options.policy)
+        self.policy_digest = policy.digest(self.policy)
+
+    @property
+    def opened(self) -> OpenedRelease:
+        """The release that this command works on. Raises StoreError when none is open."""
+        if self.released is None:
+            raise StoreError("no release is open", next="run 'autoclave sign', or name one with --release")
+        return self.released
+
+    def read_released(self, title: str) -> bytes:
+        """Return a file of the adopted release. Raises StoreError when it has none of that title."""
+        return read_file(self.store, self.opened, title)
+
+    def fork(self) -> Context:
+        """Return a context with the same surroundings, which can adopt another release."""
+        return copy.copy(self)
 
     @cached_property
     def state(self) -> Folder:
@@ -254,14 +284,22 @@ class Context:
         return [self.device.find_image(name) for name in names] if names else list(self.device.image)
 
     def digests(self, opts: ImageChoice) -> Digests:
-        """Return the digests that the options give. Raises UsageError, StoreError for malformed ones."""
+        """Return the release's digests, else those that the options give.
+
+        Raises UsageError, StoreError for malformed ones.
+        """
+        if self.released:
+            return Digests(self.released.document.images, named=True)
         return Digests.parse(opts.digest, [each.name for each in self.images(opts.image)])
 
     def subject(self, image: Image, digest: str = "") -> Descriptor:
-        """Return the image to work on: by digest, else the one built last. Raises StoreError.
+        """Return the image to work on: by digest, else the release's, else the one built last.
 
-        What this run built comes first: in a shared store the name may refer to another run's image by now.
+        What this run built comes before what the name refers to: in a shared store that may be another run's
+        image by now. Raises StoreError.
         """
+        if self.released:
+            digest = digest or self.released.document.images[image.name]
         if digest:
             return self.store.find_image(digest)
         listed = self.built.get(image.name) or self.store.find(image.name)
@@ -275,14 +313,9 @@ class Context:
         verdict: Verdict,
         started: datetime,
         finished: datetime,
-        *,
-        made_from: tuple[str, str] | None = None,
     ) -> StepInfo:
-        """Return what a record says about how it was made.
-
-        `made_from` is commit and tree of what the record is about, when that is not this command's source.
-        """
-        commit, tree = made_from or (self.source.commit, self.source.tree)
+        """Return what a record says about how it was made, and of what: the release, else the source."""
+        made_of = self.released.document if self.released else self.source
         return StepInfo(
             step=plan.step,
             autoclave_version=__version__,
@@ -290,8 +323,8 @@ class Context:
             device_version=self.device.device.version,
             safety_class=self.device.device.safety_class,
             image=plan.image,
-            commit=commit,
-            tree=tree,
+            commit=made_of.commit,
+            tree=made_of.tree,
             inputs=plan.digest,
             policy=self.policy_digest,
             started_on=started,
@@ -370,6 +403,18 @@ class Context:
                     self._engine.remove(container.id)
                 for network in self._engine.networks({RUN_LABEL: self.run_id}):
                     self._engine.remove_network(network.name)
+
+
+def read_file(store: Store, release: OpenedRelease, title: str) -> bytes:
+    """Return a file of a release, by its digest. Raises StoreError when it has none of that title."""
+    digest = release.document.files.get(title)
+    if digest is None:
+        raise StoreError(
+            f"release {Digest(release.digest).short} has no {title}",
+            why="what it was signed without cannot be used now",
+            next="add it and run 'autoclave sign' again",
+        )
+    return store.read(digest, limit=LARGEST)
 
 
 def load_image(descriptor: Descriptor, ctx: Context) -> ImageState:

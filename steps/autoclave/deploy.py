@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from msgspec import structs
@@ -15,16 +15,17 @@ from autoclave.device.schema import Service as ServiceSettings
 from autoclave.errors import AutoclaveError, DeployFailed, DeployGateClosed, RollbackFailed
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import DEPLOYMENT, info
-from autoclave.gates import deploy as gate
 from autoclave.gates import hardening, waivers
+from autoclave.gates.release import UNJUDGED
 from autoclave.model.digest import Digest, digest_of
 from autoclave.model.facts import Deployment, Finding, Running
 from autoclave.model.plan import StepPlan
+from autoclave.model.release import OpenedRelease
 from autoclave.model.verdict import Verdict
-from autoclave.release import Release, decisions, seal
-from autoclave.release.candidate import candidate_of
-from autoclave.release.deployments import foreign_release
-from autoclave.runtime.options import StepOptions, option
+from autoclave.release import Release, candidate, decisions, seal
+from autoclave.release.deployments import find_release, foreign_release
+from autoclave.release.document import find_newer_builds, open_release
+from autoclave.runtime.options import ReleaseName, StepOptions, option
 from autoclave.targets.base import Preparation, Rehearsal, Restoration, Rollout, Service, Target, Unhealthy
 
 STEP = "deploy"
@@ -34,18 +35,23 @@ class Options(StepOptions, frozen=True, kw_only=True):
     """Options of `autoclave deploy`."""
 
     environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
+    release: ReleaseName = ""
 
 
 def run(opts: Options, ctx: Context) -> Deployment | None:
-    """Deploy the device's images; return what runs there, or None when it ran there already.
+    """Deploy a release; return what runs there, or None when it ran there already.
 
-    Raises DeployGateClosed when the release does not verify, DeployFailed when the new version did not
+    Everything comes from the release that was signed: no checkout is needed, and none is used. Raises
+    DeployGateClosed when the release does not verify, DeployFailed when the new version did not
     become healthy (the previous one runs), RollbackFailed when that does not answer either.
     """
+    opened = open_signed(opts.release, opts.digest, ctx)
     target = targets.create(ctx.device.find_environment(opts.environment), ctx)
     name = target.environment.name
-    images = read_releases(target, opts, ctx)
-    verdict = judge(images, ctx)
+    images = read_releases(target, ctx)
+    verdict = judge(images, target, ctx)
+    if not opts.release and not opts.digest:
+        verdict = Verdict(STEP, (*verdict.reasons, *_explain_newer_builds(opened, ctx)))
     rollout = make_rollout(images, target, ctx)
     is_running = verdict.passed and not opts.again and target.is_running(rollout)
     if is_running and _is_recorded(images, rollout):
@@ -61,12 +67,33 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
     return roll_out(rollout, images, target, ctx, is_running=is_running)
 
 
+def open_signed(named: str, digest: str, ctx: Context) -> OpenedRelease:
+    """Open the release to deploy. Raises DeployGateClosed when nothing was judged, StoreError."""
+    found = open_release(ctx, named=named, digest=digest)
+    if found is None:
+        raise DeployGateClosed(
+            "there is no release to deploy",
+            why=f"{UNJUDGED.partition(':')[0]} to the image",
+            next="run 'autoclave sign' first",
+        )
+    return found
+
+
+def _explain_newer_builds(opened: OpenedRelease, ctx: Context) -> list[str]:
+    """Return which images were built after the release was judged: nobody named the older one to deploy."""
+    return [
+        f"{name} {Digest(digest).short} was built after release {Digest(opened.digest).short} was judged: "
+        "run 'autoclave sign', or name the release with --release"
+        for name, digest in find_newer_builds(opened, ctx).items()
+    ]
+
+
 def list_covered(target: Target, ctx: Context) -> list[Image]:
     """Return the images that a deployment covers, whichever were named: a device is deployed whole."""
     return [image for image in ctx.device.image if target.covers(image)]
 
 
-def read_releases(target: Target, opts: StepOptions, ctx: Context) -> list[Release]:
+def read_releases(target: Target, ctx: Context) -> list[Release]:
     """Read the release record of each image to deploy: what is judged here is what is sealed afterwards.
 
     Raises DeployGateClosed when the device has none.
@@ -76,21 +103,18 @@ def read_releases(target: Target, opts: StepOptions, ctx: Context) -> list[Relea
         raise DeployGateClosed(
             "the device has no image to deploy", next="add [image.service] to autoclave.toml"
         )
-    digests, name = ctx.digests(opts), target.environment.name
-    return [
-        release.read(image, ctx.subject(image, digests.of(image.name)), ctx, environment=name)
-        for image in images
-    ]
+    name = target.environment.name
+    return [release.read(image, ctx.subject(image), ctx, environment=name) for image in images]
 
 
 def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:
     """Return what the step would run, for each image that a deployment covers."""
     target = targets.create(ctx.device.find_environment(opts.environment), ctx)
-    return [plan(image, target) for image in list_covered(target, ctx)]
+    return [plan(image, target, ctx) for image in list_covered(target, ctx)]
 
 
-def plan(image: Image, target: Target) -> StepPlan:
-    """Return what deploying an image would run: its settings in that environment."""
+def plan(image: Image, target: Target, ctx: Context) -> StepPlan:
+    """Return what deploying an image would run: the release, and its settings in that environment."""
     environment = target.environment
     settings = image.service or ServiceSettings()
     inputs = {name: str(value) for name, value in structs.asdict(settings).items() if name != "environment"}
@@ -104,16 +128,16 @@ def plan(image: Image, target: Target) -> StepPlan:
             "variables": digest_of(repr(sorted(settings.environment.items())).encode()),
             "environment": environment.name,
             "publish": str(environment.publish.get(image.name, "")),
+            "release": ctx.released.digest if ctx.released else "",
             **target.inputs(),
         },
     )
 
 
-def judge(images: Sequence[Release], ctx: Context) -> Verdict:
+def judge(images: Sequence[Release], target: Target, ctx: Context) -> Verdict:
     """Return one verdict for the whole device: it is deployed whole or not at all."""
     reasons: list[str] = []
-    for each, runs in zip(images, release.read_runs(images, ctx), strict=True):
-        judged = gate.judge(candidate_of(each, runs, ctx), ctx.policy, ctx.now())
+    for each, judged in candidate.judge(images, target.environment.target, ctx):
         prefix = f"{each.image.name}: " if len(images) > 1 else ""
         reasons += [f"{prefix}{reason}" for reason in judged.reasons]
     return Verdict(STEP, tuple(reasons))
@@ -131,7 +155,7 @@ def make_rollout(images: Sequence[Release], target: Target, ctx: Context) -> Rol
                 descriptor=each.descriptor,
                 settings=each.image.service or ServiceSettings(),
                 publish=environment.publish.get(each.image.name),
-                inputs=plan(each.image, target).digest,
+                inputs=plan(each.image, target, ctx).digest,
             )
             for each in images
         ),
@@ -173,6 +197,7 @@ def roll_out(
     with target.lock(rollout):
         started = ctx.now()
         before = dict(target.recover(rollout))
+        replaced = find_release(_list_replaced(before, target), rollout.environment.name, ctx)
         is_running = is_running and target.is_running(rollout)
         running: list[Running] = []
         waived: tuple[str, ...] = ()
@@ -202,6 +227,8 @@ def roll_out(
             reason=reason,
             replaced=before,
             waived=waived,
+            release=ctx.released.digest if ctx.released else "",
+            replaced_release=replaced,
         )
         if failure:
             _record_failure(facts, images, target, ctx)
@@ -211,13 +238,24 @@ def roll_out(
         return facts
 
 
+def _list_replaced(before: Mapping[str, str], target: Target) -> list[Running]:
+    """Return what ran before, by image and digest, with its settings where it still runs."""
+    running = {each.image: each for each in target.running()}
+    return [
+        running[image]
+        if image in running and running[image].digest == digest
+        else Running(image=image, digest=digest, container=digest, healthy=True, inputs="")
+        for image, digest in before.items()
+    ]
+
+
 def _judge_preparation(prepared: Preparation, rollout: Rollout, ctx: Context) -> tuple[str, ...]:
     """Judge what must not even be tried; return what waivers cover. Raises DeployGateClosed."""
     verdict, waived = _judge_findings(prepared.findings, rollout, ctx)
     foreign = [
         f"{each.where} runs '{each.reference}', which is not a verified release: {why}"
         for each in prepared.foreign
-        if (why := foreign_release(each.digest, ctx, rollout.environment.name))
+        if (why := foreign_release(each.digest, ctx, rollout.environment.name, rollout.environment.target))
     ]
     _require((*prepared.objections, *foreign, *verdict.reasons), rollout, ctx)
     return waived
@@ -237,7 +275,7 @@ def _require(reasons: tuple[str, ...], rollout: Rollout, ctx: Context) -> None:
 def _judge_findings(
     found: Sequence[Finding], rollout: Rollout, ctx: Context
 ) -> tuple[Verdict, tuple[str, ...]]:
-    """Judge findings about pods, with the waivers of the checkout that the manifests come from.
+    """Judge findings about pods, with the waivers of the release that the manifests come from.
 
     Returns what waivers cover as well: it is printed here, and recorded later. Pods may run several images:
     a waiver for exactly one digest covers them only when the device has no other.
@@ -245,7 +283,7 @@ def _judge_findings(
     if not found:
         return Verdict(STEP), ()
     judged = waivers.judge(
-        decisions.read_decisions(ctx),
+        decisions.read_released(ctx),
         found,
         device=rollout.device,
         digest=rollout.services[0].digest if len(rollout.services) == 1 else "",
@@ -298,7 +336,7 @@ def _record(facts: Deployment, images: Sequence[Release], target: Target, ctx: C
     """Attach the outcome of the deployment to every image of the device."""
     verdict = Verdict(STEP, (facts.failure,) if facts.failure else ())
     for each in images:
-        about = ctx.info(plan(each.image, target), verdict, facts.started, facts.finished)
+        about = ctx.info(plan(each.image, target, ctx), verdict, facts.started, facts.finished)
         made = ctx.attach(each.descriptor, DEPLOYMENT, predicates.deployment(about, facts))
         seal.apply(release.add(each, made, ctx).attached, each.image, ctx, stamp=False)
     seconds = (facts.finished - facts.started).total_seconds()

@@ -38,7 +38,7 @@ class Options(Signing, frozen=True):
     again: Annotated[bool, option("run every step even if a record for the same inputs is valid")] = False
     to: Annotated[str, option(f"the last step: {_LISTED}")] = ""
     environment: Annotated[str, option("where to deploy; none: the first that is not production")] = ""
-    release: sign.ReleaseKey = sign.ReleaseKey()
+    release_signer: sign.ReleaseKey = sign.ReleaseKey()
     again_step: Annotated[
         tuple[str, ...], option("run this step even if a record for the same inputs is valid (repeatable)")
     ] = ()

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 from msgspec import Struct, structs
 
-from autoclave import release
+from autoclave import release, targets
 from autoclave.context import Context
 from autoclave.device.schema import Image
 from autoclave.evidence import cosign, predicates, records
 from autoclave.evidence.records import RawRecord
 from autoclave.evidence.statement import VERIFICATION
 from autoclave.gates import release as gate
+from autoclave.model import release as whole
 from autoclave.model.digest import Digest, digest_of
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
-from autoclave.release import Release, decisions, seal
+from autoclave.release import Release, decisions, document, seal
 from autoclave.release.verification import explain_unsigned
 from autoclave.runtime.options import SourceOptions, option
 from autoclave.signers import Signer, development
@@ -37,7 +39,7 @@ class ReleaseKey(Struct, frozen=True, kw_only=True):
 class Options(SourceOptions, frozen=True):
     """Options of `autoclave sign`."""
 
-    release: ReleaseKey = ReleaseKey()
+    release_signer: ReleaseKey = ReleaseKey()
 
 
 class _Judgement(Struct, frozen=True):
@@ -45,18 +47,30 @@ class _Judgement(Struct, frozen=True):
     verdict: Verdict
 
 
+class _Whole(Struct, frozen=True):
+    """The release as a whole: its digest, and its files by title, the document itself among them."""
+
+    digest: str
+    files: tuple[tuple[str, Descriptor], ...]
+
+
 def run(opts: Options, ctx: Context) -> list[Descriptor]:
     """Judge every image of the device, and sign all of them or none."""
-    signer = ctx.open_signer(opts.release.release_key, opts.release.release_public_key, development.RELEASE)
+    given = opts.release_signer
+    signer = ctx.open_signer(given.release_key, given.release_public_key, development.RELEASE)
     # Whatever image was named: a device is released whole or not at all.
     judged = _judge(opts, ctx)
+    together = _make_whole(judged, ctx)
     closed = [each for each in judged if not each.verdict.passed]
     for each in judged:
-        if not each.verdict.passed or not _is_signed(each, ctx) or opts.again:
-            _conclude(each, signer, ctx, withheld=bool(closed))
+        if not each.verdict.passed or not _is_signed(each, together, ctx) or opts.again:
+            _conclude(each, together, signer, ctx, withheld=bool(closed))
         else:
             image, digest = each.release.image, each.release.digest
             ctx.screen.skip(STEP, f"{image.name} {Digest(digest).short} is signed already")
+    ctx.judged = together.digest
+    if not closed:
+        ctx.screen.note(STEP, f"release {together.digest}")
     for each in closed:
         look = f"autoclave show {each.release.digest}"
         ctx.require(each.verdict, repeat=f"autoclave sign   (the records: {look})")
@@ -96,12 +110,23 @@ def _judge(opts: Options, ctx: Context) -> list[_Judgement]:
     return judged
 
 
-def _conclude(judged: _Judgement, signer: Signer, ctx: Context, *, withheld: bool) -> None:
+def _make_whole(judged: Sequence[_Judgement], ctx: Context) -> _Whole:
+    """Return the release that all images are part of, with what each environment needs of the source."""
+    sources: dict[str, bytes] = {}
+    for environment in ctx.device.environment:
+        sources |= targets.create(environment, ctx).sources()
+    files = decisions.write_attachments(sources, ctx)
+    made = document.make([each.release for each in judged], files, ctx)
+    kept = document.keep(made, files, ctx.store)
+    return _Whole(kept.digest, (*files, (whole.TITLE, kept)))
+
+
+def _conclude(judged: _Judgement, together: _Whole, signer: Signer, ctx: Context, *, withheld: bool) -> None:
     """Attach the verdict; sign the image when the whole device passed."""
     image, digest = judged.release.image, judged.release.digest
     ctx.screen.begin(STEP, f"{image.name} {Digest(digest).short}")
     started = ctx.now()
-    concluded = release.add(judged.release, _attach_verdict(judged, signer, ctx), ctx)
+    concluded = release.add(judged.release, _attach_verdict(judged, together, signer, ctx), ctx)
     attached = concluded.attached
     if judged.verdict.passed and not withheld:
         reference = f"{ctx.device.device.name}/{image.name}"
@@ -116,8 +141,8 @@ def _conclude(judged: _Judgement, signer: Signer, ctx: Context, *, withheld: boo
     ctx.screen.verdict(judged.verdict, seconds, f"{image.name} {digest}")
 
 
-def _attach_verdict(judged: _Judgement, signer: Signer, ctx: Context) -> RawRecord:
-    planned = _inputs(judged, ctx)
+def _attach_verdict(judged: _Judgement, together: _Whole, signer: Signer, ctx: Context) -> RawRecord:
+    planned = _inputs(judged, together, ctx)
     now = ctx.now()
     info = ctx.info(planned, judged.verdict, now, now)
     device = ctx.device.device
@@ -132,26 +157,29 @@ def _attach_verdict(judged: _Judgement, signer: Signer, ctx: Context) -> RawReco
         ],
         declared=judged.release.evidence.declared,
     )
-    attachments = decisions.write_attachments(ctx)
     return ctx.attach(
-        judged.release.descriptor, VERIFICATION, predicate, signer=signer, attachments=attachments
+        judged.release.descriptor, VERIFICATION, predicate, signer=signer, attachments=list(together.files)
     )
 
 
-def _inputs(judged: _Judgement, ctx: Context) -> StepPlan:
+def _inputs(judged: _Judgement, together: _Whole, ctx: Context) -> StepPlan:
     """Return the plan of this judgement: the policy, and exactly these records."""
     names = [each.digest for each in judged.release.records if each.name in gate.REQUIRED]
     planned = plan(judged.release.image, ctx)
     evidence = judged.release.evidence
     declared = structs.replace(evidence.declared, previous="")  # signing moves it
     judged_by = msgspec.json.encode((declared, [each.digest for each in evidence.waivers]), order="sorted")
-    inputs = {"records": digest_of("\n".join(names).encode()), "declared": digest_of(judged_by)}
+    inputs = {
+        "records": digest_of("\n".join(names).encode()),
+        "declared": digest_of(judged_by),
+        "release": together.digest,
+    }
     return structs.replace(planned, inputs={**planned.inputs, **inputs})
 
 
-def _is_signed(judged: _Judgement, ctx: Context) -> bool:
+def _is_signed(judged: _Judgement, together: _Whole, ctx: Context) -> bool:
     """Return whether the image is signed, and its newest summary says PASSED for exactly these records."""
-    planned = _inputs(judged, ctx)
+    planned = _inputs(judged, together, ctx)
     summary = records.find_by_inputs(judged.release.records, VERIFICATION, planned.digest)
     if summary is None or predicates.result_of(summary.statement) != "PASSED":
         return False

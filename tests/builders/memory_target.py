@@ -35,6 +35,9 @@ class MemoryTarget(Struct):
     def inputs(self) -> Mapping[str, str]:
         return {}
 
+    def sources(self) -> Mapping[str, bytes]:
+        return {}
+
     def inspect_command(self) -> str:
         return "place ls"
 

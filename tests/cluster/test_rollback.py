@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -41,13 +42,12 @@ def test_a_rollback_restores_the_previous_digest_and_records_why(clinic: Clinic)
     assert "never ran in demo" in never.message
 
 
-def test_a_rollback_is_judged_by_the_policy_of_today(clinic: Clinic) -> None:
+def test_a_rollback_is_judged_by_the_policy_of_today(clinic: Clinic, tmp_path: Path) -> None:
     assert clinic.deploy(GOOD).code == 0
     assert clinic.deploy(NEXT).code == 0
-    text = (clinic.repository.folder / "autoclave.toml").read_text("utf-8")
-    stricter = text + "\n[policy.unit-test]\nmin-passed = 1000\n"
-    (clinic.repository.folder / "autoclave.toml").write_text(stricter, "utf-8")
-    refused = clinic.autoclave("rollback", "demo", "--reason", WHY)
+    stricter = tmp_path / "organisation.toml"
+    stricter.write_text("[unit-test]\nmin-passed = 1000\n", "utf-8")
+    refused = clinic.autoclave("rollback", "demo", "--reason", WHY, "--policy", str(stricter))
     assert refused.code == 25, refused.err
     assert clinic.digests_in_pods() == [clinic.digests[NEXT]] * 3
 

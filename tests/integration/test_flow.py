@@ -44,6 +44,9 @@ def send_request(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]
 
 def test_the_sample_goes_from_commit_to_deployment(device: Callable[..., Repository]) -> None:
     repository = device(SAMPLE, "t-oximeter")
+    with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
+        file.write('\n[[environment]]\nname = "production"\n')
+    repository.commit()
     first = repository.run("run")
     assert first.code == 0, first.err
     name, digest = first.out.split()
@@ -95,8 +98,6 @@ def test_the_sample_goes_from_commit_to_deployment(device: Callable[..., Reposit
     assert not list((repository.folder / ".autoclave" / "reports").rglob("gl-*"))
 
     # Production takes neither development keys nor a partial database.
-    with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
-        file.write('\n[[environment]]\nname = "production"\n')
     refused = repository.run("deploy", "production")
     assert refused.code == 25
     assert "signed by a development key" in refused.message
@@ -181,7 +182,7 @@ def test_two_images_are_released_whole_or_not_at_all(device: Callable[..., Repos
         (["scam"], 2, "did you mean 'scan'?"),
         (["run", "--nonsense"], 2, "No such option"),
         (["run", "--to", "nowhere"], 2, "there is no step 'nowhere'"),
-        (["deploy", "stagin"], 10, "did you mean 'staging'?"),
+        (["run", "--environment", "stagin"], 10, "did you mean 'staging'?"),
         (["build", "-C", "/nonexistent"], 10, "does not exist"),
         (["build", "--image", "ap"], 10, "did you mean 'app'?"),
         (["show", "sha256:12"], 40, "is not an image digest"),

@@ -52,10 +52,10 @@ def tags(registry: str) -> set[str]:
 def test_a_release_is_published_under_its_version_and_status_finds_it(
     released: Repository, registry: str
 ) -> None:
-    assert tags(registry) == {"app", "app.released"}
+    assert tags(registry) == {"app", "app.released", "newest.release"}
     done = released.run("deploy", "test")
     assert done.code == 0, done.err
-    assert tags(registry) == {"app", "app.released", "1.0.0"}
+    assert tags(registry) == {"app", "app.released", "newest.release", "1.0.0"}
     digest = done.out.split()[-1] if "sha256:" in done.out else ""
     status = released.run("status", "--json")
     lines = [json.loads(line) for line in status.out.splitlines()]
@@ -80,7 +80,7 @@ def test_a_repeated_publication_is_skipped(released: Repository, registry: str) 
     assert again.code == 0, again.err
     assert "exactly these digests run there" in again.err
     assert attached(registry, again.out.split()[-1]) == before
-    assert tags(registry) == {"app", "app.released", "1.0.0"}
+    assert tags(registry) == {"app", "app.released", "newest.release", "1.0.0"}
 
 
 def test_an_environment_that_is_not_exempt_takes_no_development_key(

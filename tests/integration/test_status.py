@@ -15,6 +15,7 @@ target = "kubernetes"
 namespace = "clinic"
 manifests = ["k8s"]
 """
+CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: app\n"
 
 
 def test_an_unreachable_environment_is_reported_beside_the_others(tmp_path: Path) -> None:
@@ -23,7 +24,7 @@ def test_an_unreachable_environment_is_reported_beside_the_others(tmp_path: Path
         before, mark, after = text.partition("[[environment]]")
         (repository.folder / "autoclave.toml").write_text(f"{before}{CLUSTER}\n{mark}{after}", "utf-8")
         (repository.folder / "k8s").mkdir()
-        (repository.folder / "k8s" / "app.yaml").write_text("{}\n", "utf-8")
+        (repository.folder / "k8s" / "app.yaml").write_text(CONFIG_MAP, "utf-8")
         repository.commit()
         assert repository.run("run", "--environment", "staging").code == 0
         done = repository.run("status", KUBECONFIG=str(tmp_path / "none"))

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from autoclave import deploy, targets
+from autoclave import deploy, release, targets
 from autoclave.console.json import JsonScreen
 from autoclave.context import Context
+from autoclave.device.schema import FILE
 from autoclave.errors import DeployFailed, DeployGateClosed, EngineError, RollbackFailed, StoreError
 from autoclave.evidence import predicates, records
 from autoclave.evidence.statement import DEPLOYMENT, SEAL
 from autoclave.model.facts import Deployment, Finding, Kind, Running, Severity
 from autoclave.model.verdict import Verdict
+from autoclave.release import document
+from autoclave.runtime.options import Common
 from autoclave.store.layout import LayoutStore
 from autoclave.targets.base import ForeignImage, Preparation, Rehearsal, Restoration
 from builders import sample_image
@@ -40,6 +43,15 @@ FINDING = Finding(
 )
 
 
+def keep_release(folder: Path, store: LayoutStore) -> None:
+    """Keep the device file and the built images as the release that was judged last."""
+    ctx = Context(Common(folder=str(folder)), JsonScreen())
+    ctx.__dict__["store"] = store
+    files = [(FILE, store.write([(folder / FILE).read_bytes()], media_type="application/toml"))]
+    releases = [release.read(each, ctx.subject(each), ctx) for each in ctx.device.image]
+    document.keep(document.make(releases, files, ctx), files, store)
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A device's folder with a built image, whose release verifies."""
@@ -48,6 +60,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "autoclave.toml").write_text(DEVICE)
     store = LayoutStore(tmp_path / "store")
     store.tag("app", sample_image.write_image(store))
+    keep_release(tmp_path, store)
     return tmp_path
 
 
@@ -72,6 +85,7 @@ def attached(folder: Path, predicate_type: str = DEPLOYMENT) -> list[records.Rec
     return [each for each in good if each.statement.predicate_type == predicate_type]
 
 
+CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: app\n"
 CLUSTER = """
 target = "kubernetes"
 [environment.kubernetes]
@@ -90,7 +104,7 @@ def test_the_target_says_which_images_are_planned(tmp_path: Path, target: str, i
     place = f'[[image]]\nname = "tool"\n[[environment]]\nname = "clinic"\n{target}'
     (tmp_path / "autoclave.toml").write_text(device + place)
     (tmp_path / "deploy").mkdir()
-    (tmp_path / "deploy" / "app.yaml").write_text("{}\n")
+    (tmp_path / "deploy" / "app.yaml").write_text(CONFIG_MAP)
     opts = deploy.Options(folder=str(tmp_path), environment="clinic")
     planned = deploy.make_plans(opts, Context(opts, JsonScreen()))
     assert [each.image for each in planned] == images
@@ -278,6 +292,7 @@ def test_a_waiver_for_one_digest_covers_pods_of_no_other_image(
         )
         store = LayoutStore(folder / "store")
         store.tag("tool", sample_image.write_image(store, b"tool"))
+        keep_release(folder, store)
     with pytest.raises(DeployGateClosed):
         run(folder)
     found = LayoutStore(folder / "store").find("app")

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from autoclave.actions import changes
 from autoclave.context import Context
 from autoclave.device.schema import Image
 from autoclave.errors import DecisionError
@@ -35,9 +36,9 @@ class Subject(Struct, frozen=True):
     summary: Record
 
 
-def read_subject(image: Image, digest: str, ctx: Context) -> Subject:
+def read_subject(image: Image, ctx: Context) -> Subject:
     """Return an image that can be approved. Raises DecisionError when no release gate judged it."""
-    found = read(image, ctx.subject(image, digest), ctx)
+    found = read(image, ctx.subject(image), ctx)
     if found.summary is None:
         raise DecisionError(
             f"{image.name} {Digest(found.digest).short} cannot be approved",
@@ -49,9 +50,10 @@ def read_subject(image: Image, digest: str, ctx: Context) -> Subject:
 
 def describe(subjects: Sequence[Subject], environment: str, ctx: Context) -> str:
     """Return the text that the signer reads: the same for the same release, policy and environment."""
-    device = ctx.device.device
+    device, opened = ctx.device.device, ctx.opened
     lines = [
         f"RELEASE OF {device.name} {device.version} (IEC 62304 class {device.safety_class}) TO {environment}",
+        f"release {opened.digest}",
     ]
     runs = {each.release.image.name: each.release.evidence.unit_test for each in subjects}
     for each in subjects:
@@ -59,7 +61,7 @@ def describe(subjects: Sequence[Subject], environment: str, ctx: Context) -> str
     matrix = traceability.matrix(subjects[0].release.evidence.declared, runs)
     states = Counter(str(row.state) for row in matrix.requirements)
     lines += ["", f"requirements: {_join_counts(states) or 'none declared'}"]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *changes.describe(environment, ctx)]) + "\n"
 
 
 def make_approval(

@@ -8,6 +8,7 @@ overwrite each other. With a registry as the store, image and records are there 
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,9 +22,10 @@ from autoclave.signers import development
 from autoclave.store.base import is_address
 from autoclave.store.layout import LayoutStore
 
-VARIABLE = "AUTOCLAVE_DIGEST"
+VARIABLE, RELEASE = "AUTOCLAVE_DIGEST", "AUTOCLAVE_RELEASE"
 _STORE, _DIGESTS, _KEYS = "store", "digests.env", "keys"
 _LONGEST = 64 * 1024
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def read(folders: Sequence[str], ctx: Context) -> None:
@@ -57,31 +59,38 @@ def write(step: str, opts: StepOptions, ctx: Context) -> None:
             transfer.copy_attached(ctx.store, target, digest)
     _write_keys(folder / _KEYS)
     line = ",".join(f"{name}={digest}" for name, digest in digests.items())
-    (folder / _DIGESTS).write_text(f"{VARIABLE}={line}\n" if line else "", "utf-8")
+    text = f"{VARIABLE}={line}\n" if line else ""
+    if ctx.judged:
+        text += f"{RELEASE}={ctx.judged}\n"
+    (folder / _DIGESTS).write_text(text, "utf-8")
 
 
 def _read_folder(folder: Path, ctx: Context) -> None:
     source = LayoutStore(folder / _STORE, create=False)
-    for name, digest in _read_digests(folder / _DIGESTS, ctx).items():
+    for name, digest in _read_digests(folder / _DIGESTS).items():
         if source.find(name) is not None:
             transfer.copy_image(source, ctx.store, digest, name=name)
         transfer.copy_attached(source, ctx.store, digest)
 
 
-def _read_digests(path: Path, ctx: Context) -> Mapping[str, str]:
-    """Read the digests that a job left. Raises StoreError for images that this device does not have."""
+def _read_digests(path: Path) -> Mapping[str, str]:
+    """Read the digests that a job left, by image. Raises StoreError when they cannot be digests of images."""
     with path.open(encoding="utf-8", errors="replace") as file:
         text = file.read(_LONGEST).strip()
-    known = [image.name for image in ctx.device.image]
     try:
-        found = Digests.parse(text.removeprefix(f"{VARIABLE}="), known, option=str(path)).by_image
+        return _parse(text, path)
     except UsageError as error:
         raise StoreError(error.what, why=error.why, next="run the job that left it again") from error
-    if unknown := sorted(found.keys() - set(known)):
-        raise StoreError(
-            f"{path} names the image {unknown[0][:100]!r}, which this device does not have",
-            next="use the same autoclave.toml in both jobs",
-        )
+
+
+def _parse(text: str, path: Path) -> Mapping[str, str]:
+    """Return the digests by image. Raises UsageError, StoreError."""
+    lines = dict(line.partition("=")[::2] for line in text.splitlines())
+    given = lines.get(VARIABLE, "")
+    found = Digests.parse(given, [], option=str(path)).by_image if given else {}
+    for name in found:
+        if not _NAME.fullmatch(name):
+            raise UsageError(f"{path} names the image {name[:100]!r}, which cannot be the name of one")
     return found
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Annotated
 
-from msgspec import Struct
-
-from autoclave import deploy, release, targets
+from autoclave import deploy, targets
 from autoclave.context import Context
-from autoclave.device.schema import Environment, Image
-from autoclave.errors import NothingToRollBack, StoreError, UsageError
-from autoclave.model.digest import Digest, Digests
-from autoclave.model.facts import Deployment
-from autoclave.release.deployments import deployments_of
+from autoclave.errors import ConfigError, NothingToRollBack, StoreError, UsageError
+from autoclave.model.digest import Digest
+from autoclave.model.facts import Deployment, Running
+from autoclave.model.release import OpenedRelease
+from autoclave.release import document
+from autoclave.release.deployments import deployments_of, find_release
 from autoclave.release.verification import read_attached
 from autoclave.runtime.options import Signing, option
-from autoclave.runtime.toml import nearest
 from autoclave.targets.base import Target
 
 _SHORTEST = 8  # characters: "because" is not a reason
@@ -28,16 +26,8 @@ class Options(Signing, frozen=True, kw_only=True):
     environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
     reason: Annotated[str, option("why, in words: it is recorded and signed")] = ""
     to: Annotated[
-        str, option("the digest to go back to, if not the one before (of several images: NAME=DIGEST,…)")
+        str, option("the release to go back to, if not the one before: its digest, or that of an image of it")
     ] = ""
-
-
-class Change(Struct, frozen=True):
-    """One image of the device, what it runs and what it ran before."""
-
-    image: Image
-    current: str
-    previous: str
 
 
 def run(opts: Options, ctx: Context) -> Deployment | None:
@@ -52,91 +42,96 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
             why="it changes what runs, and readers of the record must understand why",
             next="give one: --reason 'alarms come late since 1.4.0, incident 4711'",
         )
+    deploy.open_signed("", "", ctx)
+    running = targets.create(ctx.device.find_environment(opts.environment), ctx).running()
+    _adopt_previous(opts, running, ctx)
     target = targets.create(ctx.device.find_environment(opts.environment), ctx)
     environment = target.environment
-    changes = select_changes(opts.to, target, ctx)
-    summary = ", ".join(
-        f"{each.image.name} {Digest(each.current).short or 'nothing'} → {Digest(each.previous).short}"
-        for each in changes
-    )
-    ctx.screen.begin("deploy", f"rollback of {environment.name}: {summary}")
+    ctx.screen.begin("deploy", f"rollback of {environment.name}: {_describe(running, target, ctx)}")
     if opts.dry_run:
         return None
-    releases = [
-        release.read(each.image, ctx.store.find_image(each.previous), ctx, environment=environment.name)
-        for each in changes
-    ]
-    ctx.require(deploy.judge(releases, ctx), repeat=f"autoclave show {changes[0].previous}")
+    releases = deploy.read_releases(target, ctx)
+    ctx.require(deploy.judge(releases, target, ctx), repeat=f"autoclave show {releases[0].digest}")
     rollout = deploy.make_rollout(releases, target, ctx)
     return deploy.roll_out(rollout, releases, target, ctx, reason=opts.reason.strip())
 
 
-def select_changes(to: str, target: Target, ctx: Context) -> list[Change]:
-    """Return where each image of the device goes back to. Raises NothingToRollBack, UsageError."""
-    environment = target.environment
-    images = deploy.list_covered(target, ctx)
-    current = {each.image: each.digest for each in target.running()}
-    previous = (
-        _parse_digests(to, images, environment, ctx)
-        if to
-        else _find_previous(images, current, environment, ctx)
-    )
-    changes = [
-        Change(each, current.get(each.name, ""), previous.get(each.name) or current.get(each.name, ""))
-        for each in images
-    ]
-    if all(each.previous == each.current for each in changes) or not all(each.previous for each in changes):
+def _adopt_previous(opts: Options, running: Sequence[Running], ctx: Context) -> None:
+    """Let the context work on the release to go back to. Raises NothingToRollBack."""
+    current = find_release(running, opts.environment, ctx)
+    if opts.to:
+        found = _find_named(opts.to, ctx)
+    else:
+        previous = _find_previous(running, current, opts.environment, ctx)
+        found = document.find(ctx, named=previous) if previous else None
+    if found is None or found.digest == current:
         raise NothingToRollBack(
-            f"{environment.name}: there is nothing to roll back to",
+            f"{opts.environment}: there is nothing to roll back to",
             why="no record of a deployment before the one that runs was found"
-            if not to
+            if not opts.to
             else "exactly that runs there already",
-            next=f"deploy a release instead: autoclave deploy {environment.name} --digest DIGEST",
+            next=f"deploy a release instead: autoclave deploy {opts.environment} --release DIGEST",
         )
-    return changes
+    document.adopt(found, ctx)
+    if not _ran(found, opts.environment, ctx):
+        raise NothingToRollBack(
+            f"release {Digest(found.digest).short} never ran in {opts.environment}",
+            why="no trusted record of its deployment there was found",
+            next=f"deploy it instead: autoclave deploy {opts.environment} --release {found.digest}",
+        )
 
 
-def _find_previous(
-    images: list[Image], current: dict[str, str], environment: Environment, ctx: Context
-) -> dict[str, str]:
-    """Return what ran before what runs now, by the newest record of its deployment.
+def _find_named(text: str, ctx: Context) -> OpenedRelease | None:
+    """Return the release of a digest: its own, or an image's."""
+    try:
+        if "=" not in text:
+            ctx.store.find_image(text)
+    except StoreError:
+        return document.find(ctx, named=text)
+    return document.find(ctx, digest=text)
+
+
+def _find_previous(running: Sequence[Running], current: str, environment: str, ctx: Context) -> str:
+    """Return the release that ran before what runs now, by the newest record of its deployment.
 
     Records of rollbacks are passed over: two rollbacks in a row go back twice, not there and back again.
     """
     found = [
         each
-        for image in images
-        for each in _read_deployments(image, current.get(image.name, ""), environment, ctx)
-        if not each.reason and any(each.replaced.get(name, "") != digest for name, digest in current.items())
+        for one in running
+        for each in _read_deployments(one.image, one.digest, environment, ctx)
+        if not each.reason and each.release == current and each.replaced_release not in {"", current}
     ]
     newest = max(found, key=lambda each: each.finished, default=None)
-    return newest.replaced if newest else {}
+    return newest.replaced_release if newest else ""
 
 
-def _parse_digests(to: str, images: list[Image], environment: Environment, ctx: Context) -> Mapping[str, str]:
-    """Return the digests that `--to` names; each must have run in this environment before."""
-    names = [each.name for each in images]
-    named = Digests.parse(to, names, option="--to").by_image
-    if unknown := sorted(named.keys() - set(names)):
-        raise UsageError(f"--to names the unknown image '{unknown[0]}'", next=nearest(unknown[0], names))
-    for image in images:
-        digest = named.get(image.name, "")
-        if digest and not _read_deployments(image, digest, environment, ctx):
-            raise NothingToRollBack(
-                f"{Digest(digest).short} never ran in {environment.name}",
-                why="no trusted record of its deployment there was found",
-                next=f"deploy it instead: autoclave deploy {environment.name} --digest {digest}",
-            )
-    return named
+def _ran(found: OpenedRelease, environment: str, ctx: Context) -> bool:
+    """Return whether a good record says that a release ran in an environment."""
+    return any(
+        each.release == found.digest
+        for image, digest in found.document.images.items()
+        for each in _read_deployments(image, digest, environment, ctx)
+    )
 
 
-def _read_deployments(image: Image, digest: str, environment: Environment, ctx: Context) -> list[Deployment]:
+def _read_deployments(image: str, digest: str, environment: str, ctx: Context) -> list[Deployment]:
     """Return the deployments of a digest to an environment that went well, oldest first."""
     if not digest.startswith("sha256:"):
         return []
     try:
-        descriptor = ctx.store.find_image(digest)
-    except StoreError:
+        descriptor, known = ctx.store.find_image(digest), ctx.device.find_image(image)
+    except (StoreError, ConfigError):
         return []
-    found = deployments_of(read_attached(descriptor, ctx, environment=environment.name), image, ctx)
-    return [each for each in found if each.environment == environment.name and not each.failure]
+    found = deployments_of(read_attached(descriptor, ctx, environment=environment), known, ctx)
+    return [each for each in found if each.environment == environment and not each.failure]
+
+
+def _describe(running: Sequence[Running], target: Target, ctx: Context) -> str:
+    """Return what each image goes back to, for the screen."""
+    current = {each.image: each.digest for each in running}
+    return ", ".join(
+        f"{each.name} {Digest(current.get(each.name, '')).short or 'nothing'} → "
+        f"{Digest(ctx.subject(each).digest).short}"
+        for each in deploy.list_covered(target, ctx)
+    )

@@ -6,14 +6,16 @@ from autoclave.actions import handover
 from autoclave.context import Context
 from autoclave.device.schema import Image
 from autoclave.model.digest import Digests
+from autoclave.release.document import open_latest
 from autoclave.release.status import ImageStatus, read_status
-from autoclave.runtime.options import Common, DigestText, ImageNames, TakeFrom
+from autoclave.runtime.options import Common, DigestText, ImageNames, ReleaseName, TakeFrom
 from autoclave.store.oci import Descriptor
 
 
 class ImageOptions(Common, frozen=True):
     """Options of the commands that read records."""
 
+    release: ReleaseName = ""
     image: ImageNames = ()
     digest: DigestText = ""
     take_from: TakeFrom = ()
@@ -21,15 +23,19 @@ class ImageOptions(Common, frozen=True):
 
 def read_standings(opts: ImageOptions, ctx: Context) -> list[ImageStatus]:
     """Return the status of the images that the options name. Raises UsageError for one digest of several."""
-    digests = ctx.digests(opts)
     handover.read(opts.take_from, ctx)
+    open_latest(ctx, named=opts.release, digest=opts.digest)
+    digests = ctx.digests(opts)
     return [read_status(image, digests.of(image.name), ctx) for image in ctx.images(opts.image)]
 
 
-def find_images(digest: str, ctx: Context) -> list[tuple[Image, Descriptor]]:
-    """Return the device's images by digest, or those built last.
+def find_images(digest: str, ctx: Context, *, release: str = "") -> list[tuple[Image, Descriptor]]:
+    """Return all images of a release: by its digest, by that of one of its images, or of the one judged last.
 
-    Raises UsageError for one digest where the device has several images.
+    What no release gate has judged is found by digest, or is what was built last. Raises UsageError for one
+    digest of a device with several such images.
     """
+    if open_latest(ctx, named=release, digest=digest):
+        return [(image, ctx.subject(image)) for image in ctx.device.image]
     digests = Digests.parse(digest, [image.name for image in ctx.device.image], option="DIGEST")
     return [(image, ctx.subject(image, digests.of(image.name))) for image in ctx.device.image]

@@ -13,11 +13,10 @@ from msgspec import Meta, Struct
 
 from autoclave.errors import ConfigError, SourceError
 from autoclave.model.text import for_schema, matching
-from autoclave.runtime.toml import convert, nearest, read_toml
+from autoclave.runtime.toml import convert, nearest, parse_toml, read_toml
 
 FILE = "autoclave.toml"
 DECISIONS, WAIVER, VEX = "decisions", ".waiver.json", ".vex.json"
-IMPORTED = ".autoclave/imported"
 
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _PINNED = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]{0,255}@sha256:[0-9a-f]{64}")
@@ -228,17 +227,14 @@ class Device(_Table, frozen=True):
 def load(folder: Path) -> Device:
     """Read the device file of a repository. Raises ConfigError, SourceError for paths that leave it."""
     path = folder / FILE
-    device = convert(read_toml(path), Device, source=str(path))
-    _check_names(device, str(path))
+    device = _check(read_toml(path), str(path))
     resolve_inside(folder, device.device.decisions)
-    # The folder of an imported bundle has no sources: what they declared is in the records.
-    imported = (folder / IMPORTED).exists()
     for key in ("requirements", "soup"):
         name = getattr(device.device, key)
-        if name and not resolve_inside(folder, name).exists() and not imported:
+        if name and not resolve_inside(folder, name).exists():
             raise SourceError(f"'{name}' does not exist", next=f"fix device.{key} in {FILE}")
     links = device.traceability.links
-    if links and not resolve_inside(folder, links).is_file() and not imported:
+    if links and not resolve_inside(folder, links).is_file():
         raise SourceError(f"'{links}' is not a file", next=f"fix traceability.links in {FILE}")
     for image in device.image:
         resolve_inside(folder, image.context)
@@ -246,6 +242,21 @@ def load(folder: Path) -> Device:
         tests = device.tests_of(image)
         for item in tests.copy if tests else []:
             resolve_inside(folder, item)
+    return device
+
+
+def parse(raw: bytes, *, source: str) -> Device:
+    """Read a device file that stands alone: the files that it names are not there. Raises ConfigError."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{source} cannot be read", why=str(error)) from error
+    return _check(parse_toml(text, source), source)
+
+
+def _check(data: dict[str, Any], source: str) -> Device:
+    device = convert(data, Device, source=source)
+    _check_names(device, source)
     return device
 
 

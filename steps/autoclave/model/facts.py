@@ -263,8 +263,9 @@ class Running(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Deployment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One deployment: what was requested, what runs afterwards, and why it failed, if it did.
 
-    `replaced` is the digest that ran before, by image; a rollback has a person's `reason`. `waived` names the
-    findings about pods that a waiver covers.
+    `release` is the digest of the release that was deployed, `replaced_release` that of the one that ran
+    before, empty when no record names it; `replaced` is the digest that ran before, by image. A rollback has
+    a person's `reason`. `waived` names the findings about pods that a waiver covers.
     """
 
     environment: str
@@ -277,3 +278,5 @@ class Deployment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     replaced: dict[str, str] = {}
     waived: tuple[str, ...] = ()
+    release: str = ""
+    replaced_release: str = ""

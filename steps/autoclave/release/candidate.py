@@ -12,22 +12,32 @@ from autoclave.evidence.records import Record
 from autoclave.evidence.statement import APPROVAL
 from autoclave.evidence.timestamps import seals
 from autoclave.evidence.timestamps.seals import SealStamp
+from autoclave.gates import deploy as gate
 from autoclave.gates.deploy import Candidate
 from autoclave.model.declared import Approval, Person, SignedApproval
-from autoclave.release.verification import Release, Runs, explain_unsigned
+from autoclave.model.verdict import Verdict
+from autoclave.release.verification import Release, Runs, explain_unsigned, find_later_failure, read_runs
 
 
-def candidate_of(release: Release, runs: Runs, ctx: Context) -> Candidate:
+def judge(releases: Sequence[Release], target: str, ctx: Context) -> list[tuple[Release, Verdict]]:
+    """Judge the images of one release for the kind of place, anew; return a verdict for each."""
+    return [
+        (each, gate.judge(candidate_of(each, runs, target, ctx), ctx.policy, ctx.now()))
+        for each, runs in zip(releases, read_runs(releases, ctx), strict=True)
+    ]
+
+
+def candidate_of(release: Release, runs: Runs, target: str, ctx: Context) -> Candidate:
     """Return what deploy judges for one image; `runs` are those of all images released together with it."""
     environment, summary = release.environment, release.summary
     stamps = verify_stamps(release, ctx) if summary and ctx.policy.release.timestamp else ()
     return Candidate(
         evidence=structs.replace(release.evidence, runs=runs),
-        summary=release.result,
+        summary="FAILED" if find_later_failure(release) else release.result,
         verified=summary.finished if summary else None,
         signature=explain_unsigned(release, ctx),
         environment=environment,
-        target=ctx.device.find_environment(environment).target,
+        target=target,
         timestamp=explain_unstamped(release, stamps, ctx),
         approvals=approvals_of(release, environment),
     )

@@ -6,8 +6,8 @@ files (policy, device file, register, signed decisions) are attached to it byte 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
 
 import msgspec
 
@@ -25,6 +25,7 @@ POLICY, REGISTER, DECISIONS = "policy.json", "soup.toml", "decisions/"
 
 _LARGEST = 1 << 20  # bytes of one decision
 _MOST = 2000
+_MEDIA_TYPES = {".toml": "application/toml", ".yaml": "application/yaml"}
 
 
 def read_declared(image: Image, together: dict[str, str], ctx: Context) -> Declared:
@@ -52,6 +53,12 @@ def read_decisions(ctx: Context) -> tuple[SignedWaiver, ...]:
     return tuple(each for name, raw in read_files(ctx) for each in _verify_decision(name, raw, ctx))
 
 
+def read_released(ctx: Context) -> tuple[SignedWaiver, ...]:
+    """Return the decisions of the adopted release, their signatures verified anew."""
+    titles = sorted(each for each in ctx.opened.document.files if each.startswith(DECISIONS))
+    return tuple(one for title in titles for one in _verify_decision(title, ctx.read_released(title), ctx))
+
+
 def read_files(ctx: Context) -> list[tuple[str, bytes]]:
     """Return the device's decision files by name. Raises SourceError for what cannot be one."""
     folder = resolve_inside(ctx.source.folder, ctx.device.device.decisions)
@@ -65,8 +72,11 @@ def read_files(ctx: Context) -> list[tuple[str, bytes]]:
     return [(each.name, _read(each, ctx)) for each in found]
 
 
-def write_attachments(ctx: Context) -> list[tuple[str, Descriptor]]:
-    """Keep what a release depends on in the store; return titles and descriptors."""
+def write_attachments(sources: Mapping[str, bytes], ctx: Context) -> list[tuple[str, Descriptor]]:
+    """Keep what a release depends on in the store; return titles and descriptors.
+
+    `sources` are what the environments' targets need of the source.
+    """
     kept = [
         (POLICY, msgspec.json.format(msgspec.json.encode(ctx.policy, order="sorted"), indent=2)),
         (FILE, ctx.source.read(FILE)),
@@ -74,6 +84,7 @@ def write_attachments(ctx: Context) -> list[tuple[str, Descriptor]]:
     if register := ctx.device.device.soup:
         kept.append((REGISTER, resolve_inside(ctx.source.folder, register).read_bytes()))
     kept += [(DECISIONS + name, raw) for name, raw in read_files(ctx)]
+    kept += sorted(sources.items())
     return [(title, ctx.store.write([raw], media_type=_media_type(title))) for title, raw in kept]
 
 
@@ -137,4 +148,4 @@ def _read(path: Path, ctx: Context) -> bytes:
 
 
 def _media_type(title: str) -> str:
-    return "application/toml" if title.endswith(".toml") else "application/json"
+    return _MEDIA_TYPES.get(PurePosixPath(title).suffix, "application/json")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from autoclave.context import Context
 from autoclave.device.schema import Image
 from autoclave.errors import AutoclaveError
-from autoclave.evidence import predicates, records
+from autoclave.evidence import predicates
 from autoclave.evidence.image_records import ImageRecords
-from autoclave.evidence.statement import DEPLOYMENT, VERIFICATION
-from autoclave.model.facts import Deployment
-from autoclave.release.verification import is_of, read_attached, verify_attached_signature
+from autoclave.evidence.statement import DEPLOYMENT
+from autoclave.model.facts import Deployment, Running
+from autoclave.release import document
+from autoclave.release.candidate import judge
+from autoclave.release.verification import is_of, read, read_attached
 
 
 def deployments_of(attached: ImageRecords, image: Image, ctx: Context) -> list[Deployment]:
@@ -21,16 +25,53 @@ def deployments_of(attached: ImageRecords, image: Image, ctx: Context) -> list[D
     ]
 
 
-def foreign_release(digest: str, ctx: Context, environment: str) -> str:
+def find_release(running: Sequence[Running], environment: str, ctx: Context) -> str:
+    """Return the release that runs in an environment: the one that good records name for all that runs there.
+
+    Empty when nothing runs, when no record says, or when images of several releases run.
+    """
+    named = {_release_of(each, environment, ctx) for each in running}
+    return named.pop() if len(named) == 1 else ""
+
+
+def _release_of(running: Running, environment: str, ctx: Context) -> str:
+    try:
+        descriptor = ctx.store.find_image(running.digest)
+        image = ctx.device.find_image(running.image)
+        found = deployments_of(read_attached(descriptor, ctx, environment=environment), image, ctx)
+    except AutoclaveError:
+        return ""
+    ran = [
+        each.release
+        for each in found
+        if each.environment == environment and not each.failure and _has_run(running, each)
+    ]
+    return ran[-1] if ran else ""
+
+
+def _has_run(running: Running, deployed: Deployment) -> bool:
+    return any(
+        (each.image, each.digest) == (running.image, running.digest)
+        and running.inputs in {"", each.inputs}  # a registry's tag has none
+        for each in deployed.running
+    )
+
+
+def foreign_release(digest: str, ctx: Context, environment: str, target: str) -> str:
     """Return why an image of another device is not a release that may run here; empty when it is one.
 
-    It must be in the store, signed by a release key that is trusted for the environment, and verified.
+    It must pass here today as if it were deployed itself: by its own release, the organisation's policy,
+    and with the approvals that this environment requires.
     """
+    other = ctx.fork()
     try:
-        attached = read_attached(ctx.store.find_image(digest), ctx, environment=environment)
-        verify_attached_signature(attached, ctx, environment=environment)
+        found = document.find(other, digest=digest)
+        if found is None:
+            return "no release gate has judged it"
+        document.adopt(found, other)
+        image = next(each for each in other.device.image if found.document.images[each.name] == digest)
+        read_release = read(image, other.store.find_image(digest), other, environment=environment)
+        ((_, verdict),) = judge([read_release], target, other)
     except AutoclaveError as error:
         return f"{error.what}: {error.why}" if error.why else error.what
-    summary = records.latest(attached.records, VERIFICATION)
-    result = predicates.result_of(summary.statement) if summary else "missing"
-    return "" if result == "PASSED" else f"its verification record is {result}"
+    return "; ".join(verdict.reasons)

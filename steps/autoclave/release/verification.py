@@ -20,6 +20,7 @@ from autoclave.gates.release import Evidence
 from autoclave.model import steps
 from autoclave.model.declared import Component, Declared
 from autoclave.model.facts import BuildFacts, ScanFacts, TestRun
+from autoclave.model.release import TITLE
 from autoclave.release import decisions
 from autoclave.store.image import read_identity
 from autoclave.store.oci import Descriptor
@@ -32,11 +33,13 @@ class Release(Struct, frozen=True, kw_only=True):
 
     `attached` is everything that is attached to the digest. `records` are the good ones of it that are about
     this image of this device, oldest first; `evidence` is what they say. `environment` is the one for which
-    the keys were judged, or empty.
+    the keys were judged, or empty. `named` is the digest of the release that the image is read for: only a
+    verification of exactly that one counts. Empty: the newest verification counts.
     """
 
     image: Image
     environment: str
+    named: str
     attached: ImageRecords
     records: tuple[Record, ...]
     evidence: Evidence
@@ -53,8 +56,8 @@ class Release(Struct, frozen=True, kw_only=True):
 
     @property
     def summary(self) -> Record | None:
-        """The newest verification record: what the release gate concluded."""
-        return records.latest(self.records, VERIFICATION)
+        """The newest verification record of the release: what the release gate concluded."""
+        return find_verification(self.records, self.named)
 
     @property
     def result(self) -> str:
@@ -71,6 +74,8 @@ def read(image: Image, descriptor: Descriptor, ctx: Context, *, environment: str
     key. A record that does not verify is evidence of tampering: it stays in the evidence's `rejected`.
     """
     attached = read_attached(descriptor, ctx, environment=environment)
+    opened = ctx.released
+    named = opened.digest if opened and descriptor.digest in opened.document.images.values() else ""
     good = [each for each in attached.records if is_of(each, image, ctx)]
     bad = [*attached.rejected, *_seal_problems(attached)]
     build = _facts(good, bad, PROVENANCE, BuildFacts)
@@ -82,7 +87,7 @@ def read(image: Image, descriptor: Descriptor, ctx: Context, *, environment: str
         for each in steps.CHECKS
         if each.predicate_type not in own
     }
-    summary = records.latest(good, VERIFICATION)
+    summary = find_verification(good, named)
     components = _components(good, bad)
     evidence = Evidence(
         finished={each.name: each.finished for each in good},
@@ -100,8 +105,29 @@ def read(image: Image, descriptor: Descriptor, ctx: Context, *, environment: str
         others=others,
     )
     return Release(
-        image=image, environment=environment, attached=attached, records=tuple(good), evidence=evidence
+        image=image,
+        environment=environment,
+        named=named,
+        attached=attached,
+        records=tuple(good),
+        evidence=evidence,
     )
+
+
+def find_verification(good: Sequence[Record], named: str = "") -> Record | None:
+    """Return the newest verification record, or the newest one of the release of that digest."""
+    found = [each for each in good if each.statement.predicate_type == VERIFICATION]
+    if named:
+        found = [each for each in found if info(each.statement).files.get(TITLE) == named]
+    return found[-1] if found else None
+
+
+def find_later_failure(release: Release) -> Record | None:
+    """Return a verification that failed after the one of the release; None when there is none."""
+    summary, newest = release.summary, find_verification(release.records)
+    if summary is None or newest is None or newest.digest == summary.digest:
+        return None
+    return newest if predicates.result_of(newest.statement) != "PASSED" else None
 
 
 def read_attached(descriptor: Descriptor, ctx: Context, *, environment: str = "") -> ImageRecords:

@@ -49,6 +49,9 @@ class Signing(Common, frozen=True):
     tsa: Annotated[str, option("URL of the authority that time-stamps seals (RFC 3161)")] = ""
 
 
+ReleaseName = Annotated[
+    str, option("the release, by the digest that 'autoclave sign' prints; none: the one judged last")
+]
 ImageNames = Annotated[tuple[str, ...], option("only this image of the device (repeatable)")]
 DigestText = Annotated[
     str, option("the digest; none: the image built last (of several images: NAME=DIGEST,NAME=DIGEST)")

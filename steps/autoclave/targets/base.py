@@ -107,6 +107,12 @@ class Target(Protocol):
     def inputs(self) -> Mapping[str, str]:
         """Return what decides how images run besides their settings, for the plan. Contacts nothing."""
 
+    def sources(self) -> Mapping[str, bytes]:
+        """Return the files of the source that say how images run there, by their title in a release.
+
+        The device file itself is in every release. Contacts nothing.
+        """
+
     def inspect_command(self) -> str:
         """Return the command by which a person sees what runs there."""
 

@@ -40,6 +40,10 @@ class RegistryTarget:
         """Return nothing: a tag has no settings."""
         return {}
 
+    def sources(self) -> Mapping[str, bytes]:
+        """Return nothing: a tag has no settings."""
+        return {}
+
     def inspect_command(self) -> str:
         """Return the command by which a person sees what is published."""
         return f"skopeo list-tags docker://{self._repository}"

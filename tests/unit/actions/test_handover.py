@@ -125,7 +125,7 @@ def test_what_a_run_built_stays_its_own_when_another_run_takes_the_name(tmp_path
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (f"pump={A}", "names the image 'pump', which this device does not have"),
+        (f"../pump={A}", "names the image '../pump', which cannot be the name of one"),
         (f"app={A},app={B}", "two digests for the image 'app'"),
         ("app=", "no digest for the image 'app'"),
         (f"app={A},", "not NAME=DIGEST"),

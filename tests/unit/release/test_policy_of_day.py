@@ -8,16 +8,18 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from autoclave import sign
+from autoclave import release, sign
 from autoclave.actions import approve
 from autoclave.actions.verify import audit
+from autoclave.device.schema import FILE
 from autoclave.errors import RecordError
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import VERIFICATION
 from autoclave.model.declared import Declared
+from autoclave.model.release import TITLE
 from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
-from autoclave.release import decisions
+from autoclave.release import decisions, document
 from autoclave.report.assemble import assemble
 from autoclave.report.collect import read_inputs
 from autoclave.signers import development
@@ -47,14 +49,19 @@ def conclude(device: TestedDevice, policy: bytes | None) -> FixedContext:
     body = predicates.verification(
         info, resource="urn:x", policy_digest=ctx.policy_digest, inputs=[], declared=Declared()
     )
-    kept = ctx.store.write([policy or b""], media_type="application/json")
+    files = [(FILE, ctx.store.write([(device.folder / FILE).read_bytes()], media_type="application/toml"))]
+    if policy is not None:
+        files.append((decisions.POLICY, ctx.store.write([policy], media_type="application/json")))
+    releases = [release.read(each, device.images[each.name], ctx) for each in ctx.device.image]
+    kept = document.keep(document.make(releases, files, ctx), files, ctx.store)
     ctx.attach(
         device.images["app"],
         VERIFICATION,
         body,
         signer=ctx.open_signer("", "", development.RELEASE),
-        attachments=[(decisions.POLICY, kept)] if policy is not None else [],
+        attachments=[*files, (TITLE, kept)],
     )
+    assert document.open_release(ctx)
     return ctx
 
 
@@ -63,7 +70,7 @@ def test_approve_closes_when_the_policy_of_the_day_cannot_be_read(
     device: TestedDevice, policy: bytes
 ) -> None:
     ctx = conclude(device, policy)
-    subject = approve.read_subject(ctx.device.find_image("app"), "", ctx)
+    subject = approve.read_subject(ctx.device.find_image("app"), ctx)
     with pytest.raises(RecordError, match="the policy of the day cannot be read"):
         approve.describe([subject], "staging", ctx)
 
@@ -88,7 +95,7 @@ def test_the_report_says_that_the_policy_of_the_day_cannot_be_read(
 
 def test_a_release_without_a_policy_is_judged_by_todays(device: TestedDevice) -> None:
     ctx = conclude(device, None)
-    subject = approve.read_subject(ctx.device.find_image("app"), "", ctx)
+    subject = approve.read_subject(ctx.device.find_image("app"), ctx)
     assert decisions.policy_of_day(subject.summary, ctx) is None
     assert "RELEASE OF pump" in approve.describe([subject], "staging", ctx)
 
@@ -97,7 +104,7 @@ def test_the_policy_of_the_day_is_the_one_that_the_release_took_along(device: Te
     today = device.context().policy
     of_day = replace(today, waivers=replace(today.waivers, max_days=9))
     ctx = conclude(device, msgspec.json.encode(of_day))
-    subject = approve.read_subject(ctx.device.find_image("app"), "", ctx)
+    subject = approve.read_subject(ctx.device.find_image("app"), ctx)
     assert decisions.policy_of_day(subject.summary, ctx) == of_day != ctx.policy
     inputs = read_inputs(device.images["app"], ctx.device.find_image("app"), ctx)
     assert inputs.policy_then is not None

@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from autoclave import build, deploy, pipeline, scan, sign, unit_test
 from autoclave.cli.click_options import make_command
-from autoclave.errors import ConfigError
 from autoclave.runtime import options
 from autoclave.runtime.options import Common, fields, option
 
@@ -48,5 +47,4 @@ def test_choices_are_the_only_values(
     assert ended.value.code == 2
     assert "'stone' is not one of 'apple', 'pear'" in capsys.readouterr().err
     monkeypatch.setenv("AUTOCLAVE_FRUIT", "")  # as a host passes an input that nobody set
-    with pytest.raises(ConfigError):  # the options are good; there is no device here
-        command(["-C", "/nonexistent"], standalone_mode=False)
+    assert command(["-C", "/nonexistent"], standalone_mode=False) == 0

@@ -14,13 +14,15 @@ from autoclave.context import Context
 from autoclave.errors import DecisionError, UsageError
 from autoclave.model.declared import Meaning
 from autoclave.model.digest import digest_of
-from autoclave.runtime.options import StepOptions, option
+from autoclave.release import document
+from autoclave.runtime.options import ReleaseName, StepOptions, option
 
 
 class Options(StepOptions, frozen=True, kw_only=True):
     """Options of `autoclave approve`."""
 
     environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
+    release: ReleaseName = ""
     reason: Annotated[str, option("why, in words: it is recorded and signed")] = ""
     role: Annotated[str, option("in which of your roles; none: the only one")] = ""
     meaning: Annotated[str, option("review, approval, responsibility or authorship")] = Meaning.APPROVAL
@@ -35,9 +37,9 @@ def command(name: str, text: str) -> click.Command:
 
 
 def _run(opts: Options, ctx: Context) -> None:
-    digests = ctx.digests(opts)
+    _open(opts, ctx)
     ctx.device.find_environment(opts.environment)
-    subjects = [approve.read_subject(image, digests.of(image.name), ctx) for image in ctx.device.image]
+    subjects = [approve.read_subject(image, ctx) for image in ctx.device.image]
     text = approve.describe(subjects, opts.environment, ctx)
     digest = digest_of(text.encode())
     ctx.screen.result(text, {"shown": text, "digest": digest})
@@ -77,6 +79,16 @@ def _run(opts: Options, ctx: Context) -> None:
         f"{opts.environment}, {approval.signed_at.isoformat(timespec='seconds')}",
         {"approval": approval},
     )
+
+
+def _open(opts: Options, ctx: Context) -> None:
+    """Open the release to approve. Raises DecisionError when it is not clear which one that is."""
+    if document.open_latest(ctx, named=opts.release, digest=opts.digest) is None:
+        raise DecisionError(
+            "there is no release to approve",
+            why="no release gate has judged what was built last",
+            next="run 'autoclave sign' first, or name an older release with --release",
+        )
 
 
 def _parse_meaning(text: str) -> Meaning:

@@ -18,7 +18,7 @@ from autoclave.errors import BundleError, UsageError
 from autoclave.evidence import records
 from autoclave.evidence.statement import VERIFICATION, info
 from autoclave.model.digest import Digest
-from autoclave.runtime.options import Common, option
+from autoclave.runtime.options import Common, ReleaseName, option
 
 
 class Options(Common, frozen=True):
@@ -26,8 +26,9 @@ class Options(Common, frozen=True):
 
     digest: Annotated[
         str,
-        option("the image digest; none: the images built last (of several: NAME=DIGEST,…)", argument=True),
+        option("the digest of an image of the release; none: the release judged last", argument=True),
     ] = ""
+    release: ReleaseName = ""
     output: Annotated[str, option("the file to write", short="-o")] = ""
 
 
@@ -39,7 +40,8 @@ def command(name: str, text: str) -> click.Command:
 def _run(opts: Options, ctx: Context) -> None:
     if not opts.output:
         raise UsageError("there is no file to write to", next="name it: autoclave export -o RELEASE.tar")
-    images = {image.name: descriptor.digest for image, descriptor in find_images(opts.digest, ctx)}
+    found = find_images(opts.digest, ctx, release=opts.release)
+    images = {image.name: descriptor.digest for image, descriptor in found}
     verified = check.read(ctx.store, ctx.shell, images, ctx.trust, ctx.now())
     for image in verified:
         _print(image, ctx)

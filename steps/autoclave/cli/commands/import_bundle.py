@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import click
@@ -16,10 +15,10 @@ from autoclave.cli.click_options import parameters
 from autoclave.cli.commands.export_bundle import describe
 from autoclave.console.base import Screen
 from autoclave.device import schema
-from autoclave.device.schema import FILE, IMPORTED
-from autoclave.errors import BundleError
+from autoclave.device.schema import FILE
 from autoclave.evidence import trust, trust_export
 from autoclave.evidence.trust import Trust
+from autoclave.release import document
 from autoclave.runtime.options import Common, option
 from autoclave.runtime.shell import Shell
 from autoclave.store.base import Store, is_address
@@ -32,7 +31,7 @@ class Options(Common, frozen=True, kw_only=True):
     """Options of `autoclave import`."""
 
     file: Annotated[str, option("the bundle", argument=True)]
-    into: Annotated[str, option("make this folder one to deploy from: device file and store")] = ""
+    into: Annotated[str, option("import into the store of this folder, to deploy from it")] = ""
 
 
 def command(name: str, text: str) -> click.Command:
@@ -63,15 +62,17 @@ def run_import(opts: Options, view: Screen) -> StagedBundle:
         check.check_layout(staged)
         images = check.read(staged.store, shell, staged.bundle.images, trusted, datetime.now(UTC))
         check.check_head(staged, images)
-        _check_device(staged, folder if opts.into else None)
-        merge.merge(staged, _target(opts, beside, shell))
-        if opts.into:
-            _write_device(staged.files[contents.DEVICE], folder)
+        _check_device(staged)
+        target = _target(opts, beside, shell)
+        merge.merge(staged, target)
+        released = {document.keep_imported(image.records, target) for image in images} - {""}
     for image in images:
         view.result(
             "\n".join([f"image {image.name} {image.digest}", *describe(image)]),
             {"image": image.name, "digest": image.digest, "result": image.result, "seal": image.chain.newest},
         )
+    for digest in sorted(released):
+        view.result(f"release {digest}", {"release": digest})
     view.result(f"imported into {opts.store or beside}", {"store": opts.store or str(beside)})
     return staged
 
@@ -89,27 +90,11 @@ def _trust(opts: Options, staged: StagedBundle, view: Screen) -> Trust:
     return own
 
 
-def _check_device(staged: StagedBundle, into: Path | None) -> None:
-    """Refuse a device file that is invalid, or that would replace another one."""
-    raw = staged.files[contents.DEVICE]
-    with TemporaryDirectory(prefix="autoclave-") as folder:
-        _write_device(raw, Path(folder))
-        found = schema.load(Path(folder))
+def _check_device(staged: StagedBundle) -> None:
+    """Refuse a device file that is invalid, or about another device than the bundle is."""
+    found = schema.parse(staged.files[contents.DEVICE], source=contents.DEVICE)
     if found.device.name != staged.bundle.device:
         raise contents.refusal(f"its device file is about {found.device.name}, not {staged.bundle.device}")
-    if into and (into / FILE).exists() and (into / FILE).read_bytes() != raw:
-        raise BundleError(
-            f"{into / FILE} is another device file",
-            why="an import replaces no device file",
-            next="name an empty folder with --into",
-        )
-
-
-def _write_device(raw: bytes, folder: Path) -> None:
-    """Write the device file into a folder that has no sources."""
-    (folder / IMPORTED).parent.mkdir(parents=True, exist_ok=True)
-    (folder / IMPORTED).touch()
-    (folder / FILE).write_bytes(raw)
 
 
 def _target(opts: Options, beside: Path, shell: Shell) -> Store:

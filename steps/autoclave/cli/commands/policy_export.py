@@ -12,10 +12,13 @@ from autoclave import release, targets
 from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 from autoclave.deploy import judge
-from autoclave.device.schema import Environment, Image
+from autoclave.device.schema import Image
 from autoclave.errors import ConfigError, DeployGateClosed, StoreError
+from autoclave.release import document
 from autoclave.release.deployments import deployments_of
-from autoclave.runtime.options import Common, option
+from autoclave.release.document import open_release
+from autoclave.runtime.options import Common, ReleaseName, option
+from autoclave.targets.base import Target
 from autoclave.targets.kubernetes import admission
 from autoclave.targets.kubernetes.manifests import dump
 
@@ -23,6 +26,7 @@ from autoclave.targets.kubernetes.manifests import dump
 class Options(Common, frozen=True):
     """Options of `autoclave policy export`."""
 
+    release: ReleaseName = ""
     kubernetes: Annotated[str, option("the environment whose namespace is to be guarded")] = ""
     output: Annotated[str, option("write it to this file, not to standard output", short="-o")] = ""
 
@@ -36,19 +40,21 @@ def command(name: str, text: str) -> click.Command:
 
 
 def _run(opts: Options, ctx: Context) -> None:
+    open_release(ctx, named=opts.release)
     environment = ctx.device.find_environment(opts.kubernetes)
     if environment.kubernetes is None:
         raise ConfigError(
             f"environment '{environment.name}' is not a cluster",
             next="name one with [environment.kubernetes]",
         )
-    running = targets.create(environment, ctx).running()
+    target = targets.create(environment, ctx)
+    running = target.running()
     verified = sorted(
         {
             digest
             for image in ctx.device.image
             for digest in _find_verified(
-                image, [each.digest for each in running if each.image == image.name], environment, ctx
+                image, [each.digest for each in running if each.image == image.name], target, ctx
             )
         }
     )
@@ -66,7 +72,7 @@ def _run(opts: Options, ctx: Context) -> None:
     ctx.screen.result(text.rstrip(), {"policy": text, "digests": verified})
 
 
-def _find_verified(image: Image, running: list[str], environment: Environment, ctx: Context) -> Iterator[str]:
+def _find_verified(image: Image, running: list[str], target: Target, ctx: Context) -> Iterator[str]:
     """Yield the digests of an image that verify today: the one built last, what runs, and what ran before."""
     waiting = list(running)
     if built := ctx.store.find(image.name):
@@ -81,8 +87,12 @@ def _find_verified(image: Image, running: list[str], environment: Environment, c
             descriptor = ctx.store.find_image(digest)
         except StoreError:
             continue
-        found = release.read(image, descriptor, ctx, environment=environment.name)
+        there = ctx.fork()
+        judged = document.find(there, digest=digest)
+        if judged:
+            document.adopt(judged, there)
+        found = release.read(image, descriptor, there, environment=target.environment.name)
         for each in deployments_of(found.attached, image, ctx):
             waiting.append(each.replaced.get(image.name, ""))
-        if judge([found], ctx).passed:
+        if judge([found], target, there).passed:
             yield digest

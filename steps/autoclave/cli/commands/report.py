@@ -16,12 +16,13 @@ from autoclave.errors import UsageError
 from autoclave.evidence import records
 from autoclave.evidence.statement import SBOM, info
 from autoclave.model.digest import Digest
+from autoclave.release.document import open_latest
 from autoclave.report import pdf
 from autoclave.report.assemble import assemble
 from autoclave.report.collect import production_environments, read_inputs
 from autoclave.report.html import page
 from autoclave.report.schema import Verdict
-from autoclave.runtime.options import Common, ImageNames, option
+from autoclave.runtime.options import Common, ImageNames, ReleaseName, option
 from autoclave.store.oci import Descriptor
 
 
@@ -29,6 +30,7 @@ class Options(Common, frozen=True):
     """Options of `autoclave report`."""
 
     digest: Annotated[str, option("the image digest; none: the images built last", argument=True)] = ""
+    release: ReleaseName = ""
     image: ImageNames = ()
     output: Annotated[
         str, option("write to OUTPUT/IMAGE/release.{html,json,pdf}; none: .autoclave/reports", short="-o")
@@ -58,6 +60,7 @@ def _run(opts: Options, ctx: Context) -> None:
 
 def _find_images(opts: Options, ctx: Context) -> list[tuple[Image, Descriptor]]:
     """Return the images to report on, each with its digest."""
+    open_latest(ctx, named=opts.release, digest=opts.digest)
     if not opts.digest:
         return [(each, ctx.subject(each)) for each in ctx.images(opts.image)]
     descriptor = ctx.store.find_image(opts.digest)

@@ -11,7 +11,7 @@ from autoclave.cli.image_options import find_images
 from autoclave.context import Context
 from autoclave.release import seal
 from autoclave.release.verification import read_attached
-from autoclave.runtime.options import Signing, option
+from autoclave.runtime.options import ReleaseName, Signing, option
 
 
 class Options(Signing, frozen=True):
@@ -19,8 +19,9 @@ class Options(Signing, frozen=True):
 
     digest: Annotated[
         str,
-        option("the image digest; none: the images built last (of several: NAME=DIGEST,…)", argument=True),
+        option("the digest of an image of the release; none: the release judged last", argument=True),
     ] = ""
+    release: ReleaseName = ""
 
 
 def command(name: str, text: str) -> click.Command:
@@ -29,7 +30,7 @@ def command(name: str, text: str) -> click.Command:
 
 
 def _run(opts: Options, ctx: Context) -> None:
-    for image, descriptor in find_images(opts.digest, ctx):
+    for image, descriptor in find_images(opts.digest, ctx, release=opts.release):
         made = seal.apply(read_attached(descriptor, ctx), image, ctx)
         ctx.screen.result(
             f"{image.name} {descriptor.digest}\n  sealed by {made.digest}",

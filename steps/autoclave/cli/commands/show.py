@@ -15,7 +15,8 @@ from autoclave.evidence.cosign import third_party
 from autoclave.evidence.records import Record
 from autoclave.evidence.statement import NAME_OF, SBOM, info
 from autoclave.model.digest import Digest
-from autoclave.runtime.options import Common, option
+from autoclave.release.document import open_latest
+from autoclave.runtime.options import Common, ReleaseName, option
 from autoclave.store.oci import Descriptor
 
 
@@ -23,6 +24,7 @@ class Options(Common, frozen=True):
     """Options of `autoclave show`."""
 
     digest: Annotated[str, option("the image digest; none: the images built last", argument=True)] = ""
+    release: ReleaseName = ""
     record: Annotated[str, option(f"one record, whole: {', '.join(NAME_OF.values())}", argument=True)] = ""
 
 
@@ -36,6 +38,7 @@ def _run(opts: Options, ctx: Context) -> None:
         raise UsageError(
             f"there is no record '{opts.record}'", next=f"records: {', '.join(NAME_OF.values())}"
         )
+    open_latest(ctx, named=opts.release, digest="")
     chosen = (
         [ctx.store.find_image(opts.digest)]
         if opts.digest

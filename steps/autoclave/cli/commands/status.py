@@ -6,13 +6,15 @@ from typing import Annotated
 
 import click
 
-from autoclave import deploy, release, targets
+from autoclave import release, targets
 from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 from autoclave.device.schema import Environment
 from autoclave.errors import AutoclaveError, DoctorFailed, Interrupted
 from autoclave.model.facts import Running
-from autoclave.runtime.options import Common, option
+from autoclave.release import candidate, document
+from autoclave.release.deployments import find_release
+from autoclave.runtime.options import Common, ReleaseName, option
 from autoclave.store.image import read_identity
 
 
@@ -20,6 +22,7 @@ class Options(Common, frozen=True):
     """Options of `autoclave status`."""
 
     environment: Annotated[str, option("only this environment; none: all of them", argument=True)] = ""
+    release: ReleaseName = ""
 
 
 def command(name: str, text: str) -> click.Command:
@@ -28,6 +31,7 @@ def command(name: str, text: str) -> click.Command:
 
 
 def _run(opts: Options, ctx: Context) -> None:
+    document.open_release(ctx, named=opts.release)
     places = [ctx.device.find_environment(opts.environment)] if opts.environment else ctx.device.environment
     sound = [_print_environment(environment, ctx) for environment in places]
     if not sound:
@@ -74,14 +78,25 @@ def _print_running(running: Running, environment: Environment, ctx: Context) -> 
     return running.healthy and not reasons
 
 
+def _open_running(running: Running, environment: Environment, ctx: Context) -> Context:
+    """Return a context of the release that runs: it is judged by its own device file and policy."""
+    there = ctx.fork()
+    named = find_release([running], environment.name, ctx)
+    found = document.find(there, named=named, digest="" if named else running.digest)
+    if found:
+        document.adopt(found, there)
+    return there
+
+
 def _reasons(running: Running, environment: Environment, ctx: Context) -> list[str]:
     """Return why what runs does not verify as a release of this device, here and now."""
     try:
         descriptor = ctx.store.find_image(running.digest)
         made = read_identity(ctx.store, running.digest)
-        image = ctx.device.find_image(running.image)
-        found = release.read(image, descriptor, ctx, environment=environment.name)
-        verdict = deploy.judge([found], ctx)
+        there = _open_running(running, environment, ctx)
+        image = there.device.find_image(running.image)
+        found = release.read(image, descriptor, there, environment=environment.name)
+        ((_, verdict),) = candidate.judge([found], environment.target, there)
     except AutoclaveError as error:
         return [f"{error.what}: {error.why}" if error.why else error.what]
     if running.container not in {made.config, running.digest}:

@@ -12,8 +12,8 @@ from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 from autoclave.errors import GateClosed
 from autoclave.model import steps
-from autoclave.model.digest import Digests
 from autoclave.model.plan import StepPlan
+from autoclave.runtime.options import StepOptions
 
 
 def command(name: str, text: str) -> click.Command:
@@ -21,8 +21,12 @@ def command(name: str, text: str) -> click.Command:
     module = import_module(f"autoclave.{steps.find(name).module}")
 
     def call(options: Any, ctx: Context) -> None:
-        digests = ctx.digests(options)
+        is_deploy = name == steps.DEPLOY.name
+        if not is_deploy:
+            ctx.digests(options)  # refuse malformed ones before anything runs
         if options.dry_run:
+            if is_deploy:
+                module.open_signed(options.release, options.digest, ctx)
             for planned in module.make_plans(options, ctx):
                 _print(planned, ctx)
             return
@@ -34,7 +38,7 @@ def command(name: str, text: str) -> click.Command:
             handover.write(name, options, ctx)
             raise
         handover.write(name, options, ctx)
-        _print_digests(options.image, digests, ctx)
+        _print_digests(options, ctx)
 
     return make_command(name, text, module.Options, call)
 
@@ -45,8 +49,9 @@ def _print(planned: StepPlan, ctx: Context) -> None:
     ctx.screen.result(format_plan(planned), {"plan": planned, "hash": planned.digest})
 
 
-def _print_digests(names: tuple[str, ...], digests: Digests, ctx: Context) -> None:
+def _print_digests(options: StepOptions, ctx: Context) -> None:
     """Print the digests that the next step needs."""
-    for image in ctx.images(names):
+    digests = ctx.digests(options)
+    for image in ctx.images(options.image):
         digest = ctx.subject(image, digests.of(image.name)).digest
         ctx.screen.result(f"{image.name} {digest}", {"image": image.name, "digest": digest})

@@ -19,7 +19,7 @@ from autoclave.console.base import Screen
 from autoclave.context import Context
 from autoclave.errors import AutoclaveError
 from autoclave.model.verdict import Verdict
-from autoclave.runtime.options import Common, option
+from autoclave.runtime.options import Common, ReleaseName, option
 
 
 class Options(Common, frozen=True):
@@ -27,8 +27,9 @@ class Options(Common, frozen=True):
 
     digest: Annotated[
         str,
-        option("the image digest; none: the images built last (of several: NAME=DIGEST,…)", argument=True),
+        option("the digest of an image of the release; none: the release judged last", argument=True),
     ] = ""
+    release: ReleaseName = ""
     bundle: Annotated[str, option("verify what this bundle holds, without a store or a device")] = ""
     warn_days: Annotated[int, option("warn when a time stamp's certificate ends within so many days")] = 90
 
@@ -66,7 +67,7 @@ def _verify(opts: Options, view: Screen) -> None:
     """Report on every image; raise the gravest problem, whose exit code says its kind."""
     ctx = Context(opts, view)
     problems: list[AutoclaveError] = []
-    for found in audit(find_images(opts.digest, ctx), ctx, warn_days=opts.warn_days):
+    for found in audit(find_images(opts.digest, ctx, release=opts.release), ctx, warn_days=opts.warn_days):
         _print(found, ctx)
         problems += found.problems
     if problems:

@@ -61,6 +61,10 @@ class EngineTarget:
         """Return nothing: all settings are in [image.service]."""
         return {}
 
+    def sources(self) -> Mapping[str, bytes]:
+        """Return nothing: all settings are in [image.service]."""
+        return {}
+
     def inspect_command(self) -> str:
         """Return the command by which a person sees what runs there."""
         labels = self._own.labels(DEPLOYED).items()

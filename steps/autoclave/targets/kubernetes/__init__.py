@@ -9,7 +9,6 @@ from functools import cached_property
 from msgspec import structs
 
 from autoclave.context import Context
-from autoclave.device import files
 from autoclave.device.schema import Environment, Image, Kubernetes
 from autoclave.errors import AutoclaveError, ClusterError, ConfigError
 from autoclave.gates.hardening import findings
@@ -28,7 +27,7 @@ from autoclave.targets.base import (
     Unhealthy,
     is_same,
 )
-from autoclave.targets.kubernetes import diff, images, lock, state
+from autoclave.targets.kubernetes import diff, images, lock, manifests, state
 from autoclave.targets.kubernetes.checks import CHECKED, check_namespace, find_cluster_wide, find_foreign
 from autoclave.targets.kubernetes.kubectl import Kubectl, Object
 from autoclave.targets.kubernetes.labels import has_labels, selector
@@ -74,20 +73,16 @@ class KubernetesTarget:
         return True
 
     def inputs(self) -> Mapping[str, str]:
-        """Return what the objects are made of: the files named, the flows, the namespace."""
-        return self._inputs
-
-    @cached_property
-    def _inputs(self) -> Mapping[str, str]:
-        """They are read once: what is recorded is what was planned."""
-        settings, folder = self._settings, self._ctx.source.folder
-        names = [*settings.manifests, settings.kustomization, settings.chart, *settings.values]
-        found = {path for name in names if name for path in files.files_below(folder, name)}
+        """Return what the objects are made of: the rendered manifests, the flows, the namespace."""
         return {
-            "manifests": files.digest_of_files(folder, sorted(found)),
+            "manifests": digest_of(self._rendered),
             "flows": digest_of(repr(self._ctx.device.flow).encode()),
-            "namespace": settings.namespace,
+            "namespace": self._settings.namespace,
         }
+
+    def sources(self) -> Mapping[str, bytes]:
+        """Return the manifests as they are rendered."""
+        return {self._title: self._rendered}
 
     def inspect_command(self) -> str:
         """Return the command by which a person sees what runs there."""
@@ -130,7 +125,7 @@ class KubernetesTarget:
 
     def prepare(self, rollout: Rollout) -> Preparation:
         """Render and complete the objects; return what is in them and what in the namespace prevents them."""
-        found = render_manifests(self._settings, self._device, self._ctx.source.folder, self._ctx.shell)
+        found = manifests.read(self._rendered.decode("utf-8"), self._title)
         objects = make_objects(rollout, self._settings.namespace, self._repository, found)
         self._desired = objects.plain
         live = self._kubectl.json("get", CHECKED)
@@ -198,6 +193,19 @@ class KubernetesTarget:
     def finish(self, rollout: Rollout) -> None:
         """Keep what is applied as what to go back to."""
         self._write_state(RolloutState(self._state.next or self._state.current))
+
+    @property
+    def _title(self) -> str:
+        """The title of the rendered manifests in a release."""
+        return f"manifests/{self.environment.name}.yaml"
+
+    @cached_property
+    def _rendered(self) -> bytes:
+        """The manifests of the release, or rendered from the source while there is none."""
+        if self._ctx.released:
+            return self._ctx.read_released(self._title)
+        found = render_manifests(self._settings, self._device, self._ctx.source.folder, self._ctx.shell)
+        return manifests.dump(found).encode()
 
     @property
     def _selector(self) -> str:

@@ -41,7 +41,7 @@ def describe(live: Sequence[Object], coming: Sequence[Object]) -> list[str]:
 def list_changes(old: Object, new: Object) -> Iterator[str]:
     """Yield `path: old → new` for each field; the values of secrets are not shown."""
     secret = new.get("kind") == "Secret"
-    before, after = dict(_flat(old)), dict(_flat(new))
+    before, after = dict(flatten(old)), dict(flatten(new))
     for path in dict.fromkeys([*before, *after]):
         was, becomes = before.get(path, _ABSENT), after.get(path, _ABSENT)
         if was == becomes:
@@ -55,7 +55,8 @@ def list_changes(old: Object, new: Object) -> Iterator[str]:
 _ABSENT = object()
 
 
-def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the path and the value of each field, without the cluster's own."""
     if isinstance(value, Mapping) and value:
         for key, each in value.items():
             if (not path and key == "status") or (path == "metadata" and key in _NOISE):
@@ -63,11 +64,11 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             if path == "metadata.annotations" and key in _NOISY_ANNOTATIONS:
                 continue
             word = f"[{key}]" if "." in key or "/" in key else f".{key}" if path else key
-            yield from _flat(each, f"{path}{word}")
+            yield from flatten(each, f"{path}{word}")
     elif isinstance(value, list) and value:
         for number, each in enumerate(value):
             name = each.get("name", number) if isinstance(each, Mapping) else number
-            yield from _flat(each, f"{path}[{name}]")
+            yield from flatten(each, f"{path}[{name}]")
     else:
         yield path, value
 
@@ -83,7 +84,7 @@ def _show(value: Any) -> str:
 
 
 def _images(of: Object) -> str:
-    found = [str(value) for path, value in _flat(of) if path.endswith(".image")]
+    found = [str(value) for path, value in flatten(of) if path.endswith(".image")]
     return "".join(f", {_show(each)}" for each in found)
 
 

@@ -1,6 +1,6 @@
 package dev.autoclave
 
-/** The whole flow: a node and a checkout for every stage, so that none depends on another's machine. */
+/** The whole flow: a node for every stage, and a checkout until the release is signed. */
 class Flow implements Serializable {
     private static final long serialVersionUID = 1L
 
@@ -79,7 +79,8 @@ class Flow implements Serializable {
     private static void deploy(script, String agent, Map given, Map state, String environment, String submitter) {
         Map own = Call.part('deploy', given)
         own.environment = environment
-        on(script, agent, state) {
+        // Without a checkout: what was signed is deployed, and nothing of the repository is used.
+        script.node(agent) {
             if (submitter) {
                 String folder = (script.env.AUTOCLAVE_FOLDER ?: given.folder ?: '.').toString()
                 String said = Call.approval(environment, submitter, state.digest, script.env.BUILD_URL ?: script.env.BUILD_TAG)

@@ -19,6 +19,7 @@ from autoclave.hosts.summary import to_plain
 from autoclave.model.facts import Deployment
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
+from autoclave.release.document import open_latest
 from autoclave.release.status import ImageStatus
 from autoclave.runtime.options import option
 from autoclave.signers import development
@@ -54,10 +55,11 @@ def commands() -> list[click.Command]:
 
 
 def _deployment(opts: DeploymentOptions, ctx: Context) -> None:
+    standings = read_standings(opts, ctx)
     ctx.device.find_environment(opts.environment)
     sha = find_commit(opts.commit, ctx)
     tag = os.environ.get("CI_COMMIT_TAG", "")
-    found = [each for each in read_standings(opts, ctx) if ctx.device.find_image(each.image).service]
+    found = [each for each in standings if ctx.device.find_image(each.image).service]
     passed = [] if opts.running else [_recorded_result(each, opts.environment) for each in found]
     if None in passed:
         # A step that found everything running already attaches no record: there is no deployment to report.
@@ -101,6 +103,7 @@ def _recorded_result(image: ImageStatus, environment: str) -> bool | None:
 
 
 def _approvals(opts: ApprovalsOptions, ctx: Context) -> None:
+    open_latest(ctx, named=opts.release, digest=opts.digest)
     ctx.device.find_environment(opts.environment)
     sha = find_commit(opts.commit, ctx)
     if not opts.record:

@@ -21,7 +21,8 @@ from autoclave.model.digest import Digest
 from autoclave.model.facts import Moment
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
-from autoclave.runtime.options import StepOptions, option
+from autoclave.release.document import open_latest
+from autoclave.runtime.options import ReleaseName, StepOptions, option
 
 FILE = "reports/device/approval.json"  # where the shared library writes who answered
 _LARGEST = 64 * 1024
@@ -31,6 +32,7 @@ class Options(StepOptions, frozen=True, kw_only=True):
     """Options of `autoclave jenkins approvals`."""
 
     environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
+    release: ReleaseName = ""
     record: Annotated[bool, option("attach it to the images, signed, as the host's statement")] = False
 
 
@@ -51,6 +53,7 @@ def command(name: str, text: str) -> click.Command:
 
 
 def _run(opts: Options, ctx: Context) -> None:
+    open_latest(ctx, named=opts.release, digest=opts.digest)
     digests = ctx.digests(opts)
     ctx.device.find_environment(opts.environment)
     said = _read(opts.environment, ctx)
