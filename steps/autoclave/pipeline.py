@@ -22,7 +22,7 @@ from autoclave.model.plan import StepPlan
 from autoclave.model.steps import Step
 from autoclave.model.verdict import Verdict
 from autoclave.runtime import types
-from autoclave.runtime.options import FromWorkTree, Signing, StepOptions, option
+from autoclave.runtime.options import DryRun, FromWorkTree, Signing, StepOptions, option
 from autoclave.scanners.options import ScannerOptions
 
 _POLL = 0.2  # seconds
@@ -42,6 +42,7 @@ class Options(Signing, frozen=True):
     again_step: Annotated[
         tuple[str, ...], option("run this step even if a record for the same inputs is valid (repeatable)")
     ] = ()
+    dry_run: DryRun = False
 
 
 def run(opts: Options, ctx: Context) -> dict[str, Any]:

@@ -100,6 +100,13 @@ def write(name: str, raw: bytes, ctx: Context, *, new: bool) -> Path:
 
 def approve(name: str, signer: Signer, approver: Person, ctx: Context) -> tuple[SignedWaiver, Path]:
     """Add a second person's signature to a waiver of the checkout. Raises DecisionError."""
+    file, raw = find_unapproved(name, approver, ctx)
+    signed = waivers.countersign(raw, signer)
+    return waivers.verify(signed, ctx.trust), write(file, signed, ctx, new=False)
+
+
+def find_unapproved(name: str, approver: Person, ctx: Context) -> tuple[str, bytes]:
+    """Return the file of a waiver that a person may approve. Raises DecisionError, UsageError."""
     for file, raw in decisions.read_files(ctx):
         if not file.endswith(WAIVER) or waivers.read(raw).id != name:
             continue
@@ -112,8 +119,7 @@ def approve(name: str, signer: Signer, approver: Person, ctx: Context) -> tuple[
                 why="author and approver must be two persons",
                 next="let somebody else approve it",
             )
-        signed = waivers.countersign(raw, signer)
-        return waivers.verify(signed, ctx.trust), write(file, signed, ctx, new=False)
+        return file, raw
     raise UsageError(f"there is no waiver '{name}' here", next="'autoclave waive' lists them")
 
 

@@ -36,7 +36,6 @@ class Common(Struct, frozen=True, kw_only=True):
         str, option("the engine's command for building; none: the best one on PATH")
     ] = ""
     verbose: Annotated[bool, option("print every external command as a line to paste", short="-v")] = False
-    dry_run: Annotated[bool, option("print what would run, and run nothing")] = False
     json: Annotated[bool, option("one JSON object per line instead of text")] = False
     debug: Annotated[bool, option("show a traceback when an error ends the command")] = False
 
@@ -56,6 +55,8 @@ ImageNames = Annotated[tuple[str, ...], option("only this image of the device (r
 DigestText = Annotated[
     str, option("the digest; none: the image built last (of several images: NAME=DIGEST,NAME=DIGEST)")
 ]
+DryRun = Annotated[bool, option("print what would run or be written, and do nothing")]
+"""Of the commands that honour it: no other one has it."""
 TakeFrom = Annotated[tuple[str, ...], option("first read what another job left in this folder (repeatable)")]
 
 
@@ -67,6 +68,7 @@ class StepOptions(Signing, frozen=True):
     take_from: TakeFrom = ()
     hand_on: Annotated[str, option("leave image, records and digests for the next job in this folder")] = ""
     again: Annotated[bool, option("run even if a record for the same inputs is valid")] = False
+    dry_run: DryRun = False
 
 
 FromWorkTree = Annotated[

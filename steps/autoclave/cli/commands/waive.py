@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import click
 from msgspec import structs
@@ -16,7 +16,7 @@ from autoclave.device.schema import WAIVER
 from autoclave.errors import UsageError
 from autoclave.evidence import waivers
 from autoclave.gates.waivers import JudgedWaiver, judge
-from autoclave.model.declared import SignedWaiver, VexStatus
+from autoclave.model.declared import Person, SignedWaiver, VexStatus
 from autoclave.model.facts import Finding
 from autoclave.release import decisions
 from autoclave.runtime.options import StepOptions, option
@@ -58,7 +58,7 @@ def _run(opts: Options, ctx: Context) -> None:
         )
     signer = ctx.open_signer(opts.key, opts.public_key, "")
     if opts.approve:
-        _approve(opts.finding, signer, ctx)
+        _approve(opts, signer, ctx)
     else:
         _make(opts, signer, ctx)
 
@@ -78,6 +78,9 @@ def _make(opts: Options, signer: Signer, ctx: Context) -> None:
     )
     waiver = waive.make_waiver(request, [each for finds in found.values() for each in finds], author, ctx)
     name = f"{waiver.id}{WAIVER}"
+    if opts.dry_run:
+        _print_plan(name, author, {"waiver": waiver}, ctx)
+        return
     path = waive.write(name, waivers.sign(waiver, signer), ctx, new=True)
     ctx.screen.result(
         f"{path.relative_to(ctx.folder)} is signed by {author.name}", {"waiver": waiver, "file": str(path)}
@@ -87,14 +90,24 @@ def _make(opts: Options, signer: Signer, ctx: Context) -> None:
         ctx.screen.note("waive", text)
 
 
-def _approve(name: str, signer: Signer, ctx: Context) -> None:
+def _approve(opts: Options, signer: Signer, ctx: Context) -> None:
     approver = waive.person_of(signer, "waive", ctx)
-    signed, path = waive.approve(name, signer, approver, ctx)
+    if opts.dry_run:
+        name, _ = waive.find_unapproved(opts.finding, approver, ctx)
+        _print_plan(name, approver, {}, ctx)
+        return
+    signed, path = waive.approve(opts.finding, signer, approver, ctx)
     ctx.screen.result(
         f"{_describe(signed)}\n{path.relative_to(ctx.folder)} is now signed by "
         f"{' and '.join(each.name for each in signed.persons)}",
         {"waiver": signed.waiver, "file": str(path)},
     )
+
+
+def _print_plan(name: str, person: Person, more: dict[str, Any], ctx: Context) -> None:
+    """Print what a dry run would sign."""
+    path = f"{ctx.device.device.decisions}/{name}"
+    ctx.screen.result(f"{path} would be signed by {person.name}", {**more, "file": path, "signed": False})
 
 
 def _list(opts: Options, ctx: Context) -> None:

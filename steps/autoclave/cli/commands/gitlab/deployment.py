@@ -106,7 +106,7 @@ def _approvals(opts: ApprovalsOptions, ctx: Context) -> None:
     open_latest(ctx, named=opts.release, digest=opts.digest)
     ctx.device.find_environment(opts.environment)
     sha = find_commit(opts.commit, ctx)
-    if not opts.record:
+    if not opts.record or opts.dry_run:
         _print(deployment.read_approvals(open_project(opts), opts.environment, sha), ctx)
         return
 

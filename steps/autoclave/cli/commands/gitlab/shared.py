@@ -11,7 +11,7 @@ from autoclave.context import Context
 from autoclave.errors import UsageError
 from autoclave.hosts.gitlab import settings
 from autoclave.hosts.gitlab.project import GitLab, attempt
-from autoclave.runtime.options import option
+from autoclave.runtime.options import DryRun, option
 
 
 class ProjectOptions(ImageOptions, frozen=True):
@@ -19,6 +19,7 @@ class ProjectOptions(ImageOptions, frozen=True):
 
     gitlab_url: Annotated[str, option("the GitLab server; none: CI_SERVER_URL")] = ""
     gitlab_project: Annotated[str, option("the project's id or path; none: CI_PROJECT_ID")] = ""
+    dry_run: DryRun = False
 
 
 class ReportOptions(ProjectOptions, frozen=True):

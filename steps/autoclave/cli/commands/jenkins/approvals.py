@@ -77,10 +77,13 @@ def _run(opts: Options, ctx: Context) -> None:
             tools={"host": "jenkins"},
             inputs={"environment": said.environment, "build": said.build},
         )
+        if opts.dry_run:
+            continue
         info = ctx.info(planned, Verdict("approvals"), now, now)
         ctx.attach(subject, HOST_APPROVALS, predicates.host_approvals(info, said))
+    verb = "would be attached" if opts.dry_run else "attached"
     ctx.screen.result(
-        f"attached to {len(ctx.device.image)} image(s), as Jenkins' statement", {"attached": True}
+        f"{verb} to {len(ctx.device.image)} image(s), as Jenkins' statement", {"attached": not opts.dry_run}
     )
 
 

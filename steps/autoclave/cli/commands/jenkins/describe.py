@@ -16,7 +16,7 @@ from autoclave.hosts.jenkins import names, settings
 from autoclave.hosts.jenkins.build import describe
 from autoclave.hosts.jenkins.server import Jenkins
 from autoclave.hosts.summary import About
-from autoclave.runtime.options import option
+from autoclave.runtime.options import DryRun, option
 
 
 class Options(ImageOptions, frozen=True):
@@ -28,6 +28,7 @@ class Options(ImageOptions, frozen=True):
     commit: Annotated[str, option("the commit; none: GIT_COMMIT, else the one checked out")] = ""
     html: Annotated[bool, option("write HTML, for servers whose markup formatter is 'Safe HTML'")] = False
     strict: Annotated[bool, option("end with exit code 35 when Jenkins does not accept it")] = False
+    dry_run: DryRun = False
 
 
 def command(name: str, text: str) -> click.Command:

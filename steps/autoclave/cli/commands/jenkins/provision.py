@@ -16,7 +16,7 @@ from autoclave.errors import UsageError
 from autoclave.hosts.jenkins import jobs, names, settings
 from autoclave.hosts.jenkins.job_config import JobSpec, Library
 from autoclave.hosts.jenkins.server import Jenkins
-from autoclave.runtime.options import Common, option
+from autoclave.runtime.options import Common, DryRun, option
 
 _LOADED = re.compile(r"@Library\s*\(([^)]*)\)")
 
@@ -45,6 +45,7 @@ class Options(Common, frozen=True):
     ] = ()
     poll: Annotated[str, option("check for new commits on this schedule, e.g. 'H/5 * * * *'")] = ""
     cron: Annotated[str, option("build on this schedule, e.g. 'H 2 * * *' or '@daily'")] = ""
+    dry_run: DryRun = False
 
 
 def command(name: str, text: str) -> click.Command:
