@@ -444,3 +444,75 @@ def test_what_is_deployed_is_no_leftover_whatever_its_image_is_labelled(
     assert removal.remove_leftovers(cast(base_engine.Engine, engine)) == ["left"]
     assert engine.state(left) is None
     assert name in engine.all
+
+
+CHANGES = ("create", "start", "stop", "rename", "remove")
+
+
+def stop_at(engine: Engine, monkeypatch: pytest.MonkeyPatch, number: int, *, after: bool) -> None:
+    """Let the call of that number that changes something be interrupted, before or after it was done."""
+    count = 0
+
+    def make(call: Any) -> Any:
+        def interrupt(*words: Any) -> Any:
+            nonlocal count
+            count += 1
+            is_last = count == number
+            if is_last and not after:
+                raise KeyboardInterrupt
+            done = call(*words)
+            if is_last:
+                raise KeyboardInterrupt
+            return done
+
+        return interrupt
+
+    for name in CHANGES:
+        monkeypatch.setattr(engine, name, make(getattr(engine, name)))
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("number", range(1, 6))
+def test_wherever_it_is_stopped_the_old_version_is_restored(
+    ctx: Context, engine: Engine, monkeypatch: pytest.MonkeyPatch, number: int, after: bool
+) -> None:
+    target = targets.create(WARD, ctx)
+    deploy(target, rollout(OLD))
+    with monkeypatch.context() as patched:
+        stop_at(engine, patched, number, after=after)
+        try:
+            target.apply(rollout(NEW))
+            assert number > 4  # rename, stop, create, start
+        except KeyboardInterrupt:
+            pass
+    (restored,) = target.restore(rollout(NEW)).answering
+    assert restored.digest == OLD
+    assert target.is_running(rollout(OLD))
+    assert list(engine.all) == ["autoclave_pump_ward_app"]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("number", range(1, 12))
+def test_wherever_it_is_killed_one_version_answers_after_the_next_deployment_began(
+    ctx: Context, engine: Engine, monkeypatch: pytest.MonkeyPatch, number: int, after: bool
+) -> None:
+    deploy(targets.create(WARD, ctx), rollout(OLD))
+    with monkeypatch.context() as patched:
+        stop_at(engine, patched, number, after=after)
+        died = targets.create(WARD, ctx)
+        try:
+            died.recover(rollout(NEW))
+            died.rehearse(rollout(NEW))
+            died.apply(rollout(NEW))
+            died.observe(rollout(NEW))
+            died.finish(rollout(NEW))
+        except KeyboardInterrupt:
+            pass
+    target = targets.create(WARD, ctx)
+    before = target.recover(rollout(NEW))
+    (running,) = target.running()
+    assert running.healthy
+    assert running.digest in {OLD, NEW}
+    assert before in ({"app": OLD}, {"app": NEW})
+    deploy(target, rollout(NEW))
+    assert list(engine.all) == ["autoclave_pump_ward_app"]

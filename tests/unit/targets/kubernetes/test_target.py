@@ -210,3 +210,37 @@ def test_a_config_map_of_somebody_else_is_not_written_even_when_it_comes_late(
     assert target.restore(rollout(NEW)) == base.Restoration(())
     assert cluster.objects["ConfigMap/autoclave.pump.ward"] == theirs
     assert digests(target) == [OLD]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), ClusterError("the API server refuses")])
+@pytest.mark.parametrize("number", range(1, 8))
+@pytest.mark.parametrize("is_killed", [False, True], ids=["restored", "killed"])
+def test_wherever_it_is_stopped_one_whole_version_runs(
+    folder: Path, cluster: MemoryCluster, number: int, error: BaseException, is_killed: bool
+) -> None:
+    deploy(place(folder, cluster), rollout(OLD))
+    target, count = place(folder, cluster), iter(range(1, 99))
+
+    def refuse(call: str) -> None:
+        if next(count) == number:
+            raise error
+
+    cluster.refuse = refuse
+    done = False
+    try:
+        deploy(target, rollout(NEW))
+        done = True
+    except (KeyboardInterrupt, ClusterError, Unhealthy):
+        pass
+    cluster.refuse = lambda call: None
+    if is_killed:
+        target = place(folder, cluster)
+        target.recover(rollout(SICK))
+    elif not done:
+        target.restore(rollout(NEW))
+    (running,) = digests(target)
+    assert running == NEW if done else running in {OLD, NEW}
+    (kept,) = [each for each in cluster.objects.values() if each["kind"] == "ConfigMap"]
+    assert set(kept["data"]) == {"current"}
+    deploy(place(folder, cluster), rollout(NEW))
+    assert digests(target) == [NEW]
