@@ -128,12 +128,17 @@ class Context:
             refuse_own(Path(options.policy), self.folder, "policy")
         self.released: OpenedRelease | None = None
         self.judged = ""
-        self.shell = Shell(echo=screen.command if options.verbose else None, mask=Mask())
+        self.shell = Shell(echo=self._echo if options.verbose else None, mask=Mask())
         self.run_id = uuid.uuid4().hex
         self.cancelled = threading.Event()
         self.handover_keys: list[Path] = []
         self.built: dict[str, Descriptor] = {}
         self._opening = threading.Lock()
+
+    def _echo(self, text: str) -> None:
+        """Print a command as one to paste: in the checkout, since what was written is removed afterwards."""
+        opened: Source | None = self.__dict__.get("source")
+        self.screen.command(opened.name_original(text) if opened else text)
 
     @cached_property
     def source(self) -> Source:
@@ -160,6 +165,28 @@ class Context:
         demanded = policy.effective_policy(schema.load(self.folder), self.options.policy)
         return demanded.release.clean_tree
 
+    def _require_device_file(self) -> None:
+        """Refuse a commit without a device file when one lies here. Raises SourceError."""
+        if (self.source.folder / schema.FILE).exists() or not (self.folder / schema.FILE).exists():
+            return
+        raise SourceError(
+            f"{schema.FILE} is not committed",
+            why=f"the commit {self.source.commit[:12]} has no such file in {self.folder}",
+            next=f"git add {schema.FILE} and what it names, and commit; or build what lies there: --worktree",
+        )
+
+    def _note_differences(self) -> None:
+        """Note on a person's machine that what lies there is not what the command works on."""
+        if self.source.is_worktree or self.host.name != hosts.LOCAL:
+            return
+        if count := source.count_differences(self.source.folder, self.folder):
+            files = f"{count} files differ" if count > 1 else "1 file differs"
+            self.screen.note(
+                "source",
+                f"this is commit {self.source.commit[:12]}; here {files} from it, and what differs is not "
+                "used (--worktree takes what lies here)",
+            )
+
     def name_checkout(self, error: AutoclaveError) -> None:
         """Let an error name files where a person edits them, not where the commit was written."""
         if "source" in self.__dict__:
@@ -174,10 +201,12 @@ class Context:
     @cached_property
     def device(self) -> Device:
         """What the device file describes: the release's, once one is adopted."""
+        self._require_device_file()
         device = schema.load(self.source.folder)
         # The values of build secrets must never be printed.
         names = [secret.env for image in device.image for secret in image.secrets]
         self.shell.mask.add(os.environ[name] for name in names if os.environ.get(name))
+        self._note_differences()
         return device
 
     @cached_property

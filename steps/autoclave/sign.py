@@ -18,6 +18,7 @@ from autoclave.evidence.statement import VERIFICATION
 from autoclave.gates import release as gate
 from autoclave.model import release as whole
 from autoclave.model.digest import Digest, digest_of
+from autoclave.model.facts import Origin
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
 from autoclave.release import Release, decisions, document, seal
@@ -96,6 +97,7 @@ def _judge(opts: Options, ctx: Context) -> list[_Judgement]:
     runs = {each.image.name: each.evidence.unit_test for each in releases}
     together = {each.image.name: each.digest for each in releases}
     waivers = decisions.read_decisions(ctx)
+    here = Origin(ctx.source.commit, ctx.source.tree)
     judged = []
     for each in releases:
         evidence = structs.replace(
@@ -104,6 +106,7 @@ def _judge(opts: Options, ctx: Context) -> list[_Judgement]:
             waivers=waivers,
             runs=runs,
             unjudged=False,
+            origins={**each.evidence.origins, "verification": here},
         )
         verdict = gate.judge(evidence, ctx.policy, ctx.now())
         judged.append(_Judgement(structs.replace(each, evidence=evidence), verdict))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import zlib
 from pathlib import Path
@@ -21,7 +22,11 @@ def git(folder: Path, *words: str, stdin: bytes = b"") -> str:
     """Run git in a folder, without anybody's settings; return what it printed."""
     environ = {"PATH": os.environ["PATH"], "HOME": str(folder), **AUTHOR}
     done = subprocess.run(
-        ["git", "-C", str(folder), *words], input=stdin, env=environ, capture_output=True, check=False
+        ["git", "-c", "gc.auto=0", "-C", str(folder), *words],
+        input=stdin,
+        env=environ,
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode().strip()
@@ -66,3 +71,37 @@ def check_out_tree(repository: Path, tree: str) -> str:
     identity = write_object(repository, "commit", body)
     (repository / ".git" / "HEAD").write_text(identity + "\n")
     return identity
+
+
+def poison(device: Path, proof: Path) -> None:
+    """Let every setting and file of a repository that can run a program run one."""
+    run = f"sh -c 'echo ran >>{proof}'"
+    script = device / ".git/evil"
+    script.write_text(f"#!/bin/sh\necho ran >>{proof}\ncat\n")
+    script.chmod(0o755)
+    for name in ("post-index-change", "post-checkout", "pre-commit", "reference-transaction"):
+        shutil.copy(script, device / ".git/hooks" / name)
+    for key, value in {
+        "core.fsmonitor": run,
+        "core.sshCommand": run,
+        "core.hooksPath": str(device / ".git/hooks"),
+        "core.pager": run,
+        "core.worktree": "/",
+        "core.attributesFile": str(device / ".git/info/attributes"),
+        "core.alternateRefsCommand": run,
+        "gpg.program": str(script),
+        "log.showSignature": "true",
+        "filter.x.clean": run,
+        "filter.x.smudge": run,
+        "filter.x.process": run,
+        "filter.x.required": "true",
+        "diff.x.textconv": run,
+        "diff.external": run,
+        "credential.helper": f"!{run}",
+        "uploadpack.packObjectsHook": run,
+        "remote.origin.promisor": "true",
+        "remote.origin.url": f"ext::{run}",
+        "extensions.partialClone": "origin",
+    }.items():
+        git(device, "config", key, value)
+    (device / ".git/info/attributes").write_text("* filter=x diff=x\n")

@@ -24,6 +24,7 @@ from autoclave.model.facts import (
     Finding,
     Kind,
     Limits,
+    Origin,
     ScanFacts,
     Severity,
     TestFacts,
@@ -122,6 +123,7 @@ EVIDENCE = Evidence(
     digest=DIGEST,
     components=(COMPONENT,),
     declared=DECLARED,
+    origins=dict.fromkeys(("provenance", "test-result", "vulns", "verification"), Origin("1" * 40, "2" * 40)),
 )
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import subprocess
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,7 @@ from autoclave.device import source
 from autoclave.device.source import Source, repository
 from autoclave.errors import SourceError
 from autoclave.runtime.shell import Shell
-from builders.commits import check_out_tree, commit, git, write_object, write_tree
+from builders.commits import check_out_tree, commit, git, poison, write_object, write_tree
 
 FILES = {"autoclave.toml": "name\n", "app/main.py": "print(1)\n", "app/run.sh": "#!/bin/sh\n"}
 
@@ -194,41 +195,23 @@ def test_without_repository_or_commit_or_committed_folder_there_is_a_next_step(t
     assert "--worktree" in error.next
 
 
+def test_what_differs_in_the_checkout_is_counted(device: Path) -> None:
+    (device / "link").symlink_to("app")
+    commit(device)
+    with opened(device) as found:
+        assert source.count_differences(found.folder, device) == 0
+        (device / "app/main.py").write_text("print(2)\n")  # of the same size
+        assert source.count_differences(found.folder, device) == 1
+        (device / "app/run.sh").chmod(0o644)
+        (device / "link").unlink()
+        (device / "link").symlink_to("appp")
+        (device / "autoclave.toml").unlink()
+        os.mkfifo(device / "autoclave.toml")
+        (device / "untracked").write_text("")
+        assert source.count_differences(found.folder, device) == 4
+
+
 # What a repository brings along and nobody may obey.
-
-
-def poison(device: Path, proof: Path) -> None:
-    """Let every setting and file of a repository that can run a program run one."""
-    run = f"sh -c 'echo ran >>{proof}'"
-    script = device / ".git/evil"
-    script.write_text(f"#!/bin/sh\necho ran >>{proof}\ncat\n")
-    script.chmod(0o755)
-    for name in ("post-index-change", "post-checkout", "pre-commit", "reference-transaction"):
-        shutil.copy(script, device / ".git/hooks" / name)
-    for key, value in {
-        "core.fsmonitor": run,
-        "core.sshCommand": run,
-        "core.hooksPath": str(device / ".git/hooks"),
-        "core.pager": run,
-        "core.worktree": "/",
-        "core.attributesFile": str(device / ".git/info/attributes"),
-        "core.alternateRefsCommand": run,
-        "gpg.program": str(script),
-        "log.showSignature": "true",
-        "filter.x.clean": run,
-        "filter.x.smudge": run,
-        "filter.x.process": run,
-        "filter.x.required": "true",
-        "diff.x.textconv": run,
-        "diff.external": run,
-        "credential.helper": f"!{run}",
-        "uploadpack.packObjectsHook": run,
-        "remote.origin.promisor": "true",
-        "remote.origin.url": f"ext::{run}",
-        "extensions.partialClone": "origin",
-    }.items():
-        git(device, "config", key, value)
-    (device / ".git/info/attributes").write_text("* filter=x diff=x\n")
 
 
 def test_nothing_of_a_repositorys_configuration_is_run(device: Path, tmp_path: Path) -> None:
@@ -469,6 +452,59 @@ def test_a_head_that_names_no_commit_is_refused(device: Path, text: str) -> None
     refuse(device)
 
 
+def test_a_pipe_in_place_of_an_object_does_not_hang_for_ever(
+    device: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autoclave.device.source.objects._PATIENCE", 0.5)
+    identity = git(device, "rev-parse", "HEAD:app/main.py")
+    path = device / ".git/objects" / identity[:2] / identity[2:]
+    path.unlink()
+    os.mkfifo(path)
+    assert "did not return an object within" in refuse(device).what
+
+
+@pytest.mark.parametrize("header", ["tree 3", "blob 4", "blob 99999999999", "blob -1", "blob x", ""])
+def test_an_object_with_a_false_header_is_refused(device: Path, header: str) -> None:
+    identity = git(device, "rev-parse", "HEAD:app/main.py")
+    path = device / ".git/objects" / identity[:2] / identity[2:]
+    path.unlink()
+    path.write_bytes(zlib.compress(header.encode() + b"\0evi"))
+    refuse(device)
+
+
+def test_linked_objects_or_a_linked_head_are_refused(device: Path, tmp_path: Path) -> None:
+    (device / ".git/objects").rename(tmp_path / "objects")
+    (device / ".git/objects").symlink_to(tmp_path / "objects")
+    assert "borrows objects" in refuse(device).what
+    (device / ".git/HEAD").rename(tmp_path / "HEAD")
+    (device / ".git/HEAD").symlink_to(tmp_path / "HEAD")
+    refuse(device)
+
+
+@pytest.mark.parametrize(
+    "text", ["gitdir: /nonexistent", "gitdir: ../other", "nothing", "gitdir: a\0b", "gitdir:"]
+)
+def test_a_gitfile_that_names_no_repository_is_refused(device: Path, text: str) -> None:
+    shutil.rmtree(device / ".git")
+    (device / ".git").write_text(text)
+    refuse(device)
+
+
+def test_an_empty_git_folder_is_not_a_repository(device: Path) -> None:
+    inner = device / "inner"
+    commit(device, {"inner/x": "x"})
+    (inner / ".git").mkdir()
+    assert read(inner) == {"x": "x"}
+
+
+def test_a_folder_in_place_of_a_file_and_a_file_in_place_of_a_folder_change_nothing(device: Path) -> None:
+    shutil.rmtree(device / "app")
+    (device / "app").write_text("a file now")
+    (device / "autoclave.toml").unlink()
+    (device / "autoclave.toml").mkdir()
+    assert read(device) == FILES
+
+
 def test_reftables_are_refused_with_the_way_out(device: Path) -> None:
     (device / ".git/reftable").mkdir()
     assert "git refs migrate" in refuse(device).next
@@ -554,6 +590,8 @@ def test_pointers_of_lfs_are_replaced_by_what_they_name(device: Path) -> None:
     kept.unlink()
     os.mkfifo(kept)
     refuse(device)
+    commit(device, {"app/big.bin": pointer.replace("oid", "ext-0-foo sha256:1\noid")})
+    assert "'app/big.bin' is a pointer of Git LFS that cannot be read" in refuse(device).what
 
 
 def test_our_own_folder_in_the_commit_is_refused(device: Path) -> None:

@@ -29,6 +29,7 @@ def test_a_base_image_is_pulled_and_recorded_by_digest(registry: str, tmp_path: 
         assert done.code == 0, done.err
         assert digest in repository.run("show", "--json", done.out.split()[1], "provenance").out
         repository.edit("autoclave.toml", base, f"{registry}/bases/none:1")
+        repository.commit()
         lost = repository.run("build")
         assert lost.code == 30
         assert "bases/none:1 cannot be pulled" in lost.message
@@ -47,7 +48,7 @@ def test_files_that_change_during_the_build_stop_it(tmp_path: Path) -> None:
         repository.commit()
         late = f"sleep 2; echo '# late' >> {repository.folder / 'app.py'}"
         with subprocess.Popen(["sh", "-c", late]):
-            done = repository.run("build")
+            done = repository.run("build", "--worktree")
         assert done.code == 12, done.err
         assert "changed while it was built: context" in done.message
         assert repository.index["manifests"] == []

@@ -44,6 +44,10 @@ def test_a_waiver_by_two_persons_opens_the_gates_up_to_staging(
     done = here.run("waive", FOUND, "--id", "W-1", *WHY, *people.key("ben"))
     assert done.code == 0, done.err
     assert "decisions/W-1.waiver.json is signed by Ben Engineer" in done.out
+    uncommitted = here.run("run", *people.options)
+    assert uncommitted.code == 23
+    assert "W-1" not in uncommitted.message
+    here.commit()
     alone = here.run("run", *people.options)
     assert alone.code == 23
     assert "waiver W-1 does not count: nobody but its author signed it (ben)" in alone.message

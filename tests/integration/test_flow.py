@@ -131,6 +131,9 @@ def test_a_plan_changes_with_what_goes_into_it(device: Callable[..., Repository]
     assert not repository.store.exists() or repository.index["manifests"] == []
     test = next((repository.folder / "tests").glob("*.py"))
     test.write_text(test.read_text("utf-8") + "\n# changed\n", "utf-8")
+    assert repository.run("plan").out == first.out  # it is not committed
+    assert repository.run("plan", "--worktree").out.splitlines()[-1] != first.out.splitlines()[-1]
+    repository.commit()
     assert repository.run("plan").out.splitlines()[-1] != first.out.splitlines()[-1]
 
 

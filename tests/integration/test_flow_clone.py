@@ -19,7 +19,7 @@ def test_each_step_alone_in_a_fresh_clone(tmp_path: Path) -> None:
         for words in (["build"], ["unit-test"], ["scan"], ["sign"], ["deploy", "staging"]):
             done = clone.run(*words)
             assert done.code == 0, done.err
-            assert "uncommitted changes" not in done.err
+            assert "work tree" not in done.err
             printed.add(done.out)
         ((name, digest),) = (line.split() for line in printed)
         assert name == "gateway"

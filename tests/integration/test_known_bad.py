@@ -144,13 +144,12 @@ def test_an_image_that_a_required_scanner_has_not_scanned_is_not_released(tmp_pa
         assert_not_signed(repository, "scan by a required scanner missing", says)
 
 
-def test_a_dirty_tree_is_not_released_in_class_c(device: Callable[[str], Repository]) -> None:
+def test_a_work_tree_is_not_released_in_class_c(device: Callable[[str], Repository]) -> None:
     repository = device("control")
     repository.edit("autoclave.toml", 'safety-class = "B"', 'safety-class = "C"')
-    done = repository.run("run")
-    assert_stopped(
-        "dirty tree in class C", repository, done, step="sign", code=24, says="uncommitted changes"
-    )
+    done = repository.run("run", "--worktree")
+    says = "built from a work tree, not from a commit"
+    assert_stopped("work tree in class C", repository, done, step="sign", code=24, says=says)
     assert repository.run("deploy", "staging").code == 25
     assert repository.containers() == []
 

@@ -67,7 +67,7 @@ def test_a_run_is_traced_into_its_record_and_the_matrix(tmp_path: Path) -> None:
             kinds = '["requirement", "risk-control", "security"]'
             file.write(f"[policy]\nrequirements = {{ demanded = true, cover = {kinds} }}\n")
         repository.commit()
-        assert repository.run("build").code == 0
+        assert repository.run("build", **PAGE).code == 0
         done = repository.run("unit-test", **PAGE)
         assert done.code == 0, done.err
         warning = (
@@ -87,10 +87,11 @@ def test_a_run_is_traced_into_its_record_and_the_matrix(tmp_path: Path) -> None:
         assert run["ran_by"] == "https://gitlab.example/g/p/-/jobs/7"
         assert run["variables"].startswith("sha256:")
 
-        held = repository.run("unit-test")
+        held = repository.run("unit-test", **PAGE)
         assert "already passed" in held.err
         (repository.folder / "links.toml").write_text(LINKS.replace("by_*", "alone"))
-        assert "already passed" not in repository.run("unit-test").err
+        repository.commit()
+        assert "already passed" not in repository.run("unit-test", **PAGE).err
         matrix(repository)
 
 

@@ -86,6 +86,9 @@ def _any_user(released: Candidate) -> list[str]:
 
 def _production(released: Candidate, policy: Policy) -> list[str]:
     least = policy.production.min_database_bytes
+    build = released.evidence.build
+    if build and build.is_worktree:
+        return ["the image was built from a work tree (--worktree): build and sign its commit"]
     return [
         f"{label}the scan used a partial advisory database ({scan.explain_partial(facts.database)}"
         f"{f', production demands {least:,}' if facts.database.complete is None else ''}): "

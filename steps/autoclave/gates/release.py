@@ -11,7 +11,7 @@ from msgspec import Struct
 from autoclave.gates import build, scan, soup, traceability, unit_test, waivers
 from autoclave.model import steps
 from autoclave.model.declared import Component, Declared, SignedWaiver
-from autoclave.model.facts import BuildFacts, Finding, ScanFacts, TestRun
+from autoclave.model.facts import BuildFacts, Finding, Origin, ScanFacts, TestRun
 from autoclave.model.steps import Step
 from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
@@ -27,7 +27,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     requirements are the device's. `components` are the SBOM's. `declared` and `waivers` are the device
     repository's when it signs, and what the verification record says and holds of them when it deploys;
     `unjudged` when there is none, so that neither is known. `others` are the facts of further steps, by the
-    step's name.
+    step's name. `origins` are what the newest records are made from, by short name: the same for all of them.
     """
 
     finished: dict[str, datetime]
@@ -44,6 +44,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     waivers: tuple[SignedWaiver, ...] = ()
     unjudged: bool = False
     others: Mapping[str, Struct | None] = {}
+    origins: Mapping[str, Origin] = {}
 
     def facts_of(self, step: Step) -> object:
         """Return the facts of a step; nothing when its record is missing or cannot be read."""
@@ -79,7 +80,7 @@ def judge(evidence: Evidence, policy: Policy, now: datetime, *, waived: datetime
         judged = judge_step(each, evidence, policy, now, found)
         reasons += judged.reasons if judged else ()
         if each.name == "build" and evidence.build:
-            reasons += _source(evidence.build, policy)
+            reasons += _source(evidence.build, policy) or _one_source(evidence, evidence.build, policy)
             if evidence.build.config != evidence.config:
                 reasons.append("the provenance record names another image configuration than this image has")
     if evidence.unjudged:
@@ -151,6 +152,20 @@ def _fresh(evidence: Evidence, policy: Policy, now: datetime) -> list[str]:
         if at - now > timedelta(minutes=5):
             reasons.append(f"the {name} record is dated in the future ({at:%Y-%m-%d %H:%M} UTC)")
     return reasons
+
+
+def _one_source(evidence: Evidence, facts: BuildFacts, policy: Policy) -> list[str]:
+    """Return which records are made from something else than the image: another commit, or a work tree."""
+    if not policy.release.clean_tree:
+        return []
+    made_from = Origin(facts.commit, facts.tree)
+    names = [name for name in REQUIRED if name in evidence.finished and name != "sbom"]
+    origins = dict.fromkeys(names, Origin("", "")) | dict(evidence.origins)
+    return [
+        f"the {name} record is made from {origin}, but the image from {made_from}: repeat it at that commit"
+        for name, origin in origins.items()
+        if origin != made_from
+    ]
 
 
 def _source(facts: BuildFacts, policy: Policy) -> list[str]:

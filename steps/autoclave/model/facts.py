@@ -153,6 +153,20 @@ class Material(Struct, frozen=True, kw_only=True, omit_defaults=True):
     uri: str = ""
 
 
+class Origin(Struct, frozen=True):
+    """What a record is made from: a commit, and the id of the device folder's tree in it.
+
+    A work tree has no `tree`; its `commit` is the one that it is based on.
+    """
+
+    commit: str
+    tree: str
+
+    def __str__(self) -> str:
+        commit = f"commit {self.commit[:12]}" if self.commit else "no commit"
+        return f"{commit} (tree {self.tree[:12]})" if self.tree else f"a work tree based on {commit}"
+
+
 class BuildFacts(Struct, frozen=True, kw_only=True):
     """One build. `user` is the image's user, empty for root by default.
 

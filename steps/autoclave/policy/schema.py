@@ -72,7 +72,7 @@ class ScanPolicy(_Section, frozen=True):
 class ReleasePolicy(_Section, frozen=True):
     """What the release gate (step `sign`) requires."""
 
-    clean_tree: Annotated[bool, _stricter("true", "built from a commit, with nothing uncommitted")]
+    clean_tree: Annotated[bool, _stricter("true", "built, tested and scanned from the tree of one commit")]
     max_record_age_hours: Annotated[
         int, Meta(ge=1, le=MOST_HOURS), _stricter("lower", "oldest record, in hours")
     ]

@@ -19,7 +19,7 @@ from autoclave.gates.deploy import is_production
 from autoclave.gates.release import Evidence
 from autoclave.model import steps
 from autoclave.model.declared import Component, Declared
-from autoclave.model.facts import BuildFacts, ScanFacts, TestRun
+from autoclave.model.facts import BuildFacts, Origin, ScanFacts, TestRun
 from autoclave.model.release import TITLE
 from autoclave.release import decisions
 from autoclave.store.image import read_identity
@@ -103,6 +103,7 @@ def read(image: Image, descriptor: Descriptor, ctx: Context, *, environment: str
         waivers=decisions.decisions_of(summary, ctx) if summary else (),
         unjudged=summary is None,
         others=others,
+        origins=_origins(good),
     )
     return Release(
         image=image,
@@ -172,6 +173,8 @@ def explain_unsigned(release: Release, ctx: Context) -> str:
     return ""
 
 
+_MADE_FROM = {name for each in steps.CHECKS for name, _ in each.records if name != "sbom"} | {"verification"}
+
 Runs = Mapping[str, TestRun | None]
 """The newest verified test run of each image of a device, by the image's name."""
 
@@ -233,6 +236,16 @@ def _scans(good: Sequence[Record], bad: list[Rejected]) -> tuple[ScanFacts, ...]
     newest = records.latest_of_each(good, VULNS).values()
     found = [_facts_of(each, bad, ScanFacts) for each in newest]
     return tuple(each for each in found if each)
+
+
+def _origins(good: Sequence[Record]) -> dict[str, Origin]:
+    """Return what the newest record of each step and scanner is made from."""
+    newest = {each.name: each for each in good if each.name in _MADE_FROM}
+    for scanner, record in records.latest_of_each(good, VULNS).items():
+        if record is not newest["vulns"]:
+            newest[f"vulns ({scanner})"] = record
+    made = {name: info(record.statement) for name, record in newest.items()}
+    return {name: Origin(each.commit, each.tree) for name, each in made.items()}
 
 
 def _facts(good: Sequence[Record], bad: list[Rejected], predicate_type: str, kind: type[F]) -> F | None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from autoclave.gates import build, deploy, release, scan, unit_test
 from autoclave.gates.deploy import Candidate
 from autoclave.model.declared import Declared
-from autoclave.model.facts import Finding, Kind, Material, Severity, TestCase, TestFacts
+from autoclave.model.facts import Finding, Kind, Material, Origin, Severity, TestCase, TestFacts
 from builders.sample_facts import (
     APPROVALS,
     BUILD,
@@ -145,6 +145,20 @@ RELEASE_FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"build": replace(BUILD, is_worktree=True)}, "built from a work tree, not from a commit"),
     ({"build": replace(BUILD, commit="")}, "built from a work tree, not from a commit"),
     ({"build": replace(BUILD, tree="")}, "built from a work tree, not from a commit"),
+    ({"origins": {}}, "the test-result record is made from a work tree based on no commit"),
+    *[
+        (
+            {"origins": {**EVIDENCE.origins, name: Origin("1" * 40, "3" * 40)}},
+            f"the {name} record is made from commit 111111111111 (tree 333333333333), but the image from "
+            "commit 111111111111 (tree 222222222222)",
+        )
+        for name in ("provenance", "test-result", "vulns", "vulns (other)", "verification")
+    ],
+    ({"origins": {**EVIDENCE.origins, "vulns": Origin("4" * 40, "2" * 40)}}, "from commit 444444444444"),
+    (
+        {"origins": {**EVIDENCE.origins, "test-result": Origin("1" * 40, "")}},
+        "made from a work tree based on",
+    ),
     ({"build": replace(BUILD, user="root")}, "runs as root"),
     ({"config": "sha256:" + "3" * 64}, "another image configuration"),
     ({"unit_test": replace(TESTS, exit_code=1)}, "exit code 1"),

@@ -15,12 +15,15 @@ from typing import Protocol
 
 from autoclave.device.schema import resolve_inside
 from autoclave.device.source import export, inventory, links, repository
+from autoclave.device.source.compare import count_differences
 from autoclave.device.source.inventory import Part
 from autoclave.device.source.objects import Objects
 from autoclave.device.source.repository import Repository
 from autoclave.device.source.scratch import Scratch
 from autoclave.errors import SourceError
 from autoclave.runtime.shell import Shell
+
+__all__ = ["Source", "count_differences", "open_commit", "open_work_tree"]
 
 _DEVICE = "device"
 _LARGEST = 16 << 20  # bytes of one file that is read whole

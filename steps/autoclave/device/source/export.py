@@ -86,7 +86,7 @@ class _Writer:
 
 def _resolve(file: File, body: bytes, part: Part) -> Iterable[bytes]:
     """Return the content that a pointer of Git LFS names, else the body itself."""
-    pointer = lfs.read_pointer(body)
+    pointer = lfs.read_pointer(file.path, body)
     return lfs.read(file.path, pointer, part.objects.repository.lfs_objects) if pointer else (body,)
 
 

@@ -19,16 +19,25 @@ LARGEST = 1024
 """Bytes of the longest pointer."""
 
 _CHUNK = 1 << 20
+_BEGINNINGS = (b"version https://git-lfs.github.com/spec/", b"version https://hawser.github.com/spec/")
 _POINTER = re.compile(
     rb"version https://(?:git-lfs\.github\.com|hawser\.github\.com)/spec/v1\n"
-    rb"(?:ext-[^\n]*\n)*oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,18})\n?"
+    rb"oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,18})\n?"
 )
 
 
-def read_pointer(body: bytes) -> tuple[str, int] | None:
-    """Return the SHA-256 and size that a pointer names; None when it is an ordinary file."""
-    found = _POINTER.fullmatch(body) if len(body) < LARGEST and body.startswith(b"version https") else None
-    return (found[1].decode(), int(found[2])) if found else None
+def read_pointer(path: bytes, body: bytes) -> tuple[str, int] | None:
+    """Return SHA-256 and size that a pointer names; None for an ordinary file. Raises SourceError."""
+    if len(body) >= LARGEST or not body.startswith(_BEGINNINGS):
+        return None
+    found = _POINTER.fullmatch(body)
+    if found is None:
+        raise SourceError(
+            f"'{show(path)}' is a pointer of Git LFS that cannot be read",
+            why="it names an extension, or is not of the form of its version",
+            next="commit the file again with git-lfs 2 or later, without extensions",
+        )
+    return found[1].decode(), int(found[2])
 
 
 def read(path: bytes, pointer: tuple[str, int], objects: Path) -> Iterator[bytes]:

@@ -172,7 +172,9 @@ def _read(path: Path, *, limit: int = _LARGEST) -> bytes | None:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        raise SourceError(f"{path} cannot be read", why=str(error)) from error
+        raise SourceError(
+            f"{path} cannot be read", why=str(error), next="clone the repository anew"
+        ) from error
     with os.fdopen(opened, "rb") as file:
         mode = os.fstat(opened).st_mode
         if stat.S_ISDIR(mode):

@@ -29,8 +29,17 @@ class Client(Struct, frozen=True):
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variable that selects the builder."""
-        return {"DOCKER_BUILDKIT": "1" if self.builder == "buildkit" else "0"}
+        """The variables that select the builder, and keep buildx from running git.
+
+        It would ask git about the folder that the context is in, under that repository's configuration
+        (buildx, build/git.go), and write the answer into the image's labels.
+        """
+        return {
+            "DOCKER_BUILDKIT": "1" if self.builder == "buildkit" else "0",
+            "BUILDX_GIT_INFO": "false",
+            "BUILDX_GIT_LABELS": "false",
+            "GIT_DIR": os.devnull,
+        }
 
 
 def find_client(shell: Shell, named: str = "") -> Client:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import Annotated
 
 import click
@@ -12,6 +11,7 @@ import click
 from autoclave import __version__
 from autoclave.cli.click_options import make_command
 from autoclave.context import Context
+from autoclave.device.source import repository
 from autoclave.errors import UsageError
 from autoclave.hosts.jenkins import jobs, names, settings
 from autoclave.hosts.jenkins.job_config import JobSpec, Library
@@ -58,7 +58,7 @@ def _provision(opts: Options, ctx: Context) -> None:
     name = names.item("/".join(part for part in (opts.jenkins_folder, opts.job or device.name) if part))
     library, version = names.library(opts.library)
     wanted = JobSpec(
-        git_url=names.remote(opts.git_url or _git(ctx, "remote", "get-url", "origin")),
+        git_url=names.remote(opts.git_url or _find_origin(ctx)),
         branch=names.branch(opts.branch),
         script=names.script(opts.script),
         credentials=names.credentials(opts.git_credentials),
@@ -97,22 +97,24 @@ def _library(opts: Options, name: str, version: str) -> Library | None:
     )
 
 
-def _git(ctx: Context, *words: str) -> str:
-    """Return what git prints about the device repository. Raises UsageError."""
-    asked = ctx.shell.run(["git", "-C", str(ctx.folder), *words], ok=(0, 2, 128))
-    found = asked.out.decode("utf-8", "replace").strip()
-    if asked.code or not found:
+def _find_origin(ctx: Context) -> str:
+    """Return the address of the device repository's origin. Raises UsageError."""
+    found = repository.find(ctx.folder)
+    # Named, so that git does not look for one: it would take a bare repository inside of the work tree.
+    argv = ["git", f"--git-dir={found.common}", "remote", "get-url", "origin"] if found else []
+    origin = ctx.shell.run(argv, ok=(0, 2, 128)).out.decode("utf-8", "replace").strip() if argv else ""
+    if not origin:
         raise UsageError(
             "the device repository has no remote named 'origin'",
             next="name its address for Jenkins with --git-url",
         )
-    return found
+    return origin
 
 
 def _warn_of_script(ctx: Context, script: str, library: str, version: str) -> None:
     """Warn when the Jenkinsfile does not load the library, before the first build fails for it."""
-    top = ctx.shell.run(["git", "-C", str(ctx.folder), "rev-parse", "--show-toplevel"], ok=(0, 128))
-    folder = ctx.folder if top.code else Path(top.out.decode("utf-8", "replace").strip())
+    found = repository.find(ctx.folder)
+    folder = found.top if found else ctx.folder
     line = f"its first line must be: @Library('{library}@{version}') _"
     try:
         text = (folder / script).read_text("utf-8", "replace")
