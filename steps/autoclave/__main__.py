@@ -1,4 +1,4 @@
-"""`python -m autoclave` is the command line."""
+"""`python -P -m autoclave` is the command line."""
 
 from autoclave.cli.main import entry
 

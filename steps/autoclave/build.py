@@ -22,11 +22,13 @@ from autoclave.model.digest import Digest, digest_of
 from autoclave.model.facts import BuildFacts, Material
 from autoclave.model.plan import StepPlan
 from autoclave.runtime.options import SourceOptions, option
+from autoclave.runtime.variables import is_reserved
 from autoclave.store.archive import read as archive
 from autoclave.store.image import read_identity
 from autoclave.store.oci import Descriptor
 from autoclave.store.registry.address import registry_of
 from autoclave.store.registry.auth import find_credentials
+from autoclave.store.users import resolve_user
 
 STEP = "build"
 
@@ -49,6 +51,7 @@ class BuiltImage(Struct, frozen=True):
 
 def run(opts: Options, ctx: Context) -> list[BuiltImage]:
     """Build every chosen image, or use the one in the store when its sources have not changed."""
+    _ = ctx.signer  # a key that cannot be used is an error before anything is built
     return [_build(image, opts, ctx) for image in ctx.images(opts.image)]
 
 
@@ -92,6 +95,7 @@ def _plan(image: Image, request: BuildRequest, materials: list[Material], ctx: C
         tools={"builder": ctx.engine.builder()},
         inputs={each.name: "+".join(sorted(each.digest.values())) for each in materials}
         | {"made from": "work tree" if ctx.source.is_worktree else "commit"}
+        | ({"proxy": "of the client"} if request.client_proxy else {})
         | ({"cache": "kept in the image"} if request.inline_cache else {}),
     )
 
@@ -104,6 +108,7 @@ def files_digest(image: Image, ctx: Context) -> str:
 
 def request_for(image: Image, ctx: Context, *, stage: str = "") -> BuildRequest:
     """Return the build request of an image, or of another stage of its Dockerfile."""
+    _refuse_secrets(image, ctx)
     commit, time = ctx.source.commit, ctx.source.time
     labels = {
         "org.opencontainers.image.title": f"{ctx.device.device.name}/{image.name}",
@@ -120,7 +125,27 @@ def request_for(image: Image, ctx: Context, *, stage: str = "") -> BuildRequest:
         args=image.args,
         labels={} if stage else labels,
         secrets={secret.id: secret.env for secret in image.secrets},
+        client_proxy=image.client_proxy,
         source_date_epoch=time or None,
+    )
+
+
+def _refuse_secrets(image: Image, ctx: Context) -> None:
+    """Refuse secrets that are not allowed before a build could read them."""
+    refused = gate.refused_secrets((secret.env for secret in image.secrets), ctx.policy)
+    if not refused:
+        return
+    if is_reserved(refused[0]):
+        raise ConfigError(
+            f"the image '{image.name}' may not have ${refused[0]} as a build secret",
+            why="variables of CI hosts, registries, clouds and Autoclave's own never enter a build, "
+            "whoever allows them",
+            next="make a token for this build alone, put it into a variable of its own, and allow that",
+        )
+    raise ConfigError(
+        f"the image '{image.name}' may not have ${refused[0]} as a build secret",
+        why="the policy in force does not allow it: the repository does not decide what leaves the job",
+        next=f'add [build] secrets = ["{refused[0]}"] to the organisation\'s policy (--policy)',
     )
 
 
@@ -149,6 +174,8 @@ def _build(image: Image, opts: Options, ctx: Context) -> BuiltImage:
         tree=ctx.source.tree,
         is_worktree=ctx.source.is_worktree,
         user=made.user,
+        secrets=tuple(sorted({secret.env for secret in image.secrets})),
+        uid=resolve_user(ctx.store, descriptor.digest),
         image_id=image_id,
         config=made.config,
         builder=ctx.engine.builder(),
@@ -202,6 +229,7 @@ def _parameters(image: Image, request: BuildRequest, ctx: Context) -> dict[str, 
         "args": image.args,
         "secrets": [secret.id for secret in image.secrets],
     }
+    found |= {"clientProxy": True} if image.client_proxy else {}
     return found | ({"cacheFrom": list(request.cache_from)} if request.cache_from else {})
 
 

@@ -44,6 +44,7 @@ from autoclave.model.release import LARGEST, OpenedRelease
 from autoclave.model.verdict import Verdict
 from autoclave.policy import load as policy
 from autoclave.policy.schema import Policy
+from autoclave.runtime import surroundings
 from autoclave.runtime.folder import Folder, folder_at
 from autoclave.runtime.options import Common, Signing
 from autoclave.runtime.owner import owner
@@ -119,6 +120,7 @@ class Context:
     """The surroundings of one command; what is slow to open is opened at first use."""
 
     def __init__(self, options: Common, screen: Screen) -> None:
+        surroundings.check(os.environ)
         _refuse_other_template(options.template)
         self.options = options
         self.screen = screen

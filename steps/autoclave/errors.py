@@ -162,6 +162,13 @@ class ClusterError(AutoclaveError):
     meaning = "the cluster (Kubernetes, OpenShift) does not answer or refuses"
 
 
+class MachineError(AutoclaveError):
+    """The home folder, the temporary folder or the encoding of this machine cannot be used."""
+
+    code = 38
+    meaning = "the home folder, the temporary folder or the encoding of this machine cannot be used"
+
+
 class StoreError(AutoclaveError):
     """Something is missing in the store, or has another digest."""
 

@@ -19,7 +19,7 @@ from autoclave.errors import ConfigError, EngineError, UsageError
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import TEST_RESULT
 from autoclave.gates import unit_test as gate
-from autoclave.harness import arbitrary_user, services, traceability
+from autoclave.harness import arbitrary_user, differences, lifecycle, services, traceability
 from autoclave.harness import archive as copying
 from autoclave.harness import container as container_tests
 from autoclave.harness.services import STEP, PinnedService, RunningServices
@@ -28,6 +28,7 @@ from autoclave.model.digest import Digest, digest_of
 from autoclave.model.facts import TestRun
 from autoclave.model.plan import StepPlan
 from autoclave.runtime.options import SourceOptions, option
+from autoclave.store.archive import layers
 from autoclave.store.image import read_identity
 from autoclave.store.oci import Descriptor
 
@@ -75,7 +76,11 @@ def _files_input(tests: UnitTest, ctx: Context) -> dict[str, str]:
     """Return what names the test files: the commit and its tree; of a work tree, a digest over them."""
     if not ctx.source.is_worktree:
         return {"commit": ctx.source.commit, "tree": ctx.source.tree}
-    return {"files": digest_of(copying.pack(ctx.source.folder, tests.copy, empty_folders=["results"]))}
+    return {
+        "files": digest_of(
+            copying.pack(ctx.source.folder, tests.copy, empty_folders=[container_tests.RESULTS_NAME])
+        )
+    }
 
 
 def _service_input(service: TestService, ctx: Context) -> str:
@@ -100,7 +105,9 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
         return descriptor
     ctx.screen.begin(STEP, f"{image.name} {Digest(descriptor.digest).short}")
     started = ctx.now()
-    under_test = _image_under_test(image, tests, descriptor, ctx)
+    released = load_image(descriptor, ctx)
+    under_test = _image_under_test(image, tests, released, ctx)
+    changed = _differences(released, under_test, ctx) if tests.stage and not opts.shell else ()
     with services.start_services(image, chosen, ctx) as beside:
         labels = {} if opts.keep else ctx.labels()  # no later run may remove a kept container
         plugin = ctx.device.traceability.pytest_plugin
@@ -108,6 +115,7 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
             tests,
             under_test,
             beside.network,
+            user=lifecycle.user_of(released, descriptor, ctx),  # whatever a stage says
             outbound=ctx.engine.outbound_network,
             shell=opts.shell,
             labels=labels,
@@ -121,13 +129,14 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
             outcome = container_tests.run_tests(spec, tests, beside, ctx, keep=opts.keep)
         tried = None
         if ctx.policy.unit_test.arbitrary_user and not beside.failed:
-            tried = arbitrary_user.run(image, tests, load_image(descriptor, ctx), beside.network, ctx)
+            tried = arbitrary_user.run(image, tests, released, beside.network, ctx)
     run = TestRun(
         command=tuple(tests.command),
         image_id=outcome.image_id,
         stage=tests.stage,
         released_layers=_is_released(under_test, descriptor, ctx),
-        user=spec.user or under_test.user,
+        differences=changed,
+        user=spec.user,
         engine=ctx.engine.info().name,
         kernel=ctx.engine.info().kernel,
         limits=container_tests.limits_of(tests),
@@ -226,9 +235,8 @@ def _tests_of(image: Image, ctx: Context) -> UnitTest:
     return tests
 
 
-def _image_under_test(image: Image, tests: UnitTest, descriptor: Descriptor, ctx: Context) -> ImageState:
+def _image_under_test(image: Image, tests: UnitTest, released: ImageState, ctx: Context) -> ImageState:
     """Return the engine's image: the released one itself, or the test stage built on it."""
-    released = load_image(descriptor, ctx)
     if not tests.stage:
         return released
     request = _on_top_of(released, build.request_for(image, ctx, stage=tests.stage), image, ctx)
@@ -254,11 +262,22 @@ def _on_top_of(released: ImageState, request: BuildRequest, image: Image, ctx: C
     return structs.replace(request, text=changed)
 
 
+def _differences(released: ImageState, stage: ImageState, ctx: Context) -> tuple[str, ...]:
+    """Return what the stage changes of the released image, by the content of their layers."""
+    below = len(released.layers)
+    if stage.layers[:below] != released.layers:
+        return ()  # another image altogether, which the gate names
+    files, shown = layers.read_files(ctx.engine.save(stage.id), stage.id, below=below)
+    return differences.compare_files(files, shown) + differences.compare_variables(
+        released.environment, stage.environment
+    )
+
+
 def _is_released(under_test: ImageState, descriptor: Descriptor, ctx: Context) -> bool:
     """Return whether the tested image is the released one, or begins with all of its layers."""
     released = read_identity(ctx.store, descriptor.digest)
-    layers = released.diff_ids
-    return bool(layers) and under_test.layers[: len(layers)] == layers
+    below = released.diff_ids
+    return bool(below) and under_test.layers[: len(below)] == below
 
 
 if __name__ == "__main__":

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -45,6 +48,26 @@ def trespasses(where: str, source: str) -> set[str]:
         for package in imports_of(source) & set(MAY_IMPORT)
         if not where.startswith(MAY_IMPORT[package])
     }
+
+
+@pytest.mark.parametrize("flags", [["-P"], []])
+@pytest.mark.parametrize("module", ["autoclave", "autoclave.scan"])
+def test_nothing_of_the_device_repository_is_imported(flags: list[str], module: str, tmp_path: Path) -> None:
+    """Without -P the interpreter itself looks in the current folder first, for the package itself too."""
+    for name in (
+        "msgspec",
+        "click",
+        "json",
+        "typing",
+        "enum",
+        *(["autoclave", "sitecustomize"] if flags else []),
+    ):
+        (tmp_path / f"{name}.py").write_text("print('the repository ran')")
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    argv = [sys.executable, *flags, "-m", module, "--help"]
+    done = subprocess.run(argv, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "the repository ran" not in done.stdout + done.stderr
 
 
 def test_each_outside_package_has_its_one_importer() -> None:

@@ -229,7 +229,7 @@ def test_doctor_finds_this_machine_fit(device: Callable[..., Repository]) -> Non
 SECRET = "hush-2026/very+secret"
 
 
-def test_a_build_secret_stays_secret(device: Callable[..., Repository]) -> None:
+def test_a_build_secret_stays_secret(device: Callable[..., Repository], tmp_path: Path) -> None:
     repository = device(KNOWN_BAD / "control", "t-secret")
     repository.edit(
         "autoclave.toml",
@@ -241,10 +241,15 @@ def test_a_build_secret_stays_secret(device: Callable[..., Repository]) -> None:
     read = f"RUN --mount=type=secret,id=token {word} && cat /run/secrets/token && base64 /run/secrets/token"
     repository.edit("Dockerfile", "WORKDIR /app\n", f"WORKDIR /app\n{read}\n")
     repository.commit()
-    unset = repository.run("build")
+    refused = repository.run("build", BUILD_TOKEN=SECRET)
+    assert refused.code == 10
+    assert "may not have $BUILD_TOKEN as a build secret" in refused.message
+    policy = tmp_path / "organisation.toml"
+    policy.write_text('[build]\nsecrets = ["BUILD_TOKEN"]\n')
+    unset = repository.run("build", "--policy", str(policy))
     assert unset.code == 10
     assert "$BUILD_TOKEN is not set" in unset.message
-    done = repository.run("build", "-v", BUILD_TOKEN=SECRET)
+    done = repository.run("build", "-v", "--policy", str(policy), BUILD_TOKEN=SECRET)
     assert done.code == 0, done.err
     assert "[masked]" in done.err
     assert SECRET not in done.err + done.out

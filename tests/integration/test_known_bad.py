@@ -41,6 +41,13 @@ CASES = [
     ),
     ("private key baked into a layer", "baked-secret", "scan", 23, "secret private-key in /app/device.key"),
     ("root user where the profile forbids it", "root-user", "build", 21, "the image runs as root"),
+    (
+        "root user by another name",
+        "root-by-name",
+        "build",
+        21,
+        "(USER service, user id 0 in its /etc/passwd)",
+    ),
     ("failing test", "failing-test", "unit-test", 22, "1 of 2 tests failed"),
     ("zero tests collected", "zero-tests", "unit-test", 22, "no test was collected"),
     ("tests pass but exit code 3", "exit-code-3", "unit-test", 22, "ended with exit code 3"),
@@ -61,6 +68,13 @@ CASES = [
         "unit-test",
         22,
         "under the arbitrary user 1000660000:0 the image ended with exit code 2",
+    ),
+    (
+        "test stage that covers released files",
+        "covering-stage",
+        "unit-test",
+        22,
+        "/app/app.py has other content",
     ),
     (
         "policy loosened by the device file",

@@ -18,6 +18,8 @@ import click
 from autoclave import __version__
 from autoclave.errors import AutoclaveError, Interrupted, UsageError
 from autoclave.model import steps
+from autoclave.runtime.neutral import cut, neutralise, neutralise_lines
+from autoclave.runtime.surroundings import print_any_text
 
 _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Steps": {each.name: ("cli.commands.step", each.summary) for each in steps.STEPS},
@@ -114,6 +116,7 @@ def program() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code (see errors.py)."""
     words = list(sys.argv[1:] if argv is None else argv)
+    print_any_text()
     # Also when a script started this in the background with SIGINT ignored: containers must be removed.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _stop)
@@ -153,18 +156,18 @@ def _print_error(error: AutoclaveError, words: Sequence[str], cause: BaseExcepti
     if "--debug" in words:
         import traceback
 
-        traceback.print_exception(cause)
+        print(neutralise_lines("".join(traceback.format_exception(cause))), file=sys.stderr)
     if "--json" in words:
-        import msgspec
+        from autoclave.console import json
 
         data: dict[str, Any] = {"event": "error", "code": error.code, "kind": type(error).__name__}
         data |= {"what": error.what, "why": error.why, "next": error.next}
-        print(msgspec.json.encode(data).decode(), flush=True)
+        print(json.encode(data), flush=True)
         return error.code
-    print(f"\nautoclave: {error.what}", file=sys.stderr)
+    print(f"\nautoclave: {neutralise(error.what)}", file=sys.stderr)
     for label, text in (("why", error.why), ("next", error.next)):
-        for number, line in enumerate(text.splitlines()):
-            print(f"  {label + ':' if number == 0 else '':<6}{line}", file=sys.stderr)
+        for number, line in enumerate(text.replace("\r\n", "\n").split("\n") if text else ()):
+            print(f"  {label + ':' if number == 0 else '':<6}{neutralise(cut(line))}", file=sys.stderr)
     return error.code
 
 

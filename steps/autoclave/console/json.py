@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Mapping
@@ -63,6 +64,11 @@ class JsonScreen:
         """End the output."""
 
     def _emit(self, event: str, **data: Any) -> None:
-        line = msgspec.json.encode({"event": event, "time": datetime.now(UTC), **data}).decode()
         with self._lock:
-            print(line, file=self._out, flush=True)
+            print(encode({"event": event, "time": datetime.now(UTC), **data}), file=self._out, flush=True)
+
+
+def encode(data: Mapping[str, Any]) -> str:
+    """Return one line of JSON in ASCII: what steers a terminal or a host's log is an escape in it."""
+    text = json.dumps(msgspec.to_builtins(data), ensure_ascii=True, separators=(",", ":"))
+    return text.replace("\x7f", "\\u007f").replace("##", "#\\u0023")

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from autoclave.model.verdict import Verdict
+from autoclave.runtime.neutral import neutralise, neutralise_lines
 
 
 class _Row(Struct):
@@ -48,27 +49,27 @@ class LiveScreen:
 
     def line(self, step: str, text: str) -> None:
         """Show a line that a step's tool printed."""
-        self._console.print(Text(f"{step:<9} │ ", "dim") + Text(text))
+        self._console.print(Text(f"{step:<9} │ ", "dim") + Text(neutralise(text)))
 
     def note(self, step: str, text: str) -> None:
         """Show a note."""
-        self._console.print(Text(f"{step:<9}   ", "dim") + Text(text))
+        self._console.print(Text(f"{step:<9}   ", "dim") + Text(neutralise(text)))
 
     def warn(self, step: str, text: str) -> None:
         """Show a warning."""
         self.warnings.append(text)
-        self._console.print(Text(f"{step:<9} ! ", "bold yellow") + Text(text, "yellow"))
+        self._console.print(Text(f"{step:<9} ! ", "bold yellow") + Text(neutralise(text), "yellow"))
 
     def command(self, text: str) -> None:
         """Show an external command, as a line to paste."""
-        self._console.print(Text(f"+ {text}", "blue"), soft_wrap=True)
+        self._console.print(Text(f"+ {neutralise(text)}", "blue"), soft_wrap=True)
 
     def verdict(self, verdict: Verdict, seconds: float, what: str) -> None:
         """Show the verdict of a gate."""
         state = "passed" if verdict.passed else "CLOSED"
         self._rows[verdict.gate] = _Row(state, what, 0.0, seconds)
         for reason in verdict.reasons:
-            self._console.print(Text(f"{verdict.gate:<9} ✘ ", "bold red") + Text(reason, "red"))
+            self._console.print(Text(f"{verdict.gate:<9} ✘ ", "bold red") + Text(neutralise(reason), "red"))
         self._live.refresh()
 
     def skip(self, step: str, why: str) -> None:
@@ -85,7 +86,7 @@ class LiveScreen:
         """End the output."""
         self._live.stop()
         for text in self._results:
-            print(text, file=sys.stdout, flush=True)
+            print(neutralise_lines(text), file=sys.stdout, flush=True)
         self._results.clear()
 
     def table(self) -> Table:
@@ -100,6 +101,6 @@ class LiveScreen:
                 Text(step, "bold"),
                 Text(row.state, _STYLE.get(row.state, "yellow")),
                 Text(f"{seconds:5.1f} s" if seconds else "", "dim"),
-                Text(row.text, overflow="ellipsis", no_wrap=True),
+                Text(neutralise(row.text), overflow="ellipsis", no_wrap=True),
             )
         return table

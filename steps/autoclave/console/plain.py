@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from autoclave.model.verdict import Verdict
+from autoclave.runtime.neutral import neutralise, neutralise_lines
 
 
 class PlainScreen:
@@ -56,7 +57,7 @@ class PlainScreen:
     def result(self, text: str, data: Mapping[str, Any]) -> None:
         """Print a result of the command."""
         with self._lock:
-            print(text, file=self._out, flush=True)
+            print(neutralise_lines(text), file=self._out, flush=True)
 
     def close(self) -> None:
         """End the output."""
@@ -64,4 +65,4 @@ class PlainScreen:
     def _print(self, step: str, text: str) -> None:
         stamp = datetime.now(UTC).strftime("%H:%M:%S")
         with self._lock:
-            print(f"{stamp} {step:<9} {text}", file=self._err, flush=True)
+            print(f"{stamp} {step:<9} {neutralise(text)}", file=self._err, flush=True)

@@ -120,7 +120,12 @@ class UnitTest(_Table, frozen=True):
 
 
 class Image(_Table, frozen=True):
-    """`[[image]]`: one container image of the device. Paths are relative to the device folder."""
+    """`[[image]]`: one container image of the device. Paths are relative to the device folder.
+
+    `secrets` must be allowed by the organisation's policy (`build.secrets`). With `client-proxy` the build
+    uses the proxies of the engine's client configuration; otherwise they enter no build. They never enter a
+    container.
+    """
 
     name: Name
     context: str = "."
@@ -128,6 +133,7 @@ class Image(_Table, frozen=True):
     target: str = ""
     args: dict[Variable, str] = {}
     secrets: list[BuildSecret] = []
+    client_proxy: bool = False
     service: Service | None = None
     unit_test: UnitTest | None = None
 

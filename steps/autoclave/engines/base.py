@@ -40,6 +40,7 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
     `secrets` maps ids to the environment variables that hold their values. `text` is the Dockerfile to
     use instead of the one in the folder. `cache_from` are images whose layers may be used; with
     `inline_cache` the image records what its layers were made from. `logins` are (user, password) by host.
+    Proxies of the client's configuration enter the build only with `client_proxy`.
     """
 
     folder: Path
@@ -53,6 +54,7 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
     text: str = ""
     cache_from: tuple[str, ...] = ()
     inline_cache: bool = False
+    client_proxy: bool = False
     logins: Mapping[str, tuple[str, str]] = {}
 
 

@@ -3,24 +3,42 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from autoclave.model.facts import BuildFacts
 from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
+from autoclave.runtime.variables import is_reserved
 
 
 def judge(facts: BuildFacts, policy: Policy) -> Verdict:
     """Judge one build (NIST SP 800-190 4.1.2: images run as a non-root user)."""
-    reasons = []
-    if policy.build.non_root and is_root(facts.user):
+    reasons = [
+        f"the build could read the secret {name}, which the organisation's policy does not allow"
+        for name in refused_secrets(facts.secrets, policy)
+    ]
+    if facts.uid is None:
+        reasons.append(
+            f"no engine starts the image: its USER {facts.user} is not in its /etc/passwd, or no valid number"
+        )
+    elif policy.build.non_root and (facts.uid == 0 or is_root(facts.user)):
         shown = f"USER {facts.user}" if facts.user else "no USER instruction"
-        reasons.append(f"the image runs as root ({shown}), which the policy forbids: add 'USER 10001' to it")
+        known = "" if is_root(facts.user) else ", user id 0 in its /etc/passwd"
+        reasons.append(
+            f"the image runs as root ({shown}{known}), which the policy forbids: add 'USER 10001' to it"
+        )
     unknown = [each.name for each in facts.materials if not all(each.digest.values())]
     if unknown:
         reasons.append(
             f"the digest of {', '.join(unknown)} is not known, so nobody knows what the image was made of"
         )
     return Verdict("build", tuple(reasons))
+
+
+def refused_secrets(names: Iterable[str], policy: Policy) -> list[str]:
+    """Return which variables of the job a build must not read."""
+    allowed = policy.build.secrets
+    return sorted(name for name in names if is_reserved(name) or not ({name, "*"} & allowed))
 
 
 def is_root(user: str) -> bool:

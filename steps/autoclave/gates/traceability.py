@@ -120,7 +120,9 @@ def needs_test(requirement: Requirement, rules: RequirementsPolicy) -> bool:
 
 
 def _is_usable(run: TestRun) -> bool:
-    return run.released_layers and not (run.timed_out or run.oom_killed or run.report.defect)
+    return run.released_layers and not (
+        run.differences or run.timed_out or run.oom_killed or run.report.defect
+    )
 
 
 def _row(image: str, test: TracedTest, known: set[str]) -> TestRow:

@@ -35,11 +35,17 @@ def _arbitrary_user(run: TestRun, policy: Policy) -> list[str]:
 
 
 def _image(run: TestRun) -> list[str]:
-    if run.released_layers:
+    if not run.released_layers:
+        return [
+            f"the tests ran in stage '{run.stage}', whose layers do not begin with those of the image under "
+            "test: it is another image; let the stage start FROM the released stage"
+        ]
+    if not run.differences:
         return []
+    more = f" and {len(run.differences) - _SHOWN} more" if len(run.differences) > _SHOWN else ""
     return [
-        f"the tests ran in stage '{run.stage}', whose layers do not begin with those of the image under "
-        "test: it is another image; let the stage start FROM the released stage"
+        f"the tests ran in stage '{run.stage}', which changes the image under test: "
+        f"{'; '.join(run.differences[:_SHOWN])}{more}; a stage of tests may only add to it"
     ]
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import http.client
 import time
+from collections import deque
+from itertools import islice
 
 from autoclave.context import Context
 from autoclave.device.schema import Image, Service, UnitTest, parse_size
@@ -24,6 +26,7 @@ STEP = "unit-test"
 
 _SETTLED = 1.0  # seconds that an image without a service must run
 _TAIL = 12  # lines of its output that are shown
+_MOST = 100_000  # lines of its output that are read
 _NOT_EXECUTABLE = 126  # the shell's exit code for a file that may not be executed
 _DENIED = (
     "permission denied",
@@ -44,7 +47,7 @@ def run(image: Image, tests: UnitTest, released: ImageState, network: str, ctx: 
             ctx.engine.connect(network, container)
         waited = _start(container, image.service, released, ctx)
         if waited.failure:
-            for line in list(ctx.engine.logs(container))[-_TAIL:]:
+            for line in deque(islice(ctx.engine.logs(container), _MOST), maxlen=_TAIL):
                 ctx.screen.line(STEP, line)
     finally:
         removal.remove(ctx.engine, container)
@@ -84,8 +87,9 @@ def _wait_briefly(container: str, ctx: Context) -> WaitResult:
         state = ctx.engine.state(container)
     failed = state is None or (not state.running and state.exit_code != 0)
     if state and failed and state.exit_code != _NOT_EXECUTABLE:
-        output = "\n".join(ctx.engine.logs(container)).lower()
-        failed = any(word in output for word in _DENIED)  # else it fails as its own user as well
+        output = islice(ctx.engine.logs(container), _MOST)
+        # Without such a word it fails as its own user as well.
+        failed = any(word in line.lower() for line in output for word in _DENIED)
     return WaitResult(round(time.monotonic() - began, 1), lifecycle.describe_end(state) if failed else "")
 
 

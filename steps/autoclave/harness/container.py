@@ -13,7 +13,6 @@ from autoclave.device.schema import UnitTest, parse_size
 from autoclave.engines import removal
 from autoclave.engines.base import ContainerSpec, ContainerState, ImageState
 from autoclave.errors import Interrupted, SourceError
-from autoclave.gates.build import is_root
 from autoclave.harness import archive as copying
 from autoclave.harness import lifecycle, traceability
 from autoclave.harness.services import STEP, RunningServices
@@ -22,10 +21,14 @@ from autoclave.model.facts import Limits, TestFacts
 from autoclave.store.oci import Descriptor
 
 FOLDER = "/autoclave"
-RESULTS = f"{FOLDER}/results"
+RESULTS_NAME = "results"
+RESULTS = f"{FOLDER}/{RESULTS_NAME}"
 
 _DID_NOT_RUN = -1  # the exit code of tests whose services failed before
 _LARGEST_REPORT = 2 << 30  # bytes
+_LARGEST_OUTPUT = 16 << 20  # characters of the tests' output that are shown
+_LINE_COST = 32  # characters that a screen adds to a line
+_PAUSE = 0.2  # seconds
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -66,6 +69,7 @@ def spec_of(
     under_test: ImageState,
     network: str,
     *,
+    user: str,
     outbound: str,
     shell: bool,
     labels: dict[str, str],
@@ -79,7 +83,7 @@ def spec_of(
     return ContainerSpec(
         image=under_test.id,
         command=("/bin/sh",) if shell else tuple(tests.command),
-        user=lifecycle.NOBODY if is_root(under_test.user) else "",
+        user=user,
         environment=_environment(tests, under_test, plugin=plugin),
         network=network or (outbound if tests.network else "none"),
         dns=lifecycle.NO_DNS if network and not tests.network else (),
@@ -117,7 +121,9 @@ def open_container(spec: ContainerSpec, tests: UnitTest, ctx: Context, *, keep: 
     """Create the test container with its files; always remove it, unless it is to be kept."""
     container = ctx.engine.create(spec)
     try:
-        ctx.engine.put(container, FOLDER, _files(tests, ctx))
+        files = _files(tests, ctx)
+        copying.refuse_taken(ctx.engine.get(container, FOLDER), files, folder=FOLDER)
+        ctx.engine.put(container, FOLDER, files)
         if tests.network and spec.network != ctx.engine.outbound_network:
             # The services' own network reaches nothing outside.
             ctx.engine.connect(ctx.engine.outbound_network, container)
@@ -136,7 +142,7 @@ def open_container(spec: ContainerSpec, tests: UnitTest, ctx: Context, *, keep: 
 
 def _files(tests: UnitTest, ctx: Context) -> bytes:
     return copying.pack(
-        ctx.source.folder, tests.copy, empty_folders=["results"], added=traceability.plugin(ctx)
+        ctx.source.folder, tests.copy, empty_folders=[RESULTS_NAME], added=traceability.plugin(ctx)
     )
 
 
@@ -153,14 +159,36 @@ def _wait_for_end(container: str, tests: UnitTest, ctx: Context) -> tuple[Contai
     lifecycle.start(container, ctx)
     timer.start()
     try:
-        for line in ctx.engine.logs(container, follow=True):
-            ctx.screen.line(STEP, line)
-        state = ctx.engine.wait(container)
+        _show_output(container, timed_out, ctx)
+        state = _await_end(container, ctx)
     finally:
         timer.cancel()
     if ctx.cancelled.is_set():
         raise Interrupted("the tests were stopped")
     return state, timed_out.is_set()
+
+
+def _show_output(container: str, timed_out: threading.Event, ctx: Context) -> None:
+    """Print what the tests print, up to a limit: the time limit holds for output without end too."""
+    room = _LARGEST_OUTPUT
+    for line in ctx.engine.logs(container, follow=True):
+        room -= len(line) + _LINE_COST
+        if timed_out.is_set():
+            return
+        if room < 0:
+            ctx.screen.warn(STEP, "the tests print too much: the rest of their output is not shown")
+            return
+        ctx.screen.line(STEP, line)
+
+
+def _await_end(container: str, ctx: Context) -> ContainerState:
+    """Wait until the container has ended; the time limit, or a service that failed, kills it."""
+    while not ctx.cancelled.is_set():
+        state = ctx.engine.state(container)
+        if state is None or not state.running:
+            break
+        ctx.cancelled.wait(_PAUSE)
+    return ctx.engine.wait(container)
 
 
 def _report(

@@ -8,8 +8,11 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from autoclave.context import Context
-from autoclave.engines.base import ContainerState, Engine
+from autoclave.engines.base import ContainerState, Engine, ImageState
 from autoclave.errors import Interrupted
+from autoclave.gates.build import is_root
+from autoclave.store.oci import Descriptor
+from autoclave.store.users import resolve_user
 
 NOBODY = "65534:65534"
 
@@ -25,6 +28,15 @@ class WaitResult(Struct, frozen=True):
 
     seconds: float
     failure: str
+
+
+def user_of(image: ImageState, descriptor: Descriptor | None, ctx: Context) -> str:
+    """Return the user of a container of tests: the image's own, but never root, whatever its name.
+
+    Names are looked up in the image's files when the store has it, at `descriptor`.
+    """
+    root = is_root(image.user) or (descriptor and resolve_user(ctx.store, descriptor.digest) == 0)
+    return NOBODY if root else image.user
 
 
 def start(container: str, ctx: Context) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from itertools import islice
 
 from msgspec import Struct, structs
 
@@ -14,7 +14,6 @@ from autoclave.device.schema import Image, TestService, UnitTest, parse_size
 from autoclave.engines import removal
 from autoclave.engines.base import ContainerSpec, ImageState
 from autoclave.errors import ConfigError, EngineError, StoreError
-from autoclave.gates.build import is_root
 from autoclave.harness import lifecycle
 from autoclave.model.digest import Digest, Digests
 from autoclave.model.facts import ServiceRun
@@ -24,7 +23,7 @@ STEP = "unit-test"
 
 _CHECK = 0.5  # seconds between two checks of the services while the tests run
 _TAIL = 20  # lines of a log that are shown
-_LARGEST_LOG = 1_000_000  # lines of a log that are kept
+_LARGEST_LOG = 64 << 20  # bytes of a log that are kept
 
 
 class PinnedService(Struct, frozen=True):
@@ -164,7 +163,7 @@ def _spec(each: PinnedService, image: ImageState, network: str, ctx: Context) ->
     declared = each.declared
     return ContainerSpec(
         image=image.id,
-        user=declared.user or (lifecycle.NOBODY if is_root(image.user) else ""),
+        user=declared.user or lifecycle.user_of(image, each.descriptor, ctx),
         environment={"HOME": "/tmp", **each.environment},  # noqa: S108 -- a path inside the container
         network=network,
         aliases=(declared.name,),
@@ -207,12 +206,26 @@ def _keep_log(name: str, container: str, image: Image, ctx: Context) -> list[str
     if ctx.cancelled.is_set():
         return []
     try:
-        lines = list(islice(ctx.engine.logs(container), _LARGEST_LOG))
+        tail: deque[str] = deque(maxlen=_TAIL)
+        lines = _bound(ctx.engine.logs(container), tail)
+        ctx.write_report(image.name, f"service-{name}.log", lines)
     except EngineError as error:
         ctx.screen.warn(STEP, f"the log of service '{name}' cannot be read: {error.why or error.what}")
         return []
-    ctx.write_report(image.name, f"service-{name}.log", (f"{each}\n".encode() for each in lines))
-    return lines[-_TAIL:]
+    return list(tail)
+
+
+def _bound(lines: Iterator[str], tail: deque[str]) -> Iterator[bytes]:
+    """Yield the lines of a log up to its limit, and keep the last of them in `tail`."""
+    room = _LARGEST_LOG
+    for line in lines:
+        raw = f"{line}\n".encode()
+        room -= len(raw)
+        if room < 0:
+            yield b"(the rest of the log is not kept)\n"
+            return
+        tail.append(line)
+        yield raw
 
 
 def _remove_network(name: str, ctx: Context) -> None:

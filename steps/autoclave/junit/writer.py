@@ -7,6 +7,8 @@ from typing import Protocol
 
 from junit_xml import TestCase, TestSuite, to_xml_report_string
 
+from autoclave.runtime.neutral import neutralise
+
 
 class Verdict(Protocol):
     """The result of a gate: passed, or the reasons why not."""
@@ -30,6 +32,6 @@ def _case(verdict: Verdict) -> TestCase:
     case = TestCase(verdict.gate, classname="autoclave.gates")
     if not verdict.passed:
         # The library omits a failure without any text, and the gate would look passed.
-        reasons = [reason for reason in verdict.reasons if reason] or ["closed without a reason"]
+        reasons = [neutralise(reason) for reason in verdict.reasons if reason] or ["closed without a reason"]
         case.add_failure_info(message=reasons[0], output="\n".join(reasons))
     return case

@@ -172,13 +172,17 @@ class BuildFacts(Struct, frozen=True, kw_only=True):
 
     `tree` is the id of the device folder's tree in `commit`. With `is_worktree`, what lay in the work tree
     was built instead: `tree` is empty, and `commit` the one that it is based on, empty when there is none.
-    `image_id` is what the engine calls the image, `config` the digest of its configuration.
+    `uid` is the user's number, looked up in the image's own files; None for a user whom no engine finds.
+    `secrets` are the variables that the build could read. `image_id` is what the engine calls the image,
+    `config` the digest of its configuration.
     """
 
     commit: str
     tree: str
     is_worktree: bool
     user: str
+    uid: int | None
+    secrets: tuple[str, ...]
     image_id: str
     config: str
     builder: str
@@ -229,7 +233,8 @@ class TestRun(Struct, frozen=True, kw_only=True):
     """One run of the tests in a container.
 
     `image_id` is what the container really ran; `released_layers` is whether its layers begin with
-    all layers of the image under test. `exit_code` is the test command's. `report` is its JUnit
+    all layers of the image under test, and `differences` are the files and variables of that image which the
+    stage shows otherwise, or not at all. `exit_code` is the test command's. `report` is its JUnit
     and `report_digest` the digest of the raw file (empty when there was none). `services` ran together with
     the tests; when one of them failed before the tests began, `exit_code` is -1. `arbitrary_user` is set when
     the policy requires it. `variables` is the digest of the variables that the device sets for the tests;
@@ -242,6 +247,7 @@ class TestRun(Struct, frozen=True, kw_only=True):
     image_id: str
     stage: str
     released_layers: bool
+    differences: tuple[str, ...]
     user: str
     engine: str
     kernel: str

@@ -33,7 +33,9 @@ def effective_policy(device: Device, organisation: str = "") -> Policy:
                 why="an empty policy requires nothing: probably not what was meant",
                 next="write a requirement into it, or leave out --policy",
             )
-        policy = tighten(policy, _check_layer(layer, organisation), source=organisation, above=above)
+        policy = tighten(
+            policy, _check_layer(layer, organisation), source=organisation, above=above, grants=True
+        )
         above = organisation
     return tighten(policy, _check_layer(device.policy, FILE), source=FILE, above=above)
 

@@ -35,6 +35,12 @@ class BuildPolicy(_Section, frozen=True):
     """What the build gate requires."""
 
     non_root: Annotated[bool, _stricter("true", "the image must run as a non-root user")]
+    secrets: Annotated[
+        frozenset[Annotated[str, Meta(pattern=r"^([A-Za-z_][A-Za-z0-9_]*|\*)\Z")]],
+        _stricter(
+            "granted", "variables of the job that a build may read as secrets; `*`: all but reserved ones"
+        ),
+    ]
 
 
 class UnitTestPolicy(_Section, frozen=True):
@@ -161,11 +167,14 @@ class Policy(_Section, frozen=True):
     approvals: ApprovalsPolicy
 
 
-def tighten(base: P, layer: dict[str, Any], *, source: str, above: str, path: str = "") -> P:
+def tighten(
+    base: P, layer: dict[str, Any], *, source: str, above: str, path: str = "", grants: bool = False
+) -> P:
     """Lay a partial policy over `base`. Raises PolicyLoosened, naming both values, when it requires less.
 
-    `layer` must already have been checked against the policy's keys and types; `source` and `above`
-    name the two layers in the message.
+    `grants` is true for the organisation's layer, which alone may allow what is granted. `layer` must
+    already have been checked against the policy's keys and types; `source` and `above` name the two layers in
+    the message.
     """
     hints = get_type_hints(type(base), include_extras=True)
     names = {field.encode_name: field.name for field in msgspec.structs.fields(type(base))}
@@ -175,11 +184,12 @@ def tighten(base: P, layer: dict[str, Any], *, source: str, above: str, path: st
         now = getattr(base, name)
         where = f"{path}{key}"
         if isinstance(now, Struct):
-            changed[name] = tighten(now, value, source=source, above=above, path=f"{where}.")
+            changed[name] = tighten(now, value, source=source, above=above, path=f"{where}.", grants=grants)
             continue
         wanted = msgspec.convert(value, type=hints[name])
         direction = _direction(hints[name])
-        if not _is_at_least(direction, wanted, now):
+        granted = grants and direction == "granted"
+        if not granted and not _is_at_least(direction, wanted, now):
             raise PolicyLoosened(
                 f"{source} loosens the policy: {where} = {_format(wanted)}, "
                 f"but {above} requires {_format(now)}",
@@ -197,6 +207,7 @@ _WORDS = {
     "lower": "a lower number",
     "superset": "a longer list that keeps every entry",
     "subset": "a shorter list",
+    "granted": "a shorter list: only the organisation's policy may add to it",
     "counts": "every role, each with at least as many",
 }
 
@@ -220,6 +231,7 @@ _STRICTER: dict[str, Callable[[Any, Any], bool]] = {
     "lower": lambda wanted, now: wanted <= now,
     "superset": lambda wanted, now: wanted >= now,
     "subset": lambda wanted, now: wanted <= now,
+    "granted": lambda wanted, now: wanted <= now or "*" in now,
     "counts": lambda wanted, now: all(wanted.get(role, 0) >= count for role, count in now.items()),
 }
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterable
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 _STARS = "[masked]"
 _SHORTEST = 4  # a shorter value would mask ordinary text
 
 
 class Mask:
-    """Replace known secrets in text: raw, base64 (all three alignments) and URL-encoded."""
+    """Replace known secrets in text: raw, base64 (all three alignments), URL-encoded, in JSON, in hex."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._forms: list[str] = []
@@ -36,7 +37,15 @@ class Mask:
 
 def _encodings(secret: str) -> set[str]:
     raw = secret.encode()
-    forms = {secret, quote(secret, safe="")}
+    forms = {
+        secret,
+        quote(secret, safe=""),
+        quote(secret),
+        quote_plus(secret),
+        json.dumps(secret)[1:-1],
+        raw.hex(),
+        raw.hex().upper(),
+    }
     for shift in range(3):
         # Inside a longer base64 text a value appears in one of three alignments; the characters
         # at its edges depend on its neighbours, so they are left out.

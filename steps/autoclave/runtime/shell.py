@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shlex
 import signal
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,11 +20,15 @@ from msgspec import Struct
 from plumbum import local
 
 from autoclave.errors import Interrupted, ToolError
+from autoclave.runtime.neutral import cut, neutralise, split_lines
 from autoclave.runtime.redact import Mask
 
 Process = Any
 """plumbum's handle of a process. It must be kept: when it is collected, it closes the pipes."""
 
+_CHUNK = 1 << 16
+_PAUSE = 0.5  # seconds
+_GRACE = 5.0  # seconds in which what a process printed is read after its end
 _TAIL = 15  # lines of a failed command's output that an error shows
 
 
@@ -64,11 +70,14 @@ class Shell:
         return found[0] if found else None
 
     def find_all(self, program: str) -> list[str]:
-        """Return every program of that name in the order of PATH; a path is returned as it is."""
+        """Return every program of that name in the order of PATH; a path is returned as it is.
+
+        A relative folder of PATH does not count: it would be one of the device repository.
+        """
         if os.sep in program:
             return [program] if os.access(program, os.X_OK) and Path(program).is_file() else []
         folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-        paths = [str(Path(folder) / program) for folder in folders if folder]
+        paths = [str(Path(folder) / program) for folder in folders if Path(folder).is_absolute()]
         return [path for path in dict.fromkeys(paths) if os.access(path, os.X_OK) and Path(path).is_file()]
 
     def show(
@@ -106,7 +115,10 @@ class Shell:
                 printed, errors = process.communicate(stdin, timeout=timeout)
             except subprocess.TimeoutExpired as error:
                 self._kill(process)
-                process.communicate()
+                with suppress(
+                    subprocess.TimeoutExpired
+                ):  # a child in a session of its own keeps the pipe open
+                    process.communicate(timeout=_GRACE)
                 raise ToolError(
                     f"{argv[0]} did not finish within {timeout:g} s",
                     next=f"run it by hand: {self._line(argv)}",
@@ -136,8 +148,8 @@ class Shell:
         self.show(shown or argv, env=env, cwd=cwd)
         process = self._start(argv, cwd=cwd, env=env, stderr=subprocess.STDOUT)
         try:
-            for raw in process.stdout:
-                line(self.mask(raw.decode("utf-8", "replace").rstrip("\r\n")))
+            for raw in split_lines(_read_until_end(process)):
+                line(self.readable(raw))
             code = int(process.wait())
         except BaseException:  # Ctrl-C as well
             self._kill(process)
@@ -147,6 +159,10 @@ class Shell:
             self._forget(process)
         self._stop_if_cancelled(argv)
         return code
+
+    def readable(self, line: bytes) -> str:
+        """Return a printed line as text: without secrets, of bounded length, and steering nothing."""
+        return neutralise(cut(self.mask(line.decode("utf-8", "replace"))))
 
     @contextmanager
     def converse(
@@ -249,6 +265,25 @@ class Shell:
             why=self.mask("\n".join(said)) or "it printed nothing",
             next=f"run it by hand: {self._line(argv)}",
         )
+
+
+def _read_until_end(process: Process) -> Iterator[bytes]:
+    """Yield what a process prints until it has ended; a child of it that lives on may keep its pipe open."""
+    pipe, ended = process.stdout.fileno(), 0.0
+    readable = select.poll()
+    readable.register(pipe, select.POLLIN)
+    while True:
+        if not ended and process.poll() is not None:
+            ended = time.monotonic()
+        if readable.poll(_PAUSE * 1000):
+            chunk = os.read(pipe, _CHUNK)
+            if not chunk:
+                return
+            yield chunk
+        elif ended:
+            return
+        if ended and time.monotonic() - ended > _GRACE:
+            return
 
 
 class _Sink:

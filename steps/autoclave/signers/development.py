@@ -20,15 +20,31 @@ _NOTE = b"Autoclave development key: made on first use, never trusted in product
 
 def folder() -> Path:
     """Return the folder of this user's development keys."""
-    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-    return Path(base) / "autoclave" / "keys"
+    named = Path(os.environ.get("XDG_CONFIG_HOME", ""))
+    if not named.is_absolute():  # the XDG specification: a relative path does not count
+        try:
+            named = Path.home() / ".config"
+        except RuntimeError:  # neither HOME nor an entry of this user
+            named = Path("/nonexistent")
+    return named / "autoclave" / "keys"
 
 
 def ensure(name: str) -> tuple[Path, Path]:
     """Return the private and public key file of a development key, making a P-256 pair when it is missing.
 
-    Raises SignerError when the private file is readable by others.
+    Raises SignerError when the private file is readable by others, or no file can be written.
     """
+    try:
+        return _ensure(name)
+    except OSError as error:
+        raise SignerError(
+            f"the development keys in {folder()} cannot be used",
+            why=f"{error.strerror or error}: {error.filename or folder()}",
+            next="set HOME or XDG_CONFIG_HOME to a folder that can be written, or name keys (--key, --trust)",
+        ) from error
+
+
+def _ensure(name: str) -> tuple[Path, Path]:
     private, public = folder() / f"{name}.pem", folder() / f"{name}.pub"
     if not private.exists():
         private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -27,6 +27,50 @@ def test_other_users_are_not_root(user: str) -> None:
     assert build.judge(replace(BUILD, user=user), POLICY["B"]).passed
 
 
+def test_a_name_that_the_image_gives_the_number_0_is_root() -> None:
+    (reason,) = build.judge(replace(BUILD, user="service", uid=0), POLICY["B"]).reasons
+    assert "(USER service, user id 0 in its /etc/passwd)" in reason
+    assert build.judge(replace(BUILD, user="service", uid=0), POLICY["A"]).passed
+
+
+@pytest.mark.parametrize(
+    ("allowed", "name", "passed"),
+    [
+        ({"NPM_TOKEN"}, "NPM_TOKEN", True),
+        ({"*"}, "NPM_TOKEN", True),
+        ({"NPM_TOKEN"}, "OTHER", False),
+        ({"NPM_TOKEN"}, "npm_token", False),
+        (set(), "NPM_TOKEN", False),
+        ({"*", "CI_REGISTRY_PASSWORD"}, "CI_REGISTRY_PASSWORD", False),
+        ({"*", "CI_JOB_TOKEN"}, "CI_JOB_TOKEN", False),
+        ({"AUTOCLAVE_KEY"}, "AUTOCLAVE_KEY", False),
+        ({"autoclave_key"}, "autoclave_key", False),
+        ({"AWS_SECRET_ACCESS_KEY"}, "AWS_SECRET_ACCESS_KEY", False),
+        ({"GOOGLE_APPLICATION_CREDENTIALS"}, "GOOGLE_APPLICATION_CREDENTIALS", False),
+        ({"KUBECONFIG"}, "KUBECONFIG", False),
+        ({"DOCKER_AUTH_CONFIG"}, "DOCKER_AUTH_CONFIG", False),
+        ({"VAULT_TOKEN"}, "VAULT_TOKEN", False),
+    ],
+)
+def test_a_build_reads_only_secrets_that_the_policy_allows(
+    allowed: set[str], name: str, passed: bool
+) -> None:
+    rules = replace(POLICY["B"], build=replace(POLICY["B"].build, secrets=frozenset(allowed)))
+    assert build.judge(replace(BUILD, secrets=(name,)), rules).passed == passed
+
+
+def test_a_user_whom_no_engine_finds_closes() -> None:
+    (reason,) = build.judge(replace(BUILD, user="service", uid=None), POLICY["A"]).reasons
+    assert "USER service is not in its /etc/passwd" in reason
+
+
+def test_a_stage_that_changes_the_image_under_test_closes() -> None:
+    changed = tuple(f"/app/{number} has other content" for number in range(7))
+    (reason,) = unit_test.judge(replace(TESTS, stage="test", differences=changed), POLICY["A"]).reasons
+    assert "stage 'test', which changes the image under test: /app/0 has other content; " in reason
+    assert "/app/4 has other content and 2 more; a stage of tests may only add to it" in reason
+
+
 def cases(count: int, outcome: str) -> tuple[TestCase, ...]:
     return tuple(TestCase(name=f"t::{n}", outcome=outcome) for n in range(count))
 

@@ -47,6 +47,98 @@ def test_nothing_outside_the_device_is_packed(tmp_path: Path) -> None:
         copying.pack(folder, ["no"], empty_folders=[])
 
 
+def names_in(raw: bytes) -> list[str]:
+    with tarfile.open(fileobj=io.BytesIO(raw)) as tar:
+        return tar.getnames()
+
+
+def test_results_start_empty(tmp_path: Path) -> None:
+    folder = folder_with_tests(tmp_path)
+    (folder / "results").mkdir()
+    (folder / "results" / "junit.xml").write_text("<testsuite/>")
+    (folder / "tests" / "results").symlink_to("../results")
+    (folder / "old").symlink_to("results")
+    for item in ("results", "results/", "./results", "tests/results"):
+        with pytest.raises(SourceError, match="where Autoclave's own 'results' is"):
+            copying.pack(folder, [item], empty_folders=["results"])
+    assert "old/junit.xml" in names_in(copying.pack(folder, ["old"], empty_folders=["results"]))
+
+
+def test_a_linked_folder_arrives(tmp_path: Path) -> None:
+    folder = folder_with_tests(tmp_path)
+    (folder / "data").mkdir()
+    (folder / "data" / "a.csv").write_text("1")
+    (folder / "tests" / "data").symlink_to("../data")
+    (folder / "linked").symlink_to("tests")
+    names = names_in(copying.pack(folder, ["tests", "linked"], empty_folders=[]))
+    assert {"tests/data/a.csv", "linked/data/a.csv", "linked/test_a.py"} <= set(names)
+
+
+def test_links_do_not_repeat_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copying, "_MOST", 100)
+    folder = folder_with_tests(tmp_path)
+    (folder / "tests" / "again").symlink_to("../tests")
+    with pytest.raises(SourceError, match="leads back"):
+        copying.pack(folder, ["tests"], empty_folders=[])
+    (folder / "tests" / "again").unlink()
+    for number in range(20):
+        (folder / f"d{number}").mkdir()
+        (folder / f"d{number}" / "a").symlink_to(f"../d{number + 1}")
+        (folder / f"d{number}" / "b").symlink_to(f"../d{number + 1}")
+    (folder / "d20").mkdir()
+    with pytest.raises(SourceError, match="more than 100 files"):
+        copying.pack(folder, ["d0"], empty_folders=[])
+
+
+@pytest.mark.parametrize(
+    "item", [".git", ".git/config", ".GIT/config", "token", "tests", ".autoclave", "./.git"]
+)
+def test_what_a_host_keeps_in_git_is_never_packed(tmp_path: Path, item: str) -> None:
+    folder = folder_with_tests(tmp_path)
+    for own in (".git", ".GIT", ".autoclave"):
+        (folder / own).mkdir()
+        (folder / own / "config").write_text("token")
+    (folder / "token").symlink_to(".git/config")
+    (folder / "tests" / "token").symlink_to("../.git/config")
+    with pytest.raises(SourceError, match="not copied to the tests"):
+        copying.pack(folder, [item], empty_folders=[])
+
+
+def test_two_items_of_one_name_are_refused(tmp_path: Path) -> None:
+    folder = folder_with_tests(tmp_path)
+    (folder / "b" / "tests").mkdir(parents=True)
+    with pytest.raises(SourceError, match="same last name"):
+        copying.pack(folder, ["tests", "b/tests"], empty_folders=[])
+
+
+@pytest.mark.parametrize(
+    ("there", "says"),
+    [
+        (["autoclave/results/junit.xml"], "already has /autoclave/results"),
+        (["autoclave/tests"], "already has /autoclave/tests"),
+        ([], "is not a folder"),
+    ],
+)
+def test_what_an_image_already_has_is_not_replaced(tmp_path: Path, there: list[str], says: str) -> None:
+    files = copying.pack(folder_with_tests(tmp_path), ["tests"], empty_folders=["results"])
+    with pytest.raises(SourceError, match=says):
+        copying.refuse_taken(image_folder(there), files, folder="/autoclave")
+    copying.refuse_taken(image_folder(["autoclave/more/results"]), files, folder="/autoclave")
+    copying.refuse_taken(None, files, folder="/autoclave")
+
+
+def image_folder(names: list[str]) -> Iterator[bytes]:
+    """The folder /autoclave of an image as an engine copies it out; a link when it has no names."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        top = tarfile.TarInfo("autoclave")
+        top.type = tarfile.DIRTYPE if names else tarfile.SYMTYPE
+        tar.addfile(top)
+        for name in names:
+            tar.addfile(tarfile.TarInfo(name))
+    yield buffer.getvalue()
+
+
 def test_a_pipe_is_not_packed(tmp_path: Path) -> None:
     folder = folder_with_tests(tmp_path)
     os.mkfifo(folder / "tests" / "pipe")

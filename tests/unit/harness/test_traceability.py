@@ -88,9 +88,11 @@ def test_the_plugin_is_copied_over_whatever_the_device_has_there(tmp_path: Path)
 def test_python_still_finds_what_it_found(theirs: dict[str, str], image: dict[str, str], path: str) -> None:
     tests = UnitTest(command=["t"], environment=theirs)
     state = ImageState(id="sha256:1", layers=(), user="10001", environment=image)
-    spec = container.spec_of(tests, state, "", outbound="out", shell=False, labels={}, plugin=True)
+    spec = container.spec_of(
+        tests, state, "", user="10001", outbound="out", shell=False, labels={}, plugin=True
+    )
     assert spec.environment["PYTHONPATH"] == path
-    without = container.spec_of(tests, state, "", outbound="out", shell=False, labels={})
+    without = container.spec_of(tests, state, "", user="10001", outbound="out", shell=False, labels={})
     assert without.environment.get("PYTHONPATH") == theirs.get("PYTHONPATH")
 
 

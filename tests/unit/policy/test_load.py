@@ -40,6 +40,30 @@ def test_a_higher_class_never_demands_less() -> None:
         tighten(read_profile(SafetyClass(lower)), raw, source=higher, above=lower)
 
 
+def organisation(tmp_path: Path, text: str) -> str:
+    (tmp_path / "policy.toml").write_text(text)
+    return str(tmp_path / "policy.toml")
+
+
+def test_only_the_organisation_allows_secrets_of_a_build(tmp_path: Path) -> None:
+    assert effective_policy(device()).build.secrets == frozenset()
+    allowed = organisation(tmp_path, '[build]\nsecrets = ["NPM_TOKEN", "PIP_TOKEN"]\n')
+    assert effective_policy(device(), allowed).build.secrets == {"NPM_TOKEN", "PIP_TOKEN"}
+    narrowed = device(policy={"build": {"secrets": ["NPM_TOKEN"]}})
+    assert effective_policy(narrowed, allowed).build.secrets == {"NPM_TOKEN"}
+    for names in (["NPM_TOKEN"], ["*"]):
+        with pytest.raises(PolicyLoosened, match=r"build\.secrets"):
+            effective_policy(device(policy={"build": {"secrets": names}}))
+    with pytest.raises(PolicyLoosened, match=r"build\.secrets"):
+        effective_policy(device(policy={"build": {"secrets": ["OTHER"]}}), allowed)
+
+
+def test_a_secret_of_a_build_is_a_variable_s_name(tmp_path: Path) -> None:
+    for name in ("NPM_*", "A B", "", "NPM_TOKEN\\n"):
+        with pytest.raises(ConfigError):
+            effective_policy(device(), organisation(tmp_path, f'[build]\nsecrets = ["{name}"]\n'))
+
+
 TIGHTER = [
     ("release", "clean-tree", True),
     ("scan", "fixable-only", False),

@@ -29,6 +29,7 @@ from autoclave.engines.docker import build as docker_build
 from autoclave.engines.docker import networks as docker_networks
 from autoclave.engines.docker.run import as_command, create_arguments
 from autoclave.errors import EngineError, SourceError
+from autoclave.runtime.neutral import split_lines
 from autoclave.runtime.shell import Shell
 
 _CHUNK = 1 << 20
@@ -166,7 +167,9 @@ class DockerEngine:
         self._shell.show(as_command(spec))
         with _translate_errors("the engine does not create the container"):
             host = self._api.create_host_config
-            return str(self._api.create_container(**create_arguments(spec, host))["Id"])
+            return str(
+                self._api.create_container(use_config_proxy=False, **create_arguments(spec, host))["Id"]
+            )
 
     def start(self, container: str) -> None:
         """Start a container."""
@@ -189,14 +192,9 @@ class DockerEngine:
 
     def logs(self, container: str, *, follow: bool = False) -> Iterator[str]:
         """Yield the lines of a container's output."""
-        rest = b""
         with _translate_errors("the engine does not return the container's output"):
-            for chunk in self._api.logs(container, stream=True, follow=follow):
-                *lines, rest = (rest + chunk).split(b"\n")
-                for line in lines:
-                    yield self._shell.mask(line.decode("utf-8", "replace").rstrip("\r"))
-        if rest:
-            yield self._shell.mask(rest.decode("utf-8", "replace"))
+            for line in split_lines(self._api.logs(container, stream=True, follow=follow)):
+                yield self._shell.readable(line)
 
     def state(self, container: str) -> ContainerState | None:
         """Return a container's state by id or name, or None."""

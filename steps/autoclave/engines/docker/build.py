@@ -9,12 +9,15 @@ import re
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 from msgspec import Struct
 
 from autoclave.engines.base import BuildRequest
 from autoclave.errors import BuildFailed, ConfigError, ToolError
 from autoclave.runtime.shell import Shell
+from autoclave.runtime.surroundings import home
 
 BUILDKIT_HINT = "install buildx (Debian: apt-get install docker.io), or name a client with --engine-command"
 
@@ -116,7 +119,7 @@ def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[s
             argv,
             keep_line,
             cwd=request.folder,
-            env=client.environment | _login(request, Path(folder)),
+            env=client.environment | _configure(request, Path(folder), shell),
             shown=command(client, request),
         )
         if code != 0 or not id_file.exists():
@@ -128,21 +131,22 @@ def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[s
         return id_file.read_text("ascii").strip()
 
 
-def _login(request: BuildRequest, folder: Path) -> dict[str, str]:
-    """Return the variable of a client configuration with the request's logins besides the user's own."""
-    if not request.logins:
+def _configure(request: BuildRequest, folder: Path, shell: Shell) -> dict[str, str]:
+    """Return the variable of a client configuration with the request's logins, and its proxies or none."""
+    known = client_folder()
+    config = _read_config(known / "config.json")
+    proxies = config.get("proxies")
+    if proxies and request.client_proxy:
+        shell.mask.add(_passwords(proxies))
+    if not request.logins and (request.client_proxy or not proxies):
         return {}
-    known = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    if not request.client_proxy:
+        config.pop("proxies", None)
     own = folder / "client"
     own.mkdir(mode=0o700)
     for each in known.iterdir() if known.is_dir() else ():  # plug-ins such as buildx, and contexts
         if each.name != "config.json":
             (own / each.name).symlink_to(each)
-    file = known / "config.json"
-    try:
-        config = json.loads(file.read_bytes()) if file.exists() else {}
-    except ValueError as error:
-        raise ConfigError(f"{file} is not JSON", why=str(error)) from error
     for host, (user, password) in request.logins.items():
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
         config.setdefault("auths", {}).setdefault(host, {"auth": token})
@@ -150,6 +154,33 @@ def _login(request: BuildRequest, folder: Path) -> dict[str, str]:
     with os.fdopen(made, "w") as out:
         json.dump(config, out)
     return {"DOCKER_CONFIG": str(own)}
+
+
+def client_folder() -> Path:
+    """Return the folder of the client's configuration."""
+    named = os.environ.get("DOCKER_CONFIG")
+    return Path(named) if named else home() / ".docker"
+
+
+def _read_config(file: Path) -> dict[str, Any]:
+    try:
+        config = json.loads(file.read_bytes()) if file.exists() else {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file} cannot be read as JSON", why=str(error)) from error
+    if not isinstance(config, dict):
+        raise ConfigError(f"{file} is no JSON object")
+    return config
+
+
+def _passwords(proxies: Any) -> list[str]:
+    """Return what must not be printed of a client's proxies: user and password, as written and decoded."""
+    found: list[str] = []
+    for each in proxies.values() if isinstance(proxies, dict) else ():
+        for address in each.values() if isinstance(each, dict) else ():
+            user, at, _ = str(address).partition("://")[2].rpartition("@")
+            if at:
+                found += [user, user.partition(":")[2], unquote(user.partition(":")[2])]
+    return found
 
 
 def _check_secrets(client: Client, request: BuildRequest) -> None:

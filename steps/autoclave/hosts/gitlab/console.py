@@ -25,8 +25,7 @@ class GitLabScreen(PlainScreen):
             self._open = re.sub(r"[^a-z0-9_.-]", "_", f"autoclave_{step}_{time.monotonic_ns()}")
             title = f"{step}: output of its tools"
             self._mark(f"section_start:{int(time.time())}:{self._open}[collapsed=true]\r{_ERASE}{title}")
-        # A tool's own escape sequences could open or close sections, or hide lines.
-        super().line(step, text.replace("\x1b", "␛").replace("\r", "␍"))
+        super().line(step, text)
 
     def begin(self, step: str, what: str) -> None:
         """Report that a step begins."""

@@ -13,6 +13,7 @@ from autoclave.errors import DatabaseError, ScannerError, StoreError, ToolError
 from autoclave.model.digest import Digest, check_digest, digest_of
 from autoclave.model.facts import Database, Finding, ScanFacts
 from autoclave.runtime.shell import Completed, Shell
+from autoclave.runtime.surroundings import base_folder
 from autoclave.scanners.base import Report, ReportKind, Scan, Setup, Versions
 from autoclave.scanners.reports import FILES
 from autoclave.scanners.trivy import database, report
@@ -163,7 +164,7 @@ class Trivy:
 
 def create(setup: Setup) -> Trivy:
     """Return the scanner."""
-    cache = setup.cache or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trivy"
+    cache = setup.cache or base_folder("XDG_CACHE_HOME", ".cache") / "trivy"
     return Trivy(setup.shell, program=setup.command or "trivy", cache=cache)
 
 
