@@ -12,7 +12,7 @@ import pytest
 from autoclave import build, pipeline, scan, sign, unit_test
 from autoclave.console.json import JsonScreen
 from autoclave.context import Context
-from autoclave.errors import ConfigError, SourceError, UsageError
+from autoclave.errors import AutoclaveError, ConfigError, SourceError, UsageError
 from autoclave.runtime.options import Common
 from builders.commits import commit, git
 
@@ -45,6 +45,16 @@ def context(options: Common) -> Iterator[Context]:
         made.close()
 
 
+def read_device(options: Common) -> None:
+    """Read the device as a command does."""
+    with context(options) as ctx:
+        try:
+            assert ctx.device
+        except AutoclaveError as error:
+            ctx.name_checkout(error)
+            raise
+
+
 @pytest.mark.parametrize("kind", RELEASING)
 def test_what_makes_a_release_takes_the_commit(device: Path, kind: Any) -> None:
     (device / "autoclave.toml").write_text(DEVICE.format("C"))
@@ -74,7 +84,7 @@ def test_without_a_clean_tree_in_the_policy_a_person_gets_what_lies_there(
     with context(build.Options(folder=str(device))) as ctx:
         assert not ctx.source.is_worktree
     with pytest.raises(UsageError, match="--worktree is not for a job"):
-        Context(build.Options(folder=str(device), worktree=True), JsonScreen())
+        read_device(build.Options(folder=str(device), worktree=True))
 
 
 def test_a_job_does_not_even_read_the_device_file_that_lies_there(
@@ -91,14 +101,14 @@ def test_other_commands_work_without_git(tmp_path: Path, device: Path) -> None:
     with context(Common(folder=str(tmp_path))) as ctx:
         assert (ctx.source.is_worktree, ctx.source.commit, ctx.source.time) == (True, "", 0)
     with pytest.raises(SourceError, match="is in no git repository"):
-        Context(build.Options(folder=str(tmp_path)), JsonScreen())
+        read_device(build.Options(folder=str(tmp_path)))
 
 
 def test_an_error_names_the_file_that_a_person_edits(device: Path) -> None:
     commit(device, {"autoclave.toml": DEVICE.format("B") + "[unknown]\n"})
     (device / "autoclave.toml").write_text(DEVICE.format("B"))
     with pytest.raises(ConfigError) as caught:
-        Context(build.Options(folder=str(device)), JsonScreen())
+        read_device(build.Options(folder=str(device)))
     assert str(device / "autoclave.toml") in caught.value.what
     assert ".autoclave/source" not in caught.value.what + caught.value.why + caught.value.next
     assert not list((device / ".autoclave/source").iterdir())
@@ -111,10 +121,12 @@ def test_a_command_to_paste_works_in_the_checkout(device: Path, capsys: pytest.C
 
 
 def test_a_person_is_told_what_is_not_used(device: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with context(build.Options(folder=str(device))):
+    with context(build.Options(folder=str(device))) as ctx:
+        assert ctx.device
         assert capsys.readouterr().out == ""
     (device / "autoclave.toml").write_text(DEVICE.format("C"))
     with context(build.Options(folder=str(device))) as ctx:
+        assert ctx.device
         said = capsys.readouterr().out
         assert f"this is commit {ctx.source.commit[:12]}; here 1 file differs" in said
         assert "--worktree" in said
@@ -124,4 +136,4 @@ def test_a_device_file_that_is_not_committed_is_named(device: Path) -> None:
     git(device, "rm", "-q", "--cached", "autoclave.toml")
     git(device, "commit", "-q", "-m", "without")
     with pytest.raises(SourceError, match=r"autoclave\.toml is not committed"):
-        Context(build.Options(folder=str(device)), JsonScreen())
+        read_device(build.Options(folder=str(device)))

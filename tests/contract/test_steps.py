@@ -146,7 +146,9 @@ from builders.sample_facts import EVIDENCE, NOW, POLICY
 
 def reasons(finished, facts):
     known = {name: at for name, at in EVIDENCE.finished.items() if name != "lint" or finished}
-    return release.judge(replace(EVIDENCE, finished=known, others={"lint": facts}), POLICY["B"], NOW).reasons
+    origins = {**EVIDENCE.origins, "lint": EVIDENCE.origins["vulns"]}
+    evidence = replace(EVIDENCE, finished=known, others={"lint": facts}, origins=origins)
+    return release.judge(evidence, POLICY["B"], NOW).reasons
 
 missing = ("no valid lint record is attached to the image",)
 assert reasons(False, None) == missing, "a missing record closes"

@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from autoclave.errors import PolicyLoosened
 from autoclave.model.declared import RequirementKind
 from autoclave.model.facts import Severity
-from autoclave.model.text import Role
+from autoclave.model.text import Role, matching
 
 P = TypeVar("P", bound=Struct)
 
@@ -36,7 +36,7 @@ class BuildPolicy(_Section, frozen=True):
 
     non_root: Annotated[bool, _stricter("true", "the image must run as a non-root user")]
     secrets: Annotated[
-        frozenset[Annotated[str, Meta(pattern=r"^([A-Za-z_][A-Za-z0-9_]*|\*)\Z")]],
+        frozenset[Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*|\*")]],
         _stricter(
             "granted", "variables of the job that a build may read as secrets; `*`: all but reserved ones"
         ),
