@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from autoclave.device.schema import FILE
 from autoclave.errors import ConfigError
 
 
-def find_root(folder: Path) -> Path:
-    """Return the checkout around a folder: the nearest folder with `.git`; else the folder itself."""
+def find_root(folder: Path) -> Path | None:
+    """Return the checkout around a folder: the nearest folder with `.git`, else the folder itself.
+
+    None for a folder that is no device's: a release is deployed from anywhere.
+    """
     here = folder.resolve()
-    return next((each for each in (here, *here.parents) if (each / ".git").exists()), here)
+    checkout = next((each for each in (here, *here.parents) if (each / ".git").exists()), None)
+    return checkout or (here if (here / FILE).exists() else None)
 
 
 def refuse_own(path: Path, folder: Path, what: str) -> None:
@@ -20,6 +25,8 @@ def refuse_own(path: Path, folder: Path, what: str) -> None:
     Neither the file nor the link by which it is named may be in the checkout around the device folder.
     """
     root = find_root(folder)
+    if root is None:
+        return
     for found in (Path(os.path.abspath(path)), path.resolve()):  # noqa: PTH100 -- without following links
         if found.is_relative_to(root) or found.is_relative_to(folder.resolve()):
             raise ConfigError(

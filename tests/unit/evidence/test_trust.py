@@ -206,8 +206,17 @@ def test_the_organisations_files_are_outside_of_the_device_repository(tmp_path: 
 def test_a_key_file_of_the_trust_file_is_outside_as_well(tmp_path: Path) -> None:
     device = tmp_path / "device"
     device.mkdir()
+    (device / "autoclave.toml").touch()
     (device / "k.pub").write_text(A)
     (tmp_path / "trust.toml").write_text(entry("a", "device/k.pub"))
     assert trust.load(tmp_path / "trust.toml").keys
     with pytest.raises(ConfigError, match="is in the device repository"):
         trust.load(tmp_path / "trust.toml", device=device)
+
+
+def test_a_folder_without_a_device_may_hold_them(tmp_path: Path) -> None:
+    (tmp_path / "trust.toml").write_text(entry("a", A))
+    assert trust.load(tmp_path / "trust.toml", device=tmp_path).keys
+    (tmp_path / "autoclave.toml").touch()
+    with pytest.raises(ConfigError, match="is in the device repository"):
+        trust.load(tmp_path / "trust.toml", device=tmp_path)

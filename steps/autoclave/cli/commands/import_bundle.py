@@ -15,7 +15,6 @@ from autoclave.cli.click_options import parameters
 from autoclave.cli.commands.export_bundle import describe
 from autoclave.console.base import Screen
 from autoclave.device import schema
-from autoclave.device.schema import FILE
 from autoclave.evidence import trust, trust_export
 from autoclave.evidence.trust import Trust
 from autoclave.release import document
@@ -82,7 +81,7 @@ def _trust(opts: Options, staged: StagedBundle, view: Screen) -> Trust:
     own = check.read_own_trust(staged)
     if opts.trust:
         folder = Path(opts.into or opts.folder)
-        return trust.load(Path(opts.trust), device=folder if (folder / FILE).exists() else None)
+        return trust.load(Path(opts.trust), device=folder)
     view.warn(STEP, "no --trust is given: THIS BUNDLE VOUCHES FOR ITSELF")
     view.warn(STEP, "whoever made it chose these keys; compare their fingerprints with the maker's:")
     for key in own.keys:
