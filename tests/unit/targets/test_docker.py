@@ -267,6 +267,12 @@ def test_a_deployment_that_continues_one_that_died_replaces_what_that_one_replac
     assert targets.create(WARD, ctx).recover(rollout(NEW)) == {"app": OLD}
 
 
+def test_a_deployment_with_other_settings_does_not_continue_one_that_died(ctx: Context) -> None:
+    deploy(targets.create(WARD, ctx), rollout(OLD))
+    targets.create(WARD, ctx).apply(rollout(NEW))
+    assert targets.create(WARD, ctx).recover(rollout(NEW, inputs="sha256:2")) == {"app": NEW}
+
+
 @pytest.mark.parametrize("call", ["rename", "stop"])
 def test_what_runs_is_not_removed_before_anything_took_its_place(
     ctx: Context, engine: Engine, monkeypatch: pytest.MonkeyPatch, call: str

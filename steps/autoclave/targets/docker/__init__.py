@@ -12,6 +12,7 @@ from autoclave.engines import removal
 from autoclave.engines.base import (
     DEPLOYED,
     DIGEST_LABEL,
+    INPUTS_LABEL,
     ContainerSpec,
     ContainerState,
     Engine,
@@ -193,7 +194,8 @@ class EngineTarget:
             return {}
         if actual and not self._health.complaint(actual):
             self._engine.remove(previous.id)
-            is_continued = actual.labels.get(DIGEST_LABEL) == service.digest
+            left = actual.labels.get(DIGEST_LABEL), actual.labels.get(INPUTS_LABEL)
+            is_continued = left == (service.digest, service.inputs)
             return {service.image: previous.labels.get(DIGEST_LABEL, "")} if is_continued else {}
         if back := self._restore(service.image):
             self._warn(f"{service.image}: an earlier deployment died; restored {back.digest}")

@@ -112,7 +112,8 @@ class KubernetesTarget:
         elif _is_healthy(running, digests) and self._complete(interrupted, digests):
             self._warn("an earlier deployment died after its pods were ready: its version stays")
             self.finish(rollout)
-            if digests == {each.image: each.digest for each in rollout.services}:  # continued here
+            left = {image: (digest, interrupted.inputs.get(image)) for image, digest in digests.items()}
+            if left == {each.image: (each.digest, each.inputs) for each in rollout.services}:  # continued
                 return read_digests(before.objects) if before else {}
         else:
             self._warn("an earlier deployment died while it was under way: restoring what ran before it")
