@@ -22,7 +22,7 @@ from autoclave.model.facts import Deployment, Finding, Running
 from autoclave.model.plan import StepPlan
 from autoclave.model.release import OpenedRelease
 from autoclave.model.verdict import Verdict
-from autoclave.release import Release, candidate, decisions, seal
+from autoclave.release import Release, candidate, decisions, seal, strays
 from autoclave.release.deployments import find_release, foreign_release
 from autoclave.release.document import find_newer_builds, open_release
 from autoclave.runtime.options import ReleaseName, StepOptions, option
@@ -104,7 +104,10 @@ def read_releases(target: Target, ctx: Context) -> list[Release]:
             "the device has no image to deploy", next="add [image.service] to autoclave.toml"
         )
     name = target.environment.name
-    return [release.read(image, ctx.subject(image), ctx, environment=name) for image in images]
+    found = [release.read(image, ctx.subject(image), ctx, environment=name) for image in images]
+    for each in found:
+        strays.warn(STEP, each.image.name, each.evidence.strays, ctx)
+    return found
 
 
 def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:

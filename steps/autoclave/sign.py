@@ -21,7 +21,7 @@ from autoclave.model.digest import Digest, digest_of
 from autoclave.model.facts import Origin
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
-from autoclave.release import Release, decisions, document, seal
+from autoclave.release import Release, decisions, document, seal, strays
 from autoclave.release.verification import explain_unsigned
 from autoclave.runtime.options import SourceOptions, option
 from autoclave.signers import Signer, development
@@ -94,6 +94,8 @@ def _judge(opts: Options, ctx: Context) -> list[_Judgement]:
     releases = [
         release.read(image, ctx.subject(image, digests.of(image.name)), ctx) for image in ctx.device.image
     ]
+    for each in releases:
+        strays.warn(STEP, each.image.name, each.evidence.strays, ctx)
     runs = {each.image.name: each.evidence.unit_test for each in releases}
     together = {each.image.name: each.digest for each in releases}
     waivers = decisions.read_decisions(ctx)

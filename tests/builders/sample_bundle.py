@@ -6,32 +6,42 @@ import io
 import json
 import tarfile
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from msgspec import structs
 from securesystemslib.signer import CryptoSigner
 
-from autoclave.bundles import collect, tar
+from autoclave.bundles import check, collect, tar
 from autoclave.bundles import write as writing
+from autoclave.bundles.write import verifier
 from autoclave.evidence import cosign, image_records, predicates, records, seal, statement, trust_export
 from autoclave.evidence.seal import Seal
 from autoclave.evidence.statement import PROVENANCE, SEAL, VERIFICATION
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.model.declared import Declared
 from autoclave.model.digest import digest_of
+from autoclave.runtime.shell import Shell
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
 from builders.sample_facts import BUILD, STEP_INFO
 from builders.sample_image import write_usable_image
 
 STEPS, RELEASE = (CryptoSigner.generate_ecdsa() for _ in range(2))
-TRUST = Trust(
-    (
-        TrustedKey(name="steps", key=STEPS.public_key, may=("build", "unit-test", "scan", "deploy")),
-        TrustedKey(name="release", key=RELEASE.public_key, may=("release",)),
-    ),
-    "trust.toml",
-)
+
+
+def trust_of(steps: CryptoSigner, release: CryptoSigner) -> Trust:
+    """Return a trust in which one key signs the records of the steps, and one the release."""
+    return Trust(
+        (
+            TrustedKey(name="steps", key=steps.public_key, may=("build", "unit-test", "scan", "deploy")),
+            TrustedKey(name="release", key=release.public_key, may=("release",)),
+        ),
+        "trust.toml",
+    )
+
+
+TRUST = trust_of(STEPS, RELEASE)
 DEVICE = b"""[device]
 name = "pump"
 version = "1"
@@ -44,36 +54,49 @@ name = "app"
 Members = dict[str, bytes]
 
 
-def make_release(folder: Path) -> tuple[LayoutStore, Descriptor]:
+def make_release(
+    folder: Path, steps: CryptoSigner = STEPS, release: CryptoSigner = RELEASE
+) -> tuple[LayoutStore, Descriptor]:
     """Make a store with one image, a signed and sealed release."""
     store = LayoutStore(folder / "store")
     subject = write_usable_image(store)
     built = statement.make(subject.digest, PROVENANCE, predicates.provenance(STEP_INFO, BUILD, {}))
-    records.attach(store, subject, built, PROVENANCE, STEPS)
+    records.attach(store, subject, built, PROVENANCE, steps)
     said = predicates.verification(
         STEP_INFO, resource="urn:x", policy_digest=STEP_INFO.policy, inputs=[], declared=Declared()
     )
-    summary = statement.make(subject.digest, VERIFICATION, said)
-    records.attach(store, subject, summary, VERIFICATION, RELEASE)
-    cosign.sign_image(store, subject.digest, "pump/app", RELEASE)
-    seal_records(store, subject)
+    files = [
+        (title, store.write([raw], media_type="text/plain"))
+        for title, raw in (("autoclave.toml", DEVICE), ("policy.json", b"{}"), ("verify.py", verifier()))
+    ]
+    summary = statement.make(subject.digest, VERIFICATION, records.name_files(said, files))
+    records.attach(store, subject, summary, VERIFICATION, release, attachments=files)
+    cosign.sign_image(store, subject.digest, "pump/app", release)
+    seal_records(store, subject, steps=steps, release=release)
     return store, subject
 
 
-def seal_records(store: LayoutStore, subject: Descriptor, turn: int = 1) -> str:
+def seal_records(
+    store: LayoutStore,
+    subject: Descriptor,
+    turn: int = 1,
+    steps: CryptoSigner = STEPS,
+    release: CryptoSigner = RELEASE,
+) -> str:
     """Seal what no seal names yet."""
-    attached = image_records.read(store, subject, TRUST)
+    trust = trust_of(steps, release)
+    attached = image_records.read(store, subject, trust)
     chain = seal.check(attached)
     facts = Seal(
         records=chain.unsealed,
-        signatures=seal.signatures_of(attached.signatures),
+        signatures=seal.signatures_of(attached.signatures.layers),
         previous=chain.newest,
         policy=STEP_INFO.policy,
-        trust=trust_export.digest(TRUST),
+        trust=trust_export.digest(trust),
     )
     made = structs.replace(STEP_INFO, finished_on=STEP_INFO.finished_on.replace(minute=turn))
     body = statement.make(subject.digest, SEAL, seal.predicate(made, facts))
-    return records.attach(store, subject, body, SEAL, RELEASE).digest
+    return records.attach(store, subject, body, SEAL, release).digest
 
 
 def bundle(folder: Path) -> Path:
@@ -82,19 +105,24 @@ def bundle(folder: Path) -> Path:
     return write(folder / "bundle.tar", store, subject)
 
 
-def write(path: Path, store: LayoutStore, subject: Descriptor) -> Path:
+def write(path: Path, store: LayoutStore, subject: Descriptor, trust: Trust = TRUST) -> Path:
     """Write a bundle of one image."""
     images = {"app": subject.digest}
+    means = check.Means(store=store, shell=Shell(), trust=trust, now=datetime.now(UTC))
+    verified, _ = check.read(images, "pump", means, strict=False)
     release = writing.BundleInputs(
         device="pump",
         version="1",
         images=images,
-        seals={"app": seal.check(image_records.read(store, subject, TRUST)).newest},
-        trust=TRUST,
-        policy=b"{}",
-        device_file=DEVICE,
+        seals={each.name: each.chain.newest for each in verified},
+        trust=trust,
+        copies={
+            "autoclave/device.toml": DEVICE,
+            "autoclave/policy.json": b"{}",
+            "autoclave/verify.py": verifier(),
+        },
     )
-    writing.write(path, store, collect.collect(store, images), release)
+    writing.write(path, store, collect.collect(store, verified), release)
     return path
 
 
@@ -109,13 +137,27 @@ def rewrite(path: Path, spoil: Callable[[Members], object], *, announce: bool = 
     found = members(path)
     spoil(found)
     if announce:
-        found["autoclave/bundle.json"] = _head(found)
+        found = fit(found)
+    path.write_bytes(pack(found))
+    return path
+
+
+def pack(found: Members) -> bytes:
+    """Return the archive of members."""
     buffer = io.BytesIO()
     for name, raw in found.items():
         tar.write(buffer, name, len(raw), [raw])
     tar.end(buffer)
-    path.write_bytes(buffer.getvalue())
-    return path
+    return buffer.getvalue()
+
+
+def fit(found: Members) -> Members:
+    """Return members in their order with a head that describes them, as who knows the format can."""
+    files = sorted(
+        each for each in found if not each.startswith("blobs/") and each != "autoclave/bundle.json"
+    )
+    blobs = sorted(each for each in found if each.startswith("blobs/"))
+    return {"autoclave/bundle.json": _head(found)} | {each: found[each] for each in [*files, *blobs]}
 
 
 def _head(found: Members) -> bytes:
@@ -127,4 +169,4 @@ def _head(found: Members) -> bytes:
         for name, raw in found.items()
         if name not in blobs and name != "autoclave/bundle.json"
     }
-    return json.dumps(head).encode()
+    return json.dumps(head, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()

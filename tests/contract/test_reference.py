@@ -35,7 +35,7 @@ def test_the_page_has_the_groups_of_the_help() -> None:
 
 @pytest.mark.parametrize(
     ("command", "flag"),
-    [("verify", "--bundle"), ("init", "--host"), ("seal", "--tsa"), ("gitlab note", "--merge-request")],
+    [("verify", "--warn-days"), ("init", "--host"), ("seal", "--tsa"), ("gitlab note", "--merge-request")],
 )
 def test_a_command_s_options_are_in_its_section(command: str, flag: str) -> None:
     page = (ROOT / "docs" / "reference.md").read_text("utf-8")

@@ -42,6 +42,7 @@ _VARYING = [
     (r"the engine does not [^\n]*\nwhy:.*", "the engine does not …"),
     (r"sha256:[0-9a-f]{8,64}…?", "sha256:…"),
     (r"\b[0-9a-f]{12,64}\b", "…"),
+    (r"\bt-ready-\d+(-w\d+)?\b", "t-ready-…"),  # how many devices were prepared before
     (r"(?<=[a-z])-w\d+\b", ""),  # the worker whose device it was
     (r"/\S*/(?=(device|db|blobs|store|home|keys)(?![\w.]))", "…/"),
     (r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:…"),

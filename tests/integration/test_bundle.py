@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from autoclave.bundles import write
+from autoclave.evidence import trust, trust_export
 from autoclave.model.digest import digest_of
 from builders import sample_bundle
 from builders.devices import KNOWN_BAD, CommandResult, Repository
@@ -86,28 +87,22 @@ def test_an_auditor_needs_nothing_of_ours(released: Released) -> None:
     assert "THE BUNDLE'S OWN" in done.out
     assert done.out.count("time stamp ") == 2
     assert "release gate   PASSED; signed for release by release" in done.out
-    # With keys from another source: the right ones, and foreign ones.
-    for name, code in (("keys", 0), ("strangers", 1)):
-        folder = released.bundle.with_name(name)
-        folder.mkdir()
-        for member, raw in sample_bundle.members(released.bundle).items():
-            if member.startswith("autoclave/keys/"):
-                (folder / Path(member).name).write_bytes(raw)
-        if name == "strangers":
-            others = make_keys(released.bundle.with_name("others"))
-            public = Path(others[1]).with_name("release.pub").read_text()
-            for each in folder.glob("*.pub"):
-                head = each.read_text().partition("-----BEGIN")[0]
-                each.write_text(head + public)
-        done = released.verified("--keys", str(folder))
+    # With a trust file from another source: the right keys, and foreign ones.
+    own = sample_bundle.members(released.bundle)["autoclave/trust.toml"].decode()
+    others = make_keys(released.bundle.with_name("others"))
+    strangers = trust_export.text(trust.load(Path(others[1])))
+    for name, text, code in (("maker", own, 0), ("strangers", strangers, 1)):
+        file = released.bundle.with_name(f"{name}.toml")
+        file.write_text(text)
+        done = released.verified("--trust", str(file))
         assert done.code == code, done.out + done.err
-        assert str(folder) in done.out
+        assert str(file) in done.out
     assert "no trusted key that may sign it (build)" in done.out
 
 
 def test_the_verifier_is_short_and_leans_on_nothing() -> None:
     source = write.verifier().decode()
-    assert len(source.splitlines()) < 200
+    assert len(source.splitlines()) < 550
     compile(source, "verify.py", "exec")
     imported = {line.split()[1] for line in source.splitlines() if line.startswith(("import ", "from "))}
     assert imported <= sys.stdlib_module_names
@@ -221,9 +216,10 @@ def test_what_a_bundle_holds_steers_no_terminal(released: Released, tmp_path: Pa
     shutil.copyfile(released.bundle, spoilt)
 
     def rename_keys(found: Members) -> None:
-        for name, raw in found.items():
-            if name.endswith(".pub"):
-                found[name] = raw.replace(b"name: release", b"name: release\x1b[2J\rVERIFIED", 1)
+        before = found["autoclave/trust.toml"]
+        found["autoclave/trust.toml"] = before.replace(
+            b'name = "release', b'name = "release\\u001b[2J\\rVERIFIED', 1
+        )
 
     sample_bundle.rewrite(spoilt, rename_keys, announce=True)
     done = released.verified(bundle=spoilt)
@@ -284,7 +280,7 @@ def test_a_failed_release_is_exported_as_what_it_is(tmp_path: Path) -> None:
         exported = repository.run("export", "-o", "b.tar")
         assert exported.code == 0, exported.err
         assert "release gate: FAILED" in exported.out
-        checked = repository.run("verify", "--bundle", "b.tar")
+        checked = repository.run("verify", "b.tar")
         assert checked.code == 24, checked.err
         script = repository.folder / "verify.py"
         script.write_bytes(write.verifier())

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from autoclave.cli.main import main
+from autoclave.signers import development
 from builders.recorded_device import DEVICE, SHA, RecordedDevice
 from doubles import gitlab_double
 from doubles.gitlab_double import Double, Fault, Token
@@ -57,13 +58,27 @@ def test_the_note_shows_what_the_verified_records_say(bench: RecordedDevice, dou
     assert "| ✅ passed | ⚪ no record | ❌ closed | ⚪ no record | ⚪ no record |" in note["body"]
 
 
-def test_a_record_of_an_unknown_key_is_shown_as_rejected(bench: RecordedDevice, double: Double) -> None:
+def test_a_record_that_its_key_may_not_sign_is_shown_as_rejected(
+    bench: RecordedDevice, double: Double
+) -> None:
     bench.attach_all_passed()
-    bench.attach("scan", key="stranger")
+    bench.attach("scan", key=development.RELEASE)
     assert bench.run("note") == 0
     body = double.projects[5].notes[17][0]["body"]
     assert "records do not verify at scan" in body
-    assert "unknown key" in body
+    assert "may not sign scan" in body
+
+
+def test_a_record_of_an_unknown_key_is_a_warning_and_changes_no_verdict(
+    bench: RecordedDevice, double: Double, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench.attach_all_passed()
+    bench.attach("scan", "CVE-2026-1", key="stranger")
+    assert bench.run("note") == 0
+    body = double.projects[5].notes[17][0]["body"]
+    assert "| ✅ passed | ✅ passed | ✅ passed | ✅ passed |" in body
+    assert "CVE-2026-1" not in body
+    assert "does not count: the record is signed by an unknown key" in capsys.readouterr().err
 
 
 def test_the_newest_record_counts(bench: RecordedDevice, double: Double) -> None:
@@ -155,9 +170,9 @@ def test_nothing_unsigned_or_doubtful_is_released(
     assert bench.run("release", "--tag", "v1.4.0") == 24
     assert "not signed yet" in capsys.readouterr().err
     bench.attach_all_passed()
-    bench.attach("scan", key="stranger")
+    bench.attach("scan", key=development.RELEASE)
     assert bench.run("release", "--tag", "v1.4.0") == 24
-    assert "unknown key" in capsys.readouterr().err
+    assert "may not sign scan" in capsys.readouterr().err
     assert double.seen == []
 
 

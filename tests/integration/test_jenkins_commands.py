@@ -11,6 +11,7 @@ import pytest
 
 from autoclave.cli.main import main
 from autoclave.hosts.jenkins import plugins
+from autoclave.signers import development
 from builders.devices import git
 from builders.recorded_device import RecordedDevice
 from doubles import jenkins_double
@@ -223,11 +224,11 @@ def test_html_carries_nothing_of_the_device_but_text(
     assert "<table" not in build.description
 
 
-def test_a_record_of_an_unknown_key_is_shown_as_rejected(
+def test_a_record_that_its_key_may_not_sign_is_shown_as_rejected(
     bench: RecordedDevice, double: Double, build: Build
 ) -> None:
     bench.attach_all_passed()
-    bench.attach("scan", key="stranger")
+    bench.attach("scan", key=development.RELEASE)
     assert bench.run("describe") == 0
     assert "⛔ scan: rejected" in (build.description or "")
 

@@ -58,9 +58,31 @@ def test_a_record_of_another_image_closes_the_release_gate(here: Repository) -> 
 
 
 def test_a_record_by_an_unknown_key(here: Repository, tmp_path: Path) -> None:
+    index = tampering.load(here.store)
+    index["manifests"].remove(tampering.record(index, tampering.VULNS))
+    tampering.save(here.store, index)
     stranger = Repository(here.folder, tmp_path / "stranger", here.port)
     assert stranger.run("scan", "--again").code == 0
     assert_not_signed(here, "record signed by an unknown key", "signed by an unknown key")
+
+
+def test_a_record_by_an_unknown_key_beside_the_good_one_is_reported_and_closes_nothing(
+    here: Repository, tmp_path: Path
+) -> None:
+    before = tampering.load(here.store)["manifests"]
+    stranger = Repository(here.folder, tmp_path / "stranger", here.port)
+    assert stranger.run("scan", "--again").code == 0
+    added = [each for each in tampering.load(here.store)["manifests"] if each not in before]
+    assert added
+    signed = here.run("sign")
+    assert signed.code == 0, signed.err
+    assert "does not count: the record is signed by an unknown key" in signed.err
+    # No seal names it: it can be removed again.
+    index = tampering.load(here.store)
+    index["manifests"] = [each for each in index["manifests"] if each not in added]
+    tampering.save(here.store, index)
+    assert here.run("verify").code == 0
+    assert "does not count" not in here.run("sign", "--again").err
 
 
 def test_a_deleted_scan_record_closes_the_release_gate(here: Repository) -> None:

@@ -115,7 +115,8 @@ def test_a_record_that_was_changed_fails_the_report(failed: Repository) -> None:
     assert failed.run("report").code == 0
     report = read_json(failed)
     assert "vulns" in [row["name"] for row in report["rejected"]]
-    assert any(reason.startswith("vulns record: ") for reason in report["verdict"]["reasons"])
+    assert any("no valid vulns record" in reason for reason in report["verdict"]["reasons"])
+    assert any("the sealed vulns record" in reason for reason in report["verdict"]["reasons"])
     assert report["findings"] is None
 
 

@@ -134,7 +134,7 @@ def test_a_stamp_whose_certificate_ended_holds_only_if_it_was_stamped_again_befo
     assert held.out.count("time-stamped") == 2
     bundle = tmp_path / "b.tar"
     assert scanned.run("export", "-o", str(bundle)).code == 0
-    assert scanned.run("verify", "--bundle", str(bundle)).code == 0
+    assert scanned.run("verify", str(bundle)).code == 0
     # Without the second stamp, the first proves nothing any more.
     for path, raw in before.items():
         path.write_bytes(raw)

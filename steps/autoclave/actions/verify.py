@@ -15,7 +15,7 @@ from autoclave.evidence.records import Record
 from autoclave.evidence.timestamps.seals import SealStamp
 from autoclave.gates import release as gate
 from autoclave.model.verdict import Verdict
-from autoclave.release import Release
+from autoclave.release import Release, strays
 from autoclave.release.candidate import explain_unstamped, verify_stamps
 from autoclave.release.decisions import policy_of_day
 from autoclave.release.verification import verify_signature
@@ -76,7 +76,7 @@ def _audit(found: Release, ctx: Context, warn_days: int) -> Audit:
         day=day,
         today=today,
         stamps=stamps,
-        warnings=tuple(_warn_before_end(stamps, ctx, warn_days)),
+        warnings=(*strays.describe(evidence.strays), *_warn_before_end(stamps, ctx, warn_days)),
     )
 
 

@@ -1,8 +1,11 @@
-"""What of a store goes into a bundle: an image, everything attached to it, and every blob that those name."""
+"""What of a store goes into a bundle: images, and of what is attached to them all that is signed.
+
+Nothing else: what no signature leads to stays where it is. A reader collects anew, and compares.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from msgspec import Struct, structs
@@ -10,21 +13,41 @@ from msgspec import Struct, structs
 from autoclave.bundles.contents import refusal
 from autoclave.errors import StoreError
 from autoclave.evidence import cosign
-from autoclave.model.digest import check_digest
+from autoclave.evidence.records import Record
+from autoclave.evidence.seal import Chain
+from autoclave.evidence.timestamps.seals import SealStamp
+from autoclave.evidence.trust import TrustedKey
+from autoclave.model.digest import check_digest, digest_of
 from autoclave.store import artifacts
 from autoclave.store.base import SMALL, Store
-from autoclave.store.layout import index as indexes
 from autoclave.store.layout.index import REF_NAME
 from autoclave.store.oci import INDEX, MANIFEST, Descriptor, Manifest, parse_manifest
 
 _IMAGES = {MANIFEST, "application/vnd.docker.distribution.manifest.v2+json"}
 
 
+class VerifiedImage(Struct, frozen=True, kw_only=True):
+    """One image whose records verify: these, the seals, time stamps, and the result of the release gate.
+
+    `signatures` are the release signatures that verify, and `signers` the keys that made them.
+    """
+
+    name: str
+    digest: str
+    records: tuple[Record, ...]
+    signatures: tuple[Descriptor, ...]
+    signers: tuple[TrustedKey, ...]
+    chain: Chain
+    stamps: tuple[SealStamp, ...]
+    result: str
+
+
 class Collection(Struct, frozen=True):
-    """The entries of a bundle's index, and the sizes of all blobs by digest."""
+    """The entries of a bundle's index, the sizes of all blobs by digest, and those that no store has."""
 
     entries: tuple[Descriptor, ...]
     blobs: dict[str, int]
+    made: dict[str, bytes]
 
     def index(self) -> bytes:
         """Return the bytes of the bundle's index.json."""
@@ -33,37 +56,34 @@ class Collection(Struct, frozen=True):
         )
 
 
-def collect(store: Store, images: Mapping[str, str]) -> Collection:
-    """Return what belongs to images by name. Raises StoreError when something is missing or damaged."""
+def collect(store: Store, images: Sequence[VerifiedImage]) -> Collection:
+    """Return what belongs to verified images. Raises StoreError when something is missing or damaged."""
     entries: list[Descriptor] = []
     blobs: dict[str, int] = {}
-    for name, digest in sorted(images.items()):
-        image = _single(store.find_image(digest))
-        entries.append(structs.replace(image, annotations={REF_NAME: name}))
-        _add(store, image, blobs)
-        for artifact in sorted(store.referrers(digest), key=lambda each: each.digest):
-            entries.append(artifact)
-            _add(store, artifact, blobs)
-        for suffix in cosign.SUFFIXES:
-            tag = cosign.tag(digest, suffix)
-            if listed := store.find(tag):
-                found = Descriptor(media_type=MANIFEST, digest=listed.digest, size=listed.size)
-                entries.append(structs.replace(found, annotations={REF_NAME: tag}))
-                _add(store, found, blobs)
+    made: dict[str, bytes] = {}
+    for image in sorted(images, key=lambda each: each.name):
+        found = _single(store.find_image(image.digest))
+        raw = store.read(found.digest, limit=SMALL)
+        if artifacts.media_type_of(raw, found.digest) != found.media_type:
+            raise refusal(f"{found.digest} is not the {found.media_type} that the index calls it")
+        entries.append(structs.replace(found, annotations={REF_NAME: image.name}))
+        _add(raw, found, blobs)
+        for digest in sorted(each.digest for each in image.records):
+            raw = store.read(digest, limit=SMALL)
+            entry = artifacts.parse_artifact(raw)[0]
+            entries.append(entry)
+            _add(raw, entry, blobs)
+        if image.signatures:
+            raw = cosign.encode_list(image.signatures)
+            listed = Descriptor(media_type=MANIFEST, digest=digest_of(raw), size=len(raw))
+            made[listed.digest] = raw
+            entries.append(structs.replace(listed, annotations={REF_NAME: cosign.tag(image.digest, "sig")}))
+            _add(raw, listed, blobs)
     unique = {(each.digest, each.annotations.get(REF_NAME, "")): each for each in entries}
-    return Collection(tuple(unique.values()), blobs)
+    return Collection(tuple(unique.values()), blobs, made)
 
 
-def find_reachable(store: Store, raw: bytes, where: str) -> dict[str, int]:
-    """Return the sizes of all blobs that a bundle's index leads to, each of them there and of that size."""
-    blobs: dict[str, int] = {}
-    for entry in indexes.parse(raw, where).entries:
-        _add(store, _single(entry.descriptor), blobs)
-    return blobs
-
-
-def _add(store: Store, descriptor: Descriptor, blobs: dict[str, int]) -> None:
-    raw = store.read(descriptor.digest, limit=SMALL)
+def _add(raw: bytes, descriptor: Descriptor, blobs: dict[str, int]) -> None:
     artifacts.refuse_size(descriptor, len(raw))
     for blob in (descriptor, *_list_blobs(parse_manifest(raw, descriptor.digest))):
         if blobs.setdefault(check_digest(blob.digest), blob.size) != blob.size:

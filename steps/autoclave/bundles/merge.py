@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from autoclave.bundles.collect import VerifiedImage
 from autoclave.bundles.unpack import StagedBundle
 from autoclave.errors import StoreError
 from autoclave.evidence import cosign, transfer
 from autoclave.store.base import Store
 from autoclave.store.layout import LayoutStore
 from autoclave.store.layout.lock import hold_lock
+from autoclave.store.oci import Descriptor
 
 
 @contextmanager
@@ -32,31 +34,24 @@ def staging_folder(beside: Path) -> Iterator[Path]:
             shutil.rmtree(place, ignore_errors=True)
 
 
-def merge(staged: StagedBundle, target: Store) -> None:
+def merge(staged: StagedBundle, images: Sequence[VerifiedImage], target: Store) -> None:
     """Import images, records and signatures; into a store on disk the blobs are moved, not copied."""
-    for name, digest in sorted(staged.bundle.images.items()):
-        if not isinstance(target, LayoutStore):
-            transfer.copy_image(staged.store, target, digest, name=name)
-            transfer.copy_attached(staged.store, target, digest)
     if isinstance(target, LayoutStore):
-        _move(staged, target)
+        _move(staged, images, target)
+    else:
+        for each in images:
+            transfer.copy_image(staged.store, target, each.digest, name=each.name)
+            transfer.copy_attached(staged.store, target, each.digest)
+    for each in images:
+        cosign.add_attestations(target, each.digest, each.records)
 
 
-def _move(staged: StagedBundle, target: LayoutStore) -> None:
-    images = sorted(staged.bundle.images.items())
-    entries = [staged.store.find_image(digest) for _, digest in images]
-    plain = [
-        each.__class__(media_type=each.media_type, digest=each.digest, size=each.size) for each in entries
-    ]
-    attached = [each for _, digest in images for each in staged.store.referrers(digest)]
-    signed = {
-        (digest, suffix): cosign.list_layers(staged.store, digest, suffix)
-        for _, digest in images
-        for suffix in cosign.SUFFIXES
-    }
+def _move(staged: StagedBundle, images: Sequence[VerifiedImage], target: LayoutStore) -> None:
+    entries = [staged.store.find_image(each.digest) for each in images]
+    plain = [Descriptor(media_type=each.media_type, digest=each.digest, size=each.size) for each in entries]
+    attached = [found for each in images for found in staged.store.referrers(each.digest)]
     target.move_in(staged.store, staged.bundle.blobs, [*plain, *attached])
-    for (name, _), entry in zip(images, plain, strict=True):
-        target.tag(name, entry)
-    for (digest, suffix), layers in signed.items():
-        if layers:
-            cosign.add(target, digest, suffix, layers)
+    for each, entry in zip(images, plain, strict=True):
+        target.tag(each.name, entry)
+        if each.signatures:
+            cosign.add(target, each.digest, "sig", each.signatures)

@@ -11,15 +11,16 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from autoclave.bundles import contents
+from autoclave.bundles import contents, tar
 from autoclave.bundles.contents import BLOBS, FIRST, Bundle, refusal
 from autoclave.errors import BundleError, StoreError
 from autoclave.model.digest import digest_of
-from autoclave.store.archive.tar_stream import Kind, Member, members
 from autoclave.store.layout import LayoutStore
 from autoclave.store.layout.folder import INDEX_FILE, MARKER, MARKER_FILE
 
 _CHUNK = 1024 * 1024
+
+Members = Iterator[tuple[str, int, Iterator[bytes]]]
 
 
 class StagedBundle(Struct, frozen=True):
@@ -32,31 +33,51 @@ class StagedBundle(Struct, frozen=True):
 
 def unpack(path: Path, folder: Path) -> StagedBundle:
     """Unpack a bundle into a new store in `folder`. Raises BundleError; then the folder holds junk."""
-    archive = members(_chunks(path), most=contents.MOST_MEMBERS)
+    archive = tar.members(_chunks(path))
     try:
         bundle = _head(archive)
         _refuse_too_large(bundle, folder)
         store = LayoutStore(folder)
-        files: dict[str, bytes] = {}
-        seen: set[str] = set()
-        for member, content in archive:
-            if member.name in bundle.files:
-                files[member.name] = _file(member, content, bundle.files[member.name])
-            else:
-                seen.add(_blob(member, content, bundle, store))
+        files = _unpack(archive, bundle, store)
     except StoreError as error:
         raise refusal(f"{error.what}: {error.why}" if error.why else error.what) from error
-    lacking = [*(bundle.files.keys() - files.keys()), *(bundle.blobs.keys() - seen)]
-    if lacking:
-        raise refusal(f"{sorted(lacking)[0]}, which it announces, is not in it")
     if files[MARKER_FILE] != MARKER:
         raise refusal("it is not an OCI layout of version 1.0.0")
     (folder / INDEX_FILE).write_bytes(files[INDEX_FILE])
     return StagedBundle(bundle, files, store)
 
 
+def _unpack(archive: Members, bundle: Bundle, store: LayoutStore) -> dict[str, bytes]:
+    """Write the blobs into the store, and return the files: just what the head announces, in order."""
+    files: dict[str, bytes] = {}
+    expected = contents.order(bundle)
+    at = 0
+    for name, size, content in archive:
+        if name != next(iter(expected[at : at + 1]), ""):
+            _refuse_misplaced(name, expected, at)
+        at += 1
+        if name in bundle.files:
+            files[name] = _file(name, size, content, bundle.files[name])
+        else:
+            _blob(name, size, content, bundle, store)
+    if at < len(expected):
+        raise refusal(f"{expected[at]}, which it announces, is not in it")
+    return files
+
+
+def _refuse_misplaced(name: str, expected: list[str], at: int) -> None:
+    """Raise BundleError for a member that is not the next one."""
+    if name not in expected:
+        raise refusal(f"{name[:200]!r} does not belong to it")
+    if name in expected[:at]:
+        raise refusal(f"{name[:200]!r} comes twice")
+    raise refusal(f"{expected[at]}, which it announces, is not in it where it belongs")
+
+
 def _chunks(path: Path) -> Iterator[bytes]:
     try:
+        if not path.is_file():
+            raise BundleError(f"{path} is not a file", why="a bundle is one file", next="check the path")
         with path.open("rb") as file:
             while piece := file.read(_CHUNK):
                 yield piece
@@ -64,11 +85,11 @@ def _chunks(path: Path) -> Iterator[bytes]:
         raise BundleError(f"{path} cannot be read", why=str(error), next="check the path") from error
 
 
-def _head(archive: Iterator[tuple[Member, Iterator[bytes]]]) -> Bundle:
-    for member, content in archive:
-        if member.name != FIRST:
+def _head(archive: Members) -> Bundle:
+    for name, size, content in archive:
+        if name != FIRST:
             break
-        return contents.parse(_small(member, content))
+        return contents.parse(_small(name, size, content))
     raise refusal(f"it does not begin with {FIRST}: it is not an Autoclave bundle")
 
 
@@ -82,25 +103,21 @@ def _refuse_too_large(bundle: Bundle, folder: Path) -> None:
         )
 
 
-def _file(member: Member, content: Iterable[bytes], digest: str) -> bytes:
-    raw = _small(member, content)
+def _file(name: str, size: int, content: Iterable[bytes], digest: str) -> bytes:
+    raw = _small(name, size, content)
     if digest_of(raw) != digest:
-        raise refusal(f"{member.name} is not what {FIRST} announces: it has the digest {digest_of(raw)}")
+        raise refusal(f"{name} is not what {FIRST} announces: it has the digest {digest_of(raw)}")
     return raw
 
 
-def _blob(member: Member, content: Iterable[bytes], bundle: Bundle, store: LayoutStore) -> str:
-    digest = f"sha256:{member.name.removeprefix(BLOBS)}"
-    size = bundle.blobs.get(digest) if member.name.startswith(BLOBS) else None
-    if size is None or member.kind is not Kind.FILE:
-        raise refusal(f"{member.name[:200]!r} does not belong to it ({member.kind.value})")
-    if member.size != size:
-        raise refusal(f"{digest} has {member.size} bytes, and {size} are announced")
+def _blob(name: str, size: int, content: Iterable[bytes], bundle: Bundle, store: LayoutStore) -> None:
+    digest = f"sha256:{name.removeprefix(BLOBS)}"
+    if size != bundle.blobs[digest]:
+        raise refusal(f"{digest} has {size} bytes, and {bundle.blobs[digest]} are announced")
     store.write(content, media_type="", expect=digest)
-    return digest
 
 
-def _small(member: Member, content: Iterable[bytes]) -> bytes:
-    if member.kind is not Kind.FILE or member.size > contents.LARGEST_FILE:
-        raise refusal(f"{member.name} is not a file of at most {contents.LARGEST_FILE} bytes")
+def _small(name: str, size: int, content: Iterable[bytes]) -> bytes:
+    if size > contents.LARGEST_FILE:
+        raise refusal(f"{name} is larger than {contents.LARGEST_FILE} bytes")
     return b"".join(content)

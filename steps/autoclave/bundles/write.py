@@ -8,7 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from autoclave.bundles import contents, keys, tar
+from autoclave.bundles import contents, tar
 from autoclave.bundles.collect import Collection
 from autoclave.bundles.contents import BLOBS, Bundle
 from autoclave.errors import BundleError
@@ -20,15 +20,14 @@ from autoclave.store.layout.folder import INDEX_FILE, MARKER, MARKER_FILE
 
 
 class BundleInputs(Struct, frozen=True, kw_only=True):
-    """What a bundle contains beside the layout: device, images and seals by name, and its three documents."""
+    """What a bundle contains beside the layout: device, images and seals by name, trust, copies of files."""
 
     device: str
     version: str
     images: dict[str, str]
     seals: dict[str, str]
     trust: Trust
-    policy: bytes
-    device_file: bytes
+    copies: dict[str, bytes]
 
 
 def write(path: Path, store: Store, collected: Collection, release: BundleInputs) -> Bundle:
@@ -51,7 +50,9 @@ def write(path: Path, store: Store, collected: Collection, release: BundleInputs
             for name, raw in ((contents.FIRST, head), *sorted(files.items())):
                 tar.write(file, name, len(raw), [raw])
             for digest, size in sorted(collected.blobs.items()):
-                tar.write(file, BLOBS + Digest(digest).hex, size, store.chunks(digest))
+                made = collected.made.get(digest)
+                content = store.chunks(digest) if made is None else [made]
+                tar.write(file, BLOBS + Digest(digest).hex, size, content)
             tar.end(file)
             file.flush()
             os.fsync(file.fileno())
@@ -75,8 +76,5 @@ def _files(collected: Collection, release: BundleInputs) -> dict[str, bytes]:
         MARKER_FILE: MARKER,
         INDEX_FILE: collected.index(),
         contents.TRUST: trust_export.text(release.trust).encode(),
-        contents.DEVICE: release.device_file,
-        contents.POLICY: release.policy,
-        contents.VERIFIER: verifier(),
-        **keys.files(release.trust),
+        **release.copies,
     }

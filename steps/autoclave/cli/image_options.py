@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from autoclave.actions import handover
+from autoclave.bundles import check
 from autoclave.context import Context
 from autoclave.device.schema import Image
-from autoclave.model.digest import Digests
+from autoclave.model.digest import Digest, Digests
+from autoclave.release import decisions, strays
 from autoclave.release.document import open_latest
 from autoclave.release.status import ImageStatus, read_status
 from autoclave.runtime.options import Common, DigestText, ImageNames, ReleaseName, TakeFrom
@@ -26,7 +30,17 @@ def read_standings(opts: ImageOptions, ctx: Context) -> list[ImageStatus]:
     handover.read(opts.take_from, ctx)
     open_latest(ctx, named=opts.release, digest=opts.digest)
     digests = ctx.digests(opts)
-    return [read_status(image, digests.of(image.name), ctx) for image in ctx.images(opts.image)]
+    found = [read_status(image, digests.of(image.name), ctx) for image in ctx.images(opts.image)]
+    for each in found:
+        strays.warn("records", each.image, each.strays, ctx)
+    return found
+
+
+def find_verifier(found: Sequence[ImageStatus]) -> str:
+    """Return the SHA-256 of the verify.py that was signed with the release; empty without one."""
+    files = {check.find_attachment(each.records, decisions.VERIFIER) for each in found}
+    digests = {Digest(each.digest).hex if each else "" for each in files}
+    return digests.pop() if len(digests) == 1 else ""
 
 
 def find_images(digest: str, ctx: Context, *, release: str = "") -> list[tuple[Image, Descriptor]]:

@@ -13,6 +13,9 @@ from securesystemslib.signer import Key, Signature, Signer
 
 from autoclave.errors import RecordError
 
+_MOST = 100
+"""Each signature is tried with each key."""
+
 MEDIA_TYPE = "application/vnd.dsse.envelope.v1+json"
 
 
@@ -70,8 +73,9 @@ def decode(raw: bytes) -> tuple[bytes, str, list[tuple[str, bytes]]]:
         signatures = [(each.keyid, _b64(each.sig)) for each in envelope.signatures]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, binascii.Error) as error:
         raise RecordError("the record is not a DSSE envelope", why=str(error)) from error
-    if not signatures:
-        raise RecordError("the record has no signature")
+    if not 0 < len(signatures) <= _MOST:
+        found = "no signature" if not signatures else f"{len(signatures):,} signatures"
+        raise RecordError(f"the record has {found}")
     return payload, envelope.payload_type, signatures
 
 
@@ -85,6 +89,14 @@ def verify(raw: bytes, keys: Sequence[Key]) -> tuple[bytes, str, list[Key]]:
     message = pae(kind, payload)
     good = [key for key in keys if any(is_good(key, signature, message) for _, signature in signatures)]
     return payload, kind, good
+
+
+def is_plain(raw: bytes) -> bool:
+    """Return whether an envelope has one signature, and no other bytes than `sign` would have written."""
+    payload, kind, signatures = decode(raw)
+    listed = [_Signature(sig=base64.b64encode(sig).decode(), keyid=keyid) for keyid, sig in signatures]
+    again = Envelope(payload=base64.b64encode(payload).decode(), payload_type=kind, signatures=listed)
+    return len(listed) == 1 and msgspec.json.encode(again) == raw
 
 
 def is_good(key: Key, signature: bytes, message: bytes) -> bool:

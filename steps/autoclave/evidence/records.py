@@ -65,14 +65,18 @@ class Record(Struct, frozen=True, kw_only=True):
 class Rejected(Struct, frozen=True, kw_only=True):
     """Something attached as a record that does not verify, and why.
 
-    `envelope` is the digest of what is in the envelope's place, empty when nothing is; None when the
-    manifest cannot be read, so that nobody knows.
+    `stray` means that no trusted key is known to have signed it about this image: anybody who may write to
+    the store can attach such a thing. What is not stray was made with a trusted key, and is wrong.
     """
 
     digest: str
     name: str
     why: str
-    envelope: str | None = None
+    stray: bool
+
+
+class StrayRecord(RecordError):
+    """What is attached as a record is not known to be by a trusted key, about this image."""
 
 
 class RawRecord(Struct, frozen=True, kw_only=True):
@@ -140,16 +144,14 @@ def read_listed(
     good: list[Record] = []
     bad: list[Rejected] = []
     for descriptor in listed:
-        envelope = None
         try:
-            layers = parse_manifest(store.read(descriptor.digest), descriptor.digest).layers
-            envelope = layers[0].digest if layers else ""
-            raw = _read(store, descriptor.digest, layers)
+            raw = _read(store, descriptor.digest)
             good.append(verify(raw, image_digest, trust, environment=environment, production=production))
         except (RecordError, StoreError) as error:
             name = NAME_OF.get(descriptor.annotations.get(PREDICATE_TYPE, ""), "unknown")
             why = f"{error.what}: {error.why}" if error.why else error.what
-            bad.append(Rejected(digest=descriptor.digest, name=name, why=why, envelope=envelope))
+            stray = isinstance(error, (StrayRecord, StoreError))
+            bad.append(Rejected(digest=descriptor.digest, name=name, why=why, stray=stray))
     good.sort(key=lambda record: record.finished)
     return good, bad
 
@@ -160,16 +162,18 @@ def verify(
     """Verify a record's signature, and only then decode it, check what it is about and who signed it.
 
     A record about one environment (a deployment, an approval) is held to the keys of that one; a seal, which
-    permits nothing, to those that may seal anywhere. Raises RecordError.
+    permits nothing, to those that may seal anywhere. Raises StrayRecord for what anybody could attach: what
+    no trusted key signed, and what one signed as something else, or about something else. Raises RecordError
+    for what a trusted key signed as a record of this image, and is wrong.
     """
     payload, kind, keys = _verify_signature(raw.raw, trust)
     if kind != PAYLOAD_TYPE:
-        raise RecordError("the record's payload is not an in-toto statement", why=kind[:100])
+        raise StrayRecord("the record's payload is not an in-toto statement", why=kind[:100])
     statement = parse(payload)
     if statement.predicate_type not in ROLES_OF:
-        raise RecordError("the record is of an unknown type", why=statement.predicate_type[:200])
+        raise StrayRecord("the record is of an unknown type", why=statement.predicate_type[:200])
     if not is_about(statement, image_digest):
-        raise RecordError(
+        raise StrayRecord(
             f"the {NAME_OF[statement.predicate_type]} record is about another image",
             why=f"its subjects do not include {image_digest}",
         )
@@ -188,9 +192,10 @@ def verify(
     return _restrict_keys(record, trust, place, production=production and place == environment)
 
 
-def _read(store: Store, digest: str, layers: Sequence[Descriptor]) -> RawRecord:
+def _read(store: Store, digest: str) -> RawRecord:
+    layers = parse_manifest(store.read(digest), digest).layers
     if not layers or layers[0].media_type != dsse.MEDIA_TYPE:
-        raise RecordError("the record's first layer is not a DSSE envelope")
+        raise StrayRecord("the record's first layer is not a DSSE envelope")
     raw = store.read(layers[0].digest, limit=_LARGEST)
     return RawRecord(digest=digest, envelope=layers[0], raw=raw, files=tuple(layers[1:]))
 
@@ -204,7 +209,7 @@ def _refuse_unsigned(statement: Statement, files: Sequence[Descriptor]) -> None:
     if odd := set(found) ^ set(signed.items()):
         title, digest = min(odd)
         state = "is attached, and was not signed with it" if (title, digest) in found else "is not attached"
-        raise RecordError(
+        raise StrayRecord(  # the envelope is public: anybody can attach it again, with other files
             f"the files of the {NAME_OF[statement.predicate_type]} record are not those that were signed",
             why=f"{title[:100] or 'a file without a name'} {digest} {state}",
         )
@@ -212,14 +217,18 @@ def _refuse_unsigned(statement: Statement, files: Sequence[Descriptor]) -> None:
 
 def _verify_signature(raw: bytes, trust: Trust) -> tuple[bytes, str, tuple[TrustedKey, ...]]:
     """Return payload, its type and the trusted keys that signed; explain when there is none."""
-    payload, kind, good = dsse.verify(raw, [each.key for each in trust.keys])
+    try:
+        payload, kind, good = dsse.verify(raw, [each.key for each in trust.keys])
+    except RecordError as error:
+        raise StrayRecord(error.what, why=error.why) from error
     if good:
         return payload, kind, tuple(each for each in trust.keys if each.key in good)
+    # The key id is a hint, and not signed: whoever names one of ours need not have it.
     hints = [keyid for keyid, _ in dsse.decode(raw)[2]]
     shown = ", ".join(hint[:12] or "without id" for hint in hints)
     if any(each.key.keyid in hints for each in trust.keys):
-        raise RecordError("the record's signature does not match its content", why=f"key {shown}")
-    raise RecordError("the record is signed by an unknown key", why=f"key {shown} is not in {trust.source}")
+        raise StrayRecord("the record's signature does not match its content", why=f"key {shown}")
+    raise StrayRecord("the record is signed by an unknown key", why=f"key {shown} is not in {trust.source}")
 
 
 def _restrict_keys(record: Record, trust: Trust, environment: str, *, production: bool) -> Record:

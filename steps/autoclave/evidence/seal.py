@@ -12,11 +12,11 @@ from typing import Any
 from msgspec import Struct
 
 from autoclave.evidence import cosign, predicates
-from autoclave.evidence.cosign import Signatures
 from autoclave.evidence.image_records import ImageRecords
 from autoclave.evidence.records import Record
 from autoclave.evidence.statement import SEAL, StepInfo
 from autoclave.model.digest import Digest
+from autoclave.store.oci import Descriptor
 
 
 class SealedRecord(Struct, frozen=True):
@@ -48,10 +48,14 @@ class Seal(Struct, frozen=True, kw_only=True):
 
 
 class Chain(Struct, frozen=True, kw_only=True):
-    """The seals of an image by digest, oldest first; what is wrong; what no seal names yet (not an error)."""
+    """The seals of an image by digest, oldest first; what is wrong; what no seal names yet (not an error).
+
+    `exchanged` are sealed records whose signed bytes are there, attached anew (not an error in a store).
+    """
 
     seals: dict[str, Seal]
     problems: tuple[str, ...]
+    exchanged: tuple[SealedRecord, ...]
     unsealed: tuple[SealedRecord, ...]
 
     @property
@@ -74,25 +78,30 @@ def seals_of(good: Sequence[Record]) -> dict[str, Seal]:
     }
 
 
-def signatures_of(listed: Signatures) -> tuple[Signature, ...]:
-    """Return the release signatures that are listed in cosign's older format, unverified."""
-    return tuple(Signature(each.digest, each.annotations.get(cosign.SIGNATURE, "")) for each in listed.layers)
+def signatures_of(layers: Sequence[Descriptor]) -> tuple[Signature, ...]:
+    """Return release signatures in cosign's older format as a seal names them."""
+    return tuple(Signature(each.digest, each.annotations.get(cosign.SIGNATURE, "")) for each in layers)
 
 
 def check(attached: ImageRecords) -> Chain:
-    """Compare what the seals name with what is attached. Raises RecordError for a seal of another form."""
+    """Compare what the seals name with what is attached. Raises RecordError for a seal of another form.
+
+    What does not verify is never sealed: a gate closes for it, or it is a stray. What was sealed must still
+    be there, and not have become a stray.
+    """
     seals = seals_of(attached.records)
-    signatures = signatures_of(attached.signatures)
-    here = {
-        each.digest: SealedRecord(each.name, each.digest, each.envelope or "") for each in attached.rejected
-    }
-    here |= {
+    signatures = signatures_of(attached.signatures.layers)
+    good = {
         each.digest: SealedRecord(each.name, each.digest, each.envelope.digest) for each in attached.records
     }
+    rejected = {each.digest for each in attached.rejected}
+    strays = {each.digest: each.why for each in attached.strays}
+    here = good.keys() | rejected | strays.keys()
     problems: list[str] = []
     named: set[str] = set()
     for digest, seal in seals.items():
-        problems += [why for each in seal.records if (why := _find_difference(each, here))]
+        sealed = [each for each in seal.records if each.manifest not in rejected]
+        problems += [why for each in sealed if (why := _find_difference(each, good, strays))]
         problems += [
             f"a release signature that seal {Digest(digest).short} names is missing"
             for each in seal.signatures
@@ -103,8 +112,17 @@ def check(attached: ImageRecords) -> Chain:
             problems.append(f"the seal {seal.previous} before seal {Digest(digest).short} {state}")
         named |= {each.manifest for each in seal.records} | {seal.previous}
     named.add(next(reversed(seals), ""))
-    unsealed = tuple(each for each in here.values() if each.manifest not in named)
-    return Chain(seals=seals, problems=tuple(dict.fromkeys(problems)), unsealed=unsealed)
+    enclosed = {each.envelope for seal in seals.values() for each in seal.records}
+    unsealed = tuple(
+        each for each in good.values() if each.manifest not in named and each.envelope not in enclosed
+    )
+    exchanged = tuple(
+        each
+        for seal in seals.values()
+        for each in seal.records
+        if each.manifest not in here and any(found.envelope == each.envelope for found in good.values())
+    )
+    return Chain(seals=seals, problems=tuple(dict.fromkeys(problems)), exchanged=exchanged, unsealed=unsealed)
 
 
 def find_covering(seals: Mapping[str, Seal], manifest: str) -> list[str]:
@@ -116,10 +134,16 @@ def find_covering(seals: Mapping[str, Seal], manifest: str) -> list[str]:
     return list(bound)[1:]
 
 
-def _find_difference(sealed: SealedRecord, here: Mapping[str, SealedRecord]) -> str:
-    found = here.get(sealed.manifest)
+def _find_difference(
+    sealed: SealedRecord, good: Mapping[str, SealedRecord], strays: Mapping[str, str]
+) -> str:
+    found = good.get(sealed.manifest)
+    if found is None and any(each.envelope == sealed.envelope for each in good.values()):
+        return ""  # the same signed bytes, attached by somebody else
+    if sealed.manifest in strays:
+        return f"the sealed {sealed.name} record {sealed.manifest} does not verify: {strays[sealed.manifest]}"
     if found is None:
         return f"the sealed {sealed.name} record {sealed.manifest} is missing"
-    if found.envelope and sealed.envelope and found.envelope != sealed.envelope:
+    if found.envelope != sealed.envelope:
         return f"the sealed {sealed.name} record {sealed.manifest} has another envelope"
     return ""

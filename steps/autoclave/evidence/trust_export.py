@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import json
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from autoclave.evidence.trust import Authority, Trust, TrustedKey
 from autoclave.model.digest import digest_of
 
@@ -27,7 +30,11 @@ def fingerprint(key: TrustedKey) -> str:
 
 def pem(key: TrustedKey) -> str:
     """Return the public key in PEM form."""
-    return str(key.key.keyval["public"]).strip() + "\n"
+    public = str(key.key.keyval["public"])
+    if key.key.keytype == "ed25519":  # kept as 32 bytes in hexadecimal
+        made = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public))
+        public = made.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+    return public.strip() + "\n"
 
 
 def _der(text: str) -> bytes:

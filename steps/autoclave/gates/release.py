@@ -21,7 +21,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     """What the records of one image say, after their signatures and subjects were verified.
 
     `finished` maps the short names of the newest good records to their times; `rejected` are
-    (name, reason) of everything attached that does not verify. A missing record's facts are None. `scans` are
+    (name, reason) of what a trusted key signed and does not verify, `strays` of what anybody can attach: no
+    gate closes for it, but it may explain what is missing. A missing record's facts are None. `scans` are
     the newest ones, one of each scanner.
     `device` and `digest` say which image it is. `runs` are the test runs of all images of the device by name:
     requirements are the device's. `components` are the SBOM's. `declared` and `waivers` are the device
@@ -45,6 +46,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     unjudged: bool = False
     others: Mapping[str, Struct | None] = {}
     origins: Mapping[str, Origin] = {}
+    strays: tuple[tuple[str, str], ...] = ()
 
     def facts_of(self, step: Step) -> object:
         """Return the facts of a step; nothing when its record is missing or cannot be read."""
@@ -130,8 +132,10 @@ def judge_waivers(evidence: Evidence, policy: Policy, now: datetime) -> tuple[wa
 
 def _present(evidence: Evidence) -> list[str]:
     unread = {each.record for each in steps.CHECKS if not evidence.facts_of(each)}
+    strays = dict(reversed(evidence.strays))
     return [
         f"no valid {name} record is attached to the image"
+        + (f"; one is that does not count: {strays[name]}" if name in strays else "")
         for name in REQUIRED
         if name not in evidence.finished or name in unread
     ]

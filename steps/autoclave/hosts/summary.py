@@ -18,13 +18,17 @@ SHORT = 12  # hex digits of a digest or commit that are shown
 
 
 class About(Struct, frozen=True, kw_only=True):
-    """Which device the page is about; `pipeline` is the address of the pipeline, if any."""
+    """Which device the page is about; `pipeline` is the address of the pipeline, if any.
+
+    `verifier` is the SHA-256 of the verify.py that was signed with the release; empty before that.
+    """
 
     device: str
     version: str
     safety_class: str
     commit: str = ""
     pipeline: str = ""
+    verifier: str = ""
 
 
 def overall_state(rows: Sequence[Row]) -> GateStatus:

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 import msgspec
 
+from autoclave.bundles import write
 from autoclave.context import Context
 from autoclave.device import requirements, soup_register
 from autoclave.device.schema import FILE, VEX, WAIVER, Image, resolve_inside
@@ -21,11 +22,11 @@ from autoclave.model.declared import Declared, SignedWaiver
 from autoclave.policy.schema import Policy
 from autoclave.store.oci import Descriptor
 
-POLICY, REGISTER, DECISIONS = "policy.json", "soup.toml", "decisions/"
+POLICY, REGISTER, VERIFIER, DECISIONS = "policy.json", "soup.toml", "verify.py", "decisions/"
 
 _LARGEST = 1 << 20  # bytes of one decision
 _MOST = 2000
-_MEDIA_TYPES = {".toml": "application/toml", ".yaml": "application/yaml"}
+_MEDIA_TYPES = {".toml": "application/toml", ".yaml": "application/yaml", ".py": "text/x-python"}
 
 
 def read_declared(image: Image, together: dict[str, str], ctx: Context) -> Declared:
@@ -81,6 +82,7 @@ def write_attachments(sources: Mapping[str, bytes], ctx: Context) -> list[tuple[
         (POLICY, msgspec.json.format(msgspec.json.encode(ctx.policy, order="sorted"), indent=2)),
         (FILE, ctx.source.read(FILE)),
     ]
+    kept.append((VERIFIER, write.verifier()))
     if register := ctx.device.device.soup:
         kept.append((REGISTER, resolve_inside(ctx.source.folder, register).read_bytes()))
     kept += [(DECISIONS + name, raw) for name, raw in read_files(ctx)]

@@ -8,12 +8,12 @@ from autoclave.context import Context
 from autoclave.device.schema import Image
 from autoclave.errors import AutoclaveError
 from autoclave.evidence import predicates
-from autoclave.evidence.image_records import ImageRecords
+from autoclave.evidence.image_records import ImageRecords, is_of
 from autoclave.evidence.statement import DEPLOYMENT
 from autoclave.model.facts import Deployment, Running
 from autoclave.release import document
 from autoclave.release.candidate import judge
-from autoclave.release.verification import is_of, read, read_attached
+from autoclave.release.verification import read, read_attached
 
 
 def deployments_of(attached: ImageRecords, image: Image, ctx: Context) -> list[Deployment]:
@@ -21,7 +21,7 @@ def deployments_of(attached: ImageRecords, image: Image, ctx: Context) -> list[D
     return [
         predicates.facts_of(each.statement, Deployment)
         for each in attached.records
-        if each.statement.predicate_type == DEPLOYMENT and is_of(each, image, ctx)
+        if each.statement.predicate_type == DEPLOYMENT and is_of(each, ctx.device.device.name, image.name)
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from autoclave.context import Context
 from autoclave.device.schema import Image
 from autoclave.errors import RecordError, TimestampError
-from autoclave.evidence import seal, trust_export
+from autoclave.evidence import cosign, seal, trust_export
 from autoclave.evidence.image_records import ImageRecords
 from autoclave.evidence.records import RawRecord, Record
 from autoclave.evidence.seal import Chain, Seal
@@ -27,7 +27,7 @@ STEP = "seal"
 def apply(
     attached: ImageRecords, image: Image, ctx: Context, signer: Signer | None = None, *, stamp: bool = True
 ) -> RawRecord:
-    """Attach a seal over everything that was read or attached by now, and return it.
+    """Attach a seal over all good records and signatures that were read or attached by now, and return it.
 
     It is time-stamped when an authority is named. With `stamp`, an authority that fails is an error, and so
     is a missing one where the policy requires it; else it is a warning. Raises TimestampError; RecordError
@@ -36,12 +36,13 @@ def apply(
     Two steps that seal at once may name the same previous seal; the next seal then names the one that it does
     not follow, as it does any record.
     """
+    attached = attached.of(ctx.device.device.name, image.name)
     chain = seal.check(attached)
     refuse_broken(chain)
-    _refuse_unread(attached)
+    signed = cosign.find_signatures(ctx.store, attached.signatures, ctx.trust.for_role("release"))
     facts = Seal(
         records=chain.unsealed,
-        signatures=seal.signatures_of(attached.signatures),
+        signatures=seal.signatures_of([layer for layer, _ in signed]),
         previous=chain.newest,
         policy=ctx.policy_digest,
         trust=trust_export.digest(ctx.trust),
@@ -75,15 +76,6 @@ def refuse_broken(chain: Chain) -> None:
             why="\n".join(chain.problems),
             next="restore the store from its archive, and find out who could change it",
         )
-
-
-def _refuse_unread(attached: ImageRecords) -> None:
-    """Raise RecordError when a seal would have to name a record whose envelope is unknown."""
-    for each in attached.rejected:
-        if each.envelope is None:
-            raise RecordError(
-                f"the {each.name} record {each.digest} cannot be read, and so not be sealed", why=each.why
-            )
 
 
 def _stamp(envelope: bytes, ctx: Context, *, must: bool) -> list[tuple[str, Descriptor]]:

@@ -19,9 +19,10 @@ _STEP_OF = {name: each.name for each in steps.STEPS for name, _ in each.records}
 
 
 class ImageStatus(Row, frozen=True, kw_only=True):
-    """One image, its gates, and the good records that they were read from, oldest first."""
+    """One image, its gates, the good records behind them, oldest first, and the stray ones."""
 
     records: tuple[Record, ...] = ()
+    strays: tuple[tuple[str, str], ...] = ()
 
     @property
     def commit(self) -> str:
@@ -41,6 +42,7 @@ def read_status(image: Image, digest: str, ctx: Context) -> ImageStatus:
         digest=subject.digest,
         gates=gates(found.records, found.evidence.rejected),
         records=found.records,
+        strays=found.evidence.strays,
     )
 
 

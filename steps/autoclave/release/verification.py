@@ -13,7 +13,7 @@ from autoclave.errors import RecordError
 from autoclave.evidence import cosign, image_records, predicates, records, sbom, seal
 from autoclave.evidence.image_records import ImageRecords
 from autoclave.evidence.records import RawRecord, Record, Rejected
-from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS, info
+from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS
 from autoclave.evidence.trust import TrustedKey
 from autoclave.gates.deploy import is_production
 from autoclave.gates.release import Evidence
@@ -31,8 +31,8 @@ F = TypeVar("F", bound=Struct)
 class Release(Struct, frozen=True, kw_only=True):
     """The release record of one image, as it was read once for one step.
 
-    `attached` is everything that is attached to the digest. `records` are the good ones of it that are about
-    this image of this device, oldest first; `evidence` is what they say. `environment` is the one for which
+    `attached` is everything that is attached to the digest. `records` are its good ones, oldest first;
+    `evidence` is what they say. `environment` is the one for which
     the keys were judged, or empty. `named` is the digest of the release that the image is read for: only a
     verification of exactly that one counts. Empty: the newest verification counts.
     """
@@ -68,15 +68,16 @@ class Release(Struct, frozen=True, kw_only=True):
 def read(image: Image, descriptor: Descriptor, ctx: Context, *, environment: str = "") -> Release:
     """Read and verify every record attached to an image digest, once for everything that a step does with it.
 
-    Records that call the digest another image, or of another device, count for nothing here.
-
     For an environment, only keys count that may sign for it, and production takes no development
-    key. A record that does not verify is evidence of tampering: it stays in the evidence's `rejected`.
+    key. What a trusted key signed and does not verify is evidence of tampering: it stays in the evidence's
+    `rejected`. What anybody can attach, records about another image or device among it, is its `strays`: it
+    is reported, and counts for nothing.
     """
     attached = read_attached(descriptor, ctx, environment=environment)
     opened = ctx.released
     named = opened.digest if opened and descriptor.digest in opened.document.images.values() else ""
-    good = [each for each in attached.records if is_of(each, image, ctx)]
+    attached = attached.of(ctx.device.device.name, image.name)
+    good = attached.records
     bad = [*attached.rejected, *_seal_problems(attached)]
     build = _facts(good, bad, PROVENANCE, BuildFacts)
     unit_test = _facts(good, bad, TEST_RESULT, TestRun)
@@ -92,6 +93,7 @@ def read(image: Image, descriptor: Descriptor, ctx: Context, *, environment: str
     evidence = Evidence(
         finished={each.name: each.finished for each in good},
         rejected=tuple((each.name, each.why) for each in bad),
+        strays=tuple((each.name, each.why) for each in attached.strays),
         build=build,
         unit_test=unit_test,
         scans=scans,
@@ -110,7 +112,7 @@ def read(image: Image, descriptor: Descriptor, ctx: Context, *, environment: str
         environment=environment,
         named=named,
         attached=attached,
-        records=tuple(good),
+        records=good,
         evidence=evidence,
     )
 
@@ -146,8 +148,8 @@ def add(release: Release, raw: RawRecord, ctx: Context) -> Release:
     RecordError when the record does not verify.
     """
     attached = release.attached.add(records.verify(raw, release.digest, ctx.trust))
-    good = tuple(each for each in attached.records if is_of(each, release.image, ctx))
-    return structs.replace(release, attached=attached, records=good)
+    attached = attached.of(ctx.device.device.name, release.image.name)
+    return structs.replace(release, attached=attached, records=attached.records)
 
 
 def verify_signature(release: Release, ctx: Context) -> list[TrustedKey]:
@@ -209,15 +211,7 @@ def _seal_problems(attached: ImageRecords) -> list[Rejected]:
         problems = seal.check(attached).problems
     except RecordError as error:
         problems = (f"{error.what}: {error.why}",)
-    return [Rejected(digest=attached.image.digest, name="seal", why=why) for why in problems]
-
-
-def is_of(record: Record, image: Image, ctx: Context) -> bool:
-    """Tell whether a record is about this image of this device; an SBOM names the digest alone."""
-    if record.statement.predicate_type == SBOM:
-        return True
-    made = info(record.statement)
-    return (made.device, made.image) == (ctx.device.device.name, image.name)
+    return [Rejected(digest=attached.image.digest, name="seal", why=why, stray=False) for why in problems]
 
 
 def _components(good: Sequence[Record], bad: list[Rejected]) -> tuple[Component, ...]:
@@ -227,7 +221,7 @@ def _components(good: Sequence[Record], bad: list[Rejected]) -> tuple[Component,
         try:
             found |= dict.fromkeys(sbom.components(record.statement))
         except RecordError as error:
-            bad.append(Rejected(digest=record.digest, name="sbom", why=error.what))
+            bad.append(Rejected(digest=record.digest, name="sbom", why=error.what, stray=False))
     return tuple(found)
 
 
@@ -258,5 +252,6 @@ def _facts_of(record: Record, bad: list[Rejected], kind: type[F]) -> F | None:
     try:
         return predicates.facts_of(record.statement, kind)
     except RecordError as error:
-        bad.append(Rejected(digest=record.digest, name=record.name, why=f"{error.what}: {error.why}"))
+        why = f"{error.what}: {error.why}"
+        bad.append(Rejected(digest=record.digest, name=record.name, why=why, stray=False))
         return None

@@ -263,10 +263,11 @@ class SealRow(Struct, frozen=True, kw_only=True):
 
 
 class RejectedRow(Struct, frozen=True, kw_only=True):
-    """Something attached as a record that does not verify."""
+    """Something attached as a record that does not verify; whether it closes the gates, or does not count."""
 
     name: str
     why: str
+    closes: bool
 
 
 class Change(StrEnum):

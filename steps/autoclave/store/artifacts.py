@@ -57,8 +57,14 @@ def parse_artifact(raw: bytes) -> tuple[Descriptor, Manifest, Descriptor]:
 
 
 def parse_referrer(listed: Descriptor, raw: bytes, subject: str) -> Descriptor | None:
-    """Return a listed manifest's descriptor by its own content if it refers to `subject`, else None."""
-    manifest = parse_manifest(raw, listed.digest)
+    """Return a listed manifest's descriptor by its own content if it refers to `subject`, else None.
+
+    What is whole and no manifest refers to nothing: whoever may write to a store may list such a thing.
+    """
+    try:
+        manifest = parse_manifest(raw, listed.digest)
+    except StoreError:
+        return None
     if manifest.subject is None or manifest.subject.digest != subject:
         return None
     return _describe(listed, manifest)

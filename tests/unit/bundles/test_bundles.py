@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import tarfile
@@ -103,10 +104,15 @@ SPOILT: list[tuple[Callable[[Members], object], str]] = [
     (change(INDEX, b'"app"', b'"ape"'), "index.json is not what autoclave/bundle.json announces"),
     (lambda found: found.pop(first_blob(found)), "which it announces, is not in it"),
     (lambda found: found.pop("autoclave/verify.py"), "autoclave/verify.py, which it announces, is not in it"),
-    (lambda found: found.update({"blobs/sha256/" + "0" * 64: b"x"}), "does not belong to it (file)"),
-    (lambda found: found.update({"../evil": b"x"}), "'../evil' leaves the archive"),
-    (lambda found: found.update({"/etc/evil": b"x"}), "'/etc/evil' is not a relative name"),
-    (lambda found: found.update({"C:\\evil": b"x"}), "does not belong to it (file)"),
+    (lambda found: found.update({"blobs/sha256/" + "0" * 64: b"x"}), "0000' does not belong to it"),
+    (lambda found: found.update({"../evil": b"x"}), "'../evil' does not belong to it"),
+    (lambda found: found.update({"/etc/evil": b"x"}), "'/etc/evil' does not belong to it"),
+    (lambda found: found.update({"C:\\evil": b"x"}), "evil' does not belong to it"),
+    (
+        lambda found: found.update({INDEX: found.pop(INDEX)}),
+        "index.json, which it announces, is not in it where",
+    ),
+    (change(HEAD, b'"format"', b' "format"'), "autoclave/bundle.json is not as Autoclave writes it"),
     (lambda found: found.update({first_blob(found): b"other"}), "and "),
 ]
 
@@ -129,20 +135,46 @@ def test_content_of_another_digest_is_refused(tmp_path: Path) -> None:
 ANNOUNCED: list[tuple[Callable[[Members], object], str, type[AutoclaveError]]] = [
     (
         lambda found: found.update({"blobs/sha256/" + digest_of(b"x")[7:]: b"x"}),
-        "not both in the index",
+        "is not both in the head and signed for",
         BundleError,
     ),
-    (change(INDEX, b'"app"', b'"ape"'), "the index does not name", BundleError),
+    (
+        change(INDEX, b'"app"', b'"ape"'),
+        "index.json is not what follows from the signed records",
+        BundleError,
+    ),
     (lambda found: found.update({INDEX: b"{}"}), "schemaVersion", AutoclaveError),
     (lambda found: found.update({"oci-layout": b"{}"}), "not an OCI layout of version 1.0.0", BundleError),
-    (change("autoclave/device.toml", b'"pump"', b'"pomp"'), "its device file is about pomp", BundleError),
-    (change("autoclave/device.toml", b"[device]", b"[["), "is not valid TOML", AutoclaveError),
+    (
+        change("autoclave/device.toml", b'"pump"', b'"pomp"'),
+        "autoclave/device.toml is not the autoclave.toml of the release",
+        BundleError,
+    ),
+    (
+        change("autoclave/policy.json", b"{}", b'{"release":{"clean-tree":false}}'),
+        "autoclave/policy.json is not the policy.json of the release",
+        BundleError,
+    ),
+    (
+        lambda found: found.update({"autoclave/verify.py": b'print("VERIFIED")'}),
+        "autoclave/verify.py is not the verify.py of the release",
+        BundleError,
+    ),
+    (
+        change("autoclave/trust.toml", b'"unit-test"', b'"waive"'),
+        "",
+        AutoclaveError,
+    ),
     (
         change("autoclave/trust.toml", b"[[key]]", b"# hello\n[[key]]"),
         "not as Autoclave writes it",
         BundleError,
     ),
-    (lambda found: found.update({"autoclave/keys/09-x.pub": b"x"}), "are not the keys of", BundleError),
+    (
+        lambda found: found.update({"autoclave/keys/09-x.pub": b"x"}),
+        "'autoclave/keys/09-x.pub' is not a file of a bundle",
+        BundleError,
+    ),
     (
         lambda found: found.update({"autoclave/evil": b"x"}),
         "'autoclave/evil' is not a file of a bundle",
@@ -196,11 +228,9 @@ def test_a_bundle_that_strangers_signed_is_refused(tmp_path: Path) -> None:
 def hand_made(fill: Callable[[tarfile.TarFile], object], path: Path) -> Path:
     """Append to the members of a bundle what only a hand writes."""
     buffer = io.BytesIO()
-    with tarfile.open(path) as old, tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as new:
-        for each in old:
-            new.addfile(each, old.extractfile(each))
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as new:
         fill(new)
-    path.write_bytes(buffer.getvalue())
+    path.write_bytes(path.read_bytes()[:-1024] + buffer.getvalue())
     return path
 
 
@@ -213,17 +243,22 @@ def entry(name: str, kind: bytes = tarfile.REGTYPE, **fields: object) -> Callabl
 
 
 HOSTILE: list[tuple[Callable[[tarfile.TarFile], object], str]] = [
-    (entry("link", tarfile.SYMTYPE, linkname="/etc/passwd"), "is not a relative name"),
-    (entry("link", tarfile.SYMTYPE, linkname="oci-layout"), "'link' does not belong to it (link)"),
-    (entry("link", tarfile.LNKTYPE, linkname="oci-layout"), "'link' does not belong to it (link)"),
-    (entry("dev", tarfile.CHRTYPE), "device, sparse file"),
-    (entry("pipe", tarfile.FIFOTYPE), "device, sparse file"),
-    (entry("folder", tarfile.DIRTYPE), "does not belong to it (folder)"),
-    (entry("oci-layout"), "comes twice"),
-    (entry("./oci-layout"), "comes twice"),
-    (entry("x", pax_headers={"GNU.sparse.major": "1"}), "device, sparse file"),
-    (entry("x", pax_headers={"comment": "x" * 100_000}), "an extended header has"),
-    (entry("x", pax_headers={"path": "../x"}), "leaves the archive"),
+    (entry("link", tarfile.SYMTYPE, linkname="/etc/passwd"), "'link' is not a plain file"),
+    (entry("link", tarfile.SYMTYPE, linkname="oci-layout"), "'link' is not a plain file"),
+    (entry("link", tarfile.LNKTYPE, linkname="oci-layout"), "'link' is not a plain file"),
+    (entry("dev", tarfile.CHRTYPE), "'dev' is not a plain file"),
+    (entry("pipe", tarfile.FIFOTYPE), "'pipe' is not a plain file"),
+    (entry("folder", tarfile.DIRTYPE), "'folder/' is not a plain file"),
+    (entry("sparse", tarfile.GNUTYPE_SPARSE), "'sparse' is not a plain file"),
+    (entry("old", tarfile.AREGTYPE), "'old' is not a plain file"),
+    (entry("x", mode=0o755), "'x' is not a plain file"),
+    (entry("x", mtime=1), "'x' is not a plain file"),
+    (entry("x", uname="root"), "'x' is not a plain file"),
+    (entry("oci-layout"), "'oci-layout' is not a plain file"),
+    (entry("./oci-layout"), "'./oci-layout' is not a plain file"),
+    (entry("x", pax_headers={"GNU.sparse.major": "1"}), "PaxHeader' is not a plain file"),
+    (entry("x", pax_headers={"comment": "x" * 100_000}), "PaxHeader' is not a plain file"),
+    (entry("x", pax_headers={"path": "../x"}), "PaxHeader' is not a plain file"),
 ]
 
 
@@ -236,14 +271,31 @@ def test_a_hostile_member_is_refused(
     assert_refused(hand_made(fill, sample_bundle.bundle(tmp_path)), tmp_path, says)
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("oci-layout", "'oci-layout' comes twice"),
+        ("./oci-layout", "'./oci-layout' does not belong to it"),
+        ("autoclave/bundle.json", "'autoclave/bundle.json' does not belong to it"),
+    ],
+)
+def test_a_member_more_is_refused(tmp_path: Path, name: str, says: str) -> None:
+    bundle = sample_bundle.bundle(tmp_path)
+    bundle.write_bytes(bundle.read_bytes()[:-1024] + tar.header(name, 0) + bytes(1024))
+    assert_refused(bundle, tmp_path, says)
+
+
 def test_every_cut_off_bundle_is_refused(tmp_path: Path) -> None:
     bundle = sample_bundle.bundle(tmp_path)
     whole = bundle.read_bytes()
     for size in range(0, len(whole) - 1024, 1511):
         bundle.write_bytes(whole[:size])
         assert_refused(bundle, tmp_path, "")
-    bundle.write_bytes(whole + b"x")
-    assert_refused(bundle, tmp_path, "data after its end")
+    for more in (b"x", bytes(512), b"\0", whole):
+        bundle.write_bytes(whole + more)
+        assert_refused(bundle, tmp_path, "data after its end")
+    bundle.write_bytes(gzip.compress(whole))
+    assert_refused(bundle, tmp_path, "is not a plain file as a bundle has them")
 
 
 def test_a_bundle_announcing_more_than_the_disk_holds_is_refused_before_a_byte_is_written(
@@ -252,7 +304,7 @@ def test_a_bundle_announcing_more_than_the_disk_holds_is_refused_before_a_byte_i
     def announce(found: Members) -> None:
         head = json.loads(found[HEAD])
         head["blobs"]["sha256:" + "0" * 64] = 1 << 49
-        found[HEAD] = json.dumps(head).encode()
+        found[HEAD] = json.dumps(head, sort_keys=True, separators=(",", ":")).encode()
 
     assert_refused(
         sample_bundle.rewrite(sample_bundle.bundle(tmp_path), announce),

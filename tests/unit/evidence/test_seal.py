@@ -96,7 +96,7 @@ def test_a_seal_with_a_missing_predecessor_is_found(store: LayoutStore) -> None:
 def test_a_seal_by_a_key_that_no_longer_counts_breaks_the_chain(store: LayoutStore) -> None:
     subject = write_image(store)
     one = seal_records(store, subject, record(store, subject))
-    refused = records.Rejected(digest=one, name="seal", why="unknown key")
+    refused = records.Rejected(digest=one, name="seal", why="unknown key", stray=False)
     two = seal_records(store, subject, previous=one, turn=2)
     attached = image_records.read(store, subject, TRUST)
     good = tuple(each for each in attached.records if each.digest != one)

@@ -114,7 +114,7 @@ def test_a_signature_that_a_step_adds_is_what_would_be_read_back(device: TestedD
     assert found.add_signature(entry) == found
     chain = check(found)
     assert (chain.problems, chain.unsealed) == ((), ())
-    assert chain.seals[chain.newest].signatures == signatures_of(found.signatures)
+    assert chain.seals[chain.newest].signatures == signatures_of(found.signatures.layers)
 
 
 def test_what_comes_in_while_a_step_works_is_not_sealed_by_it_but_by_the_next(

@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import Annotated
 
 import click
-import msgspec
 
 from autoclave.bundles import check, collect, write
-from autoclave.bundles.check import VerifiedImage
+from autoclave.bundles.collect import VerifiedImage
+from autoclave.bundles.contents import COPIES
 from autoclave.cli.click_options import make_command
 from autoclave.cli.image_options import find_images
 from autoclave.context import Context
-from autoclave.device.schema import FILE
 from autoclave.errors import BundleError, UsageError
-from autoclave.evidence import records
+from autoclave.evidence import records, trust_export
 from autoclave.evidence.statement import VERIFICATION, info
 from autoclave.model.digest import Digest
+from autoclave.release import strays
 from autoclave.runtime.options import Common, ReleaseName, option
 
 
@@ -42,11 +42,15 @@ def _run(opts: Options, ctx: Context) -> None:
         raise UsageError("there is no file to write to", next="name it: autoclave export -o RELEASE.tar")
     found = find_images(opts.digest, ctx, release=opts.release)
     images = {image.name: descriptor.digest for image, descriptor in found}
-    verified = check.read(ctx.store, ctx.shell, images, ctx.trust, ctx.now())
+    device = ctx.device.device.name
+    means = check.Means(store=ctx.store, shell=ctx.shell, trust=ctx.trust, now=ctx.now())
+    verified, stray = check.read(images, device, means, strict=False)
+    for line in strays.describe([(each.name, each.why) for each in stray]):
+        ctx.screen.warn("export", f"left out: {line}")
     for image in verified:
         _print(image, ctx)
     path = Path(opts.output)
-    collected = collect.collect(ctx.store, images)
+    collected = collect.collect(ctx.store, verified)
     bundle = write.write(path, ctx.store, collected, _bundle_inputs(verified, ctx))
     size = path.stat().st_size
     ctx.screen.result(
@@ -55,27 +59,48 @@ def _run(opts: Options, ctx: Context) -> None:
 
 
 def _bundle_inputs(images: list[VerifiedImage], ctx: Context) -> write.BundleInputs:
-    """Return what the bundle contains; policy and device file are the release's where its record has them."""
-    first = images[0].records
-    summary = records.latest(first, VERIFICATION)
+    """Return what the bundle contains beside the images and their records."""
+    summary = records.latest(images[0].records, VERIFICATION)
     if summary is None:
         raise BundleError(
             "there is no release to export",
             why="no release gate judged it",
             next="run 'autoclave sign' first",
         )
+    _refuse_other_trust(images, ctx)
     made = info(summary.statement)
-    held = [check.read_attachment(ctx.store, first, title) for title in (check.POLICY_TITLE, FILE)]
-    today = msgspec.json.format(msgspec.json.encode(ctx.policy, order="sorted"), indent=2)
     return write.BundleInputs(
         device=made.device,
         version=made.device_version,
         images={each.name: each.digest for each in images},
         seals={each.name: each.chain.newest for each in images},
         trust=ctx.trust,
-        policy=today if held[0] is None else held[0],
-        device_file=ctx.source.read(FILE) if held[1] is None else held[1],
+        copies={name: _copy(images, title, ctx) for name, title in COPIES.items()},
     )
+
+
+def _copy(images: list[VerifiedImage], title: str, ctx: Context) -> bytes:
+    """Return a file that was signed with the newest verification of every image."""
+    found = {getattr(check.find_attachment(each.records, title), "digest", "") for each in images}
+    if len(found) != 1 or "" in found:
+        raise BundleError(
+            f"the images were not released together: their records hold no {title}, or several",
+            why=", ".join(sorted(found)),
+            next="release all of them anew: autoclave sign --again",
+        )
+    return ctx.store.read(found.pop())
+
+
+def _refuse_other_trust(images: list[VerifiedImage], ctx: Context) -> None:
+    """Raise BundleError when the trust file is not the one that the newest seals name."""
+    today = trust_export.digest(ctx.trust)
+    for each in images:
+        if not each.chain.newest or each.chain.seals[each.chain.newest].trust != today:
+            raise BundleError(
+                f"the newest seal of '{each.name}' names another trust file than {ctx.trust.source}",
+                why="a bundle brings the trust file along, and nothing that is not signed",
+                next="name the trust file of the release with --trust, or run 'autoclave seal' with this one",
+            )
 
 
 def _print(image: VerifiedImage, ctx: Context) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import click
 
-from autoclave.bundles import check, contents, merge, unpack
+from autoclave.bundles import check, contents, merge, unpack, write
 from autoclave.bundles.unpack import StagedBundle
 from autoclave.cli import screen
 from autoclave.cli.click_options import parameters
@@ -48,8 +48,11 @@ def command(name: str, text: str) -> click.Command:
     return click.Command(name, callback=run, params=parameters(Options), help=text, short_help=text)
 
 
-def run_import(opts: Options, view: Screen) -> StagedBundle:
-    """Check the bundle, and import it when all of it is good; return what it contains beside the blobs."""
+def run_import(opts: Options, view: Screen, *, released: bool = True) -> StagedBundle:
+    """Check the bundle, and import it when all of it is good; return what it contains beside the blobs.
+
+    With `released`, it must be a release: passed, and signed.
+    """
     folder = Path(opts.into or opts.folder)
     beside = folder / ".autoclave" / "store"
     if opts.store and not is_address(opts.store):
@@ -58,20 +61,25 @@ def run_import(opts: Options, view: Screen) -> StagedBundle:
     with merge.staging_folder(beside) as place:
         staged = unpack.unpack(Path(opts.file), place)
         trusted = _trust(opts, staged, view)
-        check.check_layout(staged)
-        images = check.read(staged.store, shell, staged.bundle.images, trusted, datetime.now(UTC))
-        check.check_head(staged, images)
+        bundle, now = staged.bundle, datetime.now(UTC)
+        means = check.Means(store=staged.store, shell=shell, trust=trusted, now=now)
+        images, _ = check.read(bundle.images, bundle.device, means, strict=True)
+        check.check_contents(staged, images)
+        if released:
+            check.refuse_unreleased(images)
         _check_device(staged)
         target = _target(opts, beside, shell)
-        merge.merge(staged, target)
-        released = {document.keep_imported(image.records, target) for image in images} - {""}
+        merge.merge(staged, images, target)
+        named = {document.keep_imported(image.records, target) for image in images} - {""}
     for image in images:
         view.result(
             "\n".join([f"image {image.name} {image.digest}", *describe(image)]),
             {"image": image.name, "digest": image.digest, "result": image.result, "seal": image.chain.newest},
         )
-    for digest in sorted(released):
+    for digest in sorted(named):
         view.result(f"release {digest}", {"release": digest})
+    if staged.files[contents.VERIFIER] != write.verifier():
+        view.warn(STEP, f"its {contents.VERIFIER}, signed with the release, is not the one of this Autoclave")
     view.result(f"imported into {opts.store or beside}", {"store": opts.store or str(beside)})
     return staged
 

@@ -53,7 +53,8 @@ def _run(opts: Options, ctx: Context) -> None:
         for record in good:
             _print_record(record, ctx)
         for rejected in bad:
-            text = f"  ✘ {rejected.name:<13} {rejected.digest}\n      DOES NOT VERIFY: {rejected.why}"
+            state = "DOES NOT COUNT" if rejected.stray else "DOES NOT VERIFY"
+            text = f"  ✘ {rejected.name:<13} {rejected.digest}\n      {state}: {rejected.why}"
             ctx.screen.result(text, {"record": rejected.name, "digest": rejected.digest, "why": rejected.why})
         _print_attestations(image, [each.envelope.digest for each in good], ctx)
 

@@ -12,7 +12,7 @@ from autoclave.context import Context
 from autoclave.device.schema import Environment
 from autoclave.errors import AutoclaveError, DoctorFailed, Interrupted
 from autoclave.model.facts import Running
-from autoclave.release import candidate, document
+from autoclave.release import candidate, document, strays
 from autoclave.release.deployments import find_release
 from autoclave.runtime.options import Common, ReleaseName, option
 from autoclave.store.image import read_identity
@@ -96,6 +96,7 @@ def _reasons(running: Running, environment: Environment, ctx: Context) -> list[s
         there = _open_running(running, environment, ctx)
         image = there.device.find_image(running.image)
         found = release.read(image, descriptor, there, environment=environment.name)
+        strays.warn("status", image.name, found.evidence.strays, there)
         ((_, verdict),) = candidate.judge([found], environment.target, there)
     except AutoclaveError as error:
         return [f"{error.what}: {error.why}" if error.why else error.what]

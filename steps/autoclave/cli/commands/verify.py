@@ -1,4 +1,4 @@
-"""`autoclave verify [DIGEST] [--bundle FILE]`: what verifies, what does not, why, and what to do about it."""
+"""`autoclave verify [DIGEST or FILE]`: what verifies, what does not, why, and what to do about it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,13 @@ class Options(Common, frozen=True):
 
     digest: Annotated[
         str,
-        option("the digest of an image of the release; none: the release judged last", argument=True),
+        option(
+            "the digest of an image of the release, or a bundle's file, which is verified without a store or "
+            "a device; none: the release judged last",
+            argument=True,
+        ),
     ] = ""
     release: ReleaseName = ""
-    bundle: Annotated[str, option("verify what this bundle holds, without a store or a device")] = ""
     warn_days: Annotated[int, option("warn when a time stamp's certificate ends within so many days")] = 90
 
 
@@ -41,7 +44,7 @@ def command(name: str, text: str) -> click.Command:
         options = Options(**given)
         view = screen.choose(as_json=options.json)
         try:
-            if options.bundle:
+            if _is_file(options.digest):
                 with TemporaryDirectory(prefix="autoclave-") as folder:
                     _verify(_unpack(options, Path(folder), view), view)
             else:
@@ -53,10 +56,15 @@ def command(name: str, text: str) -> click.Command:
     return click.Command(name, callback=run, params=parameters(Options), help=text, short_help=text)
 
 
+def _is_file(text: str) -> bool:
+    """Return whether the argument names a file: a digest says how it was made."""
+    return bool(text) and "sha256:" not in text
+
+
 def _unpack(opts: Options, folder: Path, view: Screen) -> Options:
-    """Import the bundle into a folder of its own, and return the options for it."""
-    taken = import_bundle.Options(file=opts.bundle, into=str(folder / "device"), trust=opts.trust)
-    staged = import_bundle.run_import(taken, view)
+    """Unpack the bundle into a folder of its own, and return the options for it."""
+    taken = import_bundle.Options(file=opts.digest, into=str(folder / "device"), trust=opts.trust)
+    staged = import_bundle.run_import(taken, view, released=False)
     trust = folder / "trust.toml"
     trust.write_bytes(staged.files[contents.TRUST])
     digest = ",".join(f"{name}={digest}" for name, digest in staged.bundle.images.items())

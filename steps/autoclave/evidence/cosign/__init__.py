@@ -24,6 +24,7 @@ from autoclave.store.base import Store
 from autoclave.store.oci import (
     EMPTY,
     EMPTY_BLOB,
+    EMPTY_CONFIG,
     MANIFEST,
     Descriptor,
     Manifest,
@@ -129,8 +130,8 @@ def verify_signature(store: Store, listed: Signatures, keys: Sequence[TrustedKey
 
     Bundles count as well, but are read only when no key signed in the older format.
     """
-    payloads = [(each, raw) for each in listed.layers if (raw := _read_payload(store, each)) is not None]
-    good = [key for key in keys if any(_is_signature(*each, listed.image, key) for each in payloads)]
+    signed = find_signatures(store, listed, keys)
+    good = [key for key in keys if any(key in by for _, by in signed)]
     if good:
         return good
     good, refused = bundle.find_signers(store, listed.bundles, listed.image, keys)
@@ -140,6 +141,32 @@ def verify_signature(store: Store, listed: Signatures, keys: Sequence[TrustedKey
         raise RecordError("the image has no release signature", why="'autoclave sign' has not passed for it")
     count = f"{len(listed.layers)} signature(s), none by a key that is trusted here"
     raise RecordError("no trusted release key signed the image", why="; ".join([count, *refused[:_REASONS]]))
+
+
+def find_signatures(
+    store: Store, listed: Signatures, keys: Sequence[TrustedKey]
+) -> list[tuple[Descriptor, list[TrustedKey]]]:
+    """Return the entries in the older format that are signatures by some of `keys`, and by whom.
+
+    Anybody who may write to the store may add to the list, or put something else in its place.
+    """
+    found = []
+    for layer in listed.layers:
+        raw = _read_payload(store, layer)
+        by = [] if raw is None else [key for key in keys if _is_signature(layer, raw, listed.image, key)]
+        if by:
+            found.append((layer, by))
+    return found
+
+
+def plain_entry(layer: Descriptor) -> Descriptor:
+    """Return an entry of the list in the older format with nothing but what is signed, and the signature."""
+    return Descriptor(
+        media_type=SIMPLE_SIGNING,
+        digest=layer.digest,
+        size=layer.size,
+        annotations={SIGNATURE: layer.annotations[SIGNATURE]},
+    )
 
 
 def _read_payload(store: Store, layer: Descriptor) -> bytes | None:
@@ -168,13 +195,21 @@ def _layers(store: Store, name: str) -> list[Descriptor]:
     listed = store.find(name)
     if listed is None:
         return []
-    return list(parse_manifest(store.read(listed.digest), listed.digest).layers)
+    raw = store.read(listed.digest)
+    try:
+        return list(parse_manifest(raw, listed.digest).layers)
+    except StoreError:  # somebody put something else in the list's place: nothing is listed there
+        return []
+
+
+def encode_list(layers: Sequence[Descriptor]) -> bytes:
+    """Return the bytes of the manifest that lists signatures or attestations."""
+    return encode(Manifest(schema_version=2, media_type=MANIFEST, config=EMPTY_CONFIG, layers=list(layers)))
 
 
 def _list(store: Store, name: str, layers: list[Descriptor]) -> Descriptor:
     unique = {key_of(layer): layer for layer in layers}
-    config = store.write([EMPTY_BLOB], media_type=EMPTY)
-    manifest = Manifest(schema_version=2, media_type=MANIFEST, config=config, layers=list(unique.values()))
-    descriptor = store.write([encode(manifest)], media_type=MANIFEST)
+    store.write([EMPTY_BLOB], media_type=EMPTY)
+    descriptor = store.write([encode_list(list(unique.values()))], media_type=MANIFEST)
     store.tag(name, descriptor)
     return descriptor

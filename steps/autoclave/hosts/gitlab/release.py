@@ -84,8 +84,15 @@ def block(images: dict[str, str], files: Sequence[File]) -> str:
     lines = [BEGIN, "### Released images", "", "| image | digest |", "|---|---|"]
     lines += [f"| `{name}` | `{digest}` |" for name, digest in images.items()]
     lines += ["", f"Evidence: {len(files)} files below, of the signed records of these digests.", ""]
+    lines += [f"`verify.py` of their bundle has the SHA-256 `{each}`.\n" for each in _verifiers(files)]
     lines += [f"<!-- autoclave digest {name} {digest} -->" for name, digest in images.items()]
     return "\n".join([*lines, END])
+
+
+def _verifiers(files: Sequence[File]) -> list[str]:
+    """Return the SHA-256 of the stand-alone verifier that was signed with the release."""
+    found = {Digest(each.digest).hex for each in files if each.name.endswith("-verification-verify.py")}
+    return sorted(found)
 
 
 def _list_files(host: GitLab, version: str) -> dict[str, set[str]]:

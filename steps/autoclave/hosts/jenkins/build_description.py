@@ -42,7 +42,7 @@ def text(about: About, rows: Sequence[Row]) -> str:
         lines += ["", f"{_name(row.image)}  {row.digest or 'not built'}"]
         lines += [f"  {_SIGN[gate.state]} {gate.step}: {gate.state.value}" for gate in map(row.gate, STEPS)]
         lines += [f"      {reason}" for gate in row.gates for reason in _reasons(gate)]
-    return _fit(lines, ["", _FOOT])
+    return _fit(lines, ["", *_verifier(about), _FOOT])
 
 
 def html(about: About, rows: Sequence[Row]) -> str:
@@ -66,7 +66,7 @@ def html(about: About, rows: Sequence[Row]) -> str:
                 lines.append(
                     f"<p>{escape(gate.step)} of <b>{escape(_name(row.image))}</b></p><ul>{listed}</ul>"
                 )
-    return _fit(lines, [f"<p>{_FOOT}</p>"])
+    return _fit(lines, [*(f"<p>{escape(each)}</p>" for each in _verifier(about)), f"<p>{_FOOT}</p>"])
 
 
 def merge(before: str, ours: str) -> str:
@@ -79,6 +79,10 @@ def merge(before: str, ours: str) -> str:
 def _device(about: About) -> str:
     parts = [f"{_clean(about.device)} {_clean(about.version)}", f"safety class {_clean(about.safety_class)}"]
     return ", ".join(parts + ([f"commit {_clean(about.commit)[:12]}"] if about.commit else []))
+
+
+def _verifier(about: About) -> list[str]:
+    return [f"verify.py of its bundle has the SHA-256 {_clean(about.verifier)}"] if about.verifier else []
 
 
 def _reasons(gate: Gate) -> list[str]:

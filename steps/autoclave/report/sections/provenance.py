@@ -5,6 +5,7 @@ from __future__ import annotations
 from autoclave.evidence import seal
 from autoclave.evidence.records import TITLE, Record
 from autoclave.model.facts import Running
+from autoclave.release import strays
 from autoclave.report.inputs import Inputs, info_of, signers_of
 from autoclave.report.rows import AttachmentRow, DeploymentRow, RecordRow, RejectedRow, SealRow, Step
 from autoclave.report.schema import Identity, MaterialRow, Provenance
@@ -107,8 +108,13 @@ def seals(known: Inputs) -> tuple[SealRow, ...]:
 
 
 def rejections(known: Inputs) -> tuple[RejectedRow, ...]:
-    """Return what is attached as a record but does not verify."""
-    return tuple(RejectedRow(name=name, why=why) for name, why in known.evidence.rejected)
+    """Return what is attached as a record but does not verify; of many that do not count the first ones."""
+    rejected = [RejectedRow(name=name, why=why, closes=True) for name, why in known.evidence.rejected]
+    others = known.evidence.strays
+    rejected += [RejectedRow(name=name, why=why, closes=False) for name, why in others[: strays.MOST]]
+    if (more := len(others) - strays.MOST) > 0:
+        rejected.append(RejectedRow(name="others", why=f"{more:,} more", closes=False))
+    return tuple(rejected)
 
 
 def attachments(record: Record) -> tuple[AttachmentRow, ...]:

@@ -9,7 +9,7 @@ from autoclave.hosts.gitlab import permissions, settings
 from autoclave.hosts.gitlab.deployment import parse_approvals
 from autoclave.hosts.gitlab.permissions import NEEDS
 from autoclave.hosts.gitlab.project import attempt
-from autoclave.hosts.gitlab.release import BEGIN, block, digests
+from autoclave.hosts.gitlab.release import BEGIN, File, block, digests
 from autoclave.hosts.gitlab.settings import Server, Token
 
 DIGEST = "sha256:" + "1" * 64
@@ -105,6 +105,9 @@ def test_only_the_hosts_refusal_is_an_outcome() -> None:
 
 def test_digests_are_read_from_our_block_alone() -> None:
     text = block({"app": DIGEST}, [])
+    assert "verify.py" not in text
+    verifier = File(name="app-verification-verify.py", content=b"x", digest=DIGEST)
+    assert f"`verify.py` of their bundle has the SHA-256 `{DIGEST[7:]}`" in block({"app": DIGEST}, [verifier])
     assert digests(f"Hello\n\n{text}\n\nBye") == {"app": DIGEST}
     assert digests(text.replace(BEGIN, "")) == {}
     assert digests("") == {}

@@ -8,7 +8,7 @@ from typing import Annotated
 import click
 
 from autoclave.cli.click_options import make_command
-from autoclave.cli.image_options import ImageOptions, read_standings
+from autoclave.cli.image_options import ImageOptions, find_verifier, read_standings
 from autoclave.context import Context
 from autoclave.errors import HostError, UsageError
 from autoclave.hosts.jenkins import build_description as report
@@ -44,6 +44,7 @@ def _describe(opts: Options, ctx: Context) -> None:
         version=device.version,
         safety_class=device.safety_class.value,
         commit=opts.commit or os.environ.get("GIT_COMMIT", "") or ctx.source.commit,
+        verifier=find_verifier(found),
     )
     text = (report.html if opts.html else report.text)(about, found)
     data = {"action": "describe", "text": text, "badge": report.badge(found)}
