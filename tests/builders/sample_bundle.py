@@ -14,6 +14,7 @@ from securesystemslib.signer import CryptoSigner
 
 from autoclave.bundles import check, collect, tar
 from autoclave.bundles import write as writing
+from autoclave.bundles.contents import COPIES
 from autoclave.bundles.write import verifier
 from autoclave.evidence import cosign, image_records, predicates, records, seal, statement, trust_export
 from autoclave.evidence.seal import Seal
@@ -21,6 +22,7 @@ from autoclave.evidence.statement import PROVENANCE, SEAL, VERIFICATION
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.model.declared import Declared
 from autoclave.model.digest import digest_of
+from autoclave.model.release import ReleaseDocument, encode
 from autoclave.runtime.shell import Shell
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
@@ -66,14 +68,33 @@ def make_release(
         STEP_INFO, resource="urn:x", policy_digest=STEP_INFO.policy, inputs=[], declared=Declared()
     )
     files = [
-        (title, store.write([raw], media_type="text/plain"))
-        for title, raw in (("autoclave.toml", DEVICE), ("policy.json", b"{}"), ("verify.py", verifier()))
+        (COPIES[name], store.write([raw], media_type="text/plain")) for name, raw in copies(subject).items()
     ]
     summary = statement.make(subject.digest, VERIFICATION, records.name_files(said, files))
     records.attach(store, subject, summary, VERIFICATION, release, attachments=files)
     cosign.sign_image(store, subject.digest, "pump/app", release)
     seal_records(store, subject, steps=steps, release=release)
     return store, subject
+
+
+def copies(subject: Descriptor) -> dict[str, bytes]:
+    """Return the files of the release that a bundle has copies of."""
+    document = ReleaseDocument(
+        device="pump",
+        version="1",
+        safety_class="B",
+        commit="",
+        tree="",
+        images={"app": subject.digest},
+        files={"autoclave.toml": digest_of(DEVICE), "policy.json": digest_of(b"{}")},
+        tools={},
+    )
+    return {
+        "autoclave/device.toml": DEVICE,
+        "autoclave/policy.json": b"{}",
+        "autoclave/release.json": encode(document),
+        "autoclave/verify.py": verifier(),
+    }
 
 
 def seal_records(
@@ -116,11 +137,7 @@ def write(path: Path, store: LayoutStore, subject: Descriptor, trust: Trust = TR
         images=images,
         seals={each.name: each.chain.newest for each in verified},
         trust=trust,
-        copies={
-            "autoclave/device.toml": DEVICE,
-            "autoclave/policy.json": b"{}",
-            "autoclave/verify.py": verifier(),
-        },
+        copies=copies(subject),
     )
     writing.write(path, store, collect.collect(store, verified), release)
     return path

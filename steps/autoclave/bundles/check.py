@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from autoclave.bundles import collect
 from autoclave.bundles.collect import VerifiedImage
-from autoclave.bundles.contents import COPIES, TRUST, refusal
+from autoclave.bundles.contents import COPIES, RELEASE, TRUST, refusal
 from autoclave.bundles.unpack import StagedBundle
 from autoclave.errors import RecordError, TimestampError
 from autoclave.evidence import cosign, dsse, image_records, predicates, records, seal, trust, trust_export
@@ -22,6 +22,7 @@ from autoclave.evidence.statement import VERIFICATION, info
 from autoclave.evidence.timestamps import seals
 from autoclave.evidence.timestamps.seals import SealStamp
 from autoclave.evidence.trust import Trust
+from autoclave.model import release
 from autoclave.model.digest import digest_of
 from autoclave.runtime.shell import Shell
 from autoclave.store import artifacts
@@ -80,6 +81,8 @@ def check_contents(staged: StagedBundle, images: Sequence[VerifiedImage]) -> Non
     for image in images:
         read_identity(staged.store, image.digest)
         _check_image(staged, image)
+    if release.parse(staged.files[RELEASE]).document.images != staged.bundle.images:
+        raise refusal(f"its images are not those of {RELEASE}: a release is whole or not at all")
     collected = collect.collect(staged.store, images)
     if odd := sorted(collected.blobs.items() ^ staged.bundle.blobs.items()):
         raise refusal(f"{odd[0][0]} is not both in the head and signed for, with one size")

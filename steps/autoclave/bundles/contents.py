@@ -21,13 +21,14 @@ TRUST = "autoclave/trust.toml"
 DEVICE = "autoclave/device.toml"
 POLICY = "autoclave/policy.json"
 VERIFIER = "autoclave/verify.py"
+RELEASE = "autoclave/release.json"
 BLOBS = "blobs/sha256/"
 
 MOST_MEMBERS = 200_000
 LARGEST_FILE = 64 * 1024 * 1024  # bytes of any file that is not a blob
 
-FILES = frozenset({MARKER_FILE, INDEX_FILE, TRUST, DEVICE, POLICY, VERIFIER})
-COPIES = {DEVICE: "autoclave.toml", POLICY: "policy.json", VERIFIER: "verify.py"}
+FILES = frozenset({MARKER_FILE, INDEX_FILE, TRUST, DEVICE, POLICY, RELEASE, VERIFIER})
+COPIES = {DEVICE: "autoclave.toml", POLICY: "policy.json", RELEASE: "release.json", VERIFIER: "verify.py"}
 """Files that are copies, for people, of what the newest verification record holds: by its title there."""
 
 _MOST_BYTES = 1 << 50

@@ -34,6 +34,7 @@ FORMAT, HEAD, TRUST = "urn:autoclave:bundle:v1", "autoclave/bundle.json", "autoc
 COPIES = {  # a file of the bundle: the title of the file of the newest verification that it is a copy of
     "autoclave/device.toml": "autoclave.toml",
     "autoclave/policy.json": "policy.json",
+    "autoclave/release.json": "release.json",
     "autoclave/verify.py": "verify.py",
 }
 FILES = sorted([*COPIES, TRUST, "index.json", "oci-layout"])
@@ -460,6 +461,8 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
         index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": self.entries}
         if self.read("index.json") != encode(index, sort_keys=True):
             self.wrong.append("index.json: it is not what follows from the signed records")
+        if json.loads(self.read("autoclave/release.json"))["images"] != head["images"]:
+            self.wrong.append("autoclave/release.json: its images are not those of the bundle")
         if self.read("oci-layout") != b'{"imageLayoutVersion":"1.0.0"}':
             self.wrong.append("oci-layout: it is not that of version 1.0.0")
         made = {each: head[each] for each in ("device", "images", "seals", "version")}

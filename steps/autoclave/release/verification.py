@@ -13,7 +13,7 @@ from autoclave.errors import RecordError
 from autoclave.evidence import cosign, image_records, predicates, records, sbom, seal
 from autoclave.evidence.image_records import ImageRecords
 from autoclave.evidence.records import RawRecord, Record, Rejected
-from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS
+from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS, info
 from autoclave.evidence.trust import TrustedKey
 from autoclave.gates.deploy import is_production
 from autoclave.gates.release import Evidence

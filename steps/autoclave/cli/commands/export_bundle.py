@@ -9,7 +9,7 @@ import click
 
 from autoclave.bundles import check, collect, write
 from autoclave.bundles.collect import VerifiedImage
-from autoclave.bundles.contents import COPIES
+from autoclave.bundles.contents import COPIES, RELEASE
 from autoclave.cli.click_options import make_command
 from autoclave.cli.image_options import find_images
 from autoclave.context import Context
@@ -68,6 +68,7 @@ def _bundle_inputs(images: list[VerifiedImage], ctx: Context) -> write.BundleInp
             next="run 'autoclave sign' first",
         )
     _refuse_other_trust(images, ctx)
+    _refuse_older(images, ctx)
     made = info(summary.statement)
     return write.BundleInputs(
         device=made.device,
@@ -89,6 +90,17 @@ def _copy(images: list[VerifiedImage], title: str, ctx: Context) -> bytes:
             next="release all of them anew: autoclave sign --again",
         )
     return ctx.store.read(found.pop())
+
+
+def _refuse_older(images: list[VerifiedImage], ctx: Context) -> None:
+    """Raise BundleError when a release is named, and another one was judged after it."""
+    newest = check.find_attachment(images[0].records, COPIES[RELEASE])
+    if ctx.released and newest and newest.digest != ctx.released.digest:
+        raise BundleError(
+            f"the release {ctx.released.digest} is not the one judged last",
+            why=f"that is {newest.digest}, and a bundle carries the newest verification of each image",
+            next="export that one, or 'autoclave sign' the older one anew",
+        )
 
 
 def _refuse_other_trust(images: list[VerifiedImage], ctx: Context) -> None:
