@@ -45,9 +45,8 @@ def attach_envelope(ctx: FixedContext, image: Descriptor, raw: bytes, kind: str 
 
 
 def attach_layers(ctx: FixedContext, image: Descriptor, layers: list[Descriptor], kind: str = VULNS) -> str:
-    return ctx.store.attach(
-        image, artifact_type=ARTIFACT_TYPE, layers=layers, annotations={PREDICATE_TYPE: kind, CREATED: "x"}
-    ).digest
+    marks = {PREDICATE_TYPE: kind, CREATED: "2999-01-01T00:00:00Z"}
+    return ctx.store.attach(image, artifact_type=ARTIFACT_TYPE, layers=layers, annotations=marks).digest
 
 
 def envelope_of(device: TestedDevice, name: str, kind: str) -> Descriptor:
