@@ -260,9 +260,9 @@ class Context:
             from autoclave.store.registry.auth import find_credentials
             from autoclave.store.registry.store import RegistryStore
 
-            cache = LayoutStore(self.state.at("registry").path)
+            cache = LayoutStore(self.state.at("registry"))
             return RegistryStore(chosen, cache, lambda host: find_credentials(host, self.shell))
-        return LayoutStore((self.folder_at(chosen) if chosen else self.state.at("store")).path)
+        return LayoutStore(self.folder_at(chosen) if chosen else self.state.at("store"))
 
     @property
     def engine(self) -> Engine:

@@ -21,6 +21,11 @@ class AutoclaveError(Exception):
         self.why = why
         self.next = next
 
+    @property
+    def reason(self) -> str:
+        """What happened and why, as the reason of another error."""
+        return ": ".join(filter(None, (self.what, self.why)))
+
 
 class UsageError(AutoclaveError):
     """The command line cannot be understood."""

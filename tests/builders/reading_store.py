@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+from autoclave.runtime.folder import Folder
 from autoclave.store.base import SMALL
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
@@ -13,7 +14,7 @@ from autoclave.store.oci import Descriptor
 class ReadingStore(LayoutStore):
     """A layout that counts, by digest, how often an image's records were listed and content was read."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path | Folder) -> None:
         super().__init__(root)
         self.listed: Counter[str] = Counter()
         self.reads: Counter[str] = Counter()

@@ -23,6 +23,7 @@ from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.model.declared import Declared
 from autoclave.model.digest import digest_of
 from autoclave.model.release import ReleaseDocument, encode
+from autoclave.runtime.folder import Folder
 from autoclave.runtime.shell import Shell
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
@@ -139,7 +140,7 @@ def write(path: Path, store: LayoutStore, subject: Descriptor, trust: Trust = TR
         trust=trust,
         copies=copies(subject),
     )
-    writing.write(path, store, collect.collect(store, verified), release)
+    writing.write(Folder(path.parent), path.name, store, collect.collect(store, verified), release)
     return path
 
 

@@ -54,7 +54,7 @@ class FixedContext(Context):
     @cached_property
     def store(self) -> ReadingStore:
         """The device's store."""
-        return ReadingStore(self.state.at("store").path)
+        return ReadingStore(self.state.at("store"))
 
 
 class TestedDevice:

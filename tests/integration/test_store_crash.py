@@ -39,8 +39,9 @@ for turn in range(int(sys.argv[3])):
 HOLDER = """
 import sys, time
 from pathlib import Path
+from autoclave.runtime.folder import Folder
 from autoclave.store.layout.lock import hold_lock
-with hold_lock(Path(sys.argv[1]) / ".lock", timeout=5, what="the store"):
+with hold_lock(Folder(Path(sys.argv[1])), ".lock", timeout=5, what="the store"):
     print("held", flush=True)
     time.sleep(60)
 """

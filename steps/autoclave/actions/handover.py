@@ -9,7 +9,6 @@ overwrite each other. With a registry as the store, image and records are there 
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from autoclave.context import Context
 from autoclave.errors import StoreError, UsageError
 from autoclave.evidence import transfer
 from autoclave.model.digest import Digests
+from autoclave.runtime.folder import Folder
 from autoclave.runtime.options import StepOptions
 from autoclave.signers import development
 from autoclave.store.base import is_address
@@ -24,6 +24,7 @@ from autoclave.store.layout import LayoutStore
 
 VARIABLE, RELEASE = "AUTOCLAVE_DIGEST", "AUTOCLAVE_RELEASE"
 _STORE, _DIGESTS, _KEYS = "store", "digests.env", "keys"
+_PUBLIC = tuple(f"{each}.pub" for each in development.NAMES)
 _LONGEST = 64 * 1024
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
@@ -31,11 +32,12 @@ _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 def read(folders: Sequence[str], ctx: Context) -> None:
     """Read what earlier jobs left. A missing folder is a warning: the gates find its records missing."""
     for name in folders:
-        folder = ctx.folder / name
-        if not (folder / _DIGESTS).is_file():
+        folder = ctx.folder_at(str(ctx.folder / name))
+        if folder.kind(_DIGESTS) is None:
             ctx.screen.warn("handover", f"no job left anything in {name}")
             continue
-        ctx.handover_keys.append(folder / _KEYS)
+        _refuse_odd_keys(folder.at(_KEYS))
+        ctx.handover_keys.append(folder.at(_KEYS).path)
         if not is_address(ctx.options.store):
             _read_folder(folder, ctx)
 
@@ -48,35 +50,47 @@ def write(step: str, opts: StepOptions, ctx: Context) -> None:
     names = [image.name for image in ctx.images(opts.image) if step != "build" or image.name in ctx.built]
     given = ctx.digests(opts)
     digests = {name: ctx.subject(ctx.device.find_image(name), given.of(name)).digest for name in names}
-    folder = ctx.folder / opts.hand_on
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    folder = ctx.folder_at(str(ctx.folder / opts.hand_on))
+    _clear(folder, opts.hand_on)
     if not is_address(opts.store):
-        target = LayoutStore(folder / _STORE)
+        target = LayoutStore(folder.at(_STORE))
         for name, digest in digests.items():
             if step == "build":
                 transfer.copy_image(ctx.store, target, digest, name=name)
             transfer.copy_attached(ctx.store, target, digest)
-    _write_keys(folder / _KEYS)
+    _write_keys(folder.at(_KEYS))
     line = ",".join(f"{name}={digest}" for name, digest in digests.items())
     text = f"{VARIABLE}={line}\n" if line else ""
     if ctx.judged:
         text += f"{RELEASE}={ctx.judged}\n"
-    (folder / _DIGESTS).write_text(text, "utf-8")
+    folder.write(_DIGESTS, [text.encode()])
 
 
-def _read_folder(folder: Path, ctx: Context) -> None:
-    source = LayoutStore(folder / _STORE, create=False)
-    for name, digest in _read_digests(folder / _DIGESTS).items():
+def _clear(folder: Folder, option: str) -> None:
+    """Remove what an earlier job left. Raises UsageError when there is anything else."""
+    names = folder.names()
+    if strangers := sorted(set(names) - {_STORE, _DIGESTS, _KEYS}):
+        raise UsageError(
+            f"--hand-on {option}: {folder.path} is not a folder of a handover",
+            why=f"it has other files, which would be removed: {', '.join(strangers[:3])}",
+            next="name a new or an empty folder",
+        )
+    for each in names:
+        folder.remove(each)
+
+
+def _read_folder(folder: Folder, ctx: Context) -> None:
+    source = LayoutStore(folder.at(_STORE), create=False)
+    for name, digest in _read_digests(folder).items():
         if source.find(name) is not None:
             transfer.copy_image(source, ctx.store, digest, name=name)
         transfer.copy_attached(source, ctx.store, digest)
 
 
-def _read_digests(path: Path) -> Mapping[str, str]:
+def _read_digests(folder: Folder) -> Mapping[str, str]:
     """Read the digests that a job left, by image. Raises StoreError when they cannot be digests of images."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        text = file.read(_LONGEST).strip()
+    path = folder.path / _DIGESTS
+    text = folder.read(_DIGESTS, limit=_LONGEST).decode("utf-8", "replace").strip()
     try:
         return _parse(text, path)
     except UsageError as error:
@@ -94,9 +108,16 @@ def _parse(text: str, path: Path) -> Mapping[str, str]:
     return found
 
 
-def _write_keys(folder: Path) -> None:
-    folder.mkdir()
-    for name in development.NAMES:
-        public = development.folder() / f"{name}.pub"
-        if public.is_file():
-            shutil.copyfile(public, folder / public.name)
+def _write_keys(folder: Folder) -> None:
+    folder.make()
+    own = Folder(development.folder())
+    for name in _PUBLIC:
+        if own.kind(name) is not None:
+            folder.write(name, [own.read(name, limit=_LONGEST)])
+
+
+def _refuse_odd_keys(folder: Folder) -> None:
+    """Refuse public keys that are not plain files. Raises SourceError."""
+    for name in _PUBLIC:
+        if folder.kind(name) is not None:
+            folder.read(name, limit=_LONGEST)

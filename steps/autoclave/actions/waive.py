@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -13,13 +11,14 @@ import msgspec
 from msgspec import Struct
 
 from autoclave.context import Context
-from autoclave.device.schema import WAIVER, resolve_inside
+from autoclave.device.schema import WAIVER
 from autoclave.errors import DecisionError, SignerError, UsageError
 from autoclave.evidence import waivers
 from autoclave.gates.waivers import defect, places_of
 from autoclave.model.declared import Justification, Person, Scope, SignedWaiver, VexStatus, Waiver
 from autoclave.model.facts import Finding
 from autoclave.release import decisions
+from autoclave.runtime.folder import Folder
 from autoclave.signers import Signer
 
 E = TypeVar("E", VexStatus, Justification)
@@ -77,25 +76,15 @@ def make_waiver(request: WaiverRequest, found: Sequence[Finding], author: Person
 
 def write(name: str, raw: bytes, ctx: Context, *, new: bool) -> Path:
     """Write a decision file whole or not at all; a new one replaces nothing. Raises DecisionError."""
-    folder = resolve_inside(ctx.folder, ctx.device.device.decisions)
-    folder.mkdir(parents=True, exist_ok=True)
-    path, part = folder / name, folder / f".{name}.{os.getpid()}"
-    part.write_bytes(raw)
+    folder = Folder(ctx.folder).at(ctx.device.device.decisions)
     try:
-        if new:
-            os.link(part, path)
-        else:
-            part.replace(path)
+        return folder.create(name, [raw]) if new else folder.write(name, [raw], durable=True)
     except FileExistsError as error:
         raise DecisionError(
-            f"{path.relative_to(ctx.folder)} exists already",
+            f"{ctx.device.device.decisions}/{name} exists already",
             why="a signed decision is never overwritten",
             next="name the new one with --id, or remove the old one in a commit of its own",
         ) from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            part.unlink()
-    return path
 
 
 def approve(name: str, signer: Signer, approver: Person, ctx: Context) -> tuple[SignedWaiver, Path]:

@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from autoclave.bundles.collect import VerifiedImage
 from autoclave.bundles.unpack import StagedBundle
-from autoclave.errors import StoreError
 from autoclave.evidence import cosign, transfer
+from autoclave.runtime.folder import Folder
 from autoclave.store.base import Store
 from autoclave.store.layout import LayoutStore
 from autoclave.store.layout.lock import hold_lock
 from autoclave.store.oci import Descriptor
 
+_LAYOUT = "layout"
+
 
 @contextmanager
-def staging_folder(beside: Path) -> Iterator[Path]:
+def staging_folder(beside: Folder) -> Iterator[Folder]:
     """Provide a folder beside a store, for one import at a time; remove it afterwards, and a dead one's."""
-    folder = beside.parent / f".{beside.name}.importing"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"{folder} cannot be made", why=str(error), next="name another store") from error
-    place = folder / "layout"
-    with hold_lock(folder / "lock", timeout=1, what=f"the import into {beside}"):
-        shutil.rmtree(place, ignore_errors=True)
+    folder = beside.beside(f".{beside.path.name}.importing")
+    with hold_lock(folder, "lock", timeout=1, what=f"the import into {beside.path}"):
+        folder.remove(_LAYOUT)
         try:
-            yield place
+            yield folder.at(_LAYOUT)
         finally:
-            shutil.rmtree(place, ignore_errors=True)
+            folder.remove(_LAYOUT)
 
 
 def merge(staged: StagedBundle, images: Sequence[VerifiedImage], target: Store) -> None:

@@ -15,6 +15,7 @@ from autoclave.bundles import contents, tar
 from autoclave.bundles.contents import BLOBS, FIRST, Bundle, refusal
 from autoclave.errors import BundleError, StoreError
 from autoclave.model.digest import digest_of
+from autoclave.runtime.folder import Folder
 from autoclave.store.layout import LayoutStore
 from autoclave.store.layout.folder import INDEX_FILE, MARKER, MARKER_FILE
 
@@ -31,19 +32,19 @@ class StagedBundle(Struct, frozen=True):
     store: LayoutStore
 
 
-def unpack(path: Path, folder: Path) -> StagedBundle:
+def unpack(path: Path, folder: Folder) -> StagedBundle:
     """Unpack a bundle into a new store in `folder`. Raises BundleError; then the folder holds junk."""
     archive = tar.members(_chunks(path))
     try:
         bundle = _head(archive)
-        _refuse_too_large(bundle, folder)
+        _refuse_too_large(bundle, folder.path)
         store = LayoutStore(folder)
         files = _unpack(archive, bundle, store)
     except StoreError as error:
         raise refusal(f"{error.what}: {error.why}" if error.why else error.what) from error
     if files[MARKER_FILE] != MARKER:
         raise refusal("it is not an OCI layout of version 1.0.0")
-    (folder / INDEX_FILE).write_bytes(files[INDEX_FILE])
+    folder.write(INDEX_FILE, [files[INDEX_FILE]])
     return StagedBundle(bundle, files, store)
 
 

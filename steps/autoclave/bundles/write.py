@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from importlib import resources
-from pathlib import Path
 
 from msgspec import Struct
 
 from autoclave.bundles import contents, tar
 from autoclave.bundles.collect import Collection
 from autoclave.bundles.contents import BLOBS, Bundle
-from autoclave.errors import BundleError
+from autoclave.errors import BundleError, SourceError
 from autoclave.evidence import trust_export
 from autoclave.evidence.trust import Trust
 from autoclave.model.digest import Digest, digest_of
+from autoclave.runtime.folder import Folder
 from autoclave.store.base import Store
 from autoclave.store.layout.folder import INDEX_FILE, MARKER, MARKER_FILE
 
@@ -30,7 +29,7 @@ class BundleInputs(Struct, frozen=True, kw_only=True):
     copies: dict[str, bytes]
 
 
-def write(path: Path, store: Store, collected: Collection, release: BundleInputs) -> Bundle:
+def write(folder: Folder, name: str, store: Store, collected: Collection, release: BundleInputs) -> Bundle:
     """Write the bundle, whole or not at all. Raises BundleError, or StoreError for damage in the store."""
     files = _files(collected, release)
     bundle = Bundle(
@@ -44,25 +43,21 @@ def write(path: Path, store: Store, collected: Collection, release: BundleInputs
     )
     head = contents.encode(bundle)
     contents.parse(head)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with partial.open("xb") as file:
-            for name, raw in ((contents.FIRST, head), *sorted(files.items())):
-                tar.write(file, name, len(raw), [raw])
+        with folder.writer(name, durable=True) as file:
+            for title, raw in ((contents.FIRST, head), *sorted(files.items())):
+                tar.write(file, title, len(raw), [raw])
             for digest, size in sorted(collected.blobs.items()):
                 made = collected.made.get(digest)
                 content = store.chunks(digest) if made is None else [made]
                 tar.write(file, BLOBS + Digest(digest).hex, size, content)
             tar.end(file)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    except OSError as error:
+    except SourceError as error:
         raise BundleError(
-            f"{path} cannot be written", why=str(error), next="free space, or name another file"
+            f"{folder.path / name} cannot be written",
+            why=error.why or error.what,
+            next="free space, or name another file",
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
     return bundle
 
 

@@ -20,6 +20,7 @@ from autoclave.evidence import predicates, records, vex, waivers
 from autoclave.evidence.records import TITLE, Record
 from autoclave.model.declared import Declared, SignedWaiver
 from autoclave.policy.schema import Policy
+from autoclave.runtime.folder import Folder
 from autoclave.store.oci import Descriptor
 
 POLICY, REGISTER, VERIFIER, DECISIONS = "policy.json", "soup.toml", "verify.py", "decisions/"
@@ -62,15 +63,13 @@ def read_released(ctx: Context) -> tuple[SignedWaiver, ...]:
 
 def read_files(ctx: Context) -> list[tuple[str, bytes]]:
     """Return the device's decision files by name. Raises SourceError for what cannot be one."""
-    folder = resolve_inside(ctx.source.folder, ctx.device.device.decisions)
-    if not folder.is_dir():
-        return []
-    found = sorted(each for each in folder.iterdir() if each.name.endswith((WAIVER, VEX)))
+    folder = Folder(ctx.source.folder).at(ctx.device.device.decisions)
+    found = [each for each in folder.names() if each.endswith((WAIVER, VEX))]
     if len(found) > _MOST:
         raise SourceError(
-            f"{folder} has more than {_MOST} decisions", next="remove the ones that no longer apply"
+            f"{folder.path} has more than {_MOST} decisions", next="remove the ones that no longer apply"
         )
-    return [(each.name, _read(each, ctx)) for each in found]
+    return [(each, folder.read(each, limit=_LARGEST)) for each in found]
 
 
 def write_attachments(sources: Mapping[str, bytes], ctx: Context) -> list[tuple[str, Descriptor]]:
@@ -136,17 +135,6 @@ def _verify_decision(name: str, raw: bytes, ctx: Context) -> Iterator[SignedWaiv
             yield waivers.verify(raw, ctx.trust)
     except RecordError as error:
         raise RecordError(f"{name}: {error.what}", why=error.why, next="fix or remove the file") from error
-
-
-def _read(path: Path, ctx: Context) -> bytes:
-    resolve_inside(
-        ctx.source.folder, str(path.relative_to(ctx.source.folder))
-    )  # no link out of the repository
-    with path.open("rb") as file:
-        raw = file.read(_LARGEST + 1)
-    if len(raw) > _LARGEST:
-        raise SourceError(f"{path} is larger than {_LARGEST} bytes", why="no decision is that long")
-    return raw
 
 
 def _media_type(title: str) -> str:

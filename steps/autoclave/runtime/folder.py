@@ -21,6 +21,7 @@ from autoclave.errors import SourceError
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # The opening must not wait for a FIFO's writer: what was opened is known only afterwards.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_LOCK = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -54,6 +55,12 @@ class Folder:
         """Return a folder below this one; it need not exist."""
         return Folder(self._root, *self._parts, *_split(name))
 
+    def beside(self, name: str) -> Folder:
+        """Return the folder of another name in the folder that this one is in."""
+        if self._parts:
+            return Folder(self._root, *self._parts[:-1], *_split(name))
+        return Folder(self._root.parent, *_split(name))
+
     def kind(self, name: str) -> Kind | None:
         """Return what a name refers to; None when it does not exist."""
         folder, last = self._place(name)
@@ -85,6 +92,26 @@ class Folder:
         finally:
             os.close(descriptor)
 
+    def open_lock(self, name: str) -> int:
+        """Open a file for a lock, and make it when it is missing; the caller closes the descriptor.
+
+        A file with a second name is refused: what is written into the lock would be in that file as well.
+        """
+        folder, last = self._place(name)
+        path = folder.path / last
+        with _translate_errors(path), folder.opened(create=True) as parent:
+            try:
+                descriptor = os.open(last, _LOCK, 0o644, dir_fd=parent)
+            except OSError:
+                _refuse_unless(Kind.FILE, _kind(os.stat(last, dir_fd=parent, follow_symlinks=False)), path)
+                raise
+        status = os.fstat(descriptor)
+        if _kind(status) is Kind.FILE and status.st_nlink == 1:
+            return descriptor
+        os.close(descriptor)
+        _refuse_unless(Kind.FILE, _kind(status), path)
+        raise SourceError(f"{path} has a second name", why="it is a hard link", next="remove it")
+
     def read(self, name: str, *, limit: int) -> bytes:
         """Return the content of a plain file; SourceError when it has more than `limit` bytes."""
         with self.stream(name) as file, _translate_errors(self.path / name):
@@ -94,26 +121,48 @@ class Folder:
         return raw
 
     def write(self, name: str, chunks: Iterable[bytes], *, mode: int = 0o644, durable: bool = False) -> Path:
-        """Write a file and move it into place: a reader sees the old or the new one, never a part.
-
-        A link of that name is replaced itself. `durable` waits until the disk has it.
-        """
-        folder, last = self._place(name)
-        with folder._filled(chunks, mode=mode, durable=durable) as (parent, made):
-            with _translate_errors(folder.path / last):
-                os.rename(made, last, src_dir_fd=parent, dst_dir_fd=parent)
-            if durable:
-                os.fsync(parent)
-        return folder.path / last
+        """Write a file; see `writer`."""
+        with self.writer(name, mode=mode, durable=durable) as file:
+            for chunk in chunks:
+                file.write(chunk)
+        return self.path / name
 
     def create(self, name: str, chunks: Iterable[bytes], *, mode: int = 0o644) -> Path:
         """Write a new file, durably, whole or not at all; FileExistsError when the name is taken."""
+        with self.writer(name, mode=mode, durable=True, new=True) as file:
+            for chunk in chunks:
+                file.write(chunk)
+        return self.path / name
+
+    @contextmanager
+    def writer(
+        self, name: str, *, mode: int = 0o644, durable: bool = False, new: bool = False
+    ) -> Iterator[IO[bytes]]:
+        """Open a file for writing, and move it into place afterwards, when the body raised nothing.
+
+        A reader sees the old or the new file, never a part; a link of that name is replaced itself. `durable`
+        waits until the disk has it. With `new`, FileExistsError when the name is taken, by a link too.
+        """
         folder, last = self._place(name)
-        with folder._filled(chunks, mode=mode, durable=True) as (parent, made):
-            with _translate_errors(folder.path / last):
-                os.link(made, last, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
-            os.fsync(parent)
-        return folder.path / last
+        made = f".{secrets.token_hex(16)}"
+        with _translate_errors(folder.path / last), folder.opened(create=True) as parent:
+            descriptor = os.open(made, _NEW, 0o600, dir_fd=parent)
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    yield file
+                    file.flush()
+                    os.fchmod(descriptor, mode)
+                    if durable:
+                        os.fsync(descriptor)
+                if new:
+                    os.link(made, last, src_dir_fd=parent, dst_dir_fd=parent, follow_symlinks=False)
+                else:
+                    os.rename(made, last, src_dir_fd=parent, dst_dir_fd=parent)
+                if durable:
+                    os.fsync(parent)
+            finally:
+                with suppress(FileNotFoundError):
+                    os.unlink(made, dir_fd=parent)
 
     def make(self) -> Folder:
         """Make the folder and those above it that are missing; return it."""
@@ -147,25 +196,6 @@ class Folder:
         finally:
             if descriptor >= 0:
                 os.close(descriptor)
-
-    @contextmanager
-    def _filled(self, chunks: Iterable[bytes], *, mode: int, durable: bool) -> Iterator[tuple[int, str]]:
-        """Fill a new file of an unpredictable name; it is removed unless the body moved it elsewhere."""
-        made = f".{secrets.token_hex(16)}"
-        with _translate_errors(self.path), self.opened(create=True) as parent:
-            descriptor = os.open(made, _NEW, 0o600, dir_fd=parent)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    for chunk in chunks:
-                        file.write(chunk)
-                    os.fchmod(descriptor, mode)
-                    if durable:
-                        file.flush()
-                        os.fsync(descriptor)
-                yield parent, made
-            finally:
-                with suppress(FileNotFoundError):
-                    os.unlink(made, dir_fd=parent)
 
     def _place(self, name: str) -> tuple[Folder, str]:
         *above, last = _split(name)
@@ -227,7 +257,7 @@ def _refuse_unless(expected: Kind, found: Kind, path: Path) -> None:
 def _translate_errors(path: Path) -> Iterator[None]:
     try:
         yield
-    except FileExistsError:  # which `create` is there to say
+    except FileExistsError:  # what `new` is there to say
         raise
     except FileNotFoundError as error:
         raise SourceError(f"{path} does not exist", next="check the path") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from autoclave.actions import handover
 from autoclave.console.json import JsonScreen
 from autoclave.context import Context
-from autoclave.errors import StoreError
+from autoclave.errors import AutoclaveError, SourceError, StoreError, UsageError
 from autoclave.evidence import cosign, transfer
 from autoclave.runtime.options import StepOptions
 from autoclave.store.layout import LayoutStore
@@ -141,3 +142,60 @@ def test_what_a_job_left_is_refused_when_its_digests_are_malformed(
     (left / "digests.env").write_text(f"AUTOCLAVE_DIGEST={line}\n")
     with pytest.raises(StoreError, match=message):
         handover.read(["left"], Context(StepOptions(folder=str(tmp_path)), JsonScreen()))
+
+
+def contents(path: Path) -> list[str]:
+    return sorted(str(each.relative_to(path)) for each in path.rglob("*"))
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    made = tmp_path / "victim"
+    (made / "build" / "precious").mkdir(parents=True)
+    (made / "build" / "precious" / "file").write_text("kept")
+    return made
+
+
+@pytest.mark.parametrize("link", [".autoclave/handover", ".autoclave/handover/build", "out"])
+def test_nothing_is_removed_or_written_through_a_link(tmp_path: Path, victim: Path, link: str) -> None:
+    device = tmp_path / "device"
+    (device / ".autoclave" / "handover").mkdir(parents=True)
+    (device / "autoclave.toml").write_text(DEVICE)
+    if (device / link).is_dir():
+        (device / link).rmdir()
+    (device / link).symlink_to(victim / "build" if link.endswith("build") else victim)
+    before = contents(victim)
+    name = "out/build" if link == "out" else ".autoclave/handover/build"
+    opts = StepOptions(folder=str(device), hand_on=name)
+    with pytest.raises(SourceError, match="is a link"):
+        handover.write("build", opts, Context(opts, JsonScreen()))
+    with pytest.raises(SourceError, match="is a link"):
+        handover.read([name], Context(opts, JsonScreen()))
+    assert contents(victim) == before
+
+
+@pytest.mark.parametrize("name", [".", "tests", "../elsewhere"])
+def test_a_folder_with_other_files_is_not_removed(tmp_path: Path, name: str) -> None:
+    device = tmp_path / "device"
+    for folder in (device / "tests", tmp_path / "elsewhere"):
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+    (device / "autoclave.toml").write_text(DEVICE)
+    opts = StepOptions(folder=str(device), hand_on=name)
+    with pytest.raises(UsageError, match="is not a folder of a handover"):
+        handover.write("build", opts, Context(opts, JsonScreen()))
+    assert (device / name / "file").exists() or name == "."
+
+
+@pytest.mark.parametrize("odd", ["digests.env", "keys/development-steps.pub", "store/index.json"])
+def test_what_a_job_left_must_be_plain_files(tmp_path: Path, odd: str) -> None:
+    (tmp_path / "autoclave.toml").write_text(DEVICE)
+    left = tmp_path / "left"
+    LayoutStore(left / "store")
+    (left / "digests.env").write_text(f"AUTOCLAVE_DIGEST=app={A}\n")
+    (left / odd).parent.mkdir(exist_ok=True)
+    (left / odd).unlink(missing_ok=True)
+    os.mkfifo(left / odd)
+    with pytest.raises(AutoclaveError) as caught:
+        handover.read(["left"], Context(StepOptions(folder=str(tmp_path)), JsonScreen()))
+    assert "neither a file nor a folder" in caught.value.reason

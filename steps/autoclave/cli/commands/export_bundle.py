@@ -51,7 +51,8 @@ def _run(opts: Options, ctx: Context) -> None:
         _print(image, ctx)
     path = Path(opts.output)
     collected = collect.collect(ctx.store, verified)
-    bundle = write.write(path, ctx.store, collected, _bundle_inputs(verified, ctx))
+    folder = ctx.folder_at(str(path.parent))
+    bundle = write.write(folder, path.name, ctx.store, collected, _bundle_inputs(verified, ctx))
     size = path.stat().st_size
     ctx.screen.result(
         f"{path} ({size:,} bytes)", {"file": str(path), "size": size, "images": images, "seals": bundle.seals}

@@ -14,10 +14,12 @@ from autoclave.cli import screen
 from autoclave.cli.click_options import parameters
 from autoclave.cli.commands.export_bundle import describe
 from autoclave.console.base import Screen
+from autoclave.context import STATE, open_state
 from autoclave.device import schema
 from autoclave.evidence import trust, trust_export
 from autoclave.evidence.trust import Trust
 from autoclave.release import document
+from autoclave.runtime.folder import Folder, folder_at
 from autoclave.runtime.options import Common, option
 from autoclave.runtime.shell import Shell
 from autoclave.store.base import Store, is_address
@@ -54,9 +56,9 @@ def run_import(opts: Options, view: Screen, *, released: bool = True) -> StagedB
     With `released`, it must be a release: passed, and signed.
     """
     folder = Path(opts.into or opts.folder)
-    beside = folder / ".autoclave" / "store"
+    beside = Folder(folder).at(f"{STATE}/store")
     if opts.store and not is_address(opts.store):
-        beside = Path(opts.store)
+        beside = folder_at(Path(opts.store), folder)
     shell = Shell(echo=view.command if opts.verbose else None)
     with merge.staging_folder(beside) as place:
         staged = unpack.unpack(Path(opts.file), place)
@@ -80,7 +82,7 @@ def run_import(opts: Options, view: Screen, *, released: bool = True) -> StagedB
         view.result(f"release {digest}", {"release": digest})
     if staged.files[contents.VERIFIER] != write.verifier():
         view.warn(STEP, f"its {contents.VERIFIER}, signed with the release, is not the one of this Autoclave")
-    view.result(f"imported into {opts.store or beside}", {"store": opts.store or str(beside)})
+    view.result(f"imported into {opts.store or beside.path}", {"store": opts.store or str(beside.path)})
     return staged
 
 
@@ -104,11 +106,11 @@ def _check_device(staged: StagedBundle) -> None:
         raise contents.refusal(f"its device file is about {found.device.name}, not {staged.bundle.device}")
 
 
-def _target(opts: Options, beside: Path, shell: Shell) -> Store:
+def _target(opts: Options, beside: Folder, shell: Shell) -> Store:
     if not is_address(opts.store):
         return LayoutStore(beside)
     from autoclave.store.registry.auth import find_credentials
     from autoclave.store.registry.store import RegistryStore
 
-    cache = LayoutStore(beside.parent / "registry")
+    cache = LayoutStore(open_state(Path(opts.into or opts.folder)).at("registry"))
     return RegistryStore(opts.store, cache, lambda host: find_credentials(host, shell))

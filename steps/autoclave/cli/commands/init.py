@@ -10,7 +10,9 @@ import click
 from autoclave import __version__, hosts
 from autoclave.device.schema import FILE
 from autoclave.errors import ConfigError, UsageError
+from autoclave.runtime.folder import Folder, Kind
 
+_LARGEST = 1 << 20  # bytes of an ignore file
 _SKIPPED = {".git", ".autoclave", ".venv", "node_modules", "vendor"}
 
 
@@ -30,32 +32,42 @@ def command(name: str, text: str) -> click.Command:
 
 def run(folder: Path, host: str = "") -> int:
     """Write autoclave.toml, the ignore files and a host's file. Raises ConfigError when one exists."""
-    path = folder / FILE
+    device = Folder(folder.resolve())
     if host:
-        _write_host(folder, host)
-    if path.exists():
+        _write_host(device, host)
+    if device.kind(FILE) is not None:
         if host:
             return 0
-        raise ConfigError(f"{path} exists already", next="edit it; 'autoclave schema' describes every key")
-    found = _dockerfiles(folder)
-    path.write_text(starter(folder.resolve().name, found, tests=_tests(folder), manifests=_manifests(folder)))
-    for context in {each.parent for each in found} or {Path()}:
-        _ignore(folder / context / ".dockerignore", ".autoclave")
-    _ignore(folder / ".gitignore", ".autoclave/")
-    print(f"wrote {path}: read it, then 'autoclave doctor' and 'autoclave run'")
+        raise ConfigError(
+            f"{folder / FILE} exists already", next="edit it; 'autoclave schema' describes every key"
+        )
+    files = _list_files(device)
+    found = _dockerfiles(files)
+    ignored = [(f"{each.parent}/.dockerignore", ".autoclave") for each in found or [Path("Dockerfile")]]
+    # All is read before anything is written: a file that cannot be read leaves no half of a start.
+    changed = [
+        (name, _add_line(device, name, line)) for name, line in (*ignored, (".gitignore", ".autoclave/"))
+    ]
+    text = starter(device.path.name, found, tests=_tests(device), manifests=_manifests(files, device))
+    device.create(FILE, [text.encode()])
+    for name, content in changed:
+        if content is not None:
+            device.write(name, [content])
+    print(f"wrote {folder / FILE}: read it, then 'autoclave doctor' and 'autoclave run'")
     return 0
 
 
-def _write_host(folder: Path, host: str) -> None:
+def _write_host(device: Folder, host: str) -> None:
     starter = hosts.create(host).starter(__version__)
     if starter is None:
         raise UsageError(f"the CI host '{host}' needs no file", next="leave --host out")
-    path = folder / starter.name
-    if path.exists():
+    path = device.path / starter.name
+    try:
+        device.create(starter.name, [starter.content])
+    except FileExistsError as error:
         raise ConfigError(
             f"{path} exists already", next=f"add this to it:\n{starter.content.decode('utf-8')}"
-        )
-    path.write_bytes(starter.content)
+        ) from error
     print(f"wrote {path}: name your copy of the templates in it")
 
 
@@ -83,33 +95,45 @@ def _to_name(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:50].strip("-")
 
 
-def _dockerfiles(folder: Path) -> list[Path]:
-    found = [path.relative_to(folder) for path in folder.rglob("Dockerfile") if path.is_file()]
-    return sorted(
-        (path for path in found if not _SKIPPED & set(path.parts)), key=lambda path: (len(path.parts), path)
-    )
+def _list_files(folder: Folder, above: Path = Path()) -> list[Path]:
+    """Return the plain files of the repository, those that a link leads to left out."""
+    found: list[Path] = []
+    for name in folder.names():
+        kind = folder.kind(name)
+        if kind is Kind.FOLDER and name not in _SKIPPED:
+            found += _list_files(folder.at(name), above / name)
+        elif kind is Kind.FILE:
+            found.append(above / name)
+    return found
 
 
-def _tests(folder: Path) -> str:
-    return next((name for name in ("tests", "test") if (folder / name).is_dir()), "")
+def _dockerfiles(files: list[Path]) -> list[Path]:
+    found = [path for path in files if path.name == "Dockerfile"]
+    return sorted(found, key=lambda path: (len(path.parts), path))
 
 
-def _manifests(folder: Path) -> list[Path]:
-    found = [path for pattern in ("*.yaml", "*.yml") for path in folder.rglob(pattern)]
-    kept = [path for path in found if not _SKIPPED & set(path.relative_to(folder).parts)]
-    return sorted(path.relative_to(folder) for path in kept if _is_manifest(path))
+def _tests(device: Folder) -> str:
+    return next((name for name in ("tests", "test") if device.kind(name) is Kind.FOLDER), "")
 
 
-def _is_manifest(path: Path) -> bool:
-    with path.open(encoding="utf-8", errors="replace") as file:
-        head = file.read(4096)
+def _manifests(files: list[Path], device: Folder) -> list[Path]:
+    named = sorted(each for each in files if each.suffix in {".yaml", ".yml"})
+    return [each for each in named if _is_manifest(each, device)]
+
+
+def _is_manifest(path: Path, device: Folder) -> bool:
+    with device.stream(path.as_posix()) as file:
+        head = file.read(4096).decode("utf-8", "replace")
     return bool(re.search(r"^apiVersion:", head, re.M) and re.search(r"^kind:", head, re.M))
 
 
-def _ignore(path: Path, line: str) -> None:
-    lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    if not {line, line.rstrip("/"), f"{line.rstrip('/')}/"} & set(lines):
-        path.write_text("\n".join([*lines, line]) + "\n")
+def _add_line(device: Folder, name: str, line: str) -> bytes | None:
+    """Return an ignore file with a line; None when it has it. Raises SourceError for a link."""
+    before = b"" if device.kind(name) is None else device.read(name, limit=_LARGEST)
+    lines = before.decode("utf-8", "surrogateescape").splitlines()
+    if {line, line.rstrip("/"), f"{line.rstrip('/')}/"} & set(lines):
+        return None
+    return "\n".join([*lines, line, ""]).encode("utf-8", "surrogateescape")
 
 
 _HEAD = """\

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from autoclave.errors import StoreError
 from autoclave.model.digest import check_digest
+from autoclave.runtime.folder import Folder
 from autoclave.store import artifacts
 from autoclave.store.base import SMALL
 from autoclave.store.layout import index as indexes
@@ -24,16 +25,17 @@ from autoclave.store.oci import EMPTY_BLOB, EMPTY_CONFIG, MANIFEST, Descriptor, 
 class LayoutStore:
     """A store in the folder `root`; see `autoclave.store.base.Store` for the methods."""
 
-    def __init__(self, root: Path, *, create: bool = True, lock_timeout: float = 60) -> None:
+    def __init__(self, root: Path | Folder, *, create: bool = True, lock_timeout: float = 60) -> None:
         """Open the layout, or create it when `create`; wait at most `lock_timeout` seconds for other writers.
 
+        No link in the layout is followed, and of a `Folder` none on the way to it that is below its root.
         Raises StoreError when it is missing, when the folder is something else, or when it is not trusted.
         """
-        self.root = root.absolute()
+        self._folder = root if isinstance(root, Folder) else Folder(root)
+        self.root = self._folder.path
         self._timeout = lock_timeout
-        self._blobs = Blobs(self.root)
-        self._index_path = self.root / INDEX_FILE
-        open_folder(self._blobs, create=create, lock_timeout=lock_timeout)
+        self._blobs = Blobs(self._folder)
+        open_folder(self._folder, self._blobs, create=create, lock_timeout=lock_timeout)
 
     def write(self, chunks: Iterable[bytes], *, media_type: str, expect: str = "") -> Descriptor:
         """Add a blob; with `expect`, refuse content of another digest. Atomic, idempotent."""
@@ -139,7 +141,7 @@ class LayoutStore:
                 return entry.descriptor
         raise StoreError(
             f"the store has no image {digest}",
-            why=f"{self._index_path} does not list it",
+            why=f"{self.root / INDEX_FILE} does not list it",
             next="build it, or point to the store that holds it",
         )
 
@@ -163,14 +165,14 @@ class LayoutStore:
         return f"{self.root}@{digest}"
 
     def _index(self) -> Index:
-        return indexes.parse(read_small(self._index_path, SMALL), str(self._index_path))
+        return indexes.parse(read_small(self._folder, INDEX_FILE, SMALL), str(self.root / INDEX_FILE))
 
     def _update(self, change: Callable[[Index], Index]) -> None:
-        with hold_lock(self.root / LOCK_FILE, timeout=self._timeout, what=f"the store {self.root}"):
+        with hold_lock(self._folder, LOCK_FILE, timeout=self._timeout, what=f"the store {self.root}"):
             before = self._index()
             after = change(before)
             if after != before:
-                self._blobs.replace(self._index_path, after.encode())
+                self._blobs.replace(INDEX_FILE, after.encode())
 
     def _check(self, descriptor: Descriptor) -> bytes:
         raw = self._blobs.read(descriptor.digest, limit=SMALL)

@@ -12,12 +12,14 @@ import hashlib
 import os
 import secrets
 import stat
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from functools import cached_property
 
-from autoclave.errors import StoreError
+from autoclave.errors import SourceError, StoreError
 from autoclave.model.digest import Digest, check_digest
+from autoclave.runtime.folder import Folder
 
 CHUNK = 1024 * 1024
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -25,39 +27,48 @@ _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Blobs:
-    """The `blobs/sha256` folder of one OCI layout, and its temporary files."""
+    """The `blobs/sha256` folder of one OCI layout, and its temporary files. No link in it is followed."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self._folder = root / "blobs" / "sha256"
-        self._temporary = root / ".tmp"
+    def __init__(self, folder: Folder) -> None:
+        self.root = folder.path
+        self._root = folder
+        self._folder = folder.at("blobs/sha256")
+        self._temporary = folder.at(".tmp")
 
     def create(self) -> None:
         """Create the folders; raise StoreError when one of them is a link or cannot be created."""
-        with _translate_errors(f"the store {self.root} cannot be created"):
-            self._folder.mkdir(parents=True, exist_ok=True)
         self.guard()
+        with _translate_errors(f"the store {self.root} cannot be created"):
+            self._folder.make()
 
     def guard(self) -> None:
         """Raise StoreError when one of the folders is a link: content must not leave the layout."""
-        for folder in (self.root / "blobs", self._folder, self._temporary):
-            with suppress(FileNotFoundError):
-                if not stat.S_ISDIR(folder.lstat().st_mode):
-                    raise StoreError(
-                        f"the store {self.root} is not trusted",
-                        why=f"{folder} is not a plain folder",
-                        next="remove it; if it is part of the repository, find out why",
-                    )
+        for folder in (self._root, self._root.at("blobs"), self._folder, self._temporary):
+            try:
+                folder.names()
+            except SourceError as error:
+                raise StoreError(
+                    f"the store {self.root} is not trusted",
+                    why=error.reason,
+                    next="remove it; if it is part of the repository, find out why",
+                ) from error
+
+    @cached_property
+    def _blobs(self) -> _Held:
+        return _Held(self._folder)
+
+    @cached_property
+    def _made(self) -> _Held:
+        return _Held(self._temporary.make())
 
     def path(self, digest: str) -> str:
         """Return the path of a blob; raise StoreError when the digest is malformed."""
-        # Text, not Path: listing records opens every one of them, and Path would double the time.
-        return f"{self._folder}/{Digest(check_digest(digest)).hex}"
+        return f"{self._folder.path}/{_name(digest)}"
 
     def has(self, digest: str) -> bool:
         """Return whether there is a regular file for the digest."""
-        with suppress(OSError):
-            return stat.S_ISREG(os.lstat(self.path(digest)).st_mode)
+        with suppress(OSError, SourceError):
+            return stat.S_ISREG(os.lstat(_name(digest), dir_fd=self._blobs.descriptor).st_mode)
         return False
 
     def read(self, digest: str, *, limit: int) -> bytes:
@@ -110,67 +121,73 @@ class Blobs:
                     why=f"expected {expect}, got {digest} ({size} bytes)",
                     next="fetch or build it again; nothing was stored",
                 )
-            target = self.path(digest)
-            if not _is_same(descriptor, target, size):
-                self._publish(descriptor, temporary, Path(target))
+            with _translate_errors(f"the store {self.root} cannot be written"):
+                target = self._blobs.descriptor
+            if not _is_same(descriptor, _name(digest), target, size):
+                self._publish(descriptor, temporary, _name(digest), target)
         return digest, size
 
     def move_in(self, source: Blobs, digests: Iterable[str]) -> None:
         """Move blobs from a layout on the same disk, which verified them when it wrote them."""
         with _translate_errors(f"the store {self.root} cannot be written"):
             for digest in digests:
-                os.replace(source.path(digest), self.path(digest))  # noqa: PTH105 -- paths are text here
-            _sync_folder(self._folder)
+                name, places = _name(digest), (source._blobs.descriptor, self._blobs.descriptor)
+                os.rename(name, name, src_dir_fd=places[0], dst_dir_fd=places[1])
+            os.fsync(self._blobs.descriptor)
 
-    def replace(self, target: Path, raw: bytes) -> None:
+    def replace(self, name: str, raw: bytes) -> None:
         """Replace a file of the layout atomically and durably."""
-        with self._temporary_file() as (descriptor, temporary):
-            with _translate_errors(f"{target} cannot be written"):
-                _write_all(descriptor, raw)
-            self._publish(descriptor, temporary, target)
+        with (
+            self._temporary_file() as (descriptor, temporary),
+            _translate_errors(f"{self.root / name} cannot be written"),
+            self._root.opened() as root,
+        ):
+            _write_all(descriptor, raw)
+            self._publish(descriptor, temporary, name, root)
 
     @contextmanager
-    def _temporary_file(self) -> Iterator[tuple[int, Path]]:
+    def _temporary_file(self) -> Iterator[tuple[int, str]]:
         """Open a new locked temporary file; it is removed afterwards unless it was published."""
-        descriptor, path = self._create_locked()
+        descriptor, name = self._create_locked()
         try:
-            yield descriptor, path
+            yield descriptor, name
         finally:
             # Unlink before closing frees the lock, so that no sweep can come between.
-            path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.unlink(name, dir_fd=self._made.descriptor)
             os.close(descriptor)
 
-    def _publish(self, descriptor: int, temporary: Path, target: Path) -> None:
-        """Rename the finished temporary file to `target`, durably."""
-        with _translate_errors(f"{target} cannot be written"):
+    def _publish(self, descriptor: int, temporary: str, name: str, folder: int) -> None:
+        """Rename the finished temporary file to a name in an open folder, durably."""
+        with _translate_errors(f"{name} in the store {self.root} cannot be written"):
             os.fsync(descriptor)
-            temporary.replace(target)
-            _sync_folder(target.parent)
+            os.rename(temporary, name, src_dir_fd=self._made.descriptor, dst_dir_fd=folder)
+            os.fsync(folder)
 
     def sweep(self) -> None:
         """Remove temporary files whose writer has ended (they are not locked)."""
-        with suppress(OSError):
-            for path in self._temporary.iterdir():
-                _remove_orphan(path)
+        if self._temporary.names():
+            with suppress(OSError), self._temporary.opened() as folder:
+                for name in self._temporary.names():
+                    _remove_orphan(name, folder)
 
-    def _create_locked(self) -> tuple[int, Path]:
+    def _create_locked(self) -> tuple[int, str]:
         with _translate_errors(f"the store {self.root} cannot be written"):
-            self._temporary.mkdir(exist_ok=True)
             while True:
-                path = self._temporary / f"{os.getpid()}-{secrets.token_hex(8)}"
-                descriptor = os.open(path, _CREATE, 0o644)
+                name = secrets.token_hex(16)
+                descriptor = os.open(name, _CREATE, 0o644, dir_fd=self._made.descriptor)
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
                 # A sweep may have removed the file between its creation and its lock.
                 if os.fstat(descriptor).st_nlink:
-                    return descriptor, path
+                    return descriptor, name
                 os.close(descriptor)
 
     @contextmanager
     def _open(self, digest: str) -> Iterator[tuple[int, int]]:
         path = self.path(digest)
         try:
-            descriptor = os.open(path, _READ)
-        except FileNotFoundError:
+            descriptor = os.open(_name(digest), _READ, dir_fd=self._blobs.descriptor)
+        except (FileNotFoundError, SourceError):
             raise StoreError(
                 f"the store does not hold {digest}",
                 why=f"{path} is missing",
@@ -192,6 +209,19 @@ class Blobs:
             raise _make_error(digest, self.path(digest), f"has other content, sha256:{found}")
 
 
+class _Held:
+    """A folder that is kept open: listing records opens every one of them, relative to it."""
+
+    def __init__(self, folder: Folder) -> None:
+        with folder.opened() as descriptor:
+            self.descriptor = os.dup(descriptor)
+        weakref.finalize(self, os.close, self.descriptor)
+
+
+def _name(digest: str) -> str:
+    return Digest(check_digest(digest)).hex
+
+
 def _make_error(digest: str, path: str, reason: str) -> StoreError:
     return StoreError(
         f"{digest} is damaged in the store",
@@ -204,6 +234,8 @@ def _make_error(digest: str, path: str, reason: str) -> StoreError:
 def _translate_errors(what: str) -> Iterator[None]:
     try:
         yield
+    except SourceError as error:
+        raise StoreError(what, why=error.reason, next=error.next) from error
     except OSError as error:
         raise StoreError(
             what, why=error.strerror or str(error), next="free space or fix the permissions, then repeat"
@@ -223,9 +255,9 @@ def _write_all(descriptor: int, chunk: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _is_same(descriptor: int, target: str, size: int) -> bool:
+def _is_same(descriptor: int, name: str, folder: int, size: int) -> bool:
     try:
-        present = os.open(target, _READ)
+        present = os.open(name, _READ, dir_fd=folder)
     except OSError:
         return False
     try:
@@ -242,19 +274,11 @@ def _is_same(descriptor: int, target: str, size: int) -> bool:
         os.close(present)
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _remove_orphan(path: Path) -> None:
+def _remove_orphan(name: str, folder: int) -> None:
     with suppress(OSError):
-        descriptor = os.open(path, _READ)
+        descriptor = os.open(name, _READ, dir_fd=folder)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink(missing_ok=True)
+            os.unlink(name, dir_fd=folder)
         finally:
             os.close(descriptor)

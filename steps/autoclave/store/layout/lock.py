@@ -7,21 +7,28 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
-from autoclave.errors import Busy, StoreError
+from autoclave.errors import Busy, SourceError, StoreError
+from autoclave.runtime.folder import Folder
 
 _PID_DIGITS = 20
 
 
 @contextmanager
-def hold_lock(path: Path, *, timeout: float, what: str) -> Iterator[None]:
-    """Hold the lock file `path` while the body runs; the kernel frees it when the process ends.
+def hold_lock(folder: Folder, name: str, *, timeout: float, what: str) -> Iterator[None]:
+    """Hold the lock file `name` while the body runs; the kernel frees it when the process ends.
 
     `timeout` is in seconds, `what` is what messages say is locked. Raises Busy, naming the process that
     holds the lock, when it is not free in time, and StoreError when the file cannot be opened.
     """
-    descriptor = _open(path, what)
+    try:
+        descriptor = folder.open_lock(name)
+    except SourceError as error:
+        raise StoreError(
+            f"{what} cannot be locked",
+            why=error.reason,
+            next="make the folder writable for this user; the lock must be a plain file",
+        ) from error
     try:
         _acquire(descriptor, timeout=timeout, what=what)
         os.ftruncate(descriptor, 0)
@@ -29,17 +36,6 @@ def hold_lock(path: Path, *, timeout: float, what: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _open(path: Path, what: str) -> int:
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        raise StoreError(
-            f"{what} cannot be locked",
-            why=f"{path}: {error.strerror}",
-            next="make the folder writable for this user; the lock must be a plain file",
-        ) from error
 
 
 def _acquire(descriptor: int, *, timeout: float, what: str) -> None:

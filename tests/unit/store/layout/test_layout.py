@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from autoclave.errors import Busy, StoreError
 from autoclave.model.digest import digest_of
+from autoclave.runtime.folder import Folder
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import CONFIG, EMPTY_CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
 
@@ -516,3 +517,37 @@ def test_threads_lose_nothing(store: LayoutStore) -> None:
         thread.join()
     assert len(store.referrers(image.digest)) == 30
     assert len(store.tags()) == 31
+
+
+def test_a_link_in_place_of_the_store_is_refused_and_nothing_is_made_behind_it(tmp_path: Path) -> None:
+    (tmp_path / "device" / ".autoclave").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "device" / ".autoclave" / "store").symlink_to(tmp_path / "elsewhere")
+    for way in (".autoclave/store", ".autoclave/store/inner"):
+        with pytest.raises(StoreError, match="not trusted"):
+            LayoutStore(Folder(tmp_path / "device").at(way))
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_lock_that_is_another_name_of_a_file_does_not_change_that_file(
+    store: LayoutStore, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("kept")
+    (store.root / ".lock").unlink()
+    (store.root / ".lock").hardlink_to(tmp_path / "file")
+    with pytest.raises(StoreError, match="cannot be locked") as caught:
+        add_image(store)
+    assert "has a second name" in caught.value.why
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_a_folder_that_becomes_a_link_while_the_store_is_open_is_not_followed(
+    store: LayoutStore, tmp_path: Path
+) -> None:
+    image = add_image(store)
+    (tmp_path / "elsewhere").mkdir()
+    (store.root / "blobs" / "sha256").rename(store.root / "blobs" / "moved")
+    (store.root / "blobs" / "sha256").symlink_to(tmp_path / "elsewhere")
+    store.write([b"new"], media_type=LAYER)
+    assert store.read(image.digest)
+    assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -94,7 +94,7 @@ def _read(environment: str, ctx: Context) -> InputAnswer:
     except (SourceError, msgspec.DecodeError, UnicodeDecodeError) as error:
         raise HostError(
             f"{path} does not say who approved",
-            why=f"{error.what}. {error.why}" if isinstance(error, SourceError) else str(error),
+            why=error.reason if isinstance(error, SourceError) else str(error),
             next="autoclavePipeline(production: …) writes it when a person answers",
         ) from error
     if said.environment != environment:

@@ -1,0 +1,67 @@
+"""`autoclave init` writes into the repository, and never through a link out of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from autoclave.cli.commands import init
+from autoclave.errors import AutoclaveError, ConfigError, SourceError
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Path:
+    made = tmp_path / "device"
+    (made / "backend").mkdir(parents=True)
+    for folder in (made, made / "backend"):
+        (folder / "Dockerfile").write_text("FROM x\n")
+    return made
+
+
+def test_a_start_has_the_images_and_the_ignore_files(device: Path) -> None:
+    (device / ".gitignore").write_bytes(b"*.pyc\n\xff")
+    (device / ".dockerignore").write_text(".autoclave/\n")
+    (device / "deploy.yaml").write_text("apiVersion: v1\nkind: Service\n")
+    (device / "tests").mkdir()
+    assert init.run(device) == 0
+    text = (device / "autoclave.toml").read_text()
+    assert 'context = "backend"' in text
+    assert 'copy = ["tests"]' in text
+    assert "manifests were found (deploy.yaml)" in text
+    assert (device / ".gitignore").read_bytes() == b"*.pyc\n\xff\n.autoclave/\n"
+    assert (device / ".dockerignore").read_text() == ".autoclave/\n"
+    assert (device / "backend" / ".dockerignore").read_text() == ".autoclave\n"
+    with pytest.raises(ConfigError, match="exists already"):
+        init.run(device)
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("name", [".gitignore", ".dockerignore", "backend/.dockerignore", "autoclave.toml"])
+def test_no_file_is_written_through_a_link(device: Path, tmp_path: Path, name: str, there: bool) -> None:
+    victim = tmp_path / "victim"
+    if there:
+        victim.write_text("alias ll=ls\n")
+    (device / name).symlink_to(victim)
+    before = sorted(device.rglob("*"))
+    with pytest.raises((SourceError, ConfigError), match=r"is a link|exists already"):
+        init.run(device)
+    assert victim.exists() == there
+    assert not there or victim.read_text() == "alias ll=ls\n"
+    assert sorted(device.rglob("*")) == before
+
+
+def test_the_file_of_a_host_is_not_written_through_a_link(device: Path, tmp_path: Path) -> None:
+    (device / ".gitlab-ci.yml").symlink_to(tmp_path / "victim")
+    with pytest.raises(AutoclaveError, match="exists already"):
+        init.run(device, host="gitlab")
+    assert not (tmp_path / "victim").exists()
+
+
+def test_what_a_link_leads_to_is_not_looked_at(device: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "Dockerfile").write_text("FROM secret\n")
+    (device / "linked").symlink_to(tmp_path / "outside")
+    (device / "loop").symlink_to(".")
+    init.run(device)
+    assert "linked" not in (device / "autoclave.toml").read_text()
