@@ -96,6 +96,7 @@ class Shell:
         *,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
+        environment: Mapping[str, str] | None = None,
         stdin: bytes | None = None,
         timeout: float | None = None,
         ok: Container[int] = (0,),
@@ -104,13 +105,16 @@ class Shell:
     ) -> Completed:
         """Run a command to its end and return what it printed.
 
-        `env` is added to the environment. `out` sends standard output to a file. `shown` is the line to
-        paste instead, when the command needs files that are removed after it has ended. Raises ToolError
-        when the program is missing, its exit code is not in `ok`, or `timeout` (seconds) passes.
+        `env` is added to the environment; `environment` is all of it, without this process's. `out` sends
+        standard output to a file. `shown` is the line to paste instead, when the command needs files that
+        are removed after it has ended. Raises ToolError when the program is missing, its exit code is not in
+        `ok`, or `timeout` (seconds) passes.
         """
         self.show(shown or argv, env=env, cwd=None if shown else cwd)
         with _Sink(out) as sink:
-            process = self._start(argv, cwd=cwd, env=env, stdin=stdin is not None, stdout=sink)
+            process = self._start(
+                argv, cwd=cwd, env=env, environment=environment, stdin=stdin is not None, stdout=sink
+            )
             try:
                 printed, errors = process.communicate(stdin, timeout=timeout)
             except subprocess.TimeoutExpired as error:

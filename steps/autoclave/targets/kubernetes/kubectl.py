@@ -130,14 +130,5 @@ def program() -> str:
     return os.environ.get("AUTOCLAVE_KUBECTL") or "kubectl"
 
 
-def helm(shell: Shell, words: Sequence[str]) -> str:
-    """Run Helm and return what it printed. Raises ToolError."""
-    done = shell.run([os.environ.get("AUTOCLAVE_HELM") or "helm", *words], timeout=120)
-    try:
-        return done.out.decode()
-    except UnicodeDecodeError as error:
-        raise ToolError("helm printed what is not UTF-8 text", why=str(error)) from error
-
-
 def _flag(value: bool) -> str:
     return "true" if value else "false"

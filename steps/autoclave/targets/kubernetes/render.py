@@ -1,38 +1,30 @@
-"""What a device repository has to run in a cluster: its manifests, kustomization or chart, rendered."""
+"""What a device repository has to run in a cluster: its manifests, kustomization or chart, rendered.
+
+kubectl and Helm see neither the repository nor this machine: they work in a new folder with copies of what
+was checked, without a link in it, and with an environment made from nothing.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
-from autoclave.device.schema import Kubernetes, resolve_inside
-from autoclave.errors import ConfigError, SourceError
+from autoclave.device.schema import Kubernetes
+from autoclave.errors import ConfigError, ToolError
+from autoclave.runtime.folder import Folder
 from autoclave.runtime.shell import Shell
-from autoclave.targets.kubernetes import kubectl
+from autoclave.targets.kubernetes import chart, kubectl, kustomization
 from autoclave.targets.kubernetes.manifests import Manifest, read, read_files
 
-_DEEPEST = 16  # kustomizations that use kustomizations
-_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-_REFERENCES = frozenset(
-    {
-        "resources", "bases", "components", "crds", "configurations", "files", "envs", "env", "path",
-        "patchesStrategicMerge",
-    }
-)  # fmt: skip
-_REFUSED = frozenset(
-    {"generators", "transformers", "validators", "helmCharts", "helmChartInflationGenerator"}
-)
-# Kustomize fetches URLs and git repositories: both fail, should the check miss a reference.
-_OFFLINE = {
-    "HTTP_PROXY": "http://127.0.0.1:9",
-    "HTTPS_PROXY": "http://127.0.0.1:9",
+_TIMEOUT = 120  # seconds
+_LARGEST = 2 << 20  # bytes of a values file
+# Neither fetches anything from the copies. Should one try: no proxy answers, and git has no protocol.
+_NOWHERE = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9") | {
     "GIT_ALLOW_PROTOCOL": "none",
+    "PATH": "/usr/bin:/bin",
 }
 
 
@@ -47,83 +39,53 @@ def render_manifests(settings: Kubernetes, device: str, folder: Path, shell: She
     if settings.manifests:
         return read_files(folder, settings.manifests)
     if settings.kustomization:
-        return read(_render_kustomization(settings.kustomization, folder, shell), settings.kustomization)
-    return read(_render_chart(settings, device, folder, shell), settings.chart)
+        return read(
+            _render_kustomization(settings.kustomization, Folder(folder), shell), settings.kustomization
+        )
+    return read(_render_chart(settings, device, Folder(folder), shell), settings.chart)
 
 
-def _render_kustomization(name: str, folder: Path, shell: Shell) -> str:
-    start = resolve_inside(folder, name)
-    refuse_foreign(start, folder)
-    # Its loader reads files below each kustomization alone (LoadRestrictionsRootOnly, the default).
-    done = shell.run([kubectl.program(), "kustomize", str(start)], env=_OFFLINE, timeout=120)
-    return done.out.decode("utf-8", "replace")
+def _render_kustomization(name: str, device: Folder, shell: Shell) -> str:
+    with _place() as place:
+        kustomization.stage(name, device, place.at("device"))
+        argv = [kubectl.program(), "kustomize", str(PurePosixPath("device", name))]
+        return _run(shell, argv, place, shown=[kubectl.program(), "kustomize", str(device.path / name)])
 
 
-def _render_chart(settings: Kubernetes, device: str, folder: Path, shell: Shell) -> str:
+def _render_chart(settings: Kubernetes, device: str, repository: Folder, shell: Shell) -> str:
     """Render a chart of the repository, dependencies included; hooks are left to Helm."""
-    chart = resolve_inside(folder, settings.chart)
-    if not (chart / "Chart.yaml").is_file():
-        raise SourceError(f"'{settings.chart}' is not a Helm chart: it has no Chart.yaml")
-    for path in sorted(chart.rglob("*")):
-        # Helm follows links, and a template can print any file of the chart: a job's keys, for example.
-        resolve_inside(folder, os.path.relpath(path, folder.resolve()))
-    values = [f"--values={resolve_inside(folder, each)}" for each in settings.values]
-    with tempfile.TemporaryDirectory() as home:
-        places = [
-            f"--repository-cache={home}",
-            f"--repository-config={home}/r",
-            f"--registry-config={home}/g",
-        ]
-        words = ["template", device, str(chart), f"--namespace={settings.namespace}", "--no-hooks"]
-        return kubectl.helm(shell, [*words, *values, *places])
+    with _place() as place:
+        chart.stage(settings.chart, repository, place.at("chart"))
+        files = [f"values-{number}.yaml" for number in range(len(settings.values))]
+        for file, name in zip(files, settings.values, strict=True):
+            place.write(file, [repository.read(name, limit=_LARGEST)])
+        # Helm splits the value of --values at commas: the names are ours, and relative to the folder.
+        ours = [f"--values={each}" for each in files]
+        theirs = [f"--values={repository.path / each}" for each in settings.values]
+        words = [os.environ.get("AUTOCLAVE_HELM") or "helm", "template", device]
+        options = [f"--namespace={settings.namespace}", "--no-hooks"]
+        return _run(
+            shell,
+            [*words, "chart", *options, *ours],
+            place,
+            shown=[*words, str(repository.path / settings.chart), *options, *theirs],
+        )
 
 
-def refuse_foreign(kustomization: Path, folder: Path, depth: int = 0) -> None:
-    """Refuse a kustomization that uses anything outside the device repository, or runs anything.
+@contextmanager
+def _place() -> Iterator[Folder]:
+    """Provide a folder of our own, with a home for the programs in it."""
+    with tempfile.TemporaryDirectory(prefix="autoclave-render-") as name:
+        place = Folder(Path(name))
+        for each in ("home", "tmp"):
+            place.at(each).make()
+        yield place
 
-    Raises ConfigError, SourceError.
-    """
-    file = next((kustomization / each for each in _NAMES if (kustomization / each).is_file()), None)
-    if file is None or depth > _DEEPEST:
-        why = "it has no kustomization.yaml" if file is None else "they use each other too deeply"
-        raise ConfigError(f"'{kustomization.name}' is not a kustomization that can be used", why=why)
-    where = os.path.relpath(file, folder.resolve())
+
+def _run(shell: Shell, argv: list[str], place: Folder, *, shown: list[str]) -> str:
+    environment = {**_NOWHERE, "HOME": str(place.path / "home"), "TMPDIR": str(place.path / "tmp")}
+    done = shell.run(argv, cwd=place.path, environment=environment, timeout=_TIMEOUT, shown=shown)
     try:
-        content = YAML(typ="safe", pure=True).load(resolve_inside(folder, where).read_text("utf-8"))
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{where} is not YAML that can be used", why=str(error)[:300]) from error
-    if not isinstance(content, Mapping) or content.keys() & _REFUSED:
-        odd = (
-            ", ".join(sorted(content.keys() & _REFUSED)) if isinstance(content, Mapping) else "not a mapping"
-        )
-        raise ConfigError(
-            f"{where}: refused: {odd}", why="it may run or fetch what is not part of the commit"
-        )
-    for key, value in _references(content):
-        if "\n" in value:  # a patch written out on the spot
-            continue
-        if "://" in value or "?" in value or value.startswith("git@"):
-            raise ConfigError(
-                f"{where}: {key} '{value}' is outside the repository",
-                why="what is deployed must come from the commit that was reviewed",
-                next="copy it into the repository",
-            )
-        named = value.rpartition("=")[2] if key == "files" else value
-        path = resolve_inside(folder, os.path.relpath(file.parent / named, folder.resolve()))
-        if path.is_dir():
-            refuse_foreign(path, folder, depth + 1)
-        elif not path.is_file():
-            raise ConfigError(f"{where}: {key} '{value}' is not in the repository")
-
-
-def _references(content: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Walk a kustomization and yield what names files, folders or URLs: the key, and the value."""
-    if isinstance(content, Mapping):
-        for name, value in content.items():
-            yield from _references(value, str(name))
-    elif isinstance(content, list):
-        for each in content:
-            yield from _references(each, key)
-    # JSON pointers in patches are paths too, but start with a slash, which no file here does.
-    elif isinstance(content, str) and key in _REFERENCES and not (key == "path" and content.startswith("/")):
-        yield key, content
+        return done.out.decode()
+    except UnicodeDecodeError as error:
+        raise ToolError(f"{Path(argv[0]).name} printed what is not UTF-8 text", why=str(error)) from error
