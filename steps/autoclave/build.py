@@ -296,10 +296,11 @@ def _refuse_store_in_context(files: list[Path], ctx: Context) -> None:
 
 def _read_dockerfile(request: BuildRequest, ctx: Context) -> bytes:
     path = resolve_inside(request.folder, str(request.dockerfile))
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"the Dockerfile {path} cannot be read", why=str(error)) from error
+    if not path.is_file():
+        raise SourceError(
+            f"the Dockerfile {path} is not a file", next="fix image.dockerfile, or add the file"
+        )
+    return path.read_bytes()
 
 
 def _bare(digest: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from autoclave.errors import ConfigError, SourceError
 from autoclave.model.text import for_schema, matching
+from autoclave.runtime.folder import Folder
 from autoclave.runtime.toml import convert, nearest, parse_toml, read_toml
 
 FILE = "autoclave.toml"
@@ -21,6 +22,7 @@ DECISIONS, WAIVER, VEX = "decisions", ".waiver.json", ".vex.json"
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _PINNED = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]{0,255}@sha256:[0-9a-f]{64}")
 _MEMORY = (6 << 20, 1 << 40)  # bytes: less starts no container, more is no machine's
+_LARGEST = 1 << 20  # bytes of a device file
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 Name = Annotated[str, matching(r"[a-z0-9]+(-[a-z0-9]+)*", max_length=50)]
@@ -232,8 +234,7 @@ class Device(_Table, frozen=True):
 
 def load(folder: Path) -> Device:
     """Read the device file of a repository. Raises ConfigError, SourceError for paths that leave it."""
-    path = folder / FILE
-    device = _check(read_toml(path), str(path))
+    device = _read(folder)
     resolve_inside(folder, device.device.decisions)
     for key in ("requirements", "soup"):
         name = getattr(device.device, key)
@@ -264,6 +265,14 @@ def _check(data: dict[str, Any], source: str) -> Device:
     device = convert(data, Device, source=source)
     _check_names(device, source)
     return device
+
+
+def _read(folder: Path) -> Device:
+    """Read the device file: a plain file, and not a link to another one. Raises ConfigError, SourceError."""
+    device, path = Folder(folder), folder / FILE
+    if device.kind(FILE) is None:
+        return _check(read_toml(path), str(path))  # says how to make one
+    return parse(device.read(FILE, limit=_LARGEST), source=str(path))
 
 
 def json_schema() -> dict[str, Any]:

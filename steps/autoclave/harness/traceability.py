@@ -10,7 +10,7 @@ import msgspec
 from autoclave.context import Context
 from autoclave.device import requirements
 from autoclave.device.requirements import links
-from autoclave.device.schema import Image, Traceability, resolve_inside
+from autoclave.device.schema import Image, Traceability
 from autoclave.errors import AutoclaveError
 from autoclave.gates import traceability
 from autoclave.model.declared import Declared, Requirement
@@ -51,7 +51,7 @@ def inputs(ctx: Context) -> dict[str, str]:
     links_of(ctx)  # an invalid file is reported before anything runs
     parts = [table.property.encode(), *plugin(ctx).values()]
     if table.links:
-        parts.append(resolve_inside(ctx.source.folder, table.links).read_bytes())
+        parts.append(ctx.source.read(table.links))
     return {"traceability": digest_of(msgspec.json.encode([digest_of(part) for part in parts]))}
 
 

@@ -14,7 +14,7 @@ import msgspec
 from autoclave.bundles import write
 from autoclave.context import Context
 from autoclave.device import requirements, soup_register
-from autoclave.device.schema import FILE, VEX, WAIVER, Image, resolve_inside
+from autoclave.device.schema import FILE, VEX, WAIVER, Image
 from autoclave.errors import RecordError, SourceError
 from autoclave.evidence import predicates, records, vex, waivers
 from autoclave.evidence.records import TITLE, Record
@@ -83,7 +83,7 @@ def write_attachments(sources: Mapping[str, bytes], ctx: Context) -> list[tuple[
     ]
     kept.append((VERIFIER, write.verifier()))
     if register := ctx.device.device.soup:
-        kept.append((REGISTER, resolve_inside(ctx.source.folder, register).read_bytes()))
+        kept.append((REGISTER, ctx.source.read(register)))
     kept += [(DECISIONS + name, raw) for name, raw in read_files(ctx)]
     kept += sorted(sources.items())
     return [(title, ctx.store.write([raw], media_type=_media_type(title))) for title, raw in kept]

@@ -66,7 +66,8 @@ def _run(opts: Options, ctx: Context) -> None:
         )
     text = dump(admission.make_policy(ctx.device.device.name, environment.kubernetes.namespace, verified))
     if opts.output:
-        Path(opts.output).write_text(text, "utf-8")
+        path = Path(opts.output)
+        ctx.folder_at(str(path.parent)).write(path.name, [text.encode()])
         ctx.screen.note("policy", f"{opts.output}: {len(verified)} verified digest(s) may run")
         return
     ctx.screen.result(text.rstrip(), {"policy": text, "digests": verified})

@@ -12,12 +12,14 @@ from autoclave import __version__
 from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 from autoclave.device.source import repository
-from autoclave.errors import UsageError
+from autoclave.errors import SourceError, UsageError
 from autoclave.hosts.jenkins import jobs, names, settings
 from autoclave.hosts.jenkins.job_config import JobSpec, Library
 from autoclave.hosts.jenkins.server import Jenkins
+from autoclave.runtime.folder import Folder
 from autoclave.runtime.options import Common, DryRun, option
 
+_LARGEST = 1 << 20  # bytes of a Jenkinsfile
 _LOADED = re.compile(r"@Library\s*\(([^)]*)\)")
 
 
@@ -117,8 +119,8 @@ def _warn_of_script(ctx: Context, script: str, library: str, version: str) -> No
     folder = found.top if found else ctx.folder
     line = f"its first line must be: @Library('{library}@{version}') _"
     try:
-        text = (folder / script).read_text("utf-8", "replace")
-    except OSError:
+        text = Folder(folder).read(script, limit=_LARGEST).decode("utf-8", "replace")
+    except SourceError:
         ctx.screen.warn("provision", f"{script} is not in the repository; {line}")
         return
     loaded = [each for found in _LOADED.findall(text) for each in re.findall(r"['\"]([^'\"]+)['\"]", found)]
