@@ -10,7 +10,7 @@ from autoclave import __version__
 from autoclave.context import Context, read_file
 from autoclave.device import schema
 from autoclave.device.schema import FILE
-from autoclave.errors import StoreError
+from autoclave.errors import SourceError, StoreError
 from autoclave.evidence import records
 from autoclave.evidence.records import ARTIFACT_TYPE, PREDICATE_TYPE, Record
 from autoclave.evidence.statement import VERIFICATION, info
@@ -18,6 +18,7 @@ from autoclave.model import release
 from autoclave.model.digest import Digest, check_digest
 from autoclave.model.release import LARGEST, TITLE, OpenedRelease, ReleaseDocument
 from autoclave.release.verification import Release, find_verification
+from autoclave.runtime.folder import Folder
 from autoclave.store.base import Store
 from autoclave.store.oci import (
     EMPTY_BLOB,
@@ -236,8 +237,8 @@ def _list_unverified(image: Descriptor, ctx: Context) -> list[str]:
 def _report_checkout(found: OpenedRelease, ctx: Context) -> None:
     """Report a checkout whose device file is not the release's: it is not used."""
     try:
-        raw = (ctx.folder / FILE).read_bytes()
-    except OSError:
+        raw = Folder(ctx.folder).read(FILE, limit=LARGEST)
+    except SourceError:
         return
     if raw != read_file(ctx.store, found, FILE):
         ctx.screen.note(

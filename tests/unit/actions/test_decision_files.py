@@ -29,7 +29,9 @@ NAME = "W-1.waiver.json"
 def ctx(tmp_path: Path) -> Context:
     (tmp_path / "device").mkdir()
     (tmp_path / "device" / "autoclave.toml").write_text(DEVICE)
-    return Context(Common(folder=str(tmp_path / "device")), JsonScreen())
+    made = Context(Common(folder=str(tmp_path / "device")), JsonScreen())
+    assert made.device.image  # read before any link is there
+    return made
 
 
 def test_a_decision_is_a_plain_file_that_others_can_read(ctx: Context) -> None:
