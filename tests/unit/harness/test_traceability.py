@@ -36,7 +36,10 @@ class Said:
 def context(folder: Path, more: str = "", head: str = HEAD) -> Any:
     (folder / "autoclave.toml").write_text(head + TAIL + more)
     return SimpleNamespace(
-        source=SimpleNamespace(folder=folder), device=schema.load(folder), policy=POLICY["B"], screen=Said()
+        source=SimpleNamespace(folder=folder, read=lambda name: (folder / name).read_bytes()),
+        device=schema.load(folder),
+        policy=POLICY["B"],
+        screen=Said(),
     )
 
 

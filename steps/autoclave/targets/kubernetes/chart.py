@@ -38,10 +38,11 @@ def stage(name: str, device: Folder, target: Folder) -> None:
     Raises SourceError for a link that leaves the repository, and for what is neither file nor folder;
     ConfigError for a schema that refers to anything outside itself.
     """
-    if device.kind(f"{name}/Chart.yaml") is None:
+    start = "" if PurePosixPath(name) == PurePosixPath() else name  # a repository may be a chart itself
+    if device.kind(_join(start, "Chart.yaml")) is None:
         raise SourceError(f"'{name}' is not a Helm chart: it has no Chart.yaml")
     size = count = 0
-    for path, source in _files(name, PurePosixPath(), device, 0):
+    for path, source in _files(start, PurePosixPath(), device, 0):
         raw = device.read(source, limit=_LARGEST)
         size, count = size + len(raw), count + 1
         if size > _LARGEST or count > _MOST:
@@ -56,8 +57,10 @@ def _files(
     if depth > _DEEPEST:
         raise SourceError(f"'{source}' has folders in each other too deeply", why="or a link leads back")
     for each in (device.at(source) if source else device).names():
-        inner = f"{source}/{each}" if source else each
+        inner = _join(source, each)
         kind = device.kind(inner)
+        if kind is not Kind.LINK and each.lower() in _PRIVATE:
+            continue
         if kind is Kind.LINK:
             real = resolve_inside(device.path, inner).relative_to(device.path.resolve())
             inner = real.as_posix() if real.parts else ""
@@ -69,7 +72,11 @@ def _files(
         elif kind is Kind.FILE:
             yield path / each, inner
         else:
-            raise SourceError(f"'{source}/{each}' is {kind.value if kind else 'a link to nothing'}")
+            raise SourceError(f"'{_join(source, each)}' is {kind.value if kind else 'a link to nothing'}")
+
+
+def _join(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
 
 
 def clean(name: str, raw: bytes, depth: int = 0) -> bytes:

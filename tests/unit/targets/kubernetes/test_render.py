@@ -241,6 +241,19 @@ def test_what_is_not_committed_is_no_part_of_a_chart(device: Path, name: str) ->
         stage_chart(device)
 
 
+@pytest.mark.parametrize("name", [".", "./"])
+def test_a_repository_may_be_a_chart_without_what_is_not_committed(device: Path, name: str) -> None:
+    (device / "Chart.yaml").write_text("name: x\n")
+    for private in (".git", ".autoclave"):
+        (device / private).mkdir()
+        (device / private / "config").write_text("token")
+    chart.stage(name, Folder(device), Folder(device.parent / "staged"))
+    staged = contents(device.parent / "staged")
+    assert "Chart.yaml" in staged
+    assert "base/app.yaml" in staged
+    assert not [each for each in staged if each.startswith(".")]
+
+
 @pytest.mark.parametrize("odd", ["fifo", "dangling"])
 def test_a_chart_has_plain_files(device: Path, odd: str) -> None:
     if odd == "fifo":
