@@ -19,6 +19,7 @@ from autoclave.gates import hardening, waivers
 from autoclave.gates.release import UNJUDGED
 from autoclave.model.digest import Digest, digest_of
 from autoclave.model.facts import Deployment, Finding, Running
+from autoclave.model.place import Destination
 from autoclave.model.plan import StepPlan
 from autoclave.model.release import OpenedRelease
 from autoclave.model.verdict import Verdict
@@ -58,6 +59,7 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
         ctx.screen.skip(STEP, f"{name}: exactly these digests run there, verified and healthy")
         return None
     ctx.screen.begin(STEP, f"{ctx.device.device.name} {ctx.device.device.version} to {name}")
+    ctx.screen.note(STEP, str(images[0].bound_for))
     ctx.require(verdict, repeat=f"autoclave show {images[0].digest}")
     if is_running:
         ctx.screen.note(
@@ -103,8 +105,8 @@ def read_releases(target: Target, ctx: Context) -> list[Release]:
         raise DeployGateClosed(
             "the device has no image to deploy", next="add [image.service] to autoclave.toml"
         )
-    name = target.environment.name
-    found = [release.read(image, ctx.subject(image), ctx, environment=name) for image in images]
+    destination = targets.find_destination(target, ctx)
+    found = [release.read(image, ctx.subject(image), ctx, destination=destination) for image in images]
     for each in found:
         strays.warn(STEP, each.image.name, each.evidence.strays, ctx)
     return found
@@ -197,16 +199,17 @@ def roll_out(
     the lock, is judged, read back and recorded, but not replaced. Raises DeployGateClosed, DeployFailed,
     RollbackFailed.
     """
+    destination = images[0].bound_for
     with target.lock(rollout):
         started = ctx.now()
         before = dict(target.recover(rollout))
-        replaced = find_release(_list_replaced(before, target), rollout.environment.name, ctx)
+        replaced = find_release(_list_replaced(before, target), destination, ctx)
         is_running = is_running and target.is_running(rollout)
         running: list[Running] = []
         waived: tuple[str, ...] = ()
         restoration, failure = Restoration(()), ""
         try:
-            waived = _judge_preparation(target.prepare(rollout), rollout, ctx)
+            waived = _judge_preparation(target.prepare(rollout), rollout, destination, ctx)
             if not is_running:
                 _judge_rehearsal(target.rehearse(rollout), rollout, ctx)
                 target.apply(rollout)
@@ -220,7 +223,8 @@ def roll_out(
                 raise _make_cut_off(error, restoration, target) from error
             raise
         facts = Deployment(
-            environment=rollout.environment.name,
+            environment=destination.environment,
+            place=destination.place,
             target=rollout.environment.target,
             running=tuple(running),
             started=started,
@@ -252,13 +256,15 @@ def _list_replaced(before: Mapping[str, str], target: Target) -> list[Running]:
     ]
 
 
-def _judge_preparation(prepared: Preparation, rollout: Rollout, ctx: Context) -> tuple[str, ...]:
+def _judge_preparation(
+    prepared: Preparation, rollout: Rollout, destination: Destination, ctx: Context
+) -> tuple[str, ...]:
     """Judge what must not even be tried; return what waivers cover. Raises DeployGateClosed."""
     verdict, waived = _judge_findings(prepared.findings, rollout, ctx)
     foreign = [
         f"{each.where} runs '{each.reference}', which is not a verified release: {why}"
         for each in prepared.foreign
-        if (why := foreign_release(each.digest, ctx, rollout.environment.name, rollout.environment.target))
+        if (why := foreign_release(each.digest, ctx, destination, rollout.environment.target))
     ]
     _require((*prepared.objections, *foreign, *verdict.reasons), rollout, ctx)
     return waived

@@ -10,14 +10,14 @@ from typing import Annotated, Any
 
 from msgspec import structs
 
-from autoclave import build, sign
+from autoclave import build, sign, targets
 from autoclave.context import Context
 from autoclave.device.schema import Environment
 from autoclave.engines.removal import remove_leftovers
 from autoclave.errors import AutoclaveError, GateClosed, Interrupted, UsageError
-from autoclave.gates.deploy import is_production
 from autoclave.junit import writer
 from autoclave.model import steps
+from autoclave.model.place import Destination
 from autoclave.model.plan import StepPlan
 from autoclave.model.steps import Step
 from autoclave.model.verdict import Verdict
@@ -97,6 +97,12 @@ def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:
     return sorted(found, key=lambda each: names.index(each.image))
 
 
+def list_destinations(opts: Options, ctx: Context) -> list[Destination]:
+    """Return where the run would deploy to; of an environment that is not named, where each leads."""
+    named = [ctx.device.find_environment(opts.environment)] if opts.environment else ctx.device.environment
+    return [_find_destination(each, ctx) for each in named]
+
+
 def load_module(step: Step) -> Any:
     """Return the module of a step: `Options`, `run(options, context)`, `make_plans(options, context)`."""
     return import_module(f"autoclave.{step.module}")
@@ -170,9 +176,20 @@ def _find_environment(opts: Options, ctx: Context) -> Environment | None:
     if opts.environment:
         return ctx.device.find_environment(opts.environment)
     for environment in ctx.device.environment:
-        if not is_production(environment.name, ctx.policy):
+        if not _find_destination(environment, ctx).production:
             return environment
     return None
+
+
+def _find_destination(environment: Environment, ctx: Context) -> Destination:
+    """Return where an environment leads: to production, when its place cannot be read."""
+    try:
+        return targets.find_destination(targets.create(environment, ctx), ctx)
+    except Interrupted:
+        raise
+    except AutoclaveError as error:
+        why = f"its place cannot be read: {error.what}{f': {error.why}' if error.why else ''}"
+        return Destination(environment=environment.name, place="", production=True, why=why)
 
 
 def _sweep(ctx: Context) -> None:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from autoclave.device.schema import Environment, Image
 from autoclave.model.facts import Running
+from autoclave.model.place import Place
 from autoclave.targets.base import Preparation, Rehearsal, Restoration, Rollout, Unhealthy
 
 
@@ -19,6 +20,7 @@ class MemoryTarget(Struct):
     """
 
     environment: Environment = Environment(name="test", target="place")
+    address: Place | None = Place("place", "file:///memory")
     preparation: Preparation = Preparation()
     rehearsal: Rehearsal = Rehearsal()
     restoration: Restoration = Restoration(())
@@ -27,6 +29,9 @@ class MemoryTarget(Struct):
     calls: list[str] = []
     meanwhile: Callable[[], object] = lambda: None
     before_lock: Callable[[], object] = lambda: None
+
+    def place(self) -> Place | None:
+        return self.address
 
     def covers(self, image: Image) -> bool:
         """Return whether the image has a service."""

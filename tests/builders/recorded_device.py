@@ -62,7 +62,14 @@ class RecordedDevice:
             return VULNS, predicates.vulns(made, SCAN)
         if step == "sign":
             return VERIFICATION, {"verificationResult": "PASSED", "autoclave": made}
-        facts = Deployment(environment="staging", target="docker", running=(), started=THEN, finished=THEN)
+        facts = Deployment(
+            environment="staging",
+            place="engine unix:///var/run/docker.sock",
+            target="docker",
+            running=(),
+            started=THEN,
+            finished=THEN,
+        )
         return DEPLOYMENT, predicates.deployment(made, facts)
 
     def attach_all_passed(self) -> None:

@@ -134,6 +134,7 @@ def approval(person: Person, *, meaning: Meaning = Meaning.APPROVAL, defect: str
     """Return an approval by a person, in the first of the person's roles."""
     said = Approval(
         environment="production",
+        place="engine tcp://clinic:2376",
         user=person.id,
         printed_name=person.name,
         role=person.roles[0],

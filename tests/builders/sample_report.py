@@ -68,6 +68,7 @@ RUN = structs.replace(
 )
 DEPLOYED = Deployment(
     environment="staging",
+    place="engine unix:///var/run/docker.sock",
     target="docker",
     running=(Running(image="app", digest=DIGEST, container=DIGEST, healthy=True, inputs=DIGEST),),
     started=THEN + timedelta(minutes=5),

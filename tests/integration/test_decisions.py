@@ -31,7 +31,8 @@ def here(tmp_path_factory: pytest.TempPathFactory, people: Organisation) -> Iter
         repository.more["AUTOCLAVE_SCANNER_CACHE"] = full_database(folder / "trivy")
         add_soup_register(repository, ("jinja2", "2.10"), ("markupsafe", "*"))
         with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
-            file.write(f'\n[[environment]]\nname = "production"\npublish = {{ app = {free_port()} }}\n')
+            file.write('\n[[environment]]\nname = "production"\nproduction = true\n')
+            file.write(f"publish = {{ app = {free_port()} }}\n")
         repository.commit()
         done = repository.run("run", *people.options)
         assert done.code == 23, done.err
@@ -119,21 +120,24 @@ def test_production_waits_for_its_quorum_and_then_runs(here: Repository, people:
     assert "there is no terminal on which the text could be confirmed" in unread.message
     shown = here.run("approve", "production", "--dry-run", *people.trust)
     assert shown.code == 0, shown.err
+    assert "TO production\nproduction: production, because the device file declares it\n" in shown.out
     assert f"waiver W-1: {FOUND} is used until {UNTIL}: no template comes from outside" in shown.out
     digest = shown.out.rsplit("sha256 of this text: ", 1)[1].strip()
     other = here.run("approve", "production", "--reason", "R-17", "--shown", "sha256:1", *people.key("ada"))
     assert other.code == 44
     assert "what you read is not what would be signed" in other.message
     words = ["--reason", "bench report R-17", "--shown", digest]
-    done = here.run("approve", "production", *words, *people.key("ada"))
-    assert done.code == 0, done.err
-    assert "Ada Quality (ada) signed as quality: approval of production, " in done.out
+    approved = here.run("approve", "production", *words, *people.key("ada"))
+    assert approved.code == 0, approved.err
+    assert "Ada Quality (ada) signed as quality: approval of production (engine " in approved.out
     done = here.run(*deploy)
     assert done.code == 0, done.err
     record = json.loads(here.run("show", here.image_digest, "approval", *people.trust).out)
     facts = record["predicate"]["facts"]
+    assert f"production ({facts['place']}), " in approved.out
     assert facts | {"signed_at": ""} == {
         "environment": "production",
+        "place": facts["place"],
         "user": "ada",
         "printed_name": "Ada Quality",
         "role": "quality",
@@ -143,6 +147,18 @@ def test_production_waits_for_its_quorum_and_then_runs(here: Repository, people:
         "signed_at": "",
     }
     assert datetime.fromisoformat(facts["signed_at"]).tzinfo
+
+
+def test_an_approval_for_another_place_does_not_count(here: Repository, people: Organisation) -> None:
+    place = "cluster https://clinic.example:6443 ward"
+    shown = here.run("approve", "production", "--place", place, "--dry-run", *people.trust)
+    digest = shown.out.rsplit("sha256 of this text: ", 1)[1].strip()
+    words = ["--place", place, "--reason", "seen in the ward", "--shown", digest]
+    assert here.run("approve", "production", *words, *people.key("ada")).code == 0
+    record = json.loads(here.run("show", here.image_digest, "approval", *people.trust).out)
+    assert record["predicate"]["facts"]["place"] == place
+    # The approval for this machine is still there, and counts here.
+    assert here.run("deploy", "production", "--again", *people.options[:4]).code == 0
 
 
 def test_an_approval_is_of_one_verification(here: Repository, people: Organisation) -> None:

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from builders import real_trivy
 from builders.devices import KNOWN_BAD, Repository
 from builders.flow import device, make_keys
 from builders.prepared_devices import prepare
+from integration.known_bad import assert_stopped
 
-PRODUCTION = '\n[[environment]]\nname = "production"\n'
+PRODUCTION = '\n[[environment]]\nname = "production"\nproduction = true\n'
 
 
 def with_production(repository: Repository) -> None:
-    """Give the device an environment that the policy does not exempt."""
+    """Give the device an environment on this machine that it declares to be production."""
     with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
         file.write(PRODUCTION)
+
+
+def with_demo(repository: Repository) -> None:
+    """Call the device's environment demo."""
+    repository.edit("autoclave.toml", 'name = "staging"', 'name = "demo"')
 
 
 def test_production_refuses_development_keys(tmp_path: Path) -> None:
@@ -28,6 +36,21 @@ def test_production_refuses_development_keys(tmp_path: Path) -> None:
         assert "no trusted release key signed the image" in refused.message
         (staging,) = repository.containers()
         assert staging.name.startswith(f"autoclave_{repository.name}_staging_")
+
+
+@pytest.mark.xdist_group("control")
+def test_another_name_makes_no_place_harmless(tmp_path: Path) -> None:
+    """The organisation exempts its lab: this machine is none of it, whatever the device file calls it."""
+    policy = tmp_path / "organisation.toml"
+    policy.write_text('[production]\nexempt = ["engine tcp://lab-1.example:2376"]\n', "utf-8")
+    with prepare(KNOWN_BAD / "control", tmp_path, to="sign", change=with_demo) as repository:
+        planned = repository.run("plan", "--environment", "demo", "--policy", str(policy))
+        assert "demo: production, because engine unix://" in planned.out, planned.err
+        done = repository.run("deploy", "demo", "--policy", str(policy))
+        says = "signed by a development key"
+        assert_stopped("place of production called demo", repository, done, step="deploy", code=25, says=says)
+        assert repository.containers() == []
+        assert repository.run("deploy", "demo").code == 0
 
 
 def test_production_refuses_a_partial_database(tmp_path: Path) -> None:

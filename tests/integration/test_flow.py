@@ -45,7 +45,7 @@ def send_request(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]
 def test_the_sample_goes_from_commit_to_deployment(device: Callable[..., Repository]) -> None:
     repository = device(SAMPLE, "t-oximeter")
     with (repository.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
-        file.write('\n[[environment]]\nname = "production"\n')
+        file.write('\n[[environment]]\nname = "production"\nproduction = true\n')
     repository.commit()
     first = repository.run("run")
     assert first.code == 0, first.err

@@ -217,7 +217,7 @@ def test_a_suppliers_document_about_anothers_package_does_not_count(
 def test_an_approval_by_a_pipeline_key_does_not_count(tmp_path: Path, people: Organisation) -> None:
     with device(KNOWN_BAD / "control", tmp_path, name="t-claims") as control:
         with (control.folder / "autoclave.toml").open("a", encoding="utf-8") as file:
-            file.write('\n[[environment]]\nname = "production"\n')
+            file.write('\n[[environment]]\nname = "production"\nproduction = true\n')
         control.commit()
         assert control.run("run", "--to", "sign", *people.options).code == 0
         options = ["--trust", str(forge_trust(people)), *people.options[2:4]]

@@ -21,6 +21,7 @@ target = "registry"
 [[environment]]
 name = "published"
 target = "registry"
+production = true
 """
 
 
@@ -83,7 +84,7 @@ def test_a_repeated_publication_is_skipped(released: Repository, registry: str) 
     assert tags(registry) == {"app", "app.released", "newest.release", "1.0.0"}
 
 
-def test_an_environment_that_is_not_exempt_takes_no_development_key(
+def test_an_environment_that_is_declared_production_takes_no_development_key(
     released: Repository,
 ) -> None:
     done = released.run("deploy", "published")

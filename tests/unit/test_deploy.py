@@ -66,7 +66,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(folder: Path, environment: str = "test", *, again: bool = False) -> Deployment | None:
     opts = deploy.Options(
-        folder=str(folder), environment=environment, store="oci://r.example/pump", again=again
+        folder=str(folder), environment=environment, store="oci://localhost:5000/pump", again=again
     )
     ctx = Context(opts, JsonScreen())
     ctx.__dict__["store"] = LayoutStore(folder / "store")  # in place of the registry

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from autoclave import pipeline
+from autoclave import pipeline, targets
 from autoclave.console.json import JsonScreen
 from autoclave.context import Context
 from autoclave.errors import EngineError, ScanGateClosed, UnitTestGateClosed, UsageError
@@ -20,6 +20,7 @@ from autoclave.model.steps import Step
 from autoclave.pipeline import Options
 from autoclave.runtime.options import StepOptions
 from autoclave.store.oci import MANIFEST, Descriptor
+from builders.memory_target import MemoryTarget
 
 DEVICE = """\
 [device]
@@ -46,6 +47,7 @@ class Flow:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (folder / "autoclave.toml").write_text(DEVICE)
         self.folder = folder
+        monkeypatch.setattr(targets, "create", lambda environment, _: MemoryTarget(environment=environment))
         self.calls: dict[str, Callable[[], object]] = {}
         self.ran: list[tuple[str, StepOptions, str]] = []
         monkeypatch.setattr(pipeline, "load_module", self.load)

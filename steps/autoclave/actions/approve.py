@@ -8,10 +8,11 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from autoclave import targets
 from autoclave.actions import changes
 from autoclave.context import Context
-from autoclave.device.schema import Image
-from autoclave.errors import DecisionError
+from autoclave.device.schema import Environment, Image
+from autoclave.errors import DecisionError, UsageError
 from autoclave.evidence import predicates
 from autoclave.evidence.records import Record
 from autoclave.evidence.statement import APPROVAL, info
@@ -19,6 +20,7 @@ from autoclave.gates import soup, traceability, waivers
 from autoclave.gates.release import judge_waivers
 from autoclave.model.declared import Approval, Meaning, Person
 from autoclave.model.digest import Digest, digest_of
+from autoclave.model.place import Destination, parse
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
@@ -48,11 +50,13 @@ def read_subject(image: Image, ctx: Context) -> Subject:
     return Subject(found, found.summary)
 
 
-def describe(subjects: Sequence[Subject], environment: str, ctx: Context) -> str:
-    """Return the text that the signer reads: the same for the same release, policy and environment."""
+def describe(subjects: Sequence[Subject], destination: Destination, ctx: Context) -> str:
+    """Return the text that the signer reads: the same for the same release, policy and destination."""
     device, opened = ctx.device.device, ctx.opened
     lines = [
-        f"RELEASE OF {device.name} {device.version} (IEC 62304 class {device.safety_class}) TO {environment}",
+        f"RELEASE OF {device.name} {device.version} (IEC 62304 class {device.safety_class}) "
+        f"TO {destination.environment}",
+        str(destination),
         f"release {opened.digest}",
     ]
     runs = {each.release.image.name: each.release.evidence.unit_test for each in subjects}
@@ -61,11 +65,33 @@ def describe(subjects: Sequence[Subject], environment: str, ctx: Context) -> str
     matrix = traceability.matrix(subjects[0].release.evidence.declared, runs)
     states = Counter(str(row.state) for row in matrix.requirements)
     lines += ["", f"requirements: {_join_counts(states) or 'none declared'}"]
-    return "\n".join([*lines, *changes.describe(environment, ctx)]) + "\n"
+    return "\n".join([*lines, *changes.describe(destination, ctx)]) + "\n"
+
+
+def find_destination(environment: Environment, place: str, ctx: Context) -> Destination:
+    """Return where the release is to run: in the place that is named, else in the one reached from here.
+
+    Raises UsageError for what is not a place.
+    """
+    if not place:
+        return targets.find_destination(targets.create(environment, ctx), ctx)
+    try:
+        return targets.judge_place(environment, parse(place), ctx)
+    except ValueError as error:
+        raise UsageError(
+            str(error), next="write it as 'autoclave plan' prints it where the deployment runs"
+        ) from error
 
 
 def make_approval(
-    person: Person, role: str, meaning: Meaning, reason: str, *, environment: str, text: str, now: datetime
+    person: Person,
+    role: str,
+    meaning: Meaning,
+    reason: str,
+    *,
+    destination: Destination,
+    text: str,
+    now: datetime,
 ) -> Approval:
     """Return the approval of a person. Raises DecisionError for a role that the person does not have."""
     role = role or (person.roles[0] if len(person.roles) == 1 else "")
@@ -75,7 +101,8 @@ def make_approval(
             next=f"sign with --role, one of: {', '.join(person.roles)}",
         )
     return Approval(
-        environment=environment,
+        environment=destination.environment,
+        place=destination.place,
         user=person.id,
         printed_name=person.name,
         role=role,
@@ -95,7 +122,11 @@ def attach(approval: Approval, text: str, subjects: Sequence[Subject], signer: S
             image=each.release.image.name,
             commands=(),
             tools={},
-            inputs={"environment": approval.environment, "shown": approval.shown},
+            inputs={
+                "environment": approval.environment,
+                "place": approval.place,
+                "shown": approval.shown,
+            },
         )
         now = ctx.now()
         made_by = ctx.info(planned, Verdict("approve"), now, now)

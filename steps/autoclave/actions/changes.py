@@ -13,6 +13,7 @@ import msgspec
 from autoclave.context import Context
 from autoclave.errors import AutoclaveError
 from autoclave.model.facts import Deployment
+from autoclave.model.place import Destination
 from autoclave.model.release import OpenedRelease
 from autoclave.release import decisions, document
 from autoclave.release.deployments import deployments_of
@@ -22,9 +23,9 @@ from autoclave.targets.kubernetes import diff, manifests
 _FARTHEST = 50  # releases that are walked back
 
 
-def describe(environment: str, ctx: Context) -> list[str]:
+def describe(destination: Destination, ctx: Context) -> list[str]:
     """Return the lines: what will run, and the difference to the release that was deployed there last."""
-    return [_escape(line) for line in _describe(environment, ctx)]
+    return [_escape(line) for line in _describe(destination, ctx)]
 
 
 def _escape(line: str) -> str:
@@ -32,10 +33,11 @@ def _escape(line: str) -> str:
     return "".join(each if each.isprintable() else repr(each)[1:-1] for each in line)
 
 
-def _describe(environment: str, ctx: Context) -> list[str]:
+def _describe(destination: Destination, ctx: Context) -> list[str]:
+    environment = destination.environment
     settings = _settings(environment, ctx)
     lines = ["", f"WHAT RUNS IN {environment} AFTERWARDS", *_list(settings)]
-    deployed = find_deployed(environment, ctx)
+    deployed = find_deployed(destination, ctx)
     if deployed is None:
         return [*lines, "", f"DIFFERENCE: nothing was deployed to {environment} yet, as the records say"]
     former = ctx.fork()
@@ -46,9 +48,9 @@ def _describe(environment: str, ctx: Context) -> list[str]:
     return [*lines, *(_differences(_settings(environment, former), settings) or ["  none but images"])]
 
 
-def find_deployed(environment: str, ctx: Context) -> OpenedRelease | None:
-    """Return the release deployed last to an environment, as good records of it or of this one say."""
-    found = [each for image in ctx.device.image for each in _walk_back(image.name, environment, ctx)]
+def find_deployed(destination: Destination, ctx: Context) -> OpenedRelease | None:
+    """Return the release deployed there last, as good records of it or of this one say."""
+    found = [each for image in ctx.device.image for each in _walk_back(image.name, destination, ctx)]
     newest = max(found, key=lambda each: each.finished, default=None)
     try:
         return document.find(ctx, named=newest.release) if newest else None
@@ -56,8 +58,8 @@ def find_deployed(environment: str, ctx: Context) -> OpenedRelease | None:
         return None
 
 
-def _walk_back(name: str, environment: str, ctx: Context) -> Iterator[Deployment]:
-    """Yield the deployments of an image and its former releases to an environment."""
+def _walk_back(name: str, destination: Destination, ctx: Context) -> Iterator[Deployment]:
+    """Yield the deployments of an image and its former releases to a destination."""
     image = ctx.device.find_image(name)
     digest = ctx.subject(image).digest
     for _ in range(_FARTHEST):
@@ -66,7 +68,7 @@ def _walk_back(name: str, environment: str, ctx: Context) -> Iterator[Deployment
         except AutoclaveError:
             return
         for each in deployments_of(attached, image, ctx):
-            if each.environment == environment and not each.failure and each.release:
+            if each.went_to(destination) and not each.failure and each.release:
                 yield each
         summary = find_verification(attached.records)
         digest = decisions.declared_of(summary).previous if summary else ""

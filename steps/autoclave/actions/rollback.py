@@ -10,6 +10,7 @@ from autoclave.context import Context
 from autoclave.errors import ConfigError, NothingToRollBack, StoreError, UsageError
 from autoclave.model.digest import Digest
 from autoclave.model.facts import Deployment, Running
+from autoclave.model.place import Destination
 from autoclave.model.release import OpenedRelease
 from autoclave.release import document
 from autoclave.release.deployments import deployments_of, find_release
@@ -44,26 +45,31 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
             next="give one: --reason 'alarms come late since 1.4.0, incident 4711'",
         )
     deploy.open_signed("", "", ctx)
-    running = targets.create(ctx.device.find_environment(opts.environment), ctx).running()
-    _adopt_previous(opts, running, ctx)
+    reached = targets.create(ctx.device.find_environment(opts.environment), ctx)
+    running = reached.running()
+    _adopt_previous(opts, running, targets.find_destination(reached, ctx), ctx)
     target = targets.create(ctx.device.find_environment(opts.environment), ctx)
     environment = target.environment
+    _refuse_elsewhere(targets.find_destination(reached, ctx), targets.find_destination(target, ctx))
     ctx.screen.begin("deploy", f"rollback of {environment.name}: {_describe(running, target, ctx)}")
     if opts.dry_run:
         return None
     releases = deploy.read_releases(target, ctx)
+    ctx.screen.note(deploy.STEP, str(releases[0].bound_for))
     ctx.require(deploy.judge(releases, target, ctx), repeat=f"autoclave show {releases[0].digest}")
     rollout = deploy.make_rollout(releases, target, ctx)
     return deploy.roll_out(rollout, releases, target, ctx, reason=opts.reason.strip())
 
 
-def _adopt_previous(opts: Options, running: Sequence[Running], ctx: Context) -> None:
+def _adopt_previous(
+    opts: Options, running: Sequence[Running], destination: Destination, ctx: Context
+) -> None:
     """Let the context work on the release to go back to. Raises NothingToRollBack."""
-    current = find_release(running, opts.environment, ctx)
+    current = find_release(running, destination, ctx)
     if opts.to:
         found = _find_named(opts.to, ctx)
     else:
-        previous = _find_previous(running, current, opts.environment, ctx)
+        previous = _find_previous(running, current, destination, ctx)
         found = document.find(ctx, named=previous) if previous else None
     if found is None or found.digest == current:
         raise NothingToRollBack(
@@ -74,11 +80,21 @@ def _adopt_previous(opts: Options, running: Sequence[Running], ctx: Context) -> 
             next=f"deploy a release instead: autoclave deploy {opts.environment} --release DIGEST",
         )
     document.adopt(found, ctx)
-    if not _ran(found, opts.environment, ctx):
+    if not _ran(found, destination, ctx):
         raise NothingToRollBack(
             f"release {Digest(found.digest).short} never ran in {opts.environment}",
-            why="no trusted record of its deployment there was found",
+            why=f"no trusted record of its deployment there ({destination.place}) was found",
             next=f"deploy it instead: autoclave deploy {opts.environment} --release {found.digest}",
+        )
+
+
+def _refuse_elsewhere(current: Destination, previous: Destination) -> None:
+    """Refuse a release whose environment led to another place: nothing is restored there."""
+    if current.place != previous.place:
+        raise NothingToRollBack(
+            f"{current.environment}: the release to go back to ran in another place",
+            why=f"its environment leads to {previous.place}, and this one to {current.place}",
+            next=f"deploy it there instead: autoclave deploy {current.environment} --release DIGEST",
         )
 
 
@@ -92,7 +108,7 @@ def _find_named(text: str, ctx: Context) -> OpenedRelease | None:
     return document.find(ctx, digest=text)
 
 
-def _find_previous(running: Sequence[Running], current: str, environment: str, ctx: Context) -> str:
+def _find_previous(running: Sequence[Running], current: str, destination: Destination, ctx: Context) -> str:
     """Return the release that ran before what runs now, by the newest record of its deployment.
 
     Records of rollbacks are passed over: two rollbacks in a row go back twice, not there and back again.
@@ -100,32 +116,32 @@ def _find_previous(running: Sequence[Running], current: str, environment: str, c
     found = [
         each
         for one in running
-        for each in _read_deployments(one.image, one.digest, environment, ctx)
+        for each in _read_deployments(one.image, one.digest, destination, ctx)
         if not each.reason and each.release == current and each.replaced_release not in {"", current}
     ]
     newest = max(found, key=lambda each: each.finished, default=None)
     return newest.replaced_release if newest else ""
 
 
-def _ran(found: OpenedRelease, environment: str, ctx: Context) -> bool:
-    """Return whether a good record says that a release ran in an environment."""
+def _ran(found: OpenedRelease, destination: Destination, ctx: Context) -> bool:
+    """Return whether a good record says that a release ran there."""
     return any(
         each.release == found.digest
         for image, digest in found.document.images.items()
-        for each in _read_deployments(image, digest, environment, ctx)
+        for each in _read_deployments(image, digest, destination, ctx)
     )
 
 
-def _read_deployments(image: str, digest: str, environment: str, ctx: Context) -> list[Deployment]:
-    """Return the deployments of a digest to an environment that went well, oldest first."""
+def _read_deployments(image: str, digest: str, destination: Destination, ctx: Context) -> list[Deployment]:
+    """Return the deployments of a digest to a destination that went well, oldest first."""
     if not digest.startswith("sha256:"):
         return []
     try:
         descriptor, known = ctx.store.find_image(digest), ctx.device.find_image(image)
     except (StoreError, ConfigError):
         return []
-    found = deployments_of(read_attached(descriptor, ctx, environment=environment), known, ctx)
-    return [each for each in found if each.environment == environment and not each.failure]
+    found = deployments_of(read_attached(descriptor, ctx, destination), known, ctx)
+    return [each for each in found if each.went_to(destination) and not each.failure]
 
 
 def _describe(running: Sequence[Running], target: Target, ctx: Context) -> str:

@@ -44,7 +44,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "init": ("cli.commands.init", "write a commented autoclave.toml for this repository"),
         "doctor": ("cli.commands.doctor", "check engine, scanner, database, keys, clock, disk"),
         "schema": ("cli.commands.schema", "print the JSON schema of autoclave.toml"),
-        "policy": ("cli.commands.policy_export", "export the policy, so that a cluster admits only releases"),
+        "policy": ("cli.commands.policy", "start an organisation's policy, or export it for a cluster"),
         "status": ("cli.commands.status", "show what runs where, and whether it still verifies"),
         "show": ("cli.commands.show", "print the records of an image readably"),
         "trace": ("cli.commands.trace", "print which tests verify which requirement, and which have none"),

@@ -161,12 +161,15 @@ class Kubernetes(_Table, frozen=True):
 class Environment(_Table, frozen=True):
     """`[[environment]]`: a place to deploy to; `publish` maps image names to ports on 127.0.0.1.
 
-    `settings` has the keys of a target that is not described here; the target itself checks them.
+    Whether it is production is decided by the place that it leads to and the organisation's policy; with
+    `production = true` it is in any case. `settings` has the keys of a target that is not described here; the
+    target itself checks them.
     """
 
     name: Name
     target: str = "docker"
     publish: dict[Name, Port] = {}
+    production: bool | None = None
     kubernetes: Kubernetes | None = None
     settings: dict[str, Any] = {}
 
@@ -307,6 +310,7 @@ def _check_names(device: Device, source: str) -> None:
         if twice:
             raise ConfigError(f"{source}: two {kind}s are called '{twice[0]}'", next="give each its own name")
     for environment in device.environment:
+        _refuse_exemption(environment, source)
         for name in environment.publish:
             if name not in images:
                 raise ConfigError(
@@ -341,6 +345,16 @@ def _check_memory(whose: str, limits: Service | UnitTest | TestService | None, s
             f"{source}: memory '{limits.memory}' of {whose} cannot be a limit",
             why="a container has at least 6m, and at most 1024g",
             next="write it such as 512m",
+        )
+
+
+def _refuse_exemption(environment: Environment, source: str) -> None:
+    """Refuse an environment that says of itself not to be production: that is not for a device to say."""
+    if environment.production is False:
+        raise ConfigError(
+            f"{source}: environment '{environment.name}' has production = false",
+            why="a device file can only require more: where it deploys to decides, and the policy",
+            next="remove it; the organisation's policy exempts places (production.exempt)",
         )
 
 

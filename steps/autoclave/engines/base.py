@@ -138,6 +138,10 @@ class Engine(Protocol):
         """The engine's name, as `--engine` takes it: plans name it, and hash it."""
 
     @property
+    def address(self) -> str:
+        """Where the engine is, as a URL (see model.place.normalise): what it runs, runs there."""
+
+    @property
     def outbound_network(self) -> str:
         """The network that is always there, and from which containers reach other machines."""
 

@@ -17,6 +17,7 @@ from autoclave.evidence.cosign import Signatures
 from autoclave.evidence.records import ARTIFACT_TYPE, Record, Rejected
 from autoclave.evidence.statement import SBOM, SEAL, info
 from autoclave.evidence.trust import Trust
+from autoclave.model.place import Destination
 from autoclave.store.base import Store
 from autoclave.store.oci import Descriptor
 
@@ -62,7 +63,7 @@ class ImageRecords(Struct, frozen=True, kw_only=True):
 
 
 def read(
-    store: Store, image: Descriptor, trust: Trust, *, environment: str = "", production: bool = False
+    store: Store, image: Descriptor, trust: Trust, *, destination: Destination | None = None
 ) -> ImageRecords:
     """List what is attached to an image, and read and verify each record (see `records.verify`)."""
     referrers = store.referrers(image.digest)
@@ -71,8 +72,7 @@ def read(
         [each for each in referrers if each.artifact_type == ARTIFACT_TYPE],
         image.digest,
         trust,
-        environment=environment,
-        production=production,
+        destination=destination,
     )
     once = _find_first(good)
     again = [

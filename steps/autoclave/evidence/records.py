@@ -29,6 +29,7 @@ from autoclave.evidence.statement import (
     parse,
 )
 from autoclave.evidence.trust import Trust, TrustedKey
+from autoclave.model.place import Destination
 from autoclave.store.base import Store
 from autoclave.store.oci import Descriptor, parse_manifest
 
@@ -124,11 +125,11 @@ def name_files(predicate: dict[str, Any], attachments: Sequence[tuple[str, Descr
 
 
 def read_all(
-    store: Store, image_digest: str, trust: Trust, *, environment: str = "", production: bool = False
+    store: Store, image_digest: str, trust: Trust, *, destination: Destination | None = None
 ) -> tuple[list[Record], list[Rejected]]:
     """Read every record attached to an image, oldest first; what does not verify comes with its reason."""
     listed = store.referrers(image_digest, artifact_type=ARTIFACT_TYPE)
-    return read_listed(store, listed, image_digest, trust, environment=environment, production=production)
+    return read_listed(store, listed, image_digest, trust, destination=destination)
 
 
 def read_listed(
@@ -137,8 +138,7 @@ def read_listed(
     image_digest: str,
     trust: Trust,
     *,
-    environment: str = "",
-    production: bool = False,
+    destination: Destination | None = None,
 ) -> tuple[list[Record], list[Rejected]]:
     """Read and verify the records that are listed for an image: good ones, oldest first, and the others."""
     good: list[Record] = []
@@ -146,7 +146,7 @@ def read_listed(
     for descriptor in listed:
         try:
             raw = _read(store, descriptor.digest)
-            good.append(verify(raw, image_digest, trust, environment=environment, production=production))
+            good.append(verify(raw, image_digest, trust, destination=destination))
         except (RecordError, StoreError) as error:
             name = NAME_OF.get(descriptor.annotations.get(PREDICATE_TYPE, ""), "unknown")
             why = f"{error.what}: {error.why}" if error.why else error.what
@@ -157,11 +157,11 @@ def read_listed(
 
 
 def verify(
-    raw: RawRecord, image_digest: str, trust: Trust, *, environment: str = "", production: bool = False
+    raw: RawRecord, image_digest: str, trust: Trust, *, destination: Destination | None = None
 ) -> Record:
     """Verify a record's signature, and only then decode it, check what it is about and who signed it.
 
-    A record about one environment (a deployment, an approval) is held to the keys of that one; a seal, which
+    A record about one environment (a deployment, an approval) is held to the keys of its place; a seal, which
     permits nothing, to those that may seal anywhere. Raises StrayRecord for what anybody could attach: what
     no trusted key signed, and what one signed as something else, or about something else. Raises RecordError
     for what a trusted key signed as a record of this image, and is wrong.
@@ -188,8 +188,17 @@ def verify(
         attachments=raw.files,
         signed=raw.raw if is_seal else b"",
     )
-    place = "" if is_seal else environment_of(record) or environment
-    return _restrict_keys(record, trust, place, production=production and place == environment)
+    if is_seal:
+        return _restrict_keys(record, trust, None)
+    named = _where(record)
+    if named and not (destination and named.is_same(destination)):
+        return _restrict_keys(record, trust, named.place)
+    return _restrict_keys(
+        record,
+        trust,
+        destination.place if destination else None,
+        production=destination is not None and destination.production,
+    )
 
 
 def _read(store: Store, digest: str) -> RawRecord:
@@ -231,16 +240,16 @@ def _verify_signature(raw: bytes, trust: Trust) -> tuple[bytes, str, tuple[Trust
     raise StrayRecord("the record is signed by an unknown key", why=f"key {shown} is not in {trust.source}")
 
 
-def _restrict_keys(record: Record, trust: Trust, environment: str, *, production: bool) -> Record:
+def _restrict_keys(record: Record, trust: Trust, place: str | None, *, production: bool = False) -> Record:
     """Return the record with those of its keys that may sign its type here; explain when there is none."""
     roles = ROLES_OF[record.statement.predicate_type]
     role = " or ".join(roles)
-    allowed = trust.for_role(*roles, environment=environment, production=production)
+    allowed = trust.for_role(*roles, place=place, production=production)
     keys = tuple(each for each in record.keys if each in allowed)
     if keys:
         return structs.replace(record, keys=keys)
     labels = ", ".join(each.label for each in record.keys)
-    where = f" in {environment}" if environment else ""
+    where = f" in {place or 'a place that is not named'}" if place is not None else ""
     if production and any(each.development for each in record.keys):
         raise RecordError("the record is signed by a development key", why=f"{labels} does not count{where}")
     raise RecordError(f"the record is signed by a key that may not sign {role}{where}", why=labels)
@@ -248,20 +257,31 @@ def _restrict_keys(record: Record, trust: Trust, environment: str, *, production
 
 def environment_of(record: Record) -> str:
     """Return the environment that a record is about, or an empty string."""
+    named = _where(record)
+    return named.environment if named else ""
+
+
+def _where(record: Record) -> _Where | None:
+    """Return where a record was made for; None when it counts everywhere."""
     if record.statement.predicate_type not in _OF_AN_ENVIRONMENT:
-        return ""
+        return None
     try:
-        return msgspec.json.decode(record.statement.predicate, type=_Carrier).facts.environment
+        return msgspec.json.decode(record.statement.predicate, type=_Carrier).facts
     except (msgspec.DecodeError, RecursionError) as error:
         raise RecordError(f"the {record.name} record does not name an environment", why=str(error)) from error
 
 
-class _Place(Struct):
+class _Where(Struct):
     environment: str
+    place: str | None = None  # a CI host reports on environments, and knows no place
+
+    def is_same(self, destination: Destination) -> bool:
+        """Return whether a release for that destination is what this is about."""
+        return self.environment == destination.environment and self.place in {None, destination.place}
 
 
 class _Carrier(Struct):
-    facts: _Place
+    facts: _Where
 
 
 _OF_AN_ENVIRONMENT = frozenset({DEPLOYMENT, HOST_APPROVALS, APPROVAL})

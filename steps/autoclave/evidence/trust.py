@@ -20,6 +20,7 @@ from autoclave.device.repository import refuse_own
 from autoclave.errors import ConfigError, SignerError
 from autoclave.model import steps
 from autoclave.model.declared import Person
+from autoclave.model.place import explain_pattern, find_match
 from autoclave.model.text import Line, Role, UserId, find_alike, is_line, matching
 from autoclave.runtime.toml import convert, read_toml
 from autoclave.signers.keys import LARGEST, read_public
@@ -30,7 +31,7 @@ ROLES = (*steps.ROLES, *PERSONAL, *SUPPLIER)
 
 
 class TrustedKey(Struct, frozen=True, kw_only=True):
-    """A public key, what it may sign, and in which environments it counts (empty: in all).
+    """A public key, what it may sign, and the patterns of the places in which it counts (empty: in all).
 
     `person` is whose key it is; keys of the pipeline and of suppliers belong to nobody. `packages` are those
     for which a supplier may sign: package URLs without version, where `*` matches anything.
@@ -39,7 +40,7 @@ class TrustedKey(Struct, frozen=True, kw_only=True):
     name: str
     key: Key
     may: tuple[str, ...]
-    environments: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
     development: bool = False
     person: Person | None = None
     packages: tuple[str, ...] = ()
@@ -68,23 +69,23 @@ class Trust(Struct, frozen=True):
     source: str
     authorities: tuple[Authority, ...] = ()
 
-    def for_role(self, *roles: str, environment: str = "", production: bool = False) -> list[TrustedKey]:
-        """Return the keys that may sign records of one of these roles, and count in the environment.
+    def for_role(self, *roles: str, place: str | None = None, production: bool = False) -> list[TrustedKey]:
+        """Return the keys that may sign records of one of these roles, and count in the place.
 
-        Without an environment (before deploy), a key counts wherever it may be used.
+        Without a place (before deploy), a key counts wherever it may be used; in one that nobody names,
+        only a key does that counts everywhere.
         """
         return [
             key
             for key in self.keys
             if set(roles) & set(key.may)
-            and (not environment or not key.environments or environment in key.environments)
+            and (place is None or not key.places or find_match(place, key.places))
             and not (production and key.development)
         ]
 
 
 # A supplier names a package, or the beginning of its name: never all packages of an ecosystem.
 _PACKAGE = r"pkg:[a-z][a-z0-9.+-]*/[A-Za-z0-9%@._~/-][^?\[\]\s]*"
-_ENVIRONMENT = r"[a-z0-9]+(-[a-z0-9]+)*"
 
 
 class _Holder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -97,7 +98,7 @@ class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: Annotated[Line, Meta(max_length=100)]
     public: str
     may: Annotated[list[str], Meta(min_length=1)]
-    environments: list[Annotated[str, matching(_ENVIRONMENT, max_length=50)]] = []
+    places: Annotated[list[str], Meta(min_length=1)] | None = None
     development: bool = False
     person: _Holder | None = None
     packages: list[Annotated[str, matching(_PACKAGE, max_length=500)]] = []
@@ -116,7 +117,7 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def load(path: Path, *, device: Path | None = None) -> Trust:
     """Read a trust file: its `[[key]]` and `[[tsa]]` tables. It is refused inside the repository of `device`.
 
-    A key has name, public, may, environments, development, person (see Person) and packages (for `vex`).
+    A key has name, public, may, places, development, person (see Person) and packages (for `vex`).
     `public` is a PEM file beside the trust file, or the PEM text itself (a CI host passes one file only);
     so is the `certificate` of a `[[tsa]]` table, a time-stamping authority's root.
     Raises ConfigError for a file that cannot be used, and when a key or a person is in it under two names;
@@ -132,7 +133,7 @@ def load(path: Path, *, device: Path | None = None) -> Trust:
             name=entry.name,
             key=_read_key(entry, path, device),
             may=tuple(entry.may),
-            environments=tuple(entry.environments),
+            places=tuple(entry.places or ()),
             development=entry.development,
             person=_person(entry.person),
             packages=tuple(entry.packages),
@@ -190,6 +191,13 @@ def _check(entry: _Entry, path: Path) -> None:
             raise ConfigError(
                 f"{path}: key '{entry.name}' may sign '{role}', which is not a role",
                 next=f"roles are {', '.join(ROLES)}",
+            )
+    for place in entry.places or ():
+        if why := explain_pattern(place):
+            raise ConfigError(
+                f"{path}: key '{entry.name}' counts in '{place}', which is not a place",
+                why=why,
+                next="write it as 'autoclave plan' prints it, or with * for part of a name",
             )
     personal = sorted(set(entry.may) & set(PERSONAL))
     others = sorted(set(entry.may) - set(PERSONAL))

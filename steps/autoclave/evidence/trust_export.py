@@ -48,8 +48,8 @@ def _key(key: TrustedKey) -> str:
         f"public = {_string(pem(key))}",
         f"may = [{', '.join(map(_string, key.may))}]",
     ]
-    if key.environments:
-        lines.append(f"environments = [{', '.join(map(_string, key.environments))}]")
+    if key.places:
+        lines.append(f"places = [{', '.join(map(_string, key.places))}]")
     if key.development:
         lines.append("development = true")
     if key.packages:

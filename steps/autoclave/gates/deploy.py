@@ -16,7 +16,8 @@ class Candidate(Struct, frozen=True, kw_only=True):
     """What deploy verified itself, for one image and one environment.
 
     `summary` is the result of the newest verification summary (empty: there is none) and `verified` its
-    time; `signature` is empty, or why no trusted release key signed the image. `target` is the kind of place.
+    time; `signature` is empty, or why no trusted release key signed the image. `target` is its name,
+    `production` whether it leads to production (see gates.production).
     `timestamp` is empty, or why the time stamp that the policy demands is missing or invalid.
     """
 
@@ -24,15 +25,10 @@ class Candidate(Struct, frozen=True, kw_only=True):
     summary: str
     verified: datetime | None
     signature: str
-    environment: str
+    production: bool
     target: str
     approvals: tuple[SignedApproval, ...] = ()
     timestamp: str = ""
-
-
-def is_production(environment: str, policy: Policy) -> bool:
-    """Return whether an environment is production: every one is that the policy does not exempt."""
-    return environment not in policy.production.exempt
 
 
 def judge(released: Candidate, policy: Policy, now: datetime) -> Verdict:
@@ -52,7 +48,7 @@ def judge(released: Candidate, policy: Policy, now: datetime) -> Verdict:
         reasons.append(released.signature)
     if released.timestamp:
         reasons.append(released.timestamp)
-    if is_production(released.environment, policy):
+    if released.production:
         reasons += _production(released, policy)
         reasons += approvals.judge(released.approvals, policy.approvals.production)
     if released.target == "openshift" and not policy.unit_test.arbitrary_user:

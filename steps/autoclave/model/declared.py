@@ -133,12 +133,14 @@ class Meaning(StrEnum):
 
 
 class Approval(Struct, frozen=True, kw_only=True):
-    """What a person signs about one image digest in one environment.
+    """What a person signs about one image digest in one environment and the place where that is.
 
-    `shown` is the sha256 of the text that the signer was shown; `signed_at` keeps the signer's time zone.
+    `place` is a place's text (see model.place), empty where the target names none. `shown` is the sha256 of
+    the text that the signer was shown; `signed_at` keeps the signer's time zone.
     """
 
     environment: str
+    place: str
     user: str
     printed_name: str
     role: str

@@ -11,6 +11,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from autoclave.model.place import Destination
+
 Moment = Annotated[datetime, Meta(tz=True)]
 """A time with a zone: without one it could not be compared with now."""
 
@@ -285,10 +287,12 @@ class Deployment(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `release` is the digest of the release that was deployed, `replaced_release` that of the one that ran
     before, empty when no record names it; `replaced` is the digest that ran before, by image. A rollback has
-    a person's `reason`. `waived` names the findings about pods that a waiver covers.
+    a person's `reason`. `waived` names the findings about pods that a waiver covers. `place` is where the
+    environment is (see model.place), empty when its target names no place.
     """
 
     environment: str
+    place: str
     target: str
     running: tuple[Running, ...]
     started: datetime
@@ -300,3 +304,7 @@ class Deployment(Struct, frozen=True, kw_only=True, omit_defaults=True):
     waived: tuple[str, ...] = ()
     release: str = ""
     replaced_release: str = ""
+
+    def went_to(self, destination: Destination) -> bool:
+        """Return whether it was a deployment to that environment, in that place."""
+        return (self.environment, self.place) == (destination.environment, destination.place)

@@ -27,6 +27,11 @@ def _stricter(direction: str, description: str) -> Meta:
     return Meta(description=description, extra={"stricter": direction})
 
 
+def _granted(direction: str, description: str) -> Meta:
+    """Describe what only an organisation can allow: its file has all of it, and lower layers only remove."""
+    return Meta(description=description, extra={"stricter": direction, "granted": True})
+
+
 class _Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
     """A part of the policy. No field has a default: an empty policy is an error."""
 
@@ -37,7 +42,7 @@ class BuildPolicy(_Section, frozen=True):
     non_root: Annotated[bool, _stricter("true", "the image must run as a non-root user")]
     secrets: Annotated[
         frozenset[Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*|\*")]],
-        _stricter(
+        _granted(
             "granted", "variables of the job that a build may read as secrets; `*`: all but reserved ones"
         ),
     ]
@@ -88,9 +93,14 @@ class ReleasePolicy(_Section, frozen=True):
 
 
 class ProductionPolicy(_Section, frozen=True):
-    """What production environments require in addition. They never accept development keys."""
+    """What production environments require in addition. They never accept development keys.
 
-    exempt: Annotated[frozenset[str], _stricter("subset", "names of environments that are not production")]
+    `exempt` are patterns of places (see model.place): without an organisation's file, this machine alone.
+    """
+
+    exempt: Annotated[
+        frozenset[str], _granted("subset", "places that are not production; `local` is this machine")
+    ]
     min_database_bytes: Annotated[
         int,
         Meta(ge=0, le=1 << 50),
@@ -167,14 +177,28 @@ class Policy(_Section, frozen=True):
     approvals: ApprovalsPolicy
 
 
-def tighten(
-    base: P, layer: dict[str, Any], *, source: str, above: str, path: str = "", grants: bool = False
-) -> P:
+def grant(base: P, layer: dict[str, Any]) -> P:
+    """Return a policy in which all that an organisation grants is what its file says: no more is left.
+
+    `layer` must already have been checked, as for `tighten`.
+    """
+    hints = get_type_hints(type(base), include_extras=True)
+    changed: dict[str, Any] = {}
+    for field in msgspec.structs.fields(type(base)):
+        here = getattr(base, field.name)
+        if isinstance(here, Struct):
+            changed[field.name] = grant(here, layer.get(field.encode_name, {}))
+        elif _note(hints[field.name], "granted"):
+            given = layer.get(field.encode_name, ())
+            changed[field.name] = msgspec.convert(given, type=hints[field.name])
+    return msgspec.structs.replace(base, **changed)
+
+
+def tighten(base: P, layer: dict[str, Any], *, source: str, above: str, path: str = "") -> P:
     """Lay a partial policy over `base`. Raises PolicyLoosened, naming both values, when it requires less.
 
-    `grants` is true for the organisation's layer, which alone may allow what is granted. `layer` must
-    already have been checked against the policy's keys and types; `source` and `above` name the two layers in
-    the message.
+    `layer` must already have been checked against the policy's keys and types; `source` and `above`
+    name the two layers in the message.
     """
     hints = get_type_hints(type(base), include_extras=True)
     names = {field.encode_name: field.name for field in msgspec.structs.fields(type(base))}
@@ -184,12 +208,11 @@ def tighten(
         now = getattr(base, name)
         where = f"{path}{key}"
         if isinstance(now, Struct):
-            changed[name] = tighten(now, value, source=source, above=above, path=f"{where}.", grants=grants)
+            changed[name] = tighten(now, value, source=source, above=above, path=f"{where}.")
             continue
         wanted = msgspec.convert(value, type=hints[name])
         direction = _direction(hints[name])
-        granted = grants and direction == "granted"
-        if not granted and not _is_at_least(direction, wanted, now):
+        if not _is_at_least(direction, wanted, now):
             raise PolicyLoosened(
                 f"{source} loosens the policy: {where} = {_format(wanted)}, "
                 f"but {above} requires {_format(now)}",
@@ -213,11 +236,18 @@ _WORDS = {
 
 
 def _direction(annotated: Any) -> str:
+    if direction := _note(annotated, "stricter"):
+        return str(direction)
+    raise TypeError(f"policy field without a direction: {annotated}")
+
+
+def _note(annotated: Any, name: str) -> Any:
+    """Return what a field's description notes under a name, or None."""
     if get_origin(annotated) is Annotated:
         for part in get_args(annotated)[1:]:
-            if isinstance(part, Meta) and part.extra and "stricter" in part.extra:
-                return str(part.extra["stricter"])
-    raise TypeError(f"policy field without a direction: {annotated}")
+            if isinstance(part, Meta) and part.extra and name in part.extra:
+                return part.extra[name]
+    return None
 
 
 def _is_at_least(direction: str, wanted: Any, now: Any) -> bool:

@@ -29,17 +29,17 @@ def judge(releases: Sequence[Release], target: str, ctx: Context) -> list[tuple[
 
 def candidate_of(release: Release, runs: Runs, target: str, ctx: Context) -> Candidate:
     """Return what deploy judges for one image; `runs` are those of all images released together with it."""
-    environment, summary = release.environment, release.summary
+    destination, summary = release.bound_for, release.summary
     stamps = verify_stamps(release, ctx) if summary and ctx.policy.release.timestamp else ()
     return Candidate(
         evidence=structs.replace(release.evidence, runs=runs),
         summary="FAILED" if find_later_failure(release) else release.result,
         verified=summary.finished if summary else None,
         signature=explain_unsigned(release, ctx),
-        environment=environment,
+        production=destination.production,
         target=target,
         timestamp=explain_unstamped(release, stamps, ctx),
-        approvals=approvals_of(release, environment),
+        approvals=approvals_of(release, destination.environment, destination.place),
     )
 
 
@@ -56,11 +56,11 @@ def explain_unstamped(release: Release, stamps: Sequence[SealStamp], ctx: Contex
     return seals.explain_missing(release.records, stamps, release.summary)
 
 
-def approvals_of(release: Release, environment: str) -> tuple[SignedApproval, ...]:
+def approvals_of(release: Release, environment: str, place: str | None = None) -> tuple[SignedApproval, ...]:
     """Return the approvals for an environment, oldest first, each with its defect.
 
     The printed name and the role must be those of the key's holder, as trust names them today; an approval
-    is of one verification, and counts for no later one.
+    is of one verification and, if `place` is given, of one place: it counts for no other.
     """
     found = []
     for record in release.records:
@@ -68,7 +68,7 @@ def approvals_of(release: Release, environment: str) -> tuple[SignedApproval, ..
             continue
         approval, about = predicates.decode_approval(record.statement)
         person = next((each.person for each in record.keys if each.person), None)
-        defect = _approval_defect(approval, person, about, release.summary)
+        defect = _approval_defect(approval, person, about, release.summary) or _elsewhere(approval, place)
         found.append(SignedApproval(approval=approval, record=record.digest, person=person, defect=defect))
     return tuple(found)
 
@@ -83,3 +83,13 @@ def _approval_defect(approval: Approval, person: Person | None, about: str, summ
     if summary is None or about != summary.digest:
         return "it is about an earlier verification of the image: approve again"
     return ""
+
+
+def _elsewhere(approval: Approval, place: str | None) -> str:
+    """Return why an approval is not for a place; empty when it is, or no place is asked for."""
+    if place is None or approval.place == place:
+        return ""
+    return (
+        f"it is for {approval.place or 'a place that is not named'}, and this is "
+        f"{place or 'one that is not named'}: approve it with --place '{place}'"
+    )

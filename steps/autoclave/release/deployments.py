@@ -11,6 +11,7 @@ from autoclave.evidence import predicates
 from autoclave.evidence.image_records import ImageRecords, is_of
 from autoclave.evidence.statement import DEPLOYMENT
 from autoclave.model.facts import Deployment, Running
+from autoclave.model.place import Destination
 from autoclave.release import document
 from autoclave.release.candidate import judge
 from autoclave.release.verification import read, read_attached
@@ -25,26 +26,26 @@ def deployments_of(attached: ImageRecords, image: Image, ctx: Context) -> list[D
     ]
 
 
-def find_release(running: Sequence[Running], environment: str, ctx: Context) -> str:
-    """Return the release that runs in an environment: the one that good records name for all that runs there.
+def find_release(running: Sequence[Running], destination: Destination, ctx: Context) -> str:
+    """Return the release that runs in a place: the one that good records name for all that runs there.
 
     Empty when nothing runs, when no record says, or when images of several releases run.
     """
-    named = {_release_of(each, environment, ctx) for each in running}
+    named = {_release_of(each, destination, ctx) for each in running}
     return named.pop() if len(named) == 1 else ""
 
 
-def _release_of(running: Running, environment: str, ctx: Context) -> str:
+def _release_of(running: Running, destination: Destination, ctx: Context) -> str:
     try:
         descriptor = ctx.store.find_image(running.digest)
         image = ctx.device.find_image(running.image)
-        found = deployments_of(read_attached(descriptor, ctx, environment=environment), image, ctx)
+        found = deployments_of(read_attached(descriptor, ctx, destination), image, ctx)
     except AutoclaveError:
         return ""
     ran = [
         each.release
         for each in found
-        if each.environment == environment and not each.failure and _has_run(running, each)
+        if each.went_to(destination) and not each.failure and _has_run(running, each)
     ]
     return ran[-1] if ran else ""
 
@@ -57,11 +58,11 @@ def _has_run(running: Running, deployed: Deployment) -> bool:
     )
 
 
-def foreign_release(digest: str, ctx: Context, environment: str, target: str) -> str:
+def foreign_release(digest: str, ctx: Context, destination: Destination, target: str) -> str:
     """Return why an image of another device is not a release that may run here; empty when it is one.
 
     It must pass here today as if it were deployed itself: by its own release, the organisation's policy,
-    and with the approvals that this environment requires.
+    and with the approvals that this place requires.
     """
     other = ctx.fork()
     try:
@@ -70,7 +71,7 @@ def foreign_release(digest: str, ctx: Context, environment: str, target: str) ->
             return "no release gate has judged it"
         document.adopt(found, other)
         image = next(each for each in other.device.image if found.document.images[each.name] == digest)
-        read_release = read(image, other.store.find_image(digest), other, environment=environment)
+        read_release = read(image, other.store.find_image(digest), other, destination=destination)
         ((_, verdict),) = judge([read_release], target, other)
     except AutoclaveError as error:
         return f"{error.what}: {error.why}" if error.why else error.what

@@ -15,11 +15,11 @@ from autoclave.evidence.image_records import ImageRecords
 from autoclave.evidence.records import RawRecord, Record, Rejected
 from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS, info
 from autoclave.evidence.trust import TrustedKey
-from autoclave.gates.deploy import is_production
 from autoclave.gates.release import Evidence
 from autoclave.model import steps
 from autoclave.model.declared import Component, Declared
 from autoclave.model.facts import BuildFacts, Origin, ScanFacts, TestRun
+from autoclave.model.place import Destination
 from autoclave.model.release import TITLE
 from autoclave.release import decisions
 from autoclave.store.image import read_identity
@@ -32,13 +32,13 @@ class Release(Struct, frozen=True, kw_only=True):
     """The release record of one image, as it was read once for one step.
 
     `attached` is everything that is attached to the digest. `records` are its good ones, oldest first;
-    `evidence` is what they say. `environment` is the one for which
-    the keys were judged, or empty. `named` is the digest of the release that the image is read for: only a
-    verification of exactly that one counts. Empty: the newest verification counts.
+    `evidence` is what they say. `destination` is the one for which the keys were judged; None before there is
+    one. `named` is the digest of the release that the image is read for: only a verification of exactly that
+    one counts. Empty: the newest verification counts.
     """
 
     image: Image
-    environment: str
+    destination: Destination | None
     named: str
     attached: ImageRecords
     records: tuple[Record, ...]
@@ -55,6 +55,13 @@ class Release(Struct, frozen=True, kw_only=True):
         return self.attached.image.digest
 
     @property
+    def bound_for(self) -> Destination:
+        """Where it is to run. Raises ValueError for a release that was read for no destination."""
+        if self.destination is None:
+            raise ValueError(f"{self.image.name} was read for no destination")
+        return self.destination
+
+    @property
     def summary(self) -> Record | None:
         """The newest verification record of the release: what the release gate concluded."""
         return find_verification(self.records, self.named)
@@ -65,15 +72,17 @@ class Release(Struct, frozen=True, kw_only=True):
         return predicates.result_of(self.summary.statement) if self.summary else ""
 
 
-def read(image: Image, descriptor: Descriptor, ctx: Context, *, environment: str = "") -> Release:
+def read(
+    image: Image, descriptor: Descriptor, ctx: Context, *, destination: Destination | None = None
+) -> Release:
     """Read and verify every record attached to an image digest, once for everything that a step does with it.
 
-    For an environment, only keys count that may sign for it, and production takes no development
+    For a destination, only keys count that may sign for its place, and production takes no development
     key. What a trusted key signed and does not verify is evidence of tampering: it stays in the evidence's
     `rejected`. What anybody can attach, records about another image or device among it, is its `strays`: it
     is reported, and counts for nothing.
     """
-    attached = read_attached(descriptor, ctx, environment=environment)
+    attached = read_attached(descriptor, ctx, destination)
     opened = ctx.released
     named = opened.digest if opened and descriptor.digest in opened.document.images.values() else ""
     attached = attached.of(ctx.device.device.name, image.name)
@@ -109,7 +118,7 @@ def read(image: Image, descriptor: Descriptor, ctx: Context, *, environment: str
     )
     return Release(
         image=image,
-        environment=environment,
+        destination=destination,
         named=named,
         attached=attached,
         records=good,
@@ -133,12 +142,11 @@ def find_later_failure(release: Release) -> Record | None:
     return newest if predicates.result_of(newest.statement) != "PASSED" else None
 
 
-def read_attached(descriptor: Descriptor, ctx: Context, *, environment: str = "") -> ImageRecords:
+def read_attached(
+    descriptor: Descriptor, ctx: Context, destination: Destination | None = None
+) -> ImageRecords:
     """Read and verify what is attached to an image digest, of whatever device (see `read`)."""
-    production = _is_production(environment, ctx)
-    return image_records.read(
-        ctx.store, descriptor, ctx.trust, environment=environment, production=production
-    )
+    return image_records.read(ctx.store, descriptor, ctx.trust, destination=destination)
 
 
 def add(release: Release, raw: RawRecord, ctx: Context) -> Release:
@@ -154,15 +162,18 @@ def add(release: Release, raw: RawRecord, ctx: Context) -> Release:
 
 def verify_signature(release: Release, ctx: Context) -> list[TrustedKey]:
     """Return the trusted release keys that signed the image. Raises RecordError when none did."""
-    return verify_attached_signature(release.attached, ctx, environment=release.environment)
+    return verify_attached_signature(release.attached, ctx, release.destination)
 
 
 def verify_attached_signature(
-    attached: ImageRecords, ctx: Context, *, environment: str = ""
+    attached: ImageRecords, ctx: Context, destination: Destination | None = None
 ) -> list[TrustedKey]:
     """Return the trusted release keys that signed an image. Raises RecordError when none did."""
-    production = _is_production(environment, ctx)
-    keys = ctx.trust.for_role("release", environment=environment, production=production)
+    keys = ctx.trust.for_role(
+        "release",
+        place=destination.place if destination else None,
+        production=destination is not None and destination.production,
+    )
     return cosign.verify_signature(ctx.store, attached.signatures, keys)
 
 
@@ -195,14 +206,10 @@ def read_runs(releases: Sequence[Release], ctx: Context) -> list[Runs]:
                 continue
             if (name, digest) not in known:
                 image, descriptor = ctx.device.find_image(name), ctx.store.find_image(digest)
-                known[name, digest] = read(image, descriptor, ctx, environment=release.environment)
+                known[name, digest] = read(image, descriptor, ctx, destination=release.destination)
             runs[name] = known[name, digest].evidence.unit_test
         found.append(runs)
     return found
-
-
-def _is_production(environment: str, ctx: Context) -> bool:
-    return bool(environment) and is_production(environment, ctx.policy)
 
 
 def _seal_problems(attached: ImageRecords) -> list[Rejected]:

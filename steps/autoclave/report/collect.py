@@ -13,9 +13,9 @@ from autoclave.device.schema import Image
 from autoclave.errors import AutoclaveError
 from autoclave.evidence import predicates, records
 from autoclave.evidence.statement import DEPLOYMENT
-from autoclave.gates.deploy import is_production
 from autoclave.model.declared import SignedApproval
 from autoclave.model.facts import Deployment
+from autoclave.model.place import find_match
 from autoclave.release import Release
 from autoclave.release.candidate import approvals_of, explain_unstamped, verify_stamps
 from autoclave.release.decisions import policy_of_day
@@ -61,9 +61,18 @@ def read_inputs(descriptor: Descriptor, image: Image, ctx: Context) -> Inputs:
     )
 
 
-def production_environments(ctx: Context) -> list[str]:
-    """Return the device's environments that are production."""
-    return [each.name for each in ctx.device.environment if is_production(each.name, ctx.policy)]
+def production_environments(known: Inputs, ctx: Context) -> list[str]:
+    """Return the device's environments that are production: by the place where each deployed last.
+
+    One without a record of a deployment is production, whatever is reached from where the report is made.
+    """
+    places = {each.facts.environment: each.facts.place for each in known.deployments}
+    exempt = ctx.policy.production.exempt
+    return [
+        each.name
+        for each in ctx.device.environment
+        if each.production or not find_match(places.get(each.name, ""), exempt)
+    ]
 
 
 def _approvals(found: Release) -> tuple[SignedApproval, ...]:

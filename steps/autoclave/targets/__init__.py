@@ -11,6 +11,8 @@ from __future__ import annotations
 from autoclave.context import Context
 from autoclave.device.schema import Environment
 from autoclave.errors import ConfigError
+from autoclave.gates.production import judge
+from autoclave.model.place import Destination, Place
 from autoclave.runtime.modules import Plugins
 from autoclave.targets.base import Target
 
@@ -22,6 +24,17 @@ _PLUGINS = Plugins(
 def names() -> tuple[str, ...]:
     """Return the names of all targets, sorted; none of them is imported for it."""
     return _PLUGINS.names()
+
+
+def find_destination(target: Target, ctx: Context) -> Destination:
+    """Return where a target's deployments go, and whether that is production. Raises what `place` raises."""
+    return judge_place(target.environment, target.place(), ctx)
+
+
+def judge_place(environment: Environment, place: Place | None, ctx: Context) -> Destination:
+    """Return a place as the destination of an environment, by the policy in force."""
+    exempt, declared = ctx.policy.production.exempt, bool(environment.production)
+    return judge(environment.name, place, exempt, declared=declared)
 
 
 def create(environment: Environment, ctx: Context) -> Target:

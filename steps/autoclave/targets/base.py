@@ -15,6 +15,7 @@ from msgspec import Struct
 from autoclave.device import schema
 from autoclave.device.schema import Environment, Flow, Image
 from autoclave.model.facts import Finding, Running
+from autoclave.model.place import Place
 from autoclave.runtime.toml import convert
 from autoclave.store.oci import Descriptor
 
@@ -100,6 +101,9 @@ class Target(Protocol):
     @property
     def environment(self) -> Environment:
         """The environment that this is the target of."""
+
+    def place(self) -> Place | None:
+        """Return what a deployment really reaches, read now; None when it has no address: production."""
 
     def covers(self, image: Image) -> bool:
         """Return whether a deployment of the device includes this image. Contacts nothing."""

@@ -9,6 +9,7 @@ from autoclave.context import Context
 from autoclave.device.schema import Environment, Image
 from autoclave.errors import ConfigError
 from autoclave.model.facts import Running
+from autoclave.model.place import Place
 from autoclave.store.base import is_address
 from autoclave.targets.base import STEP, Preparation, Rehearsal, Restoration, Rollout, Target, Unhealthy
 
@@ -31,6 +32,10 @@ class RegistryTarget:
     def __init__(self, environment: Environment, ctx: Context) -> None:
         self.environment = environment
         self._ctx = ctx
+
+    def place(self) -> Place:
+        """Return the repository that is published to."""
+        return Place("registry", self._repository.lower())
 
     def covers(self, image: Image) -> bool:
         """Return True: every image of the device is published."""

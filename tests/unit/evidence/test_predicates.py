@@ -43,6 +43,7 @@ RAN = replace(
 )
 RUNS = Deployment(
     environment="staging",
+    place="engine tcp://lab-1:2376",
     target="docker",
     running=(Running(image="app", digest=DIGEST, container=DIGEST, healthy=True, inputs=DIGEST),),
     started=THEN,

@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec import Raw
 from securesystemslib.signer import CryptoSigner
 
 from autoclave.errors import ConfigError, RecordError, SignerError
@@ -16,13 +18,15 @@ from autoclave.evidence import cosign, dsse, predicates, records, statement, tru
 from autoclave.evidence.statement import PROVENANCE, SBOM, VERIFICATION, VULNS
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.model.declared import Declared
-from autoclave.model.facts import BuildFacts, ScanFacts
+from autoclave.model.facts import BuildFacts, Deployment, ScanFacts
+from autoclave.model.place import Destination
 from autoclave.signers import development, open_signer
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import EMPTY_CONFIG, Descriptor
-from builders.sample_facts import BUILD, SCAN, STEP_INFO, THEN
+from builders.sample_facts import BUILD, NOW, SCAN, STEP_INFO, THEN
 from builders.sample_image import verify_signature, write_image
 
+CLINIC = "engine tcp://clinic:2376"
 STEPS, RELEASE, STRANGER = (CryptoSigner.generate_ecdsa() for _ in range(3))
 
 
@@ -38,6 +42,10 @@ TRUST = Trust(
 @pytest.fixture
 def store(tmp_path: Path) -> LayoutStore:
     return LayoutStore(tmp_path / "store")
+
+
+def destination(place: str, *, production: bool = False) -> Destination:
+    return Destination(environment="p", place=place, production=production, why="the test says so")
 
 
 def payload(digest: str) -> bytes:
@@ -137,19 +145,36 @@ def test_development_keys_count_for_nothing_in_production(store: LayoutStore, pr
     subject = write_image(store)
     attach(store, subject, payload(subject.digest), STEPS)
     marked = Trust((key("dev", STEPS, "build", development=True),), "here")
-    good, bad = records.read_all(store, subject.digest, marked, environment="p", production=production)
+    good, bad = records.read_all(
+        store, subject.digest, marked, destination=destination(CLINIC, production=production)
+    )
     assert len(bad) == production
     assert len(good) == (not production)
     if production:
         assert "development key" in bad[0].why
 
 
-def test_a_key_counts_in_its_environments_only(store: LayoutStore) -> None:
+def test_a_key_counts_in_its_places_only_whatever_they_are_called(store: LayoutStore) -> None:
     subject = write_image(store)
     attach(store, subject, payload(subject.digest), STEPS)
-    bound = Trust((key("steps", STEPS, "build", environments=("staging",)),), "here")
-    assert "may not sign build in production" in rejection(store, subject, bound, environment="production")
-    assert records.read_all(store, subject.digest, bound, environment="staging")[1] == []
+    bound = Trust((key("steps", STEPS, "build", places=("engine tcp://lab-*:2376",)),), "here")
+    refused = rejection(store, subject, bound, destination=destination(CLINIC))
+    assert f"may not sign build in {CLINIC}" in refused
+    assert "may not sign build" in rejection(store, subject, bound, destination=destination(""))
+    there = destination("engine tcp://lab-1:2376")
+    assert records.read_all(store, subject.digest, bound, destination=there)[1] == []
+
+
+def test_a_deployment_is_held_to_the_keys_of_the_place_that_it_names(store: LayoutStore) -> None:
+    subject = write_image(store)
+    facts = Deployment(environment="p", place=CLINIC, target="docker", running=(), started=NOW, finished=NOW)
+    body = Raw(msgspec.json.encode(predicates.deployment(STEP_INFO, facts)))
+    raw = statement.make(subject.digest, statement.DEPLOYMENT, body)
+    records.attach(store, subject, raw, statement.DEPLOYMENT, STEPS)
+    bound = Trust((key("lab", STEPS, "deploy", places=("local",)),), "here")
+    assert "may not sign deploy in engine tcp" in rejection(store, subject, bound)
+    local = destination("engine unix:///run/engine.sock")
+    assert "may not sign deploy in engine tcp" in rejection(store, subject, bound, destination=local)
 
 
 def attach_envelope(store: LayoutStore, subject: Descriptor, envelope: bytes) -> None:
@@ -256,10 +281,17 @@ def test_signatures_of_two_keys_are_both_kept(store: LayoutStore) -> None:
 def test_a_trust_file_names_keys_roles_and_places(tmp_path: Path) -> None:
     (tmp_path / "k.pub").write_text(STEPS.public_key.keyval["public"])
     file = tmp_path / "trust.toml"
-    file.write_text('[[key]]\nname = "k"\npublic = "k.pub"\nmay = ["build"]\nenvironments = ["p"]\n')
+    file.write_text(f'[[key]]\nname = "k"\npublic = "k.pub"\nmay = ["build"]\nplaces = ["{CLINIC}"]\n')
     loaded = trust.load(file)
-    assert [each.name for each in loaded.for_role("build", environment="p")] == ["k"]
-    assert loaded.for_role("build", environment="q") == loaded.for_role("release", environment="p") == []
+    assert [each.name for each in loaded.for_role("build", place=CLINIC)] == ["k"]
+    elsewhere = loaded.for_role("build", place="engine tcp://clinic-2:2376")
+    assert elsewhere == loaded.for_role("release", place=CLINIC) == loaded.for_role("build", place="") == []
+    file.write_text('[[key]]\nname = "k"\npublic = "k.pub"\nmay = ["build"]\nplaces = ["production"]\n')
+    with pytest.raises(ConfigError, match="counts in 'production', which is not a place"):
+        trust.load(file)
+    file.write_text('[[key]]\nname = "k"\npublic = "k.pub"\nmay = ["build"]\nplaces = []\n')
+    with pytest.raises(ConfigError, match="places"):  # nowhere, or everywhere?
+        trust.load(file)
     file.write_text('[[key]]\nname = "k"\npublic = "k.pub"\nmay = ["bild"]\n')
     with pytest.raises(ConfigError, match="which is not a role"):
         trust.load(file)

@@ -44,7 +44,7 @@ def test_read_back_it_is_the_same(
     one, two, three, four = KEYS
     made = Trust(
         (
-            TrustedKey(name=f"{name}1", key=one, may=("release", "deploy"), environments=(role,)),
+            TrustedKey(name=f"{name}1", key=one, may=("release", "deploy"), places=("local",)),
             TrustedKey(name=f"{name}2", key=two, may=("build",), development=True),
             TrustedKey(name=f"{name}3", key=three, may=("approve",), person=held),
             TrustedKey(name=f"{name}4", key=four, may=("vex",), packages=("pkg:pypi/flask", "pkg:npm/a*")),

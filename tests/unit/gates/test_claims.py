@@ -17,7 +17,7 @@ RELEASED = Candidate(
     summary="PASSED",
     verified=THEN,
     signature="",
-    environment="production",
+    production=True,
     target="docker",
     approvals=APPROVALS,
 )
@@ -40,7 +40,7 @@ def test_production_demands_its_quorum_and_a_test_environment_none() -> None:
     assert deploy.judge(alone, POLICY["B"], NOW).passed
     (reason,) = deploy.judge(alone, POLICY["C"], NOW).reasons
     assert reason == "1 approval by engineering demanded, 0 given"
-    assert deploy.judge(replace(alone, environment="staging"), POLICY["C"], NOW).passed
+    assert deploy.judge(replace(alone, production=False), POLICY["C"], NOW).passed
 
 
 def test_a_waiver_must_hold_on_the_day_of_the_deployment() -> None:

@@ -194,7 +194,7 @@ RELEASED = Candidate(
     summary="PASSED",
     verified=THEN,
     signature="",
-    environment="production",
+    production=True,
     target="docker",
     approvals=APPROVALS,
 )

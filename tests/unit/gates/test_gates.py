@@ -177,7 +177,7 @@ RELEASED = Candidate(
     summary="PASSED",
     verified=THEN,
     signature="",
-    environment="production",
+    production=True,
     target="docker",
     approvals=APPROVALS,
 )
@@ -197,7 +197,7 @@ def test_without_a_verification_nothing_is_said_of_what_the_device_declared() ->
     """Else a reader would look for a requirements file that is there."""
     unjudged = replace(EVIDENCE, declared=Declared(), unjudged=True)
     assert release.judge(unjudged, POLICY["B"], NOW).reasons == (release.UNJUDGED,)
-    staging = replace(RELEASED, evidence=unjudged, summary="", verified=None, environment="staging")
+    staging = replace(RELEASED, evidence=unjudged, summary="", verified=None, production=False)
     assert deploy.judge(staging, POLICY["B"], NOW).reasons == (release.UNJUDGED,)
 
 
@@ -215,10 +215,9 @@ def test_the_deploy_gate_judges_all_evidence_again(changed: dict[str, Any], says
 def test_a_partial_database_is_enough_for_staging_only() -> None:
     partial = replace(SCAN, database=replace(SCAN.database, size=65_536))
     released = replace(RELEASED, evidence=replace(EVIDENCE, scans=(partial,)))
-    assert deploy.judge(replace(released, environment="staging"), POLICY["C"], NOW).passed
-    for place in ("production", "hospital-7"):
-        reasons = deploy.judge(replace(released, environment=place), POLICY["A"], NOW).reasons
-        assert "partial advisory database" in reasons[0]
+    assert deploy.judge(replace(released, production=False), POLICY["C"], NOW).passed
+    reasons = deploy.judge(replace(released, production=True), POLICY["A"], NOW).reasons
+    assert "partial advisory database" in reasons[0]
 
 
 def test_the_configuration_is_the_one_that_was_built() -> None:

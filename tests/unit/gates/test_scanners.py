@@ -24,7 +24,7 @@ def production(*scans: ScanFacts) -> tuple[str, ...]:
         summary="PASSED",
         verified=NOW,
         signature="",
-        environment="production",
+        production=True,
         target="docker",
         approvals=APPROVALS,
     )

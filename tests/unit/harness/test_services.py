@@ -145,7 +145,7 @@ def test_openshift_takes_no_image_that_was_not_tried_under_any_user(
         summary="PASSED",
         verified=THEN,
         signature="",
-        environment="staging",
+        production=False,
         target="kubernetes",
     )
     assert deploy.judge(released, POLICY["B"], NOW).passed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ TIGHTER = [
     ("unit-test", "min-passed", 1),
     ("production", "min-database-bytes", 100_000_000),
     ("scan", "block", ["critical", "high"]),
-    ("production", "exempt", ["test"]),
+    ("production", "exempt", []),
 ]
 LOOSER = [
     ("build", "non-root", False, "true"),
@@ -87,7 +88,7 @@ LOOSER = [
     ("release", "max-record-age-hours", 9999, "168"),
     ("scan", "block", ["critical"], "[critical, high, medium]"),
     ("scan", "block", ["critical", "high", "low"], "[critical, high, medium]"),
-    ("production", "exempt", ["production", "test"], "[demo, dev, development, local, staging, test]"),
+    ("production", "exempt", ["engine tcp://clinic:2376", "local"], "[local]"),
     ("production", "min-database-bytes", 0, "100000000"),
 ]
 
@@ -183,3 +184,75 @@ def test_a_role_that_nobody_can_have_is_refused(production: dict[str, int]) -> N
 def test_different_policies_have_different_digests() -> None:
     assert digest(read_profile(SafetyClass.A)) != digest(read_profile(SafetyClass.B))
     assert digest(effective_policy(device("B"))) == digest(read_profile(SafetyClass.B))
+
+
+def write(folder: Path, text: str) -> str:
+    file = folder / "policy.toml"
+    file.write_text(text)
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "exempt"),
+    [
+        (
+            '[production]\nexempt = ["local", "engine tcp://lab-*:2376"]\n',
+            {"local", "engine tcp://lab-*:2376"},
+        ),
+        ("[scan]\nblock-unknown = true\n", set()),
+    ],
+)
+def test_an_organisation_exempts_what_its_file_lists_and_nothing_else(
+    tmp_path: Path, text: str, exempt: set[str]
+) -> None:
+    file = write(tmp_path, text)
+    assert effective_policy(device("B")).production.exempt == {"local"}
+    assert effective_policy(device("B"), file).production.exempt == exempt
+    with pytest.raises(PolicyLoosened, match=r"production\.exempt"):
+        effective_policy(device("B", {"production": {"exempt": ["local", "engine tcp://clinic:2376"]}}), file)
+    assert effective_policy(device("B", {"production": {"exempt": []}}), file).production.exempt == set()
+
+
+@pytest.mark.parametrize("pattern", ["demo", "cluster https://lab:6443", "local\n"])
+def test_a_name_is_not_a_place(tmp_path: Path, pattern: str) -> None:
+    with pytest.raises(ConfigError, match="which is not a place"):
+        effective_policy(device(), write(tmp_path, f"[production]\nexempt = [{json.dumps(pattern)}]\n"))
+    with pytest.raises(ConfigError, match="which is not a place"):
+        effective_policy(device(policy={"production": {"exempt": [pattern]}}))
+
+
+PINS = '[device.pump]\nsafety-class = "B"\n[device."*"]\nsafety-class = "C"\n'
+
+
+def test_an_organisation_pins_the_lowest_class_of_a_device(tmp_path: Path) -> None:
+    file = write(tmp_path, PINS)
+    for allowed in ("B", "C"):
+        effective_policy(device(allowed), file)
+    with pytest.raises(PolicyLoosened, match=r"gives pump the safety class A, but .* requires B") as caught:
+        effective_policy(device("A"), file)
+    assert "[device.pump] safety-class" in caught.value.why
+
+
+def test_a_device_with_another_name_has_the_class_of_all_others(tmp_path: Path) -> None:
+    renamed = msgspec.structs.replace(
+        device("B"), device=msgspec.structs.replace(device().device, name="pump2")
+    )
+    with pytest.raises(PolicyLoosened, match=r"gives pump2 the safety class B, but .* requires C"):
+        effective_policy(renamed, write(tmp_path, PINS))
+    effective_policy(renamed, write(tmp_path, '[device.pump]\nsafety-class = "C"\n'))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[device.pump]\nclass = "C"\n',
+        '[device.pump]\nsafety-class = "D"\n',
+        "[device]\npump = 1\n",
+        "device = 3\n",
+        '[device.Pump]\nsafety-class = "C"\n',
+        '[device."pump*"]\nsafety-class = "C"\n',
+    ],
+)
+def test_a_pin_that_cannot_be_read_is_an_error(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match=r"policy\.toml"):
+        effective_policy(device("C"), write(tmp_path, text))

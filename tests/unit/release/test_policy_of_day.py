@@ -16,6 +16,7 @@ from autoclave.errors import RecordError
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import VERIFICATION
 from autoclave.model.declared import Declared
+from autoclave.model.place import Destination
 from autoclave.model.release import TITLE
 from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
@@ -25,6 +26,7 @@ from autoclave.report.collect import read_inputs
 from autoclave.signers import development
 from builders.tested_device import FixedContext, TestedDevice
 
+STAGING = Destination(environment="staging", place="", production=True, why="nobody says")
 UNREADABLE = {
     "nothing": b"",
     "not-utf-8": b'{"build": "\xff"}',
@@ -72,7 +74,7 @@ def test_approve_closes_when_the_policy_of_the_day_cannot_be_read(
     ctx = conclude(device, policy)
     subject = approve.read_subject(ctx.device.find_image("app"), ctx)
     with pytest.raises(RecordError, match="the policy of the day cannot be read"):
-        approve.describe([subject], "staging", ctx)
+        approve.describe([subject], STAGING, ctx)
 
 
 @pytest.mark.parametrize("policy", UNREADABLE.values(), ids=UNREADABLE)
@@ -97,7 +99,7 @@ def test_a_release_without_a_policy_is_judged_by_todays(device: TestedDevice) ->
     ctx = conclude(device, None)
     subject = approve.read_subject(ctx.device.find_image("app"), ctx)
     assert decisions.policy_of_day(subject.summary, ctx) is None
-    assert "RELEASE OF pump" in approve.describe([subject], "staging", ctx)
+    assert "RELEASE OF pump" in approve.describe([subject], STAGING, ctx)
 
 
 def test_the_policy_of_the_day_is_the_one_that_the_release_took_along(device: TestedDevice) -> None:

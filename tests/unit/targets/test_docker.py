@@ -51,6 +51,8 @@ OLD, NEW, SICK = (f"sha256:{letter * 64}" for letter in "abc")
 class Engine:
     """Containers in memory, by name. A container is healthy unless its image is `SICK`."""
 
+    address = "unix:///run/engine.sock"
+
     def __init__(self) -> None:
         self.all: dict[str, ContainerState] = {}
         self.all_networks: dict[str, NetworkState] = {}

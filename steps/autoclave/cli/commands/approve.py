@@ -23,6 +23,10 @@ class Options(StepOptions, frozen=True, kw_only=True):
 
     environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
     release: ReleaseName = ""
+    place: Annotated[
+        str,
+        option("where it is to run, as 'autoclave plan' prints it there; none: what is reached here"),
+    ] = ""
     reason: Annotated[str, option("why, in words: it is recorded and signed")] = ""
     role: Annotated[str, option("in which of your roles; none: the only one")] = ""
     meaning: Annotated[str, option("review, approval, responsibility or authorship")] = Meaning.APPROVAL
@@ -38,9 +42,10 @@ def command(name: str, text: str) -> click.Command:
 
 def _run(opts: Options, ctx: Context) -> None:
     _open(opts, ctx)
-    ctx.device.find_environment(opts.environment)
+    environment = ctx.device.find_environment(opts.environment)
+    destination = approve.find_destination(environment, opts.place, ctx)
     subjects = [approve.read_subject(image, ctx) for image in ctx.device.image]
-    text = approve.describe(subjects, opts.environment, ctx)
+    text = approve.describe(subjects, destination, ctx)
     digest = digest_of(text.encode())
     ctx.screen.result(text, {"shown": text, "digest": digest})
     ctx.screen.result(f"sha256 of this text: {digest}", {})
@@ -69,14 +74,14 @@ def _run(opts: Options, ctx: Context) -> None:
         opts.role,
         meaning,
         opts.reason,
-        environment=opts.environment,
+        destination=destination,
         text=text,
         now=datetime.now().astimezone(),
     )
     approve.attach(approval, text, subjects, signer, ctx)
     ctx.screen.result(
         f"{approval.printed_name} ({approval.user}) signed as {approval.role}: {approval.meaning} of "
-        f"{opts.environment}, {approval.signed_at.isoformat(timespec='seconds')}",
+        f"{opts.environment} ({destination.place}), {approval.signed_at.isoformat(timespec='seconds')}",
         {"approval": approval},
     )
 

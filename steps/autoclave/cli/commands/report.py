@@ -47,7 +47,8 @@ def command(name: str, text: str) -> click.Command:
 def _run(opts: Options, ctx: Context) -> None:
     browser = pdf.browser(ctx.shell, opts.chromium) if opts.pdf else ""
     for image, descriptor in _find_images(opts, ctx):
-        report = assemble(read_inputs(descriptor, image, ctx), production_environments(ctx))
+        known = read_inputs(descriptor, image, ctx)
+        report = assemble(known, production_environments(known, ctx))
         folder = (ctx.folder_at(opts.output) if opts.output else ctx.state.at(REPORTS)).at(image.name)
         made = [
             folder.write("release.json", [msgspec.json.encode(report)]),

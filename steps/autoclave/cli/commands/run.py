@@ -54,6 +54,8 @@ def _plan(opts: Options, ctx: Context) -> int:
     found = pipeline.make_plans(opts, ctx)
     for planned in found:
         ctx.screen.result(format_plan(planned), {"plan": planned, "hash": planned.digest})
+    for destination in pipeline.list_destinations(opts, ctx):
+        ctx.screen.result(str(destination), {"destination": destination})
     whole = digest_of_all(found)
     ctx.screen.result(f"plan {whole}", {"plan_hash": whole})
     return 0

@@ -12,6 +12,7 @@ from autoclave.context import Context
 from autoclave.device.schema import Environment
 from autoclave.errors import AutoclaveError, DoctorFailed, Interrupted
 from autoclave.model.facts import Running
+from autoclave.model.place import Destination
 from autoclave.release import candidate, document, strays
 from autoclave.release.deployments import find_release
 from autoclave.runtime.options import Common, ReleaseName, option
@@ -46,7 +47,8 @@ def _run(opts: Options, ctx: Context) -> None:
 def _print_environment(environment: Environment, ctx: Context) -> bool:
     """Report on one environment; return whether everything in it is sound. One out of reach is not."""
     try:
-        running = targets.create(environment, ctx).running()
+        target = targets.create(environment, ctx)
+        destination, running = targets.find_destination(target, ctx), target.running()
     except Interrupted:
         raise
     except AutoclaveError as error:
@@ -60,12 +62,14 @@ def _print_environment(environment: Environment, ctx: Context) -> bool:
         ctx.screen.result(
             f"{environment.name}: nothing runs", {"environment": environment.name, "running": []}
         )
-    sound = [_print_running(each, environment, ctx) for each in running]
+    sound = [_print_running(each, environment, destination, ctx) for each in running]
     return all(sound)
 
 
-def _print_running(running: Running, environment: Environment, ctx: Context) -> bool:
-    reasons = _reasons(running, environment, ctx)
+def _print_running(
+    running: Running, environment: Environment, destination: Destination, ctx: Context
+) -> bool:
+    reasons = _reasons(running, environment, destination, ctx)
     health = "healthy" if running.healthy else "NOT HEALTHY"
     verifies = "verifies" if not reasons else "DOES NOT VERIFY"
     where = f" {running.address}" if running.address else ""
@@ -78,24 +82,24 @@ def _print_running(running: Running, environment: Environment, ctx: Context) -> 
     return running.healthy and not reasons
 
 
-def _open_running(running: Running, environment: Environment, ctx: Context) -> Context:
+def _open_running(running: Running, destination: Destination, ctx: Context) -> Context:
     """Return a context of the release that runs: it is judged by its own device file and policy."""
     there = ctx.fork()
-    named = find_release([running], environment.name, ctx)
+    named = find_release([running], destination, ctx)
     found = document.find(there, named=named, digest="" if named else running.digest)
     if found:
         document.adopt(found, there)
     return there
 
 
-def _reasons(running: Running, environment: Environment, ctx: Context) -> list[str]:
+def _reasons(running: Running, environment: Environment, destination: Destination, ctx: Context) -> list[str]:
     """Return why what runs does not verify as a release of this device, here and now."""
     try:
         descriptor = ctx.store.find_image(running.digest)
         made = read_identity(ctx.store, running.digest)
-        there = _open_running(running, environment, ctx)
+        there = _open_running(running, destination, ctx)
         image = there.device.find_image(running.image)
-        found = release.read(image, descriptor, there, environment=environment.name)
+        found = release.read(image, descriptor, there, destination=destination)
         strays.warn("status", image.name, found.evidence.strays, there)
         ((_, verdict),) = candidate.judge([found], environment.target, there)
     except AutoclaveError as error:

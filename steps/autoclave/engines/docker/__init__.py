@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,9 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import docker
+from docker.constants import IS_WINDOWS_PLATFORM
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.utils import kwargs_from_env, parse_host
 from docker.utils.build import exclude_paths
 from urllib3.exceptions import HTTPError
 
@@ -29,9 +32,11 @@ from autoclave.engines.docker import build as docker_build
 from autoclave.engines.docker import networks as docker_networks
 from autoclave.engines.docker.run import as_command, create_arguments
 from autoclave.errors import EngineError, SourceError
+from autoclave.model.place import Place, normalise
 from autoclave.runtime.neutral import split_lines
 from autoclave.runtime.shell import Shell
 
+_SCHEMES = {"http": "tcp", "https": "tcp"}
 _CHUNK = 1 << 20
 _TIMEOUT = 120  # seconds until the engine must have answered
 
@@ -53,11 +58,12 @@ class DockerEngine:
         self._client_name = client
         self._host = os.environ.get("DOCKER_HOST") or _context_host()
         with _translate_errors("the container engine does not answer"):
-            settings: dict[str, Any] = {"timeout": _TIMEOUT, "version": "auto"}
-            if os.environ.get("DOCKER_HOST"):
-                self._api = docker.from_env(**settings).api
-            else:
-                self._api = docker.APIClient(base_url=self._host, **settings)
+            self._api = _connect(self._host)
+
+    @property
+    def address(self) -> str:
+        """Where the engine is: its socket, or `tcp://HOST:PORT`."""
+        return find_address(self._host)
 
     @cached_property
     def _client(self) -> docker_build.Client:
@@ -340,6 +346,32 @@ def _context_host() -> str:
 
     current = ContextAPI.get_current_context()
     return str((current.Host if current else None) or "unix:///var/run/docker.sock")
+
+
+class _DirectClient(docker.APIClient):  # type: ignore[misc]  # the SDK has no types
+    """A client that asks no proxy: behind one, a loopback address is that of another machine."""
+
+    def merge_environment_settings(self, *given: Any) -> Any:
+        """Return the settings of a request, none of them from HTTP_PROXY and the like."""
+        self.trust_env = False
+        return super().merge_environment_settings(*given)
+
+
+def _connect(host: str) -> docker.APIClient:
+    """Connect to an engine, with the certificates that go with DOCKER_HOST if that names it."""
+    kind = _DirectClient if Place("engine", find_address(host)).is_local else docker.APIClient
+    settings: dict[str, Any] = {"base_url": host, "timeout": _TIMEOUT, "version": "auto"}
+    return kind(**(settings | kwargs_from_env() if os.environ.get("DOCKER_HOST") else settings))
+
+
+def find_address(host: str) -> str:
+    """Return the address of an engine as the SDK reads DOCKER_HOST, in the words of Docker."""
+    if host.startswith("ssh://"):  # the SDK hands it to ssh as it is
+        return normalise(host)
+    scheme, _, rest = parse_host(host, IS_WINDOWS_PLATFORM).partition("://")
+    if scheme == "http+unix":
+        return normalise("unix://" + posixpath.normpath("/" + rest.lstrip("/")))
+    return normalise(f"{_SCHEMES.get(scheme, scheme)}://{rest}")
 
 
 def _probe_host(host: str) -> str:

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import structs
-
 from autoclave.gates import deploy, release, scan
 from autoclave.gates.waivers import JudgedWaiver
 from autoclave.model import steps
-from autoclave.policy.schema import Policy
 from autoclave.report.inputs import Inputs, info_of
 from autoclave.report.rows import Gate, GateState
 from autoclave.report.schema import Outcome, Verdict
@@ -28,11 +25,11 @@ def verdict(known: Inputs) -> Verdict:
         summary=known.summary,
         verified=known.evidence.finished.get("verification"),
         signature=known.signature,
-        environment="",
+        production=False,
         target="",
         timestamp=known.timestamp,
     )
-    reasons = deploy.judge(released, _without_production(known.policy), known.now).reasons
+    reasons = deploy.judge(released, known.policy, known.now).reasons
     outcome = Outcome.FAILED if reasons else Outcome.PASSED
     return Verdict(outcome=outcome, reasons=reasons, remarks=remarks(known))
 
@@ -80,12 +77,6 @@ def gates(known: Inputs, standings: Sequence[JudgedWaiver], now: Verdict) -> tup
             )
         )
     return tuple(found)
-
-
-def _without_production(policy: Policy) -> Policy:
-    """Return the policy with the empty environment name exempt, which means no environment here."""
-    exempt = policy.production.exempt | {""}
-    return structs.replace(policy, production=structs.replace(policy.production, exempt=exempt))
 
 
 def _state(passed: bool | None) -> GateState:

@@ -20,6 +20,7 @@ from autoclave.engines.base import (
 from autoclave.errors import EngineError
 from autoclave.model.digest import Digest
 from autoclave.model.facts import Running
+from autoclave.model.place import Place
 from autoclave.store.image import read_identity
 from autoclave.targets.base import (
     STEP,
@@ -53,6 +54,10 @@ class EngineTarget:
         self.environment = environment
         self._ctx = ctx
         self._replaced: list[tuple[str, str]] = []  # image, and the id of the container that ran before
+
+    def place(self) -> Place:
+        """Return the engine that is connected."""
+        return Place("engine", self._engine.address)
 
     def covers(self, image: Image) -> bool:
         """Return whether the device file says how the image runs: only [image.service] does, here."""

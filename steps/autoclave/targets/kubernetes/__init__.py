@@ -14,6 +14,7 @@ from autoclave.errors import AutoclaveError, ClusterError, ConfigError
 from autoclave.gates.hardening import findings
 from autoclave.model.digest import digest_of
 from autoclave.model.facts import Running
+from autoclave.model.place import Place
 from autoclave.runtime.owner import owner
 from autoclave.store.base import is_address
 from autoclave.targets.base import (
@@ -67,6 +68,10 @@ class KubernetesTarget:
         self._live: list[Object] = []
         self._state = RolloutState()
         self._is_applied = False
+
+    def place(self) -> Place:
+        """Return the API server and the namespace that kubectl really uses."""
+        return Place("cluster", self._kubectl.cluster().address, self._settings.namespace)
 
     def covers(self, image: Image) -> bool:
         """Return True: the manifests say how images run, and each image must run."""

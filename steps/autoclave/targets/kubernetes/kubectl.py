@@ -17,6 +17,7 @@ from autoclave.device.schema import Kubernetes
 from autoclave.errors import AutoclaveError, ClusterError, ToolError
 from autoclave.runtime.shell import Shell
 from autoclave.targets.base import STEP
+from autoclave.targets.kubernetes.kubeconfig import Cluster, find_cluster
 from autoclave.targets.kubernetes.kubectl_errors import Unreachable, make_error
 from autoclave.targets.kubernetes.labels import MANAGER
 
@@ -40,8 +41,22 @@ class Kubectl:
         self._base = [program(), f"--namespace={settings.namespace}", f"--request-timeout={_REQUEST}s"]
         if settings.context:
             self._base.append(f"--context={settings.context}")
+        self._context = settings.context
+        self._cluster: Cluster | None = None
         self.away = 0.0
         self.stopped = ""
+
+    def cluster(self) -> Cluster:
+        """Return the cluster of all commands: from now on its context is named to each of them.
+
+        Nobody who switches the current context meanwhile sends the rest of a deployment to another cluster.
+        """
+        if self._cluster is None:
+            view = self.json("config", "view")
+            self._cluster = find_cluster(view[0] if view else {}, self._context, os.environ)
+            if self._cluster.context and not self._context:
+                self._base.append(f"--context={self._cluster.context}")
+        return self._cluster
 
     def text(self, *words: str, stdin: str = "", patience: float = PATIENCE) -> str:
         """Run kubectl and return what it printed.

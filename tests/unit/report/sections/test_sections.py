@@ -186,6 +186,7 @@ def test_waivers_are_all_listed_with_their_state() -> None:
 def test_approvals_and_the_quorum_of_production() -> None:
     said = Approval(
         environment="production",
+        place="engine tcp://clinic:2376",
         user="ada",
         printed_name="Ada Quality",
         role="quality",

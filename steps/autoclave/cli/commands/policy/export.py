@@ -31,12 +31,10 @@ class Options(Common, frozen=True):
     output: Annotated[str, option("write it to this file, not to standard output", short="-o")] = ""
 
 
-def command(name: str, text: str) -> click.Command:
-    """Return the group of commands."""
-    export = make_command(
-        "export", "write what makes a cluster refuse all but verified digests", Options, _run
-    )
-    return click.Group(name, commands=[export], help=text, short_help=text)
+def command() -> click.Command:
+    """Return the command."""
+    text = "write what makes a cluster refuse all but verified digests"
+    return make_command("export", text, Options, _run)
 
 
 def _run(opts: Options, ctx: Context) -> None:
@@ -92,7 +90,8 @@ def _find_verified(image: Image, running: list[str], target: Target, ctx: Contex
         judged = document.find(there, digest=digest)
         if judged:
             document.adopt(judged, there)
-        found = release.read(image, descriptor, there, environment=target.environment.name)
+        destination = targets.find_destination(target, ctx)
+        found = release.read(image, descriptor, there, destination=destination)
         for each in deployments_of(found.attached, image, ctx):
             waiting.append(each.replaced.get(image.name, ""))
         if judge([found], target, there).passed:
