@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from autoclave import deploy, targets
-from autoclave.actions import approve
+from autoclave.actions import approve, rollback
 from autoclave.device.schema import Environment
-from autoclave.errors import DeployGateClosed, UsageError
+from autoclave.errors import DeployGateClosed, NothingToRollBack, UsageError
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import DEPLOYMENT
 from autoclave.model.facts import Deployment
-from autoclave.model.place import Place
+from autoclave.model.place import Destination, Place
 from autoclave.release import document, read
 from builders.memory_target import MemoryTarget
 from builders.tested_device import FixedContext, TestedDevice
@@ -95,3 +96,11 @@ def test_an_approval_is_for_the_place_that_is_named_or_reached(
     subject = approve.read_subject(image, ctx)
     shown = approve.describe([subject], named, ctx)
     assert "TO clinic\nclinic: production, because engine tcp://clinic:2376 is not exempt" in shown
+
+
+def test_a_release_whose_environment_led_elsewhere_is_not_rolled_back_to() -> None:
+    here = Destination(environment="demo", place=str(HERE), production=False, why="it is this machine")
+    rollback._refuse_elsewhere(here, here)
+    with pytest.raises(NothingToRollBack, match="ran in another place") as caught:
+        rollback._refuse_elsewhere(here, structs.replace(here, place=str(CLINIC)))
+    assert str(CLINIC) in caught.value.why
