@@ -25,6 +25,8 @@ from autoclave.runtime import types
 from autoclave.runtime.options import DryRun, FromWorkTree, Signing, StepOptions, option
 from autoclave.scanners.options import ScannerOptions
 
+_DEPLOYING = ("", steps.DEPLOY.name)
+"""The last steps of a run that deploys."""
 _POLL = 0.2  # seconds
 
 _LISTED = f"{', '.join(steps.NAMES[:-1])} or {steps.NAMES[-1]}"
@@ -99,6 +101,8 @@ def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:
 
 def list_destinations(opts: Options, ctx: Context) -> list[Destination]:
     """Return where the run would deploy to; of an environment that is not named, where each leads."""
+    if opts.to not in _DEPLOYING:
+        return []
     named = [ctx.device.find_environment(opts.environment)] if opts.environment else ctx.device.environment
     return [_find_destination(each, ctx) for each in named]
 
@@ -175,6 +179,8 @@ def _options_of(
 def _find_environment(opts: Options, ctx: Context) -> Environment | None:
     if opts.environment:
         return ctx.device.find_environment(opts.environment)
+    if opts.to not in _DEPLOYING:  # then no place need be reached
+        return None
     for environment in ctx.device.environment:
         if not _find_destination(environment, ctx).production:
             return environment
