@@ -43,7 +43,8 @@ def test_another_name_makes_no_place_harmless(tmp_path: Path) -> None:
     """The organisation exempts its lab: this machine is none of it, whatever the device file calls it."""
     policy = tmp_path / "organisation.toml"
     policy.write_text('[production]\nexempt = ["engine tcp://lab-1.example:2376"]\n', "utf-8")
-    with prepare(KNOWN_BAD / "control", tmp_path, to="sign", change=with_demo) as repository:
+    with prepare(KNOWN_BAD / "control", tmp_path, to="scan", change=with_demo) as repository:
+        assert repository.run("sign").code == 0
         planned = repository.run("plan", "--environment", "demo", "--policy", str(policy))
         assert "demo: production, because engine unix://" in planned.out, planned.err
         done = repository.run("deploy", "demo", "--policy", str(policy))
