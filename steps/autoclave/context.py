@@ -205,7 +205,6 @@ class Context:
         """What the device file describes: the release's, once one is adopted."""
         self._require_device_file()
         device = schema.load(self.source.folder)
-        self._note_differences()
         # The values of build secrets must never be printed.
         names = [secret.env for image in device.image for secret in image.secrets]
         self.shell.mask.add(os.environ[name] for name in names if os.environ.get(name))

@@ -59,6 +59,8 @@ BUILD = BuildFacts(
     tree="2" * 40,
     is_worktree=False,
     user="10001",
+    uid=10001,
+    secrets=(),
     image_id=CONFIG,
     config=CONFIG,
     builder="buildkit",
@@ -72,6 +74,7 @@ TESTS = TestRun(
     image_id=CONFIG,
     stage="",
     released_layers=True,
+    differences=(),
     user="10001",
     engine="docker 20.10",
     kernel="6.1",
@@ -123,7 +126,7 @@ EVIDENCE = Evidence(
     digest=DIGEST,
     components=(COMPONENT,),
     declared=DECLARED,
-    origins={name: Origin("1" * 40, "2" * 40) for name in (*REQUIRED, "verification") if name != "sbom"},
+    origins=dict.fromkeys(("provenance", "test-result", "vulns", "verification"), Origin("1" * 40, "2" * 40)),
 )
 
 
