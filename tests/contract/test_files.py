@@ -40,6 +40,8 @@ OWN_FOLDER = {
     "runtime/shell.py": "what a program prints, for a scanner",
 }
 USER = {
+    "cli/commands/policy/init.py": "the policy file that the user names, created and never replaced",
+    "targets/kubernetes/kubeconfig.py": "the certificate of the pod's own cluster",
     "bundles/unpack.py": "the bundle that the user names",
     "bundles/verify.py": "it stands alone, with an auditor",
     "cli/commands/run.py": "plans that the user names",

@@ -27,9 +27,12 @@ def _stricter(direction: str, description: str) -> Meta:
     return Meta(description=description, extra={"stricter": direction})
 
 
-def _granted(direction: str, description: str) -> Meta:
-    """Describe what only an organisation can allow: its file has all of it, and lower layers only remove."""
-    return Meta(description=description, extra={"stricter": direction, "granted": True})
+def _granted(direction: str, description: str, *, kept: bool = False) -> Meta:
+    """Describe what only an organisation can allow: its file has all of it, and lower layers only remove.
+
+    With `kept`, a file that does not name it leaves what the profile has.
+    """
+    return Meta(description=description, extra={"stricter": direction, "granted": "kept" if kept else "all"})
 
 
 class _Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="kebab"):
@@ -43,7 +46,9 @@ class BuildPolicy(_Section, frozen=True):
     secrets: Annotated[
         frozenset[Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*|\*")]],
         _granted(
-            "granted", "variables of the job that a build may read as secrets; `*`: all but reserved ones"
+            "granted",
+            "variables of the job that a build may read as secrets; `*`: all but reserved ones",
+            kept=True,
         ),
     ]
 
@@ -188,7 +193,9 @@ def grant(base: P, layer: dict[str, Any]) -> P:
         here = getattr(base, field.name)
         if isinstance(here, Struct):
             changed[field.name] = grant(here, layer.get(field.encode_name, {}))
-        elif _note(hints[field.name], "granted"):
+        elif (granted := _note(hints[field.name], "granted")) and (
+            granted == "all" or field.encode_name in layer
+        ):
             given = layer.get(field.encode_name, ())
             changed[field.name] = msgspec.convert(given, type=hints[field.name])
     return msgspec.structs.replace(base, **changed)

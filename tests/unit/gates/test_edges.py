@@ -184,7 +184,7 @@ def test_class_a_releases_from_a_work_tree_and_b_does_not() -> None:
     built = replace(EVIDENCE, build=replace(BUILD, is_worktree=True, tree="", commit=""))
     assert release.judge(built, POLICY["A"], NOW).passed
     assert not release.judge(built, POLICY["B"], NOW).passed
-    unexempt = replace(RELEASED, evidence=built, environment="clinic")
+    unexempt = replace(RELEASED, evidence=built)
     reasons = deploy.judge(unexempt, POLICY["A"], NOW).reasons
     assert any("built from a work tree" in each for each in reasons)
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
@@ -43,8 +43,12 @@ _GENERATORS = ("configMapGenerator", "secretGenerator")
 _GENERATED = {"name", "namespace", "behavior", "files", "envs", "env", "literals", "options", "type"}
 _ADDRESS = re.compile(r"[:?@%\\]|^github\.com|^gh/", re.IGNORECASE)
 
-Reference = Callable[[str, str], None]
-"""Is called with a key and each file that it names."""
+
+class Reference(Protocol):
+    """Is called with each file that a kustomization names, and the key that names it."""
+
+    def __call__(self, key: str, file: str, /) -> None:
+        """Note the file, or raise ConfigError."""
 
 
 def stage(name: str, device: Folder, target: Folder) -> None:
