@@ -13,14 +13,14 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def forward(pid: int, port: int) -> Iterator[None]:
-    """Listen on 127.0.0.1:`port` in the network of process `pid`; connect each caller to this machine's port.
+def forward(pid: int, port: int, host: str = "127.0.0.1") -> Iterator[None]:
+    """Listen on 127.0.0.1:`port` in the network of process `pid`; connect each caller to that port of `host`.
 
     Images are pulled so from a registry on 127.0.0.1, under the very name by which they were pushed.
     """
     with ThreadPoolExecutor(1) as once:  # only that thread enters the other network; the socket stays there
         listener = once.submit(_listener, pid, port).result()
-    accepting = threading.Thread(target=_accept, args=(listener, port), daemon=True)
+    accepting = threading.Thread(target=_accept, args=(listener, port, host), daemon=True)
     accepting.start()
     try:
         yield
@@ -41,19 +41,19 @@ def _listener(pid: int, port: int) -> socket.socket:
     return socket.create_server(("127.0.0.1", port), backlog=64)
 
 
-def _accept(listener: socket.socket, port: int) -> None:
+def _accept(listener: socket.socket, port: int, host: str) -> None:
     while True:
         try:
             caller, _ = listener.accept()
         except OSError:
             return
-        threading.Thread(target=_serve, args=(caller, port), daemon=True).start()
+        threading.Thread(target=_serve, args=(caller, port, host), daemon=True).start()
 
 
-def _serve(caller: socket.socket, port: int) -> None:
+def _serve(caller: socket.socket, port: int, host: str) -> None:
     with caller:
         try:
-            callee = socket.create_connection(("127.0.0.1", port))
+            callee = socket.create_connection((host, port))
         except OSError:
             return
         with callee:
