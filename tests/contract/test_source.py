@@ -464,7 +464,10 @@ def test_a_pipe_in_place_of_an_object_does_not_hang_for_ever(
 
 
 @pytest.mark.parametrize("header", ["tree 3", "blob 4", "blob 99999999999", "blob -1", "blob x", ""])
-def test_an_object_with_a_false_header_is_refused(device: Path, header: str) -> None:
+def test_an_object_with_a_false_header_is_refused(
+    device: Path, header: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autoclave.device.source.objects._PATIENCE", 5)  # git waits for what is announced
     identity = git(device, "rev-parse", "HEAD:app/main.py")
     path = device / ".git/objects" / identity[:2] / identity[2:]
     path.unlink()
