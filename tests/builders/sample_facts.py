@@ -126,7 +126,7 @@ EVIDENCE = Evidence(
     digest=DIGEST,
     components=(COMPONENT,),
     declared=DECLARED,
-    origins=dict.fromkeys(("provenance", "test-result", "vulns", "verification"), Origin("1" * 40, "2" * 40)),
+    origins={name: Origin("1" * 40, "2" * 40) for name in (*REQUIRED, "verification") if name != "sbom"},
 )
 
 
