@@ -62,6 +62,10 @@ exempt = [
   # "registry registry.example/trial/*",
 ]
 
+# Allowed here: the variables of a job that a build may read as secrets.
+# [build]
+# secrets = ["PIP_INDEX_TOKEN"]
+
 # The lowest IEC 62304 class that a device may have. A device with another name is one of the others ("*").
 # [device.infusion-pump]
 # safety-class = "C"
