@@ -46,9 +46,11 @@ def test_files_that_change_during_the_build_stop_it(tmp_path: Path) -> None:
         )
         repository.edit("autoclave.toml", '"1"', f'"{tmp_path.name}-{repository.port}"')
         repository.commit()
-        late = f"sleep 2; echo '# late' >> {repository.folder / 'app.py'}"
-        with subprocess.Popen(["sh", "-c", late]):
+        # Again and again: how long the command takes to begin depends on the machine.
+        late = f"while sleep 1; do echo '# late' >> {repository.folder / 'app.py'}; done"
+        with subprocess.Popen(["sh", "-c", late]) as writer:
             done = repository.run("build", "--worktree")
+            writer.kill()
         assert done.code == 12, done.err
         assert "changed while it was built: context" in done.message
         assert repository.index["manifests"] == []
