@@ -73,11 +73,11 @@ def open_signed(named: str, digest: str, ctx: Context) -> OpenedRelease:
     """Open the release to deploy. Raises DeployGateClosed when nothing was judged, StoreError."""
     found = open_release(ctx, named=named, digest=digest)
     if found is None:
-        raise DeployGateClosed(
-            "there is no release to deploy",
-            why=f"{UNJUDGED.partition(':')[0]} to the image",
-            next="run 'autoclave sign' first",
+        error = DeployGateClosed(
+            "gate closed: deploy", why=UNJUDGED, next="run 'autoclave sign', or name a release with --release"
         )
+        error.reasons = (UNJUDGED,)
+        raise error
     return found
 
 
