@@ -43,10 +43,10 @@ def test_a_hostile_value_reaches_the_command_as_it_is(
     gitlab: GitLab, control: Repository, value: str
 ) -> None:
     pipeline = gitlab.run(control, "autoclave-build", ci=flow_with(policy=value))
-    # The policy file of that very name does not exist: the message quotes what arrived.
+    # A policy of that very name would be in the repository: the message quotes what arrived.
     assert pipeline.jobs == {"autoclave-build": "FAIL"}, pipeline.log
     said = pipeline.log_of("autoclave-build")
-    assert f"autoclave: {value} does not exist" in said, said
+    assert f"autoclave: the policy {value} is in the device repository" in said, said
     assert list(control.folder.rglob("pwned")) == []
 
 

@@ -82,12 +82,12 @@ def test_hostile_values_reach_the_command_as_they_are(sample: Repository, tmp_pa
     calls = [on_node(f"autoclaveBuild(policy: {quote(value)})") for value in HOSTILE]
     builds = jenkins_unit.run(tmp_path / "jenkins", *(Scenario(sample, call, mode=mode) for call in calls))
     for value, build in zip(HOSTILE, builds, strict=True):
-        # The policy file of that very name does not exist: the message quotes what arrived.
+        # A policy of that very name would be in the repository: the message quotes what arrived.
         assert build.commands == ["autoclave build"], build.log
         assert build.error == "script returned exit code 10", build.log
         output = value.splitlines()[0]
-        assert f"autoclave: {output}" in build.log, build.log
-        assert f"{value} does not exist" in build.log, build.log
+        assert f"autoclave: the policy {output}" in build.log, build.log
+        assert f"{value} is in the device repository" in build.log, build.log
     assert list(tmp_path.rglob("pwned")) == []
 
 
@@ -98,7 +98,8 @@ def test_interpolated_and_numeric_values_are_text(sample: Repository, tmp_path: 
     ]
     builds = jenkins_unit.run(tmp_path / "jenkins", *(Scenario(sample, call) for call in calls))
     assert [
-        f"{value} does not exist" in build.log for value, build in zip(("x-y", "7"), builds, strict=True)
+        f"the policy {value} is in the device repository" in build.log
+        for value, build in zip(("x-y", "7"), builds, strict=True)
     ] == [
         True,
         True,

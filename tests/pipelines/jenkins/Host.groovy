@@ -131,6 +131,9 @@ class Host {
             folder.mkdirs()
             File file = new File(folder, new File(secret.file as String).name)
             file.bytes = new File(secret.file as String).bytes
+            // As FileBinding of the credentials-binding plugin leaves it: chmod(0400).
+            java.nio.file.Files.setPosixFilePermissions(
+                file.toPath(), java.nio.file.attribute.PosixFilePermissions.fromString('r--------'))
             inside.env[binding.variable as String] = file.path
             inside.left.files = (inside.left.files ?: []) + folder.path
         } else if (binding.symbol == 'zip') {
