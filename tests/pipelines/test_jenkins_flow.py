@@ -116,7 +116,8 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str
     public.mkdir()
     for name in ("trust.toml", "steps.pub", "release.pub"):
         (public / name).write_bytes((folder / "keys" / name).read_bytes())
-    (folder / "policy.toml").write_text("[release]\nmax-record-age-hours = 300\n", "utf-8")
+    policy = '[release]\nmax-record-age-hours = 300\n[production]\nexempt = ["local"]\n'
+    (folder / "policy.toml").write_text(policy, "utf-8")
     return {
         "autoclave-steps": {"file": str(folder / "keys/steps.pem")},
         "autoclave-release": {"file": str(folder / "keys/release.pem")},

@@ -82,10 +82,10 @@ def image(on_gitlab: Pipeline, registry: str) -> str:
 
 def digest_on(pipeline: Pipeline) -> str:
     """Return the digest that the release gate passed on."""
-    line = (
-        pipeline.artifact("autoclave-sign", ".autoclave/handover/sign/digests.env").read_text("utf-8").strip()
-    )
-    assert line.startswith("AUTOCLAVE_DIGEST=steps=sha256:"), line
+    left = pipeline.artifact("autoclave-sign", ".autoclave/handover/sign/digests.env").read_text("utf-8")
+    line, release = left.splitlines()
+    assert line.startswith("AUTOCLAVE_DIGEST=steps=sha256:"), left
+    assert release.startswith("AUTOCLAVE_RELEASE=sha256:"), left
     return line.rpartition("=")[2]
 
 
