@@ -17,13 +17,13 @@ from autoclave.evidence import predicates
 from autoclave.evidence.statement import DEPLOYMENT, info
 from autoclave.gates import hardening, waivers
 from autoclave.gates.release import UNJUDGED
+from autoclave.model.declared import SignedWaiver
 from autoclave.model.digest import Digest, digest_of
 from autoclave.model.facts import Deployment, Finding, Running
-from autoclave.model.place import Destination
 from autoclave.model.plan import StepPlan
 from autoclave.model.release import OpenedRelease
 from autoclave.model.verdict import Verdict
-from autoclave.release import Release, candidate, decisions, seal, strays
+from autoclave.release import Release, candidate, seal, strays
 from autoclave.release.deployments import find_release, foreign_release
 from autoclave.release.document import find_newer_builds, open_release
 from autoclave.runtime.options import ReleaseName, StepOptions, option
@@ -209,7 +209,7 @@ def roll_out(
         waived: tuple[str, ...] = ()
         restoration, failure = Restoration(()), ""
         try:
-            waived = _judge_preparation(target.prepare(rollout), rollout, destination, ctx)
+            waived = _judge_preparation(target.prepare(rollout), rollout, images[0], ctx)
             if not is_running:
                 _judge_rehearsal(target.rehearse(rollout), rollout, ctx)
                 target.apply(rollout)
@@ -234,7 +234,7 @@ def roll_out(
             reason=reason,
             replaced=before,
             waived=waived,
-            release=ctx.released.digest if ctx.released else "",
+            release=ctx.opened.digest,
             replaced_release=replaced,
         )
         if failure:
@@ -257,14 +257,14 @@ def _list_replaced(before: Mapping[str, str], target: Target) -> list[Running]:
 
 
 def _judge_preparation(
-    prepared: Preparation, rollout: Rollout, destination: Destination, ctx: Context
+    prepared: Preparation, rollout: Rollout, image: Release, ctx: Context
 ) -> tuple[str, ...]:
     """Judge what must not even be tried; return what waivers cover. Raises DeployGateClosed."""
-    verdict, waived = _judge_findings(prepared.findings, rollout, ctx)
+    verdict, waived = _judge_findings(prepared.findings, rollout, image.evidence.waivers, ctx)
     foreign = [
         f"{each.where} runs '{each.reference}', which is not a verified release: {why}"
         for each in prepared.foreign
-        if (why := foreign_release(each.digest, ctx, destination, rollout.environment.target))
+        if (why := foreign_release(each.digest, ctx, image.bound_for, rollout.environment.target))
     ]
     _require((*prepared.objections, *foreign, *verdict.reasons), rollout, ctx)
     return waived
@@ -282,7 +282,7 @@ def _require(reasons: tuple[str, ...], rollout: Rollout, ctx: Context) -> None:
 
 
 def _judge_findings(
-    found: Sequence[Finding], rollout: Rollout, ctx: Context
+    found: Sequence[Finding], rollout: Rollout, signed: Sequence[SignedWaiver], ctx: Context
 ) -> tuple[Verdict, tuple[str, ...]]:
     """Judge findings about pods, with the waivers of the release that the manifests come from.
 
@@ -292,7 +292,7 @@ def _judge_findings(
     if not found:
         return Verdict(STEP), ()
     judged = waivers.judge(
-        decisions.read_released(ctx),
+        signed,
         found,
         device=rollout.device,
         digest=rollout.services[0].digest if len(rollout.services) == 1 else "",

@@ -63,7 +63,7 @@ def run(opts: Options, ctx: Context) -> dict[str, Any]:
         for wave in steps.split_into_waves(chosen):
             calls = {each.name: _prepare(each, opts, environment, ctx) for each in wave}
             done |= _run_in_parallel(calls, ctx, verdicts)
-    except BaseException:
+    except BaseException:  # Ctrl-C as well: no report may say that all passed
         if all(each.passed for each in verdicts):  # it ended between two steps
             verdicts.append(unfinished)
         raise

@@ -18,6 +18,7 @@ from autoclave.model.release import OpenedRelease
 from autoclave.release import decisions, document
 from autoclave.release.deployments import deployments_of
 from autoclave.release.verification import find_verification, read_attached
+from autoclave.runtime.neutral import neutralise
 from autoclave.targets.kubernetes import diff, manifests
 
 _FARTHEST = 50  # releases that are walked back
@@ -25,12 +26,8 @@ _FARTHEST = 50  # releases that are walked back
 
 def describe(destination: Destination, ctx: Context) -> list[str]:
     """Return the lines: what will run, and the difference to the release that was deployed there last."""
-    return [_escape(line) for line in _describe(destination, ctx)]
-
-
-def _escape(line: str) -> str:
-    """Return a line in which no value of a device file looks like another line, or steers a terminal."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in line)
+    # No value of a device file looks like another line.
+    return [neutralise(line) for line in _describe(destination, ctx)]
 
 
 def _describe(destination: Destination, ctx: Context) -> list[str]:
@@ -45,7 +42,8 @@ def _describe(destination: Destination, ctx: Context) -> list[str]:
     lines += ["", f"DIFFERENCE TO RELEASE {deployed.digest}, deployed there last as the records say"]
     if deployed.digest == ctx.opened.digest:
         return [*lines, "  none: it is this release"]
-    return [*lines, *(_differences(_settings(environment, former), settings) or ["  none but images"])]
+    found = _differences(_settings(environment, former), settings)
+    return [*lines, *(found or ["  none in version, images, settings and manifests"])]
 
 
 def find_deployed(destination: Destination, ctx: Context) -> OpenedRelease | None:

@@ -38,8 +38,10 @@ def read(folders: Sequence[str], ctx: Context) -> None:
             continue
         _refuse_odd_keys(folder.at(_KEYS))
         ctx.handover_keys.append(folder.at(_KEYS).path)
+        left = _read_left(folder)
+        ctx.judged = left.get(RELEASE, ctx.judged)
         if not is_address(ctx.options.store):
-            _read_folder(folder, ctx)
+            _read_store(folder, left, ctx)
 
 
 def write(step: str, opts: StepOptions, ctx: Context) -> None:
@@ -61,8 +63,8 @@ def write(step: str, opts: StepOptions, ctx: Context) -> None:
     _write_keys(folder.at(_KEYS))
     line = ",".join(f"{name}={digest}" for name, digest in digests.items())
     text = f"{VARIABLE}={line}\n" if line else ""
-    if ctx.judged:
-        text += f"{RELEASE}={ctx.judged}\n"
+    if release := ctx.released.digest if ctx.released else ctx.judged:
+        text += f"{RELEASE}={release}\n"
     folder.write(_DIGESTS, [text.encode()])
 
 
@@ -79,32 +81,31 @@ def _clear(folder: Folder, option: str) -> None:
         folder.remove(each)
 
 
-def _read_folder(folder: Folder, ctx: Context) -> None:
+def _read_store(folder: Folder, left: Mapping[str, str], ctx: Context) -> None:
     source = LayoutStore(folder.at(_STORE), create=False)
-    for name, digest in _read_digests(folder).items():
+    for name, digest in _parse_digests(left.get(VARIABLE, ""), folder.path / _DIGESTS).items():
         if source.find(name) is not None:
             transfer.copy_image(source, ctx.store, digest, name=name)
         transfer.copy_attached(source, ctx.store, digest)
 
 
-def _read_digests(folder: Folder) -> Mapping[str, str]:
-    """Read the digests that a job left, by image. Raises StoreError when they cannot be digests of images."""
-    path = folder.path / _DIGESTS
+def _read_left(folder: Folder) -> Mapping[str, str]:
+    """Return the variables that a job left: images by digest and, after sign, the release."""
     text = folder.read(_DIGESTS, limit=_LONGEST).decode("utf-8", "replace").strip()
+    return dict(line.partition("=")[::2] for line in text.splitlines())
+
+
+def _parse_digests(text: str, path: Path) -> Mapping[str, str]:
+    """Return the digests by image. Raises StoreError when they cannot be digests of images."""
+    again = "run the job that left it again"
     try:
-        return _parse(text, path)
+        found = Digests.parse(text, [], option=str(path)).by_image
     except UsageError as error:
-        raise StoreError(error.what, why=error.why, next="run the job that left it again") from error
-
-
-def _parse(text: str, path: Path) -> Mapping[str, str]:
-    """Return the digests by image. Raises UsageError, StoreError."""
-    lines = dict(line.partition("=")[::2] for line in text.splitlines())
-    given = lines.get(VARIABLE, "")
-    found = Digests.parse(given, [], option=str(path)).by_image if given else {}
+        raise StoreError(error.what, why=error.why, next=again) from error
     for name in found:
         if not _NAME.fullmatch(name):
-            raise UsageError(f"{path} names the image {name[:100]!r}, which cannot be the name of one")
+            what = f"{path} names the image {name[:100]!r}, which cannot be the name of one"
+            raise StoreError(what, next=again)
     return found
 
 

@@ -220,7 +220,7 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
             tables = read_toml((Path(trust).read_bytes() if trust else self.read(TRUST)).decode())
             self.keys = [Key(each, self.put) for each in tables if each["table"] == "key"]
             self.roots = [each["certificate"].encode() for each in tables if each["table"] == "tsa"]
-        except Exception as error:
+        except Exception as error:  # a trust file from outside: any error in it is the file's
             raise ValueError(f"{trust or TRUST} cannot be read: {error!r}") from error
 
     def take(self, size):

@@ -55,12 +55,6 @@ def read_decisions(ctx: Context) -> tuple[SignedWaiver, ...]:
     return tuple(each for name, raw in read_files(ctx) for each in _verify_decision(name, raw, ctx))
 
 
-def read_released(ctx: Context) -> tuple[SignedWaiver, ...]:
-    """Return the decisions of the adopted release, their signatures verified anew."""
-    titles = sorted(each for each in ctx.opened.document.files if each.startswith(DECISIONS))
-    return tuple(one for title in titles for one in _verify_decision(title, ctx.read_released(title), ctx))
-
-
 def read_files(ctx: Context) -> list[tuple[str, bytes]]:
     """Return the device's decision files by name. Raises SourceError for what cannot be one."""
     folder = Folder(ctx.source.folder).at(ctx.device.device.decisions)

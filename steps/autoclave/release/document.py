@@ -15,7 +15,7 @@ from autoclave.evidence import records
 from autoclave.evidence.records import ARTIFACT_TYPE, PREDICATE_TYPE, Record
 from autoclave.evidence.statement import VERIFICATION, info
 from autoclave.model import release
-from autoclave.model.digest import Digest, check_digest
+from autoclave.model.digest import Digest, Digests, check_digest
 from autoclave.model.release import LARGEST, TITLE, OpenedRelease, ReleaseDocument
 from autoclave.release.verification import Release, find_verification
 from autoclave.runtime.folder import Folder
@@ -104,12 +104,7 @@ def open_release(ctx: Context, *, named: str = "", digest: str = "") -> OpenedRe
     A checkout that differs is reported, and not used. None when there is none (see `find`). Raises
     StoreError, ConfigError.
     """
-    found = find(ctx, named=named, digest=digest)
-    if found is None:
-        return None
-    adopt(found, ctx)
-    _report_checkout(found, ctx)
-    return found
+    return _open(find(ctx, named=named, digest=digest), ctx)
 
 
 def open_latest(ctx: Context, *, named: str = "", digest: str = "") -> OpenedRelease | None:
@@ -118,10 +113,14 @@ def open_latest(ctx: Context, *, named: str = "", digest: str = "") -> OpenedRel
     Then what was built last is what a person means, and the checkout says what it is.
     """
     found = find(ctx, named=named, digest=digest)
-    if found is None or not (named or digest or not find_newer_builds(found, ctx)):
-        return None
-    adopt(found, ctx)
-    _report_checkout(found, ctx)
+    is_named = bool(named or digest)
+    return _open(found, ctx) if found and (is_named or not find_newer_builds(found, ctx)) else None
+
+
+def _open(found: OpenedRelease | None, ctx: Context) -> OpenedRelease | None:
+    if found:
+        adopt(found, ctx)
+        _report_checkout(found, ctx)
     return found
 
 
@@ -160,7 +159,8 @@ def find(ctx: Context, *, named: str = "", digest: str = "") -> OpenedRelease | 
     if named:
         return _read(check_digest(named), ctx)
     if digest:
-        return _find_of_images(_split(digest), ctx)
+        # One digest alone belongs to no name.
+        return _find_of_images(Digests.parse(digest, [""]).by_image, ctx)
     if ctx.judged:
         return _read(ctx.judged, ctx)
     return _find_newest(ctx)
@@ -184,12 +184,6 @@ def _read(digest: str, ctx: Context) -> OpenedRelease:
             next="'autoclave sign' prints the release's digest; an image's digest is given with --digest",
         ) from error
     return release.parse(raw)
-
-
-def _split(text: str) -> Mapping[str, str]:
-    """Return digests by the image's name, `""` for one without. Raises StoreError for malformed ones."""
-    pairs = [each.rpartition("=") for each in text.split(",")]
-    return {name: check_digest(digest) for name, _, digest in pairs}
 
 
 def _find_of_images(digests: Mapping[str, str], ctx: Context) -> OpenedRelease | None:

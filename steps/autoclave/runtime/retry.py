@@ -40,7 +40,7 @@ class Retry:
         for turn in range(1, tries + 1):
             try:
                 outcome = attempt()
-            except Exception as error:
+            except Exception as error:  # the caller's function knows them; every other one goes on
                 asked = retry_after(error)
                 if asked is None or turn == tries:
                     raise

@@ -141,7 +141,7 @@ class CommittedTree:
             commit = inventory.read_commit(self._objects, head)
             relative = checkout.relative_to(where.top)
             self.tree, self._has_lfs = inventory.find_tree(commit, relative, self._objects)
-        except BaseException:
+        except BaseException:  # Ctrl-C as well: what was begun is removed
             self.close()
             raise
         self.commit, self.time = commit.id, commit.time
