@@ -205,11 +205,14 @@ class Context:
         """What the device file describes: the release's, once one is adopted."""
         self._require_device_file()
         device = schema.load(self.source.folder)
-        # The values of build secrets must never be printed.
-        names = [secret.env for image in device.image for secret in image.secrets]
-        self.shell.mask.add(os.environ[name] for name in names if os.environ.get(name))
+        self._mask_secrets(device)
         self._note_differences()
         return device
+
+    def _mask_secrets(self, device: Device) -> None:
+        """Let the values of a device's build secrets never be printed."""
+        names = [secret.env for image in device.image for secret in image.secrets]
+        self.shell.mask.add(os.environ[name] for name in names if os.environ.get(name))
 
     @cached_property
     def policy(self) -> Policy:
@@ -223,10 +226,10 @@ class Context:
 
     def adopt(self, release: OpenedRelease, device: Device) -> None:
         """Work on a release from now on: device, policy and images are what it names, not the checkout's."""
-        self.released = release
-        self.device = device
-        self.policy = policy.effective_policy(device, self.options.policy)
-        self.policy_digest = policy.digest(self.policy)
+        self._mask_secrets(device)
+        self.released, self.device = release, device
+        for derived in ("policy", "policy_digest"):
+            self.__dict__.pop(derived, None)
 
     @property
     def opened(self) -> OpenedRelease:

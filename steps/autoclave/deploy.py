@@ -51,7 +51,7 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
     name = target.environment.name
     images = read_releases(target, ctx)
     verdict = judge(images, target, ctx)
-    if not opts.release and not opts.digest:
+    if not (opts.release or opts.digest or ctx.judged):
         verdict = Verdict(STEP, (*verdict.reasons, *_explain_newer_builds(opened, ctx)))
     rollout = make_rollout(images, target, ctx)
     is_running = verdict.passed and not opts.again and target.is_running(rollout)
@@ -174,14 +174,19 @@ def _is_recorded(images: Sequence[Release], rollout: Rollout) -> bool:
     There may be none although it runs: a deployment died before its record, or environments share a registry.
     """
     return all(
-        service.inputs in _read_inputs(each) for each, service in zip(images, rollout.services, strict=True)
+        service.inputs in _list_inputs(each) for each, service in zip(images, rollout.services, strict=True)
     )
 
 
-def _read_inputs(image: Release) -> set[str]:
-    """Return the digests of the plans by which an image was deployed."""
-    made = [info(each.statement) for each in image.records if each.statement.predicate_type == DEPLOYMENT]
-    return {each.inputs for each in made if each.passed}
+def _list_inputs(image: Release) -> set[str]:
+    """Return the digests of the plans by which an image was deployed to that place."""
+    return {
+        made.inputs
+        for each in image.records
+        if each.statement.predicate_type == DEPLOYMENT
+        and (made := info(each.statement)).passed
+        and predicates.facts_of(each.statement, Deployment).went_to(image.bound_for)
+    }
 
 
 def roll_out(

@@ -14,7 +14,7 @@ from autoclave.context import Context
 from autoclave.errors import AutoclaveError
 from autoclave.model.facts import Deployment
 from autoclave.model.place import Destination
-from autoclave.model.release import OpenedRelease
+from autoclave.model.release import manifests_of
 from autoclave.release import decisions, document
 from autoclave.release.deployments import deployments_of
 from autoclave.release.verification import find_verification, read_attached
@@ -34,26 +34,26 @@ def _describe(destination: Destination, ctx: Context) -> list[str]:
     environment = destination.environment
     settings = _settings(environment, ctx)
     lines = ["", f"WHAT RUNS IN {environment} AFTERWARDS", *_list(settings)]
-    deployed = find_deployed(destination, ctx)
-    if deployed is None:
+    digest = find_deployed(destination, ctx)
+    if not digest:
         return [*lines, "", f"DIFFERENCE: nothing was deployed to {environment} yet, as the records say"]
-    former = ctx.fork()
-    document.adopt(deployed, former)
-    lines += ["", f"DIFFERENCE TO RELEASE {deployed.digest}, deployed there last as the records say"]
-    if deployed.digest == ctx.opened.digest:
+    lines += ["", f"DIFFERENCE TO RELEASE {digest}, deployed there last as the records say"]
+    if digest == ctx.opened.digest:
         return [*lines, "  none: it is this release"]
+    former = ctx.fork()
+    try:
+        document.adopt(document.read(digest, ctx), former)
+    except AutoclaveError as error:
+        return [*lines, f"  NOT KNOWN, since that release cannot be read here: {error.what}"]
     found = _differences(_settings(environment, former), settings)
     return [*lines, *(found or ["  none in version, images, settings and manifests"])]
 
 
-def find_deployed(destination: Destination, ctx: Context) -> OpenedRelease | None:
+def find_deployed(destination: Destination, ctx: Context) -> str:
     """Return the release deployed there last, as good records of it or of this one say."""
     found = [each for image in ctx.device.image for each in _walk_back(image.name, destination, ctx)]
     newest = max(found, key=lambda each: each.finished, default=None)
-    try:
-        return document.find(ctx, named=newest.release) if newest else None
-    except AutoclaveError:
-        return None
+    return newest.release if newest else ""
 
 
 def _walk_back(name: str, destination: Destination, ctx: Context) -> Iterator[Deployment]:
@@ -62,7 +62,7 @@ def _walk_back(name: str, destination: Destination, ctx: Context) -> Iterator[De
     digest = ctx.subject(image).digest
     for _ in range(_FARTHEST):
         try:
-            attached = read_attached(ctx.store.find_image(digest), ctx)
+            attached = read_attached(ctx.store.find_image(digest), ctx).of(ctx.device.device.name, name)
         except AutoclaveError:
             return
         for each in deployments_of(attached, image, ctx):
@@ -89,7 +89,7 @@ def _settings(environment: str, ctx: Context) -> dict[str, Any]:
 
 
 def _objects(environment: str, ctx: Context) -> dict[str, Any]:
-    title = f"manifests/{environment}.yaml"
+    title = manifests_of(environment)
     if title not in ctx.opened.document.files:
         return {}
     found = manifests.read(ctx.read_released(title).decode("utf-8"), title)

@@ -46,11 +46,11 @@ def run(opts: Options, ctx: Context) -> Deployment | None:
         )
     deploy.open_signed("", "", ctx)
     reached = targets.create(ctx.device.find_environment(opts.environment), ctx)
-    running = reached.running()
-    _adopt_previous(opts, running, targets.find_destination(reached, ctx), ctx)
+    here, running = targets.find_destination(reached, ctx), reached.running()
+    _adopt_previous(opts, running, here, ctx)
     target = targets.create(ctx.device.find_environment(opts.environment), ctx)
     environment = target.environment
-    _refuse_elsewhere(targets.find_destination(reached, ctx), targets.find_destination(target, ctx))
+    _refuse_elsewhere(here, targets.find_destination(target, ctx))
     ctx.screen.begin("deploy", f"rollback of {environment.name}: {_describe(running, target, ctx)}")
     if opts.dry_run:
         return None
@@ -78,6 +78,12 @@ def _adopt_previous(
             if not opts.to
             else "exactly that runs there already",
             next=f"deploy a release instead: autoclave deploy {opts.environment} --release DIGEST",
+        )
+    if found.document.device != ctx.device.device.name:
+        raise NothingToRollBack(
+            f"release {Digest(found.digest).short} is of {found.document.device}",
+            why=f"what runs in {opts.environment} is {ctx.device.device.name}",
+            next="name a release of this device with --to",
         )
     document.adopt(found, ctx)
     if not _ran(found, destination, ctx):

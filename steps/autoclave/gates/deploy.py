@@ -15,9 +15,9 @@ from autoclave.policy.schema import Policy
 class Candidate(Struct, frozen=True, kw_only=True):
     """What deploy verified itself, for one image and one environment.
 
-    `summary` is the result of the newest verification summary (empty: there is none) and `verified` its
-    time; `signature` is empty, or why no trusted release key signed the image. `target` is its name,
-    `production` whether it leads to production (see gates.production).
+    `summary` is the result of the release's verification (empty: there is none), FAILED also when a later one
+    of the image failed, and `verified` its time; `signature` is empty, or why no trusted release key signed
+    the image. `target` is its name, `production` whether it leads to production (see gates.production).
     `timestamp` is empty, or why the time stamp that the policy demands is missing or invalid.
     """
 

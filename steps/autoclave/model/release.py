@@ -21,6 +21,11 @@ LARGEST = 4 << 20
 _DIGEST = Annotated[str, matching(r"sha256:[0-9a-f]{64}")]
 
 
+def manifests_of(environment: str) -> str:
+    """Return the title of the manifests of an environment, as they were rendered."""
+    return f"manifests/{environment}.yaml"
+
+
 class ReleaseDocument(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """One release of a device: its images and its files, each by digest; who it is, and what made it.
 

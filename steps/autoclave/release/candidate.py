@@ -16,7 +16,7 @@ from autoclave.gates import deploy as gate
 from autoclave.gates.deploy import Candidate
 from autoclave.model.declared import Approval, Person, SignedApproval
 from autoclave.model.verdict import Verdict
-from autoclave.release.verification import Release, Runs, explain_unsigned, find_later_failure, read_runs
+from autoclave.release.verification import Release, Runs, explain_unsigned, read_runs
 
 
 def judge(releases: Sequence[Release], target: str, ctx: Context) -> list[tuple[Release, Verdict]]:
@@ -33,7 +33,7 @@ def candidate_of(release: Release, runs: Runs, target: str, ctx: Context) -> Can
     stamps = verify_stamps(release, ctx) if summary and ctx.policy.release.timestamp else ()
     return Candidate(
         evidence=structs.replace(release.evidence, runs=runs),
-        summary="FAILED" if find_later_failure(release) else release.result,
+        summary=release.result,
         verified=summary.finished if summary else None,
         signature=explain_unsigned(release, ctx),
         production=destination.production,
@@ -87,7 +87,7 @@ def _approval_defect(approval: Approval, person: Person | None, about: str, summ
 
 def _elsewhere(approval: Approval, place: str | None) -> str:
     """Return why an approval is not for a place; empty when it is, or no place is asked for."""
-    if place is None or approval.place == place:
+    if place is None or (place and approval.place == place):
         return ""
     return (
         f"it is for {approval.place or 'a place that is not named'}, and this is "

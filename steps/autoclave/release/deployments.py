@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import structs
+
 from autoclave.context import Context
 from autoclave.device.schema import Image
 from autoclave.errors import AutoclaveError
@@ -58,6 +60,14 @@ def _has_run(running: Running, deployed: Deployment) -> bool:
     )
 
 
+def tighten(destination: Destination, ctx: Context) -> Destination:
+    """Return a destination as production, too, when the adopted release declares its environment so."""
+    declared = any(each.production for each in ctx.device.environment if each.name == destination.environment)
+    if destination.production or not declared:
+        return destination
+    return structs.replace(destination, production=True, why="the release that runs there declares it")
+
+
 def foreign_release(digest: str, ctx: Context, destination: Destination, target: str) -> str:
     """Return why an image of another device is not a release that may run here; empty when it is one.
 
@@ -70,6 +80,7 @@ def foreign_release(digest: str, ctx: Context, destination: Destination, target:
         if found is None:
             return "no release gate has judged it"
         document.adopt(found, other)
+        destination = tighten(destination, other)
         image = next(each for each in other.device.image if found.document.images[each.name] == digest)
         read_release = read(image, other.store.find_image(digest), other, destination=destination)
         ((_, verdict),) = judge([read_release], target, other)

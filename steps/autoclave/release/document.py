@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from msgspec import structs
 
@@ -10,14 +11,14 @@ from autoclave import __version__
 from autoclave.context import Context, read_file
 from autoclave.device import schema
 from autoclave.device.schema import FILE
-from autoclave.errors import SourceError, StoreError
+from autoclave.errors import AutoclaveError, ConfigError, SourceError, StoreError
 from autoclave.evidence import records
 from autoclave.evidence.records import ARTIFACT_TYPE, PREDICATE_TYPE, Record
 from autoclave.evidence.statement import VERIFICATION, info
 from autoclave.model import release
 from autoclave.model.digest import Digest, Digests, check_digest
 from autoclave.model.release import LARGEST, TITLE, OpenedRelease, ReleaseDocument
-from autoclave.release.verification import Release, find_verification
+from autoclave.release.verification import Release, find_verification, read_attached
 from autoclave.runtime.folder import Folder
 from autoclave.store.base import Store
 from autoclave.store.oci import (
@@ -101,10 +102,10 @@ def _name(files: Sequence[tuple[str, Descriptor]], store: Store) -> None:
 def open_release(ctx: Context, *, named: str = "", digest: str = "") -> OpenedRelease | None:
     """Find a release and let everything after this work on it: device, policy and images are the release's.
 
-    A checkout that differs is reported, and not used. None when there is none (see `find`). Raises
-    StoreError, ConfigError.
+    A checkout that differs is reported, and not used; one of another device is an error where no release is
+    named. None when there is none (see `find`). Raises StoreError, ConfigError.
     """
-    return _open(find(ctx, named=named, digest=digest), ctx)
+    return _open(find(ctx, named=named, digest=digest), ctx, is_named=bool(named or digest))
 
 
 def open_latest(ctx: Context, *, named: str = "", digest: str = "") -> OpenedRelease | None:
@@ -114,14 +115,26 @@ def open_latest(ctx: Context, *, named: str = "", digest: str = "") -> OpenedRel
     """
     found = find(ctx, named=named, digest=digest)
     is_named = bool(named or digest)
-    return _open(found, ctx) if found and (is_named or not find_newer_builds(found, ctx)) else None
+    if found and not is_named and find_newer_builds(found, ctx):
+        return None
+    return _open(found, ctx, is_named=is_named)
 
 
-def _open(found: OpenedRelease | None, ctx: Context) -> OpenedRelease | None:
+def _open(found: OpenedRelease | None, ctx: Context, *, is_named: bool) -> OpenedRelease | None:
     if found:
+        _compare_checkout(found, ctx, is_named=is_named or bool(ctx.judged))
         adopt(found, ctx)
-        _report_checkout(found, ctx)
     return found
+
+
+def is_signed(found: OpenedRelease, ctx: Context) -> bool:
+    """Return whether a trusted key signed a verdict about a release, for one of its images at least."""
+    for digest in found.document.images.values():
+        with suppress(AutoclaveError):
+            attached = read_attached(ctx.store.find_image(digest), ctx)
+            if find_verification(attached.records, found.digest):
+                return True
+    return False
 
 
 def find_newer_builds(found: OpenedRelease, ctx: Context) -> dict[str, str]:
@@ -156,13 +169,15 @@ def find(ctx: Context, *, named: str = "", digest: str = "") -> OpenedRelease | 
     With neither, it is the one that this command judged, else the one judged last in the store; None when
     nothing was judged. Raises StoreError when the store lacks it, or the images are of several releases.
     """
+    images = Digests.parse(digest, [""]).by_image  # one digest alone belongs to no name
     if named:
-        return _read(check_digest(named), ctx)
-    if digest:
-        # One digest alone belongs to no name.
-        return _find_of_images(Digests.parse(digest, [""]).by_image, ctx)
+        found = read(check_digest(named), ctx)
+        _refuse_mixed(images, found)
+        return found
+    if images:
+        return _find_of_images(images, ctx)
     if ctx.judged:
-        return _read(ctx.judged, ctx)
+        return read(ctx.judged, ctx)
     return _find_newest(ctx)
 
 
@@ -171,10 +186,11 @@ def _find_newest(ctx: Context) -> OpenedRelease | None:
     if newest is None:
         return None
     layers = parse_manifest(ctx.store.read(newest.digest), newest.digest).layers
-    return _read(layers[0].digest, ctx) if layers else None
+    return read(layers[0].digest, ctx) if layers else None
 
 
-def _read(digest: str, ctx: Context) -> OpenedRelease:
+def read(digest: str, ctx: Context) -> OpenedRelease:
+    """Return the release of a digest. Raises StoreError when the store has no release there."""
     try:
         raw = ctx.store.read(digest, limit=LARGEST)
     except StoreError as error:
@@ -191,8 +207,13 @@ def _find_of_images(digests: Mapping[str, str], ctx: Context) -> OpenedRelease |
     found = _find_newest(ctx)
     if found is None or not set(digests.values()) <= set(found.document.images.values()):
         found = _find_of_image(ctx.store.find_image(next(iter(digests.values()))), ctx)
-    if found is None:
-        return None
+    if found:
+        _refuse_mixed(digests, found)
+    return found
+
+
+def _refuse_mixed(digests: Mapping[str, str], found: OpenedRelease) -> None:
+    """Refuse images that are not of the release. Raises StoreError."""
     own = found.document.images
     for name, digest in digests.items():
         if digest not in ({own.get(name)} if name else own.values()):
@@ -202,7 +223,6 @@ def _find_of_images(digests: Mapping[str, str], ctx: Context) -> OpenedRelease |
                 why="images of two releases are never mixed",
                 next="name one release with --release",
             )
-    return found
 
 
 def _find_of_image(image: Descriptor, ctx: Context) -> OpenedRelease | None:
@@ -210,33 +230,51 @@ def _find_of_image(image: Descriptor, ctx: Context) -> OpenedRelease | None:
 
     What no trusted key signed only names a release: nothing of it counts unless the gate verifies it.
     """
-    good, _ = records.read_all(ctx.store, image.digest, ctx.trust)
+    listed = [
+        each
+        for each in ctx.store.referrers(image.digest, artifact_type=ARTIFACT_TYPE)
+        if each.annotations.get(PREDICATE_TYPE) == VERIFICATION
+    ]
+    good, _ = records.read_listed(ctx.store, listed, image.digest, ctx.trust)
     judged = [each for each in good if each.statement.predicate_type == VERIFICATION]
     named = [files for each in judged if (files := info(each.statement).files.get(TITLE))]
     if not named:
-        named = _list_unverified(image, ctx)
-    return _read(named[-1], ctx) if named else None
+        named = [digest for each in listed for digest in _list_documents(each, ctx)]
+    return read(named[-1], ctx) if named else None
 
 
-def _list_unverified(image: Descriptor, ctx: Context) -> list[str]:
-    found = []
-    for each in ctx.store.referrers(image.digest, artifact_type=ARTIFACT_TYPE):
-        if each.annotations.get(PREDICATE_TYPE) != VERIFICATION:
-            continue
-        layers = parse_manifest(ctx.store.read(each.digest), each.digest).layers
-        found += [one.digest for one in layers if one.annotations.get(records.TITLE) == TITLE]
-    return found
+def _list_documents(record: Descriptor, ctx: Context) -> list[str]:
+    layers = parse_manifest(ctx.store.read(record.digest), record.digest).layers
+    return [each.digest for each in layers if each.annotations.get(records.TITLE) == TITLE]
 
 
-def _report_checkout(found: OpenedRelease, ctx: Context) -> None:
-    """Report a checkout whose device file is not the release's: it is not used."""
+def _compare_checkout(found: OpenedRelease, ctx: Context, *, is_named: bool) -> None:
+    """Report a checkout whose device file is not the release's: it is not used.
+
+    One of another device is refused where no release is named: a store may be shared, and nobody meant that
+    device. Raises StoreError.
+    """
     try:
         raw = Folder(ctx.folder).read(FILE, limit=LARGEST)
     except SourceError:
         return
+    if not is_named and (here := _name_of(raw)) not in {"", found.document.device}:
+        raise StoreError(
+            f"the release judged last in this store is of {found.document.device}, and this is {here}",
+            why="several devices share the store",
+            next="name the release with --release: 'autoclave sign' prints its digest",
+        )
     if raw != read_file(ctx.store, found, FILE):
         ctx.screen.note(
             "release",
             f"{FILE} here is not that of release {Digest(found.digest).short} "
             f"({found.document.device} {found.document.version}); the release's is used",
         )
+
+
+def _name_of(raw: bytes) -> str:
+    """Return the name of the device that a device file describes; empty when it cannot be used."""
+    try:
+        return schema.parse(raw, source=FILE).device.name
+    except ConfigError:
+        return ""

@@ -68,8 +68,15 @@ class Release(Struct, frozen=True, kw_only=True):
 
     @property
     def result(self) -> str:
-        """The result of the newest verification, PASSED or FAILED; empty when there is none."""
-        return predicates.result_of(self.summary.statement) if self.summary else ""
+        """The result of the release's verification, PASSED or FAILED; empty when there is none.
+
+        A verification of the image that failed later, for whatever release, takes it back.
+        """
+        summary, newest = self.summary, find_verification(self.records)
+        if summary is None or newest is None:
+            return ""
+        results = {predicates.result_of(each.statement) for each in (summary, newest)}
+        return "PASSED" if results == {"PASSED"} else "FAILED"
 
 
 def read(
@@ -132,14 +139,6 @@ def find_verification(good: Sequence[Record], named: str = "") -> Record | None:
     if named:
         found = [each for each in found if info(each.statement).files.get(TITLE) == named]
     return found[-1] if found else None
-
-
-def find_later_failure(release: Release) -> Record | None:
-    """Return a verification that failed after the one of the release; None when there is none."""
-    summary, newest = release.summary, find_verification(release.records)
-    if summary is None or newest is None or newest.digest == summary.digest:
-        return None
-    return newest if predicates.result_of(newest.statement) != "PASSED" else None
 
 
 def read_attached(

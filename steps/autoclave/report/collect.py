@@ -76,8 +76,12 @@ def production_environments(known: Inputs, ctx: Context) -> list[str]:
 
 
 def _approvals(found: Release) -> tuple[SignedApproval, ...]:
-    places = sorted({place for each in found.records if (place := records.environment_of(each))})
-    return tuple(one for place in places for one in approvals_of(found, place))
+    """Return the approvals for each environment, held to the place where it deployed last."""
+    made = [each for each in found.records if each.statement.predicate_type == DEPLOYMENT]
+    last = [predicates.facts_of(each.statement, Deployment) for each in made]
+    places = {each.environment: each.place for each in last}
+    names = sorted({name for each in found.records if (name := records.environment_of(each))})
+    return tuple(one for name in names for one in approvals_of(found, name, places.get(name)))
 
 
 def _previous(found: Release, ctx: Context) -> tuple[Snapshot | None, str]:

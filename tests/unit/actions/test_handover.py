@@ -199,3 +199,18 @@ def test_what_a_job_left_must_be_plain_files(tmp_path: Path, odd: str) -> None:
     with pytest.raises(AutoclaveError) as caught:
         handover.read(["left"], Context(StepOptions(folder=str(tmp_path)), JsonScreen()))
     assert "neither a file nor a folder" in caught.value.reason
+
+
+def test_the_release_that_sign_left_is_the_one_that_is_deployed(tmp_path: Path) -> None:
+    (tmp_path / "autoclave.toml").write_text(DEVICE)
+    left = tmp_path / "left"
+    LayoutStore(left / "store")
+    (left / "keys").mkdir()
+    (left / "digests.env").write_text(f"AUTOCLAVE_RELEASE={A}\n")
+    ctx = Context(StepOptions(folder=str(tmp_path)), JsonScreen())
+    handover.read(["left"], ctx)
+    assert ctx.judged == A
+    opts = StepOptions(folder=str(tmp_path), hand_on="next")
+    ctx.built["app"] = add_image(ctx.store, "app")  # type: ignore[arg-type]
+    handover.write("build", opts, ctx)
+    assert (tmp_path / "next" / "digests.env").read_text().splitlines()[-1] == f"AUTOCLAVE_RELEASE={A}"

@@ -10,13 +10,12 @@ from msgspec import structs
 
 from autoclave import sign
 from autoclave.device.schema import FILE
-from autoclave.errors import ReleaseGateClosed, StoreError
+from autoclave.errors import ReleaseGateClosed, StoreError, UsageError
 from autoclave.evidence.statement import VERIFICATION, info
 from autoclave.model import release as model
 from autoclave.model.place import Destination
 from autoclave.release import document, read
 from autoclave.release.deployments import foreign_release
-from autoclave.release.verification import find_later_failure
 from autoclave.runtime.options import Common
 from builders.tested_device import FixedContext, TestedDevice
 
@@ -107,7 +106,44 @@ def test_a_verification_of_another_release_does_not_count(device: TestedDevice) 
     everything = [each for each in found.records if each.statement.predicate_type == VERIFICATION]
     assert len(everything) == 2
     assert found.summary == everything[0]
-    assert find_later_failure(found) is None
+    assert found.result == "PASSED"
+
+
+def test_a_verification_that_failed_later_takes_the_release_back(device: TestedDevice) -> None:
+    first = device.sign().judged
+    edit(device, 'safety-class = "A"', 'safety-class = "A"\n[policy.unit-test]\nmin-passed = 1000\n')
+    with pytest.raises(ReleaseGateClosed):
+        device.sign()
+    ctx = device.context()
+    assert document.open_release(ctx, named=first)
+    image = ctx.device.find_image("app")
+    assert read(image, ctx.subject(image), ctx).result == "FAILED"
+
+
+def test_a_checkout_of_another_device_is_not_given_the_newest_release(device: TestedDevice) -> None:
+    release = device.sign().judged
+    edit(device, 'name = "pump"', 'name = "monitor"')
+    with pytest.raises(StoreError, match="is of pump, and this is monitor"):
+        document.open_release(device.context())
+    assert document.open_release(device.context(), named=release)
+
+
+def test_a_release_and_the_digest_of_another_ones_image_are_refused(device: TestedDevice) -> None:
+    release = device.sign().judged
+    with pytest.raises(StoreError, match="is not part of release"):
+        document.find(device.context(), named=release, digest=f"app={device.images['tools'].digest}")
+    twice = f"app={device.images['app'].digest},app={device.images['app'].digest}"
+    with pytest.raises(UsageError, match="two digests for the image 'app'"):
+        document.find(device.context(), digest=twice)
+
+
+def test_only_a_trusted_verdict_makes_a_release_a_signed_one(device: TestedDevice) -> None:
+    ctx = device.sign()
+    opened = model.parse(ctx.store.read(ctx.judged))
+    assert document.is_signed(opened, ctx)
+    other = structs.replace(opened.document, tools={"autoclave": "of somebody else"})
+    made = document.keep(other, [], ctx.store)
+    assert not document.is_signed(model.parse(ctx.store.read(made.digest)), ctx)
 
 
 @pytest.mark.parametrize(

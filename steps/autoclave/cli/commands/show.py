@@ -38,7 +38,8 @@ def _run(opts: Options, ctx: Context) -> None:
         raise UsageError(
             f"there is no record '{opts.record}'", next=f"records: {', '.join(NAME_OF.values())}"
         )
-    open_latest(ctx, named=opts.release, digest="")
+    if not opts.digest:
+        open_latest(ctx, named=opts.release)
     chosen = (
         [ctx.store.find_image(opts.digest)]
         if opts.digest

@@ -15,6 +15,7 @@ from autoclave.gates.hardening import findings
 from autoclave.model.digest import digest_of
 from autoclave.model.facts import Running
 from autoclave.model.place import Place
+from autoclave.model.release import manifests_of
 from autoclave.runtime.owner import owner
 from autoclave.store.base import is_address
 from autoclave.targets.base import (
@@ -203,7 +204,7 @@ class KubernetesTarget:
     @property
     def _title(self) -> str:
         """The title of the rendered manifests in a release."""
-        return f"manifests/{self.environment.name}.yaml"
+        return manifests_of(self.environment.name)
 
     @cached_property
     def _rendered(self) -> bytes:
@@ -211,7 +212,9 @@ class KubernetesTarget:
         if self._ctx.released:
             return self._ctx.read_released(self._title)
         found = render_manifests(self._settings, self._device, self._ctx.source.folder, self._ctx.shell)
-        return manifests.dump(found).encode()
+        text = manifests.dump(found)
+        manifests.read(text, self._title)  # what could not be deployed is not signed
+        return text.encode()
 
     @property
     def _selector(self) -> str:

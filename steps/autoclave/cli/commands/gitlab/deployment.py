@@ -60,7 +60,7 @@ def _deployment(opts: DeploymentOptions, ctx: Context) -> None:
     sha = find_commit(opts.commit, ctx)
     tag = os.environ.get("CI_COMMIT_TAG", "")
     found = [each for each in standings if ctx.device.find_image(each.image).service]
-    passed = [] if opts.running else [_recorded_result(each, opts.environment) for each in found]
+    passed = [] if opts.running else [_recorded_result(each, opts.environment, ctx) for each in found]
     if None in passed:
         # A step that found everything running already attaches no record: there is no deployment to report.
         report_to_gitlab(opts, ctx, "deployment", lambda: _refuse_unrecorded(opts.environment))
@@ -90,13 +90,15 @@ def _refuse_unrecorded(environment: str) -> str:
     )
 
 
-def _recorded_result(image: ImageStatus, environment: str) -> bool | None:
-    """Return whether the newest verified deployment of an image there passed, None without one."""
+def _recorded_result(image: ImageStatus, environment: str, ctx: Context) -> bool | None:
+    """Return whether the newest verified deployment of the release there passed, None without one."""
+    release = ctx.released.digest if ctx.released else ""
     found = [
         record
         for record in image.records
         if record.statement.predicate_type == DEPLOYMENT
-        and predicates.facts_of(record.statement, Deployment).environment == environment
+        and (facts := predicates.facts_of(record.statement, Deployment)).environment == environment
+        and facts.release == release
     ]
     newest = records.latest(found, DEPLOYMENT)
     return info(newest.statement).passed if newest else None

@@ -13,9 +13,10 @@ from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 from autoclave.deploy import judge
 from autoclave.device.schema import Image
-from autoclave.errors import ConfigError, DeployGateClosed, StoreError
+from autoclave.errors import AutoclaveError, ConfigError, DeployGateClosed
+from autoclave.model.digest import Digest
 from autoclave.release import document
-from autoclave.release.deployments import deployments_of
+from autoclave.release.deployments import deployments_of, tighten
 from autoclave.release.document import open_release
 from autoclave.runtime.options import Common, ReleaseName, option
 from autoclave.targets.base import Target
@@ -73,6 +74,7 @@ def _run(opts: Options, ctx: Context) -> None:
 
 def _find_verified(image: Image, running: list[str], target: Target, ctx: Context) -> Iterator[str]:
     """Yield the digests of an image that verify today: the one built last, what runs, and what ran before."""
+    destination = targets.find_destination(target, ctx)
     waiting = list(running)
     if built := ctx.store.find(image.name):
         waiting.append(built.digest)
@@ -82,16 +84,17 @@ def _find_verified(image: Image, running: list[str], target: Target, ctx: Contex
         if digest in seen or not digest.startswith("sha256:"):
             continue
         seen.add(digest)
+        there = ctx.fork()
         try:
             descriptor = ctx.store.find_image(digest)
-        except StoreError:
-            continue
-        there = ctx.fork()
-        judged = document.find(there, digest=digest)
-        if judged:
+            judged = document.find(there, digest=digest)
+            if judged is None or judged.document.device != ctx.device.device.name:
+                continue
             document.adopt(judged, there)
-        destination = targets.find_destination(target, ctx)
-        found = release.read(image, descriptor, there, destination=destination)
+            found = release.read(image, descriptor, there, destination=tighten(destination, there))
+        except AutoclaveError as error:  # an old release that cannot be judged today is not let in
+            ctx.screen.warn("policy", f"{image.name} {Digest(digest).short} is left out: {error.what}")
+            continue
         for each in deployments_of(found.attached, image, ctx):
             waiting.append(each.replaced.get(image.name, ""))
         if judge([found], target, there).passed:
