@@ -18,16 +18,17 @@ from autoclave.bundles.contents import COPIES
 from autoclave.bundles.write import verifier
 from autoclave.evidence import cosign, image_records, predicates, records, seal, statement, trust_export
 from autoclave.evidence.seal import Seal
-from autoclave.evidence.statement import PROVENANCE, SEAL, VERIFICATION
+from autoclave.evidence.statement import APPROVAL, DEPLOYMENT, PROVENANCE, SEAL, VERIFICATION
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.model.declared import Declared
 from autoclave.model.digest import digest_of
+from autoclave.model.facts import Deployment
 from autoclave.model.release import ReleaseDocument, encode
 from autoclave.runtime.folder import Folder
 from autoclave.runtime.shell import Shell
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
-from builders.sample_facts import BUILD, STEP_INFO
+from builders.sample_facts import APPROVALS, BUILD, DIGEST, STEP_INFO
 from builders.sample_image import write_usable_image
 
 STEPS, RELEASE = (CryptoSigner.generate_ecdsa() for _ in range(2))
@@ -104,9 +105,10 @@ def seal_records(
     turn: int = 1,
     steps: CryptoSigner = STEPS,
     release: CryptoSigner = RELEASE,
+    trust: Trust | None = None,
 ) -> str:
     """Seal what no seal names yet."""
-    trust = trust_of(steps, release)
+    trust = trust or trust_of(steps, release)
     attached = image_records.read(store, subject, trust)
     chain = seal.check(attached)
     facts = Seal(
@@ -119,6 +121,26 @@ def seal_records(
     made = structs.replace(STEP_INFO, finished_on=STEP_INFO.finished_on.replace(minute=turn))
     body = statement.make(subject.digest, SEAL, seal.predicate(made, facts))
     return records.attach(store, subject, body, SEAL, release).digest
+
+
+def attach_deployment(store: LayoutStore, subject: Descriptor, place: str) -> None:
+    """Attach what a deployment to a place leaves, signed with the steps' key."""
+    facts = Deployment(
+        environment="lab",
+        place=place,
+        target="docker",
+        running=(),
+        started=STEP_INFO.started_on,
+        finished=STEP_INFO.finished_on,
+    )
+    body = statement.make(subject.digest, DEPLOYMENT, predicates.deployment(STEP_INFO, facts))
+    records.attach(store, subject, body, DEPLOYMENT, STEPS)
+
+
+def attach_approval(store: LayoutStore, subject: Descriptor, place: str, signer: CryptoSigner) -> None:
+    """Attach the approval of a release for a place."""
+    body = predicates.approval(STEP_INFO, structs.replace(APPROVALS[0].approval, place=place), DIGEST)
+    records.attach(store, subject, statement.make(subject.digest, APPROVAL, body), APPROVAL, signer)
 
 
 def bundle(folder: Path) -> Path:

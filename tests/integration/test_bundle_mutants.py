@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from msgspec import structs
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from autoclave.bundles import contents, write
@@ -27,29 +28,29 @@ from autoclave.cli import screen
 from autoclave.cli.commands.import_bundle import Options, run_import
 from autoclave.errors import AutoclaveError
 from autoclave.evidence import trust_export
+from autoclave.evidence.trust import Trust, TrustedKey
 from builders import sample_bundle
 from builders.sample_bundle import Members
+from builders.sample_facts import APPROVALS
 
 HEAD, INDEX, TRUST = "autoclave/bundle.json", "index.json", "autoclave/trust.toml"
 HARMLESS = {"org.opencontainers.image.created", "keyid"}
 """What nobody signs or reads: of the newest seal alone, for a seal names all others by their digests."""
 
+PERSON = CryptoSigner.generate_ecdsa()
+
 Mutant = tuple[str, bytes]
 
 
 class Verifiers:
-    """A bundle of a release signed with keys of one kind, and both verifiers, with the site's trust."""
+    """A bundle of a release, and both verifiers, with the site's trust."""
 
-    def __init__(self, folder: Path, keys: tuple[CryptoSigner, CryptoSigner], share: float) -> None:
-        self.folder, self.share = folder, share
-        store, subject = sample_bundle.make_release(folder, *keys)
-        sample_bundle.seal_records(store, subject, 2, *keys)
-        trust = sample_bundle.trust_of(*keys)
-        self.bundle = sample_bundle.write(folder / "bundle.tar", store, subject, trust)
-        self.whole, self.members = self.bundle.read_bytes(), sample_bundle.members(self.bundle)
-        self.trust = folder / "trust.toml"
+    def __init__(self, bundle: Path, trust: Trust, share: float = 1.0) -> None:
+        self.folder, self.bundle, self.share = bundle.parent, bundle, share
+        self.whole, self.members = bundle.read_bytes(), sample_bundle.members(bundle)
+        self.trust = self.folder / "trust.toml"
         self.trust.write_text(trust_export.text(trust), "utf-8")
-        self.script = _load(folder / "verify.py")
+        self.script = _load(self.folder / "verify.py")
 
     def judge(self, raw: bytes, *, own: bool = False) -> tuple[bool, bool]:
         """Return whether `import` accepts a bundle, and whether `verify.py` does."""
@@ -108,7 +109,11 @@ KINDS: dict[str, tuple[Callable[[], CryptoSigner], float]] = {
 def verifiers(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Verifiers:
     """Both verifiers and a bundle whose signatures are of one kind."""
     make, share = KINDS[request.param]
-    return Verifiers(tmp_path_factory.mktemp(request.param), (make(), make()), share)
+    folder, keys = tmp_path_factory.mktemp(request.param), (make(), make())
+    store, subject = sample_bundle.make_release(folder, *keys)
+    sample_bundle.seal_records(store, subject, 2, *keys)
+    trust = sample_bundle.trust_of(*keys)
+    return Verifiers(sample_bundle.write(folder / "bundle.tar", store, subject, trust), trust, share)
 
 
 def test_both_accept_the_bundle_itself(verifiers: Verifiers) -> None:
@@ -138,6 +143,39 @@ def test_no_key_of_the_bundles_own_trust_can_be_exchanged(verifiers: Verifiers) 
         mutant = sample_bundle.pack(sample_bundle.fit({**verifiers.members, TRUST: raw}))
         assert verifiers.judge(mutant, own=True) == (False, False), label
         assert verifiers.judge(mutant) == (False, False), label
+
+
+@pytest.mark.parametrize(
+    ("limit", "place", "counts"),
+    [
+        ("engine tcp://lab-1:2376", "engine tcp://lab-1:2376", True),
+        ("engine tcp://lab-*:2376", "engine tcp://lab-1:2376", True),
+        ("local", "engine unix:///var/run/docker.sock", True),
+        ("engine tcp://lab-1:2376", "engine tcp://clinic:2376", False),
+        ("engine tcp://lab-*", "engine tcp://lab-1:2376", False),
+        ("engine tcp://lab-*:2376", "engine tcp://lab-1@clinic:2376", False),
+        ("local", "engine tcp://clinic:2376", False),
+        ("local", "", False),
+    ],
+)
+@pytest.mark.parametrize("kind", ["deployment", "approval"])
+def test_key_limited_to_another_place_signs_nothing_about_this_one(
+    tmp_path: Path, kind: str, limit: str, place: str, counts: bool
+) -> None:
+    person = TrustedKey(name="ada", key=PERSON.public_key, may=("approve",), person=APPROVALS[0].person)
+    trust = Trust((*sample_bundle.TRUST.keys, person), "trust.toml")
+    store, subject = sample_bundle.make_release(tmp_path)
+    if kind == "deployment":
+        sample_bundle.attach_deployment(store, subject, place)
+    else:
+        sample_bundle.attach_approval(store, subject, place, PERSON)
+    sample_bundle.seal_records(store, subject, 2, trust=trust)
+    bundle = sample_bundle.write(tmp_path / "bundle.tar", store, subject, trust)
+    limited = {"deployment": "steps", "approval": "ada"}[kind]
+    keys = [structs.replace(key, places=(limit,)) if key.name == limited else key for key in trust.keys]
+    assert Verifiers(bundle, trust).judge(bundle.read_bytes()) == (True, True)
+    narrow = Trust(tuple(keys), "trust.toml")
+    assert Verifiers(bundle, narrow).judge(bundle.read_bytes()) == (counts, counts)
 
 
 def assert_refused(verifiers: Verifiers, mutants: Iterator[Mutant], *, sample: int) -> None:

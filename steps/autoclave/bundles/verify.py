@@ -6,6 +6,7 @@ trust file. Never run the verify.py of a bundle before you compared its sha256 w
 
 import base64
 import hashlib
+import ipaddress
 import json
 import re
 import subprocess
@@ -57,6 +58,11 @@ KEYS = {  # how a public key in DER form begins: how `openssl` verifies its sign
     "3076301006072a8648ce3d020106052b81040022036200": "dgst -sha384 -verify {key} " + FILES_OF_DGST,
     "30819b301006072a8648ce3d020106052b8104002303818600": "dgst -sha512 -verify {key} " + FILES_OF_DGST,
 }
+FIELDS = {"table", "name", "public", "may", "places", "development", "person", "packages"}
+STAR, LOCAL_FILES = "[A-Za-z0-9._-]*", ("unix:///", "npipe:////./", "file:///")
+LOCAL_HOST = (
+    r"(?:(?:tcp|https?)://)?(?P<host>[A-Za-z0-9.]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._/-]*)?"
+)
 RSA = "dgst -sha256 -sigopt rsa_padding_mode:pss -verify {key} " + FILES_OF_DGST
 RSA_BITS, RSA_KEY = (3072, 16384), "2a864886f70d010101"
 SMALL_ORDER = {  # with such an Ed25519 key everybody can sign anything; the highest bit is a sign
@@ -121,14 +127,33 @@ def read_inline(text):  # an inline table: { name = value, name = value }
     return found
 
 
+def is_match(place, pattern):  # whether a key that is limited to a pattern counts in a place
+    if not re.fullmatch(r"[a-z][a-z0-9-]*( [!-~]+){1,2}", place):  # kind, address, namespace in a cluster
+        return False
+    if pattern != "local":
+        return bool(re.fullmatch(re.escape(pattern).replace(r"\*", STAR), place))
+    address = place.split(" ")[1]
+    found = re.fullmatch(LOCAL_HOST, address)
+    return address.startswith(LOCAL_FILES) or bool(found and is_loopback(found["host"]))
+
+
+def is_loopback(host):  # by what it says: who answers for another name is decided elsewhere
+    try:
+        return host == "localhost" or ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 class Key:
     def __init__(self, entry, put):
+        if odd := {*entry} - FIELDS:  # it could be a limit
+            raise ValueError(f"the key {entry['name']} has {min(odd)}, which a trust file does not have")
         person = entry.get("person")
         self.label = entry["name"] + (" of {name} <{id}>".format(**person) if person else "")
         body = re.fullmatch(r"-----BEGIN PUBLIC KEY-----\n([^-]+)-----END PUBLIC KEY-----\n", entry["public"])
         der = decode64(body[1].replace("\n", ""))
         self.print, self.roles = hashlib.sha256(der).hexdigest(), entry["may"]
-        self.places = entry.get("environments", [])
+        self.places = entry.get("places", [])
         self.path, self.put = put(self.print, entry["public"].encode()), put
         self.how = next((how for begins, how in KEYS.items() if der.hex().startswith(begins)), "")
         if RSA_KEY in der[:24].hex():
@@ -211,6 +236,7 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
         self.file, self.folder, self.wrong, self.members, self.digests = file, folder, wrong, {}, {}
         while any(raw := self.take(512)):
             self.add(raw)
+        # A block of zeros ended the loop: tar has two of them at the end, and a bundle has nothing more.
         if any(self.take(512)) or self.file.read(1):
             raise ValueError("there is data after the end of the archive")
         self.entries, self.sizes = [], {}  # what the index must list, and the blobs that it leads to
@@ -231,6 +257,7 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
 
     def add(self, raw):  # one member: its header has the only bytes that it can have
         name, length = raw[:100].rstrip(b"\0").decode("ascii", "replace"), raw[124:136]
+        # Digits of base 8, as far as they reach (8 GiB), else a number in bytes behind 0x80.
         size = int.from_bytes(length[1:], "big") if length[0] == 0x80 else int(length[:11], 8)
         if name in self.members or header(name, size) != raw:
             raise ValueError(f"{name!r} is not a plain file as a bundle has them, or comes twice")
@@ -239,6 +266,7 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
             piece = self.take(min(left, 1 << 20))
             hasher.update(piece)
             left -= len(piece)
+        # A member fills whole blocks of 512 bytes, the last one up with zeros: no other byte hides there.
         if any(self.take(-size % 512)):
             raise ValueError(f"there is data between {name!r} and what follows it")
         self.members[name], self.digests[name] = (at, size), "sha256:" + hasher.hexdigest()
@@ -283,9 +311,10 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
         message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
         signatures = [base64.b64decode(each["sig"]) for each in envelope["signatures"]]
         able = [each for each in self.keys if {*each.roles} & {*roles.split()}]
-        said = json.loads(payload)["predicate"] if roles in {"deploy", "approve"} else {}  # about a place
-        place = said["facts"]["environment"] if said else ""
-        able = [each for each in able if not (place and each.places) or place in each.places]
+        facts = json.loads(payload)["predicate"]["facts"] if roles in {"deploy", "approve"} else {}
+        place = facts.get("place")  # none: what it says is about no place, or a CI host's, which knows none
+        if place is not None:
+            able = [key for key in able if not key.places or any(is_match(place, p) for p in key.places)]
         good = [key.label for key in able if any(key.signs(message, each) for each in signatures)]
         if kind != PAYLOAD.encode() or not (good or roles == "waive"):
             raise ValueError(f"no trusted key that may sign it ({roles}) has signed what it holds")
@@ -489,7 +518,8 @@ def show(bundle, trust):
     if len({key.print for key in bundle.keys}) != len(bundle.keys):
         bundle.wrong.append("a key is in the trust file twice")
     for key in bundle.keys:
-        say(f"  {key.print}  {key.label} may sign {', '.join(key.roles)}")
+        where = f" in {', '.join(key.places)}" if key.places else ""
+        say(f"  {key.print}  {key.label} may sign {', '.join(key.roles)}{where}")
     same = bundle.digests.get("autoclave/verify.py") == digest_of(Path(__file__).read_bytes())
     say(
         "verifier:",

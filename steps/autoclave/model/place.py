@@ -112,7 +112,7 @@ def _encode(found: re.Match[str]) -> str:
 
 
 def _is_match(place: str, pattern: str) -> bool:
-    if not place:
+    if not _WORDS.fullmatch(place):
         return False
     if pattern == LOCAL:
         return parse(place).is_local
