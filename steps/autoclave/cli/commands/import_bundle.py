@@ -32,7 +32,9 @@ class Options(Common, frozen=True, kw_only=True):
     """Options of `autoclave import`."""
 
     file: Annotated[str, option("the bundle", argument=True)]
-    into: Annotated[str, option("import into the store of this folder, to deploy from it")] = ""
+    into: Annotated[
+        str, option("import into the store of this folder, to deploy there; none: into that of --folder")
+    ] = ""
 
 
 def command(name: str, text: str) -> click.Command:

@@ -53,7 +53,7 @@ def run(folder: Path, host: str = "") -> int:
     for name, content in changed:
         if content is not None:
             device.write(name, [content])
-    print(f"wrote {folder / FILE}: read it, then 'autoclave doctor' and 'autoclave run'")
+    print(f"wrote {folder / FILE}: read it and commit it, then 'autoclave doctor' and 'autoclave run'")
     return 0
 
 
@@ -85,7 +85,7 @@ def starter(folder: str, dockerfiles: list[Path], *, tests: str, manifests: list
     parts.append(_TESTS.format(tests=tests or "tests"))
     if manifests:
         listed = ", ".join(each.as_posix() for each in manifests[:5])
-        parts.append(f"# Kubernetes manifests were found ({listed}); today's target is a container engine.\n")
+        parts.append(f"# Kubernetes manifests were found ({listed}): the target 'kubernetes' deploys them.\n")
     parts.append(_ENVIRONMENT)
     return "\n".join(parts)
 
@@ -155,7 +155,7 @@ context = "{context}"
 dockerfile = "{dockerfile}"
 # target = "release"                  # a stage of the Dockerfile
 # args = {{ BASE = "…" }}               # build arguments, never secrets
-# secrets = [{{ id = "pip", env = "PIP_TOKEN" }}]   # mounted by BuildKit, never in the image
+# secrets = [{{ id = "pip", env = "PIP_TOKEN" }}]   # not in the image; the policy must allow it
 
 # How the image runs when it is deployed.
 [image.service]
@@ -179,8 +179,10 @@ timeout = 300                         # seconds
 """
 
 _ENVIRONMENT = """\
+# Whether it is production, the place that it leads to and the policy decide, never its name.
 [[environment]]
 name = "staging"
+# target = "kubernetes"               # the container engine without it; "openshift", "registry"
 # publish = { IMAGE = 8080 }            # host port on 127.0.0.1
 
 # [policy]                            # may only tighten what the safety class requires

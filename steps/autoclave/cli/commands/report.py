@@ -29,7 +29,12 @@ from autoclave.store.oci import Descriptor
 class Options(Common, frozen=True):
     """Options of `autoclave report`."""
 
-    digest: Annotated[str, option("the image digest; none: the images built last", argument=True)] = ""
+    digest: Annotated[
+        str,
+        option(
+            "the image digest; none: those of the release judged last, or what was built since", argument=True
+        ),
+    ] = ""
     release: ReleaseName = ""
     image: ImageNames = ()
     output: Annotated[

@@ -23,7 +23,12 @@ from autoclave.store.oci import Descriptor
 class Options(Common, frozen=True):
     """Options of `autoclave show`."""
 
-    digest: Annotated[str, option("the image digest; none: the images built last", argument=True)] = ""
+    digest: Annotated[
+        str,
+        option(
+            "the image digest; none: those of the release judged last, or what was built since", argument=True
+        ),
+    ] = ""
     release: ReleaseName = ""
     record: Annotated[str, option(f"one record, whole: {', '.join(NAME_OF.values())}", argument=True)] = ""
 
