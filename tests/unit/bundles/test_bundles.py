@@ -14,7 +14,7 @@ import pytest
 from autoclave.bundles import tar
 from autoclave.cli import screen
 from autoclave.cli.commands.import_bundle import Options, run_import
-from autoclave.errors import AutoclaveError, BundleError, RecordError
+from autoclave.errors import AutoclaveError, BundleError, ConfigError, RecordError, StoreError
 from autoclave.evidence import records, trust_export
 from autoclave.model.digest import digest_of
 from autoclave.store.layout import LayoutStore
@@ -96,8 +96,11 @@ def change(name: str, old: bytes, new: bytes) -> Callable[[Members], object]:
 
 SPOILT: list[tuple[Callable[[Members], object], str]] = [
     (lambda found: found.pop(HEAD), "does not begin with autoclave/bundle.json"),
-    (lambda found: found.update({HEAD: b"{"}), "autoclave/bundle.json: "),
-    (lambda found: found.update({HEAD: b"[" * 100_000}), "autoclave/bundle.json: "),
+    (lambda found: found.update({HEAD: b"{"}), "autoclave/bundle.json: Input data was truncated"),
+    (
+        lambda found: found.update({HEAD: b"[" * 100_000}),
+        "autoclave/bundle.json: Expected `object`, got `array`",
+    ),
     (change(HEAD, b"bundle:v1", b"bundle:v9"), "is of the format 'urn:autoclave:bundle:v9'"),
     (change(HEAD, b'"oci-layout"', b'"../../layout"'), "'../../layout' is not a file of a bundle"),
     (change(HEAD, b'"device":"pump"', b'"device":"pomp"'), "of pomp 1"),
@@ -113,7 +116,7 @@ SPOILT: list[tuple[Callable[[Members], object], str]] = [
         "index.json, which it announces, is not in it where",
     ),
     (change(HEAD, b'"format"', b' "format"'), "autoclave/bundle.json is not as Autoclave writes it"),
-    (lambda found: found.update({first_blob(found): b"other"}), "and "),
+    (lambda found: found.update({first_blob(found): b"other"}), "has 5 bytes, and "),
 ]
 
 
@@ -143,7 +146,11 @@ ANNOUNCED: list[tuple[Callable[[Members], object], str, type[AutoclaveError]]] =
         "index.json is not what follows from the signed records",
         BundleError,
     ),
-    (lambda found: found.update({INDEX: b"{}"}), "schemaVersion", AutoclaveError),
+    (
+        lambda found: found.update({INDEX: b"{}"}),
+        "index.json is not a usable OCI index: an index has schemaVersion 2",
+        StoreError,
+    ),
     (lambda found: found.update({"oci-layout": b"{}"}), "not an OCI layout of version 1.0.0", BundleError),
     (
         change("autoclave/device.toml", b'"pump"', b'"pomp"'),
@@ -162,8 +169,8 @@ ANNOUNCED: list[tuple[Callable[[Members], object], str, type[AutoclaveError]]] =
     ),
     (
         change("autoclave/trust.toml", b'"unit-test"', b'"waive"'),
-        "",
-        AutoclaveError,
+        "key 'steps' may sign 'waive', but belongs to no person",
+        ConfigError,
     ),
     (
         change("autoclave/trust.toml", b"[[key]]", b"# hello\n[[key]]"),
@@ -290,7 +297,7 @@ def test_every_cut_off_bundle_is_refused(tmp_path: Path) -> None:
     whole = bundle.read_bytes()
     for size in range(0, len(whole) - 1024, 1511):
         bundle.write_bytes(whole[:size])
-        assert_refused(bundle, tmp_path, "")
+        assert_refused(bundle, tmp_path, "the archive is refused: it is truncated")
     for more in (b"x", bytes(512), b"\0", whole):
         bundle.write_bytes(whole + more)
         assert_refused(bundle, tmp_path, "data after its end")
