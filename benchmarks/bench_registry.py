@@ -98,7 +98,8 @@ def cosign(*words: str) -> None:
 def compare(rounds: int, registry: str, words: list[str], more: list[str]) -> None:
     """Measure both in turn, round by round, and print medians and ratios."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from builders.registries import add_image, open_store, serve_debian, serve_with_referrers
+    from builders.registries import open_store, serve_debian, serve_with_referrers
+    from builders.sample_image import write_image
 
     start = {"debian": serve_debian, "referrers": serve_with_referrers}[registry]
     rows: list[tuple[float, float, float]] = []
@@ -108,7 +109,7 @@ def compare(rounds: int, registry: str, words: list[str], more: list[str]) -> No
         for number in range(rounds + 1):  # the first round warms both up
             repository = f"bench/round-{number}"
             store = open_store(host, folder / "cache" / str(number), repository=repository)
-            images = [add_image(store, uuid.uuid4().bytes).digest for _ in range(2)]
+            images = [write_image(store, uuid.uuid4().bytes).digest for _ in range(2)]
             address = f"oci://{host}/{repository}"
             if number % 2:  # who goes first changes
                 peer = theirs(address, images[1], folder, words)

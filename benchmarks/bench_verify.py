@@ -75,15 +75,15 @@ def make_store(folder: Path, count: int) -> str:
     from autoclave.signers import open_signer
     from autoclave.store.layout import LayoutStore
     from autoclave.store.oci import parse_manifest
-    from builders.registries import add_image
     from builders.sample_facts import BUILD, STEP_INFO
+    from builders.sample_image import write_image
 
     folder.mkdir()
     (folder / "key.pem").write_bytes(CryptoSigner.generate_ecdsa().private_bytes)
     signer = open_signer(f"file:{folder / 'key.pem'}", None)
     (folder / "key.pub").write_text(signer.public_key.keyval["public"])
     store = LayoutStore(folder / "store")
-    image = add_image(store, b"bench")
+    image = write_image(store, b"bench")
     previous = ""
     for number in range(count // 2):
         info = structs.replace(STEP_INFO, finished_on=STEP_INFO.finished_on + timedelta(minutes=2 * number))
@@ -109,12 +109,13 @@ def push_for_cosign(folder: Path, digest: str, host: str) -> str:
     from autoclave.evidence.statement import PROVENANCE
     from autoclave.signers import open_signer
     from autoclave.store.layout import LayoutStore
-    from builders.registries import add_image, open_store
+    from builders.registries import open_store
     from builders.sample_facts import BUILD, STEP_INFO
+    from builders.sample_image import write_image
 
     source = LayoutStore(folder / "store", create=False)
     remote = open_store(host, folder / "cache", repository="bench/verify")
-    image = add_image(remote, b"bench")
+    image = write_image(remote, b"bench")
     assert image.digest == digest
     count = len(source.referrers(digest))
     signer = open_signer(f"file:{folder / 'key.pem'}", None)

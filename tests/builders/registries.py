@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
 import urllib.error
@@ -11,9 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from autoclave.store.base import Store
 from autoclave.store.layout import LayoutStore
-from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
 from autoclave.store.registry.auth import Credentials
 from autoclave.store.registry.store import RegistryStore
 from builders.devices import free_port, program
@@ -111,12 +108,3 @@ def open_store(
         time.sleep(seconds / hurry)
 
     return RegistryStore(f"oci://{address}/{repository}", LayoutStore(cache), credentials, sleep=sleep)
-
-
-def add_image(store: Store, *layers: bytes) -> Descriptor:
-    """Put a small image into a store."""
-    written = [store.write([layer], media_type=LAYER) for layer in layers or (b"layer",)]
-    settings = {"rootfs": {"type": "layers", "diff_ids": [each.digest for each in written]}}
-    config = store.write([json.dumps(settings).encode()], media_type=CONFIG)
-    raw = encode(Manifest(schema_version=2, media_type=MANIFEST, config=config, layers=written))
-    return store.write([raw], media_type=MANIFEST)

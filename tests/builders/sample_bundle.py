@@ -29,7 +29,7 @@ from autoclave.runtime.shell import Shell
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
 from builders.sample_facts import APPROVALS, BUILD, DIGEST, STEP_INFO
-from builders.sample_image import write_usable_image
+from builders.sample_image import write_image
 
 STEPS, RELEASE = (CryptoSigner.generate_ecdsa() for _ in range(2))
 
@@ -63,7 +63,7 @@ def make_release(
 ) -> tuple[LayoutStore, Descriptor]:
     """Make a store with one image, a signed and sealed release."""
     store = LayoutStore(folder / "store")
-    subject = write_usable_image(store)
+    subject = write_image(store, name="app")
     built = statement.make(subject.digest, PROVENANCE, predicates.provenance(STEP_INFO, BUILD, {}))
     records.attach(store, subject, built, PROVENANCE, steps)
     said = predicates.verification(

@@ -18,9 +18,10 @@ from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
 from autoclave.runtime.options import Common
 from autoclave.store.image import read_identity
-from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode, parse_manifest
+from autoclave.store.oci import Descriptor, parse_manifest
 from builders.reading_store import ReadingStore
 from builders.sample_facts import BUILD, NOW, SCAN, TESTS, THEN
+from builders.sample_image import write_image
 
 DEVICE = """\
 [device]
@@ -104,7 +105,7 @@ class TestedDevice:
 
 
 def _attach_records(name: str, ctx: Context) -> Descriptor:
-    image = _write_image(name, ctx)
+    image = write_image(ctx.store, name.encode(), name=name)
     config = read_identity(ctx.store, image.digest).config
     build = structs.replace(BUILD, config=config)
     ctx.attach(image, PROVENANCE, predicates.provenance(_step_info("build", name, ctx), build, {}))
@@ -118,13 +119,3 @@ def _attach_records(name: str, ctx: Context) -> Descriptor:
 def _step_info(step: str, image: str, ctx: Context) -> StepInfo:
     plan = StepPlan(step=step, image=image, commands=(), tools={}, inputs={})
     return ctx.info(plan, Verdict(step), THEN, THEN)
-
-
-def _write_image(name: str, ctx: Context) -> Descriptor:
-    layer = ctx.store.write([name.encode()], media_type=LAYER)
-    raw = b'{"rootfs": {"type": "layers", "diff_ids": ["%s"]}}' % layer.digest.encode()
-    config = ctx.store.write([raw], media_type=CONFIG)
-    manifest = Manifest(schema_version=2, media_type=MANIFEST, config=config, layers=[layer])
-    image = ctx.store.write([encode(manifest)], media_type=MANIFEST)
-    ctx.store.tag(name, image)
-    return image

@@ -78,7 +78,7 @@ def device(tmp_path: Path) -> Path:
     (tmp_path / "autoclave.toml").write_text(DEVICE)
     (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     store = LayoutStore(tmp_path / ".autoclave" / "store")
-    store.tag("app", write_image(store))
+    write_image(store, name="app")
     return tmp_path
 
 

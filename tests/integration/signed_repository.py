@@ -15,7 +15,7 @@ from autoclave.store.oci import Descriptor
 from autoclave.store.registry.auth import find_credentials
 from autoclave.store.registry.store import RegistryStore
 from builders.devices import CommandResult, Repository, program
-from builders.registries import add_image
+from builders.sample_image import write_image
 
 OFFLINE = ["--yes", "--tlog-upload=false", "--use-signing-config=false"]
 
@@ -41,7 +41,7 @@ class Place:
 
     def image(self) -> Descriptor:
         """Add an unsigned image."""
-        return add_image(self.store, uuid.uuid4().bytes)
+        return write_image(self.store, uuid.uuid4().bytes)
 
     def run(self, *words: str) -> CommandResult:
         """Run our command line on it."""

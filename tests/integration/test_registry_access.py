@@ -19,7 +19,6 @@ from autoclave.store.registry.store import RegistryStore
 from builders.registries import (
     PASSWORD,
     USER,
-    add_image,
     no_credentials,
     open_store,
     program,
@@ -28,6 +27,7 @@ from builders.registries import (
     serve_with_referrers,
     user_credentials,
 )
+from builders.sample_image import write_image
 from doubles.faulty_registry import FaultyRegistry, serve_faulty
 
 PAIR = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
@@ -67,7 +67,7 @@ def store_of_user(address: str, cache: Path, shell: Shell) -> RegistryStore:
 def test_the_login_of_docker_opens_the_registry(locked: str, home: Path, tmp_path: Path) -> None:
     (home / "config.json").write_text(json.dumps({"auths": {locked: {"auth": PAIR}}}))
     shell = Shell()
-    image = add_image(store_of_user(locked, tmp_path / "c", shell))
+    image = write_image(store_of_user(locked, tmp_path / "c", shell))
     assert store_of_user(locked, tmp_path / "d", shell).find_image(image.digest) == image
     assert PASSWORD not in shell.mask(f"password {PASSWORD}")
 
@@ -77,7 +77,7 @@ def test_the_variables_of_gitlab_ci_open_the_registry(
 ) -> None:
     for name, value in (("", locked), ("_USER", USER), ("_PASSWORD", PASSWORD)):
         monkeypatch.setenv(f"CI_REGISTRY{name}", value)
-    assert add_image(store_of_user(locked, tmp_path / "c", Shell())).size
+    assert write_image(store_of_user(locked, tmp_path / "c", Shell())).size
     assert home.is_dir()
 
 
@@ -97,7 +97,7 @@ def test_a_credential_helper_is_asked_on_its_standard_input(
     config = {"credsStore": "test"} if setting == "credsStore" else {"credHelpers": {locked: "test"}}
     (home / "config.json").write_text(json.dumps(config))
     shell = Shell()
-    assert add_image(store_of_user(locked, tmp_path / "c", shell)).size
+    assert write_image(store_of_user(locked, tmp_path / "c", shell)).size
     assert PASSWORD not in shell.mask(PASSWORD)
 
 
@@ -109,7 +109,7 @@ def test_a_helper_that_knows_nothing_or_fails(
     assert find_credentials(locked, Shell()) is None
     helper(home, f"echo {PASSWORD}; exit 3", monkeypatch)
     with pytest.raises(ToolError, match="exit code 3") as caught:
-        add_image(store_of_user(locked, tmp_path / "c", Shell()))
+        write_image(store_of_user(locked, tmp_path / "c", Shell()))
     assert PASSWORD not in f"{caught.value.what}{caught.value.why}{caught.value.next}"
 
 
@@ -144,7 +144,7 @@ def test_a_token_is_fetched_kept_and_renewed_when_it_expires(
     proxy = behind_tokens
     del proxy.asked[:]
     store = open_store(proxy.address, tmp_path / "c", lambda _: given)
-    image = add_image(store)
+    image = write_image(store)
     tokens = "POST" if kind == "identity token" else "GET"
     assert proxy.count(tokens, "/token") == 1
     proxy.good_tokens.clear()
@@ -167,7 +167,7 @@ def proxy_challenge(proxy: FaultyRegistry) -> str:
 def test_threads_that_start_together_share_one_token(behind_tokens: FaultyRegistry, tmp_path: Path) -> None:
     store = open_store(behind_tokens.address, tmp_path / "c", user_credentials)
     del behind_tokens.asked[:]
-    threads = [threading.Thread(target=add_image, args=(store, b"%d" % number)) for number in range(8)]
+    threads = [threading.Thread(target=write_image, args=(store, b"%d" % number)) for number in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -200,7 +200,7 @@ def test_a_token_server_that_refuses(behind_tokens: FaultyRegistry, tmp_path: Pa
 def test_credentials_do_not_follow_a_redirect_or_an_upload_elsewhere(locked: str, tmp_path: Path) -> None:
     with serve_faulty(locked) as proxy, serve_faulty(locked) as elsewhere:
         store = open_store(proxy.address, tmp_path / "c", user_credentials)
-        image = add_image(store, b"layer")
+        image = write_image(store, b"layer")
         layer = store.write([b"more"], media_type="application/octet-stream")
         headers = {"Location": f"http://{elsewhere.address}/somewhere?signature=secret-signature"}
         elsewhere.fail("GET", "/somewhere", 200, body=b"more")
@@ -258,7 +258,7 @@ def test_a_registry_with_a_certificate_of_its_own_ca(tmp_path: Path, monkeypatch
                 sleep=slept.append,
             )
 
-        image = add_image(open_with("a", right))
+        image = write_image(open_with("a", right))
         with pytest.raises(StoreError, match="does not answer") as caught:
             open_with("b", wrong).find_image(image.digest)
         assert "certificate is not trusted" in caught.value.why

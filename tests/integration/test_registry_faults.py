@@ -16,14 +16,8 @@ from autoclave.store.oci import LAYER, Descriptor
 from autoclave.store.registry import http
 from autoclave.store.registry import upload as uploading
 from autoclave.store.registry.store import RegistryStore
-from builders.registries import (
-    PASSWORD,
-    USER,
-    add_image,
-    open_store,
-    serve_with_password,
-    user_credentials,
-)
+from builders.registries import PASSWORD, USER, open_store, serve_with_password, user_credentials
+from builders.sample_image import write_image
 from doubles.faulty_registry import FaultyRegistry, serve_faulty
 from integration import registry_page
 from integration.registry_page import Row
@@ -143,7 +137,7 @@ def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def known(upstream: str, tmp_path_factory: pytest.TempPathFactory) -> Known:
     store = open_store(upstream, tmp_path_factory.mktemp("cache") / "c", user_credentials)
-    image = add_image(store, BIG)
+    image = write_image(store, BIG)
     store.tag("app", image)
     store.attach(image, artifact_type="application/vnd.example", layers=[], annotations={})
     return Known(image, digest_of(BIG))
@@ -247,7 +241,7 @@ def test_damage_in_the_registrys_own_storage_is_refused(tmp_path: Path) -> None:
     folder.mkdir()
     with serve_with_password(folder) as address:
         store = open_store(address, tmp_path / "one", user_credentials)
-        image = add_image(store, b"layer")
+        image = write_image(store, b"layer")
         record = store.attach(image, artifact_type="application/vnd.example", layers=[], annotations={})
         for digest in (digest_of(b"layer"), record.digest):
             hexes = digest.removeprefix("sha256:")

@@ -27,9 +27,9 @@ from autoclave.store.registry.address import parse
 from autoclave.store.registry.client import Client
 from autoclave.store.registry.store import RegistryStore
 from builders.devices import program
-from builders.registries import add_image, no_credentials, open_store, serve_debian, serve_with_referrers
+from builders.registries import no_credentials, open_store, serve_debian, serve_with_referrers
 from builders.sample_facts import BUILD, STEP_INFO
-from builders.sample_image import verify_signature
+from builders.sample_image import verify_signature, write_image
 from doubles.faulty_registry import FaultyRegistry, serve_faulty
 
 RECORD = "application/vnd.example.record"
@@ -75,7 +75,7 @@ def attach(store: RegistryStore, image: Descriptor, content: bytes, **annotation
 
 def test_an_image_comes_back_byte_for_byte(opened: Open, tmp_path: Path) -> None:
     here, there = LayoutStore(tmp_path / "here"), LayoutStore(tmp_path / "there")
-    image = add_image(here, b"first layer", b"x" * 3_000_000)
+    image = write_image(here, b"first layer", b"x" * 3_000_000)
     here.tag("app-1.0", image)
     store = opened("one")
     transfer.copy_image(here, store, image.digest, name="app-1.0")
@@ -103,7 +103,7 @@ def test_missing_content_is_reported(opened: Open) -> None:
     ghost = Descriptor(media_type=MANIFEST, digest=unknown, size=1)
     with pytest.raises(StoreError, match="does not hold"):
         store.attach(ghost, artifact_type=RECORD, layers=[], annotations={})
-    image = add_image(store)
+    image = write_image(store)
     with pytest.raises(StoreError, match="does not hold"):
         store.attach(image, artifact_type=RECORD, layers=[ghost], annotations={})
     with pytest.raises(StoreError, match="has no image"):
@@ -114,7 +114,7 @@ def test_missing_content_is_reported(opened: Open) -> None:
 
 def test_records_are_found_oldest_first_and_by_type(opened: Open) -> None:
     store = opened("one")
-    image, other = add_image(store), add_image(store, b"another")
+    image, other = write_image(store), write_image(store, b"another")
     attach(store, other, b"other")
     newest = attach(store, image, b"c", **{records.CREATED: "2026-11-24T09:00:00+01:00"})
     oldest = attach(store, image, b"a", **{records.CREATED: "2026-11-24T07:59:59.5Z"})
@@ -137,7 +137,7 @@ def test_of_twenty_writers_at_once_none_loses_a_record(
     kind: str, opened: Open, proxy: FaultyRegistry, tmp_path: Path, repository: str
 ) -> None:
     store = opened("one")
-    image = add_image(store)
+    image = write_image(store)
     start = time.monotonic()
     if kind == "processes":
         context = multiprocessing.get_context("forkserver")
@@ -183,7 +183,7 @@ def test_other_tools_find_the_records_where_that_is_possible(
     opened: Open, proxy: FaultyRegistry, repository: str, request: pytest.FixtureRequest
 ) -> None:
     store = opened("one")
-    image = add_image(store)
+    image = write_image(store)
     first = attach(store, image, b"1", note="first")
     second = attach(opened("two"), image, b"2")
     kind = request.node.callspec.params["proxy"]
@@ -204,7 +204,7 @@ def test_a_lost_index_is_rebuilt_without_losing_records(
         assert proxy.upstream  # only there is such an index
         return
     store = opened("one")
-    image = add_image(store)
+    image = write_image(store)
     made = {attach(store, image, b"%d" % number).digest for number in range(3)}
     url = f"http://{proxy.upstream}/v2/{repository}/manifests/{image.digest.replace(':', '-')}"
     body = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
@@ -220,7 +220,7 @@ def test_an_image_of_several_platforms_is_not_taken_for_a_list_of_records(
 ) -> None:
     """GitLab's registry answers with it when it is asked for the standard index."""
     store = opened("one")
-    platform = add_image(store)
+    platform = write_image(store)
     body = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [msgspec.to_builtins(platform)]}
     image = store.write([json.dumps(body).encode()], media_type=INDEX)
     made = attach(store, image, b"about all platforms")
@@ -236,7 +236,7 @@ def test_an_image_of_several_platforms_is_not_taken_for_a_list_of_records(
 
 def test_cosigns_tags_are_not_records(opened: Open) -> None:
     store = opened("one")
-    image, signature = add_image(store), add_image(store, b"signature")
+    image, signature = write_image(store), write_image(store, b"signature")
     for suffix in ("sig", "att", "0" * 39, "0" * 41):
         store.tag(f"{image.digest.replace(':', '-')}.{suffix}", signature)
     made = attach(store, image, b"record")
@@ -248,7 +248,7 @@ def test_many_tags_are_listed_page_by_page(
 ) -> None:
     monkeypatch.setattr(listing, "_PAGE", 2)
     store = opened("one")
-    image, other = add_image(store), add_image(store, b"other")
+    image, other = write_image(store), write_image(store, b"other")
     for name in ("a", "b", "zz", *(f"sha256-{digit * 64}" for digit in "0f")):
         store.tag(name, other)
     start = image.digest.replace(":", "-")
@@ -263,7 +263,7 @@ def test_a_record_under_a_wrong_tag_is_reported(opened: Open, request: pytest.Fi
     if request.node.callspec.params["proxy"] == "referrers":
         return
     store = opened("one")
-    image = add_image(store)
+    image = write_image(store)
     attach(store, image, b"record")
     store.tag(f"{image.digest.replace(':', '-')}.{'0' * 40}", image)
     with pytest.raises(StoreError, match="is damaged in the registry"):
@@ -272,7 +272,7 @@ def test_a_record_under_a_wrong_tag_is_reported(opened: Open, request: pytest.Fi
 
 def test_a_damaged_cache_is_restored_from_the_registry(opened: Open, tmp_path: Path) -> None:
     store = opened("one")
-    image = add_image(store, b"layer one", b"layer two")
+    image = write_image(store, b"layer one", b"layer two")
     record = attach(store, image, b"record")
     for digest in (image.digest, record.digest, digest_of(b"layer one"), digest_of(b"record")):
         path = tmp_path / "one" / "blobs" / "sha256" / digest.removeprefix("sha256:")
@@ -300,7 +300,7 @@ def test_requests_are_few(opened: Open, proxy: FaultyRegistry, request: pytest.F
         "referrers": (7, 3, 3, 1),
     }[kind]
     store, reader = opened("one"), opened("two")
-    image = add_image(store)
+    image = write_image(store)
 
     def requests(act: Callable[[], object]) -> int:
         del proxy.asked[:]
@@ -321,7 +321,7 @@ def test_signed_records_and_signatures_are_kept_and_found(
     signer = CryptoSigner.generate_ecdsa()
     key = TrustedKey(name="test", key=signer.public_key, may=("build",))
     store = opened("one")
-    image = add_image(store)
+    image = write_image(store)
     body = statement.make(image.digest, PROVENANCE, predicates.provenance(STEP_INFO, BUILD, {}))
     records.attach(store, image, body, PROVENANCE, signer)
     del proxy.asked[:]

@@ -59,7 +59,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(deploy, "judge", lambda *_: Verdict("deploy"))
     (tmp_path / "autoclave.toml").write_text(DEVICE)
     store = LayoutStore(tmp_path / "store")
-    store.tag("app", sample_image.write_image(store))
+    sample_image.write_image(store, name="app")
     keep_release(tmp_path, store)
     return tmp_path
 
@@ -291,7 +291,7 @@ def test_a_waiver_for_one_digest_covers_pods_of_no_other_image(
             device.replace("[[environment]]", '[[image]]\nname = "tool"\n[image.service]\n[[environment]]', 1)
         )
         store = LayoutStore(folder / "store")
-        store.tag("tool", sample_image.write_image(store, b"tool"))
+        sample_image.write_image(store, b"tool", name="tool")
         keep_release(folder, store)
     with pytest.raises(DeployGateClosed):
         run(folder)

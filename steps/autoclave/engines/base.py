@@ -107,13 +107,13 @@ class ContainerState(Struct, frozen=True, kw_only=True):
     name: str
     image: str
     running: bool
-    restarting: bool
     exit_code: int
-    oom_killed: bool
-    health: str
-    labels: Mapping[str, str]
-    host_port: int | None
-    started: str
+    restarting: bool = False
+    oom_killed: bool = False
+    health: str = ""
+    labels: Mapping[str, str] = {}
+    host_port: int | None = None
+    started: str = ""
 
 
 class NetworkState(Struct, frozen=True, kw_only=True):

@@ -14,20 +14,10 @@ from autoclave.errors import AutoclaveError, SourceError, StoreError, UsageError
 from autoclave.evidence import cosign, transfer
 from autoclave.runtime.options import StepOptions
 from autoclave.store.layout import LayoutStore
-from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
+from autoclave.store.oci import MANIFEST, Descriptor
+from builders.sample_image import write_image
 
 A, B = "sha256:" + "a" * 64, "sha256:" + "b" * 64
-
-
-def add_image(store: LayoutStore, name: str) -> Descriptor:
-    layer = store.write([b"layer of " + name.encode()], media_type=LAYER)
-    config = store.write(
-        [b'{"rootfs": {"type": "layers", "diff_ids": ["%s"]}}' % layer.digest.encode()], media_type=CONFIG
-    )
-    raw = encode(Manifest(schema_version=2, media_type=MANIFEST, config=config, layers=[layer]))
-    image = store.write([raw], media_type=MANIFEST)
-    store.tag(name, image)
-    return image
 
 
 def attach(store: LayoutStore, image: Descriptor, content: bytes) -> Descriptor:
@@ -42,7 +32,7 @@ def sign(store: LayoutStore, image: Descriptor, content: bytes) -> None:
 
 def test_an_image_and_its_records_arrive_byte_for_byte(tmp_path: Path) -> None:
     source, target = LayoutStore(tmp_path / "a"), LayoutStore(tmp_path / "b")
-    image = add_image(source, "app")
+    image = write_image(source, b"app", name="app")
     record = attach(source, image, b"envelope")
     sign(source, image, b"signature")
     transfer.copy_image(source, target, image.digest, name="app")
@@ -55,7 +45,7 @@ def test_an_image_and_its_records_arrive_byte_for_byte(tmp_path: Path) -> None:
 
 def test_records_of_parallel_jobs_all_arrive(tmp_path: Path) -> None:
     first, second, target = (LayoutStore(tmp_path / name) for name in "abc")
-    image = add_image(first, "app")
+    image = write_image(first, b"app", name="app")
     transfer.copy_image(first, target, image.digest, name="app")
     transfer.copy_image(first, second, image.digest, name="app")
     records = {attach(first, image, b"tested").digest, attach(second, image, b"scanned").digest}
@@ -69,7 +59,7 @@ def test_records_of_parallel_jobs_all_arrive(tmp_path: Path) -> None:
 
 def test_records_travel_without_their_image(tmp_path: Path) -> None:
     source, between = LayoutStore(tmp_path / "a"), LayoutStore(tmp_path / "b")
-    image = add_image(source, "app")
+    image = write_image(source, b"app", name="app")
     attach(source, image, b"envelope")
     transfer.copy_attached(source, between, image.digest)
     assert len(between.referrers(image.digest)) == 1
@@ -78,7 +68,7 @@ def test_records_travel_without_their_image(tmp_path: Path) -> None:
 
 def test_a_damaged_record_does_not_arrive(tmp_path: Path) -> None:
     source, target = LayoutStore(tmp_path / "a"), LayoutStore(tmp_path / "b")
-    image = add_image(source, "app")
+    image = write_image(source, b"app", name="app")
     attach(source, image, b"envelope")
     for path in (tmp_path / "a" / "blobs" / "sha256").iterdir():
         if path.read_bytes() == b"envelope":
@@ -90,7 +80,7 @@ def test_a_damaged_record_does_not_arrive(tmp_path: Path) -> None:
 
 def test_what_refers_to_nothing_is_not_adopted(tmp_path: Path) -> None:
     store = LayoutStore(tmp_path)
-    image = add_image(store, "app")
+    image = write_image(store, b"app", name="app")
     with pytest.raises(StoreError, match="not attached to anything"):
         store.adopt(store.read(image.digest))
 
@@ -112,12 +102,12 @@ def test_what_a_run_built_stays_its_own_when_another_run_takes_the_name(tmp_path
     opts = StepOptions(folder=str(tmp_path), hand_on="left")
     ctx = Context(opts, JsonScreen())
     assert isinstance(ctx.store, LayoutStore)
-    ours = add_image(ctx.store, "app")
+    ours = write_image(ctx.store, b"app", name="app")
     ctx.built["app"] = ours
     theirs = ctx.store.write([ctx.store.read(ours.digest) + b"\n"], media_type=MANIFEST)
     ctx.store.tag("app", theirs)
     assert ctx.subject(ctx.device.find_image("app")).digest == ours.digest
-    add_image(ctx.store, "other")  # from an earlier build: not part of this handover
+    write_image(ctx.store, b"other", name="other")  # from an earlier build: not part of this handover
     handover.write("build", opts, ctx)
     assert (tmp_path / "left" / "digests.env").read_text() == f"AUTOCLAVE_DIGEST=app={ours.digest}\n"
     assert set(LayoutStore(tmp_path / "left" / "store").tags()) == {"app"}

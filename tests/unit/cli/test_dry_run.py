@@ -99,8 +99,7 @@ def test_a_dry_run_attaches_no_statement_of_jenkins(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     store = LayoutStore(folder / ".autoclave" / "store")
-    descriptor = sample_image.write_image(store)
-    store.tag("app", descriptor)
+    descriptor = sample_image.write_image(store, name="app")
     file = folder / ".autoclave" / approvals.FILE
     file.parent.mkdir(parents=True)
     answer = {

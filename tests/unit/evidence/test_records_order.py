@@ -15,8 +15,9 @@ from autoclave.evidence.statement import PROVENANCE, VULNS
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.model.facts import ScanFacts
 from autoclave.store.layout import LayoutStore
-from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
+from autoclave.store.oci import Descriptor
 from builders.sample_facts import BUILD, SCAN, STEP_INFO, THEN
+from builders.sample_image import write_image
 
 SIGNER = CryptoSigner.generate_ecdsa()
 TRUST = Trust((TrustedKey(name="k", key=SIGNER.public_key, may=("build", "scan")),), "trust.toml")
@@ -29,10 +30,7 @@ def store(tmp_path: Path) -> LayoutStore:
 
 @pytest.fixture
 def image(store: LayoutStore) -> Descriptor:
-    config = store.write([b'{"rootfs":{"type":"layers","diff_ids":[]}}'], media_type=CONFIG)
-    layer = store.write([b"layer"], media_type=LAYER)
-    manifest = Manifest(schema_version=2, media_type=MANIFEST, config=config, layers=[layer])
-    return store.write([encode(manifest)], media_type=MANIFEST)
+    return write_image(store)
 
 
 def attach_provenance(store: LayoutStore, image: Descriptor, hours: int, inputs: str) -> None:

@@ -21,13 +21,7 @@ ENDED = ContainerState(
     name="c",
     image="sha256:1",
     running=False,
-    restarting=False,
     exit_code=137,
-    oom_killed=False,
-    health="",
-    labels={},
-    host_port=None,
-    started="",
 )
 
 

@@ -75,11 +75,7 @@ class Engine:
             image=spec.image,
             labels=spec.labels,
             running=False,
-            restarting=False,
             exit_code=0,
-            oom_killed=False,
-            host_port=None,
-            started="",
             health="unhealthy" if spec.image == SICK else "healthy",
         )
         return self.all[spec.name].id

@@ -17,7 +17,8 @@ from autoclave.errors import Busy, StoreError
 from autoclave.model.digest import digest_of
 from autoclave.runtime.folder import Folder
 from autoclave.store.layout import LayoutStore
-from autoclave.store.oci import CONFIG, EMPTY_CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
+from autoclave.store.oci import EMPTY_CONFIG, LAYER, MANIFEST, Descriptor
+from builders.sample_image import write_image
 
 RECORD = "application/vnd.example.record"
 ENVELOPE = "application/vnd.dsse.envelope.v1+json"
@@ -31,15 +32,6 @@ def store(tmp_path: Path) -> LayoutStore:
 
 def blob_path(store: LayoutStore, digest: str) -> Path:
     return store.root / "blobs" / "sha256" / digest.removeprefix("sha256:")
-
-
-def add_image(store: LayoutStore, content: bytes = b"layer", name: str = "") -> Descriptor:
-    config = store.write([b'{"rootfs":{"type":"layers","diff_ids":[]}}'], media_type=CONFIG)
-    layer = store.write([content], media_type=LAYER)
-    raw = encode(Manifest(schema_version=2, media_type=MANIFEST, config=config, layers=[layer]))
-    image = store.write([raw], media_type=MANIFEST)
-    store.tag(name or f"image-{image.digest[7:19]}", image)
-    return image
 
 
 def attach(
@@ -212,14 +204,14 @@ def test_a_full_disk_is_a_store_error(store: LayoutStore, monkeypatch: pytest.Mo
 
 
 def test_a_name_refers_to_one_manifest(store: LayoutStore) -> None:
-    first, second = add_image(store, b"1", "app"), add_image(store, b"2", "app")
+    first, second = write_image(store, b"1", name="app"), write_image(store, b"2", name="app")
     assert store.tags()["app"].digest == second.digest
     assert store.find_image(first.digest).digest == first.digest, "the unnamed image stays listed"
     assert [entry["digest"] for entry in entries(store)] == [first.digest, second.digest]
 
 
 def test_names_come_and_go_without_leaving_echoes(store: LayoutStore) -> None:
-    first, second = add_image(store, b"1", "latest"), add_image(store, b"2", "two")
+    first, second = write_image(store, b"1", name="latest"), write_image(store, b"2", name="two")
     store.tag("one", first)
     for _ in range(3):
         store.tag("latest", second)
@@ -233,7 +225,7 @@ def test_names_come_and_go_without_leaving_echoes(store: LayoutStore) -> None:
 
 
 def test_annotations_of_the_descriptor_are_kept_with_the_name(store: LayoutStore) -> None:
-    image = add_image(store, name="app")
+    image = write_image(store, name="app")
     described = Descriptor(
         media_type=MANIFEST, digest=image.digest, size=image.size, annotations={"version": "1.4.0"}
     )
@@ -244,7 +236,7 @@ def test_annotations_of_the_descriptor_are_kept_with_the_name(store: LayoutStore
 
 
 def test_nothing_is_written_when_nothing_changes(store: LayoutStore) -> None:
-    image = add_image(store, name="app")
+    image = write_image(store, name="app")
     attach(store, image, b"record")
     before = (store.root / "index.json").stat()
     store.tag("app", image)
@@ -255,7 +247,7 @@ def test_nothing_is_written_when_nothing_changes(store: LayoutStore) -> None:
 
 @pytest.mark.parametrize("name", ["", "-x", "a b", "a\nb", "x" * 256, "ü", "../x"])
 def test_unusable_names_are_refused(store: LayoutStore, name: str) -> None:
-    image = add_image(store)
+    image = write_image(store, name="app")
     with pytest.raises(StoreError, match="cannot be a name"):
         store.tag(name, image)
 
@@ -269,7 +261,7 @@ def test_a_name_for_what_is_not_there_is_refused(store: LayoutStore) -> None:
 
 
 def test_an_image_is_found_by_its_digest_and_verified(store: LayoutStore) -> None:
-    image = add_image(store, name="app")
+    image = write_image(store, name="app")
     assert store.find_image(image.digest).digest == image.digest
     assert store.locate(image.digest) == f"{store.root}@{image.digest}"
     with pytest.raises(StoreError, match="no image"):
@@ -280,7 +272,7 @@ def test_an_image_is_found_by_its_digest_and_verified(store: LayoutStore) -> Non
 
 
 def test_a_scanner_is_only_sent_to_an_image_that_is_whole(store: LayoutStore) -> None:
-    image = add_image(store, b"layer")
+    image = write_image(store, b"layer", name="app-layer")
     path = blob_path(store, digest_of(b"layer"))
     path.write_bytes(b"iayer")
     with pytest.raises(StoreError, match="damaged"):
@@ -292,13 +284,13 @@ def test_a_scanner_is_only_sent_to_an_image_that_is_whole(store: LayoutStore) ->
 
 def test_a_path_that_scanners_misread_is_refused(tmp_path: Path) -> None:
     store = LayoutStore(tmp_path / "me@work" / "store")
-    image = add_image(store)
+    image = write_image(store, name="app")
     with pytest.raises(StoreError, match="scanners cannot find"):
         store.locate(image.digest)
 
 
 def test_a_wrong_size_is_refused(store: LayoutStore) -> None:
-    image = add_image(store, name="app")
+    image = write_image(store, name="app")
     path = store.root / "index.json"
     path.write_bytes(path.read_bytes().replace(f'"size":{image.size}'.encode(), b'"size":7'))
     with pytest.raises(StoreError, match="another size"):
@@ -311,7 +303,7 @@ def test_a_wrong_size_is_refused(store: LayoutStore) -> None:
 def test_what_is_listed_but_no_manifest_is_no_image_and_refers_to_nothing(
     store: LayoutStore, raw: bytes
 ) -> None:
-    image = add_image(store)
+    image = write_image(store, name="app")
     record = attach(store, image, b"record")
     listed = store.write([raw], media_type=MANIFEST)
     store.tag("app", listed)
@@ -321,7 +313,7 @@ def test_what_is_listed_but_no_manifest_is_no_image_and_refers_to_nothing(
 
 
 def test_a_record_is_not_an_image(store: LayoutStore) -> None:
-    record = attach(store, add_image(store), b"record")
+    record = attach(store, write_image(store, name="app"), b"record")
     with pytest.raises(StoreError, match="is a record, not an image"):
         store.find_image(record.digest)
 
@@ -330,7 +322,7 @@ def test_a_record_is_not_an_image(store: LayoutStore) -> None:
 
 
 def test_a_record_is_an_oci_referrer(store: LayoutStore) -> None:
-    image = add_image(store)
+    image = write_image(store, name="app")
     store.tag(
         "app", Descriptor(media_type=MANIFEST, digest=image.digest, size=image.size, annotations={"a": "b"})
     )
@@ -351,7 +343,7 @@ def test_a_record_is_an_oci_referrer(store: LayoutStore) -> None:
 
 
 def test_records_come_oldest_first_undated_ones_before(store: LayoutStore) -> None:
-    image, other = add_image(store, b"1"), add_image(store, b"2")
+    image, other = write_image(store, b"1", name="app-1"), write_image(store, b"2", name="app-2")
     attach(store, other, b"other")
     newest = attach(store, image, b"c", "2026-11-24T09:00:00+01:00")
     oldest = attach(store, image, b"a", "2026-11-24T07:59:59.5Z")
@@ -366,7 +358,7 @@ def test_records_come_oldest_first_undated_ones_before(store: LayoutStore) -> No
 
 
 def test_records_are_filtered_by_their_own_type(store: LayoutStore) -> None:
-    image = add_image(store)
+    image = write_image(store, name="app")
     scan = attach(store, image, b"a", artifact_type="application/scan")
     attach(store, image, b"b", artifact_type="application/test")
     assert store.referrers(image.digest, artifact_type="application/scan") == [scan]
@@ -374,7 +366,7 @@ def test_records_are_filtered_by_their_own_type(store: LayoutStore) -> None:
 
 
 def test_the_index_cannot_lend_a_record_another_image_type_or_date(store: LayoutStore) -> None:
-    image, other = add_image(store, b"1"), add_image(store, b"2")
+    image, other = write_image(store, b"1", name="app-1"), write_image(store, b"2", name="app-2")
     record = attach(store, image, b"a", "2026-01-01T00:00:00Z")
     path = store.root / "index.json"
     index = json.loads(path.read_bytes())
@@ -388,7 +380,7 @@ def test_the_index_cannot_lend_a_record_another_image_type_or_date(store: Layout
 
 @pytest.mark.parametrize("harm", ["damage", "delete"])
 def test_a_missing_record_that_is_listed_is_an_error(store: LayoutStore, harm: str) -> None:
-    image = add_image(store)
+    image = write_image(store, name="app")
     record = attach(store, image, b"a")
     path = blob_path(store, record.digest)
     path.write_bytes(b"{}") if harm == "damage" else path.unlink()
@@ -397,7 +389,7 @@ def test_a_missing_record_that_is_listed_is_an_error(store: LayoutStore, harm: s
 
 
 def test_a_record_about_nothing_or_of_nothing_is_refused(store: LayoutStore) -> None:
-    image = add_image(store)
+    image = write_image(store, name="app")
     ghost = Descriptor(media_type=MANIFEST, digest=digest_of(b"?"), size=1)
     with pytest.raises(StoreError, match="does not hold"):
         store.attach(ghost, artifact_type=RECORD, layers=[], annotations={})
@@ -437,7 +429,7 @@ def test_a_marker_that_says_something_else_is_refused(store: LayoutStore, marker
 
 
 def test_creation_that_was_cut_short_is_completed(store: LayoutStore) -> None:
-    image = add_image(store, name="app")
+    image = write_image(store, name="app")
     (store.root / "oci-layout").unlink()
     assert LayoutStore(store.root).tags()["app"].digest == image.digest
 
@@ -461,7 +453,7 @@ def test_files_that_lead_elsewhere_are_refused(store: LayoutStore, tmp_path: Pat
     (store.root / name).rename(tmp_path / "elsewhere")
     (store.root / name).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(StoreError):
-        add_image(LayoutStore(store.root))
+        write_image(LayoutStore(store.root), name="app")
 
 
 def test_opening_removes_what_a_crash_left_but_not_a_running_writer(store: LayoutStore) -> None:
@@ -481,7 +473,7 @@ def test_opening_removes_what_a_crash_left_but_not_a_running_writer(store: Layou
 
 
 def test_a_lock_that_is_held_too_long_names_the_holder(store: LayoutStore) -> None:
-    image = add_image(store)
+    image = write_image(store, name="app")
     with (store.root / ".lock").open("r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         file.write(b"4711")
@@ -494,7 +486,7 @@ def test_a_lock_that_is_held_too_long_names_the_holder(store: LayoutStore) -> No
 
 
 def test_readers_do_not_wait_for_writers(store: LayoutStore) -> None:
-    image = add_image(store, name="app")
+    image = write_image(store, name="app")
     with (store.root / ".lock").open("r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         reader = LayoutStore(store.root, create=False, lock_timeout=0)
@@ -503,7 +495,7 @@ def test_readers_do_not_wait_for_writers(store: LayoutStore) -> None:
 
 
 def test_threads_lose_nothing(store: LayoutStore) -> None:
-    image = add_image(store, name="app")
+    image = write_image(store, name="app")
 
     def work(number: int) -> None:
         for turn in range(5):
@@ -536,7 +528,7 @@ def test_a_lock_that_is_another_name_of_a_file_does_not_change_that_file(
     (store.root / ".lock").unlink()
     (store.root / ".lock").hardlink_to(tmp_path / "file")
     with pytest.raises(StoreError, match="cannot be locked") as caught:
-        add_image(store)
+        write_image(store, name="app")
     assert "has a second name" in caught.value.why
     assert (tmp_path / "file").read_text() == "kept"
 
@@ -544,7 +536,7 @@ def test_a_lock_that_is_another_name_of_a_file_does_not_change_that_file(
 def test_a_folder_that_becomes_a_link_while_the_store_is_open_is_not_followed(
     store: LayoutStore, tmp_path: Path
 ) -> None:
-    image = add_image(store)
+    image = write_image(store, name="app")
     (tmp_path / "elsewhere").mkdir()
     (store.root / "blobs" / "sha256").rename(store.root / "blobs" / "moved")
     (store.root / "blobs" / "sha256").symlink_to(tmp_path / "elsewhere")
