@@ -202,6 +202,6 @@ def test_the_release_that_sign_left_is_the_one_that_is_deployed(tmp_path: Path) 
     handover.read(["left"], ctx)
     assert ctx.judged == A
     opts = StepOptions(folder=str(tmp_path), hand_on="next")
-    ctx.built["app"] = add_image(ctx.store, "app")  # type: ignore[arg-type]
+    ctx.built["app"] = write_image(ctx.store, b"app", name="app")
     handover.write("build", opts, ctx)
     assert (tmp_path / "next" / "digests.env").read_text().splitlines()[-1] == f"AUTOCLAVE_RELEASE={A}"
