@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from autoclave.store.archive.layers import Entry, Files
@@ -28,7 +29,9 @@ _BOOKKEEPING = (
 )
 
 # What makes released programs load other code, without a change of a released file.
-_LOADED_FIRST = "etc/ld.so.preload"
+# Files by which the loaders of glibc and musl (ldso/dynlink.c) load other libraries. Not
+# etc/ld.so.cache, though it can name some too: any added package writes it where the image has none.
+_LOADED_FIRST = re.compile(r"etc/(ld\.so\.preload|ld-musl-[^/]+\.path)")
 _LOADERS = frozenset(
     {
         "BASH_ENV",
@@ -36,13 +39,13 @@ _LOADERS = frozenset(
         "DOTNET_STARTUP_HOOKS",
         "ENV",
         "GCONV_PATH",
+        "GLIBC_TUNABLES",
         "JAVA_TOOL_OPTIONS",
         "JDK_JAVA_OPTIONS",
-        "LD_AUDIT",
-        "LD_LIBRARY_PATH",
-        "LD_PRELOAD",
         "NODE_OPTIONS",
         "NODE_PATH",
+        "OPENSSL_CONF",
+        "OPENSSL_MODULES",
         "PATH",
         "PERL5LIB",
         "PERL5OPT",
@@ -54,6 +57,7 @@ _LOADERS = frozenset(
         "_JAVA_OPTIONS",
     }
 )
+_LOADERS_PREFIX = "LD_"  # every variable of the dynamic loader
 
 
 def compare_files(released: Files, tested: Files) -> tuple[str, ...]:
@@ -63,15 +67,15 @@ def compare_files(released: Files, tested: Files) -> tuple[str, ...]:
     for path, entry in sorted(released.items()):
         if any(path == each or path.startswith(f"{each}/") for each in _BOOKKEEPING):
             continue
-        if _parents(path) & gone:
+        if gone and _parents(path) & gone:
             continue
         now = tested.get(path)
         if now is None or now.kind != entry.kind:
             gone.add(path)
         if now != entry:
             found.append(f"/{path} {_describe(entry, now)}")
-    if _LOADED_FIRST in tested and _LOADED_FIRST not in released:
-        found.append(f"/{_LOADED_FIRST} is added, by which all programs load other code")
+    for path in sorted(each for each in tested if each not in released and _LOADED_FIRST.fullmatch(each)):
+        found.append(f"/{path} is added, by which all programs load other code")
     if len(found) > _SHOWN:
         found[_SHOWN:] = [f"{len(found) - _SHOWN} more paths"]
     return tuple(found)
@@ -80,10 +84,14 @@ def compare_files(released: Files, tested: Files) -> tuple[str, ...]:
 def compare_variables(released: Mapping[str, str], tested: Mapping[str, str]) -> tuple[str, ...]:
     """Return which variables the stage sets otherwise; of those that it adds, the ones that load code."""
     changed = [name for name, value in released.items() if tested.get(name) != value]
-    added = [name for name in tested if name in _LOADERS and name not in released]
+    added = [name for name in tested if _is_loader(name) and name not in released]
     return tuple(f"the variable {name} has another value" for name in sorted(changed)) + tuple(
         f"the variable {name} is added, by which programs load other code" for name in sorted(added)
     )
+
+
+def _is_loader(name: str) -> bool:
+    return name in _LOADERS or name.startswith(_LOADERS_PREFIX)
 
 
 def _describe(entry: Entry, now: Entry | None) -> str:

@@ -79,6 +79,7 @@ BASE = layer(("app", None), ("app/main.py", b"v1"), ("app/lib", "../usr/lib"), (
             "/app/main.py has other extended attributes",
         ),
         (layer(("etc/ld.so.preload", b"/x.so")), "/etc/ld.so.preload is added"),
+        (layer(("etc/ld-musl-x86_64.path", b"/x")), "/etc/ld-musl-x86_64.path is added"),
     ],
 )
 def test_what_a_stage_changes_is_named(upper: bytes, says: str) -> None:
@@ -93,6 +94,8 @@ def test_what_a_stage_changes_is_named(upper: bytes, says: str) -> None:
         layer(("app", None)),
         layer(("app/.wh.more.py", b"")),
         layer(("var/lib/dpkg/status", b"more")),
+        layer(("etc/ld.so.cache", b"")),
+        layer(("etc/ld-musl-x/y.path", b"")),
     ],
 )
 def test_what_a_stage_adds_is_no_difference(upper: bytes) -> None:
@@ -122,8 +125,9 @@ def test_variables_that_load_other_code_are_differences() -> None:
         "the variable LANG has another value",
         "the variable PATH has another value",
     )
-    (reason,) = compare_variables(released, {**released, "LD_PRELOAD": "/x.so"})
-    assert "LD_PRELOAD is added" in reason
+    for name in ("LD_PRELOAD", "LD_BIND_NOW", "GLIBC_TUNABLES", "OPENSSL_CONF", "OPENSSL_MODULES"):
+        (reason,) = compare_variables(released, {**released, name: "/x"})
+        assert f"{name} is added" in reason
 
 
 def test_a_damaged_layer_is_refused() -> None:
