@@ -527,6 +527,14 @@ def test_links_that_stay_inside_are_links(device: Path, links: dict[str, str]) -
     assert read(device) == FILES | {name: f"-> {target}" for name, target in links.items()}
 
 
+def test_a_file_is_read_through_a_link_as_in_a_work_tree(device: Path) -> None:
+    (device / "linked").symlink_to("app")
+    commit(device)
+    with opened(device) as found:
+        worktree = source.open_work_tree(device, Shell())
+        assert found.read("linked/main.py") == worktree.read("linked/main.py") == b"print(1)\n"
+
+
 @pytest.mark.parametrize(("links", "named"), [
     ({"app/a": "/etc/passwd"}, "app/a"), ({"app/a": "../../x"}, "app/a"), ({"a": "b", "b": ".."}, "a"),
     ({"app/up": "..", "a": "app/up/../x"}, "a"), ({"a": "b/../..", "b": "app"}, "a"), ({"a": "a"}, "a"),
@@ -587,6 +595,8 @@ def test_pointers_of_lfs_are_replaced_by_what_they_name(device: Path) -> None:
     kept.parent.mkdir(parents=True)
     kept.write_bytes(body)
     assert read(device)["app/big.bin"] == body.decode()
+    with opened(device) as found:
+        assert found.read("app/big.bin") == body
     for wrong in (b"\0Large", body + b"x", b""):
         kept.write_bytes(wrong)
         assert "is not what the commit names" in refuse(device).what

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import re
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -293,7 +294,9 @@ def parse_size(size: str) -> int:
 def resolve_inside(folder: Path, relative: str) -> Path:
     """Resolve a path of the device file; raise SourceError when it leaves the device folder."""
     resolved = (folder / relative).resolve()
-    if PurePosixPath(relative).is_absolute() or not resolved.is_relative_to(folder.resolve()):
+    # Not back in by the folder's own name either: a commit is written into a folder of another name.
+    leaves = PurePosixPath(posixpath.normpath(relative)).parts[:1] == ("..",)
+    if leaves or PurePosixPath(relative).is_absolute() or not resolved.is_relative_to(folder.resolve()):
         raise SourceError(
             f"path '{relative}' leaves the device folder",
             why=f"it resolves to {resolved}",

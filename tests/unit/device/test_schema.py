@@ -67,7 +67,7 @@ def test_a_missing_file_points_at_init(tmp_path: Path) -> None:
     assert "autoclave init" in caught.value.next
 
 
-@pytest.mark.parametrize("path", ["../other", "/etc", "link/x", "a/../../b"])
+@pytest.mark.parametrize("path", ["../other", "../device", "../device/x", "/etc", "link/x", "a/../../b"])
 def test_paths_may_not_leave_the_folder(tmp_path: Path, path: str) -> None:
     folder = tmp_path / "device"
     folder.mkdir()

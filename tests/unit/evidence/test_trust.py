@@ -181,8 +181,10 @@ def test_an_authority_has_one_certificate(tmp_path: Path) -> None:
 def test_the_organisations_files_are_outside_of_the_device_repository(tmp_path: Path) -> None:
     repository, site = tmp_path / "repository", tmp_path / "site"
     device = repository / "devices" / "pump"
-    for folder in (repository / ".git", device, site):
+    for folder in (repository / ".git" / "objects", device, site):
         folder.mkdir(parents=True)
+    (repository / ".git" / "HEAD").write_text("ref: refs/heads/main\n")
+    (device / ".git").mkdir()  # git takes an empty folder for no repository
     for path in (site / "trust.toml", repository / "trust.toml", device / "trust.toml"):
         path.write_text(entry("a", A))
     (repository / "out.toml").symlink_to(site / "trust.toml")

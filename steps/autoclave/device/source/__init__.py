@@ -86,11 +86,7 @@ class WorkTree:
 
     def read(self, name: str, *, limit: int = _LARGEST) -> bytes:
         """Return a file; a link is followed inside of the folder."""
-        path = resolve_inside(self.folder, name)
-        if not path.is_file():
-            raise SourceError(f"'{name}' is not a file", next="fix the path, or add the file")
-        with path.open("rb") as file:
-            return _limited(file.read(limit + 1), name, limit)
+        return _read_inside(self.folder, name, limit)
 
     def name_original(self, text: str) -> str:
         """Return the text: files are where a person edits them."""
@@ -162,10 +158,8 @@ class CommittedTree:
             return self._folder
 
     def read(self, name: str, *, limit: int = _LARGEST) -> bytes:
-        """Return a file, out of git's objects; no link is followed."""
-        with self._lock:
-            identity = inventory.find_file(self.tree, name, self._objects)
-            return self._objects.read(identity, "blob", limit=limit)
+        """Return a file of the folder, so what Git LFS names; a link is followed inside of the folder."""
+        return _read_inside(self.folder, name, limit)
 
     def name_original(self, text: str) -> str:
         """Return a text that names files in the checkout."""
@@ -255,7 +249,15 @@ def _is_ours(path: bytes) -> bool:
     return path.partition(b"/")[0] == b".autoclave"
 
 
-def _limited(raw: bytes, name: str, limit: int) -> bytes:
+def _read_inside(folder: Path, name: str, limit: int) -> bytes:
+    path = resolve_inside(folder, name)
+    if not path.is_file():
+        raise SourceError(f"'{name}' is not a file", next="fix the path, or add the file")
+    try:
+        with path.open("rb") as file:
+            raw = file.read(limit + 1)
+    except OSError as error:
+        raise SourceError(f"'{name}' cannot be read", why=str(error)) from error
     if len(raw) > limit:
         raise SourceError(f"'{name}' is larger than {limit} bytes")
     return raw

@@ -78,22 +78,6 @@ def find_tree(commit: Commit, folder: Path, objects: Objects) -> tuple[str, bool
     return tree, has_lfs
 
 
-def find_file(tree: str, name: str, objects: Objects) -> str:
-    """Return the id of a file by its path. Raises SourceError when it is none; no link is followed."""
-    parts = [os.fsencode(each) for each in name.split("/")]
-    for number, part in enumerate(parts, 1):
-        entries = {path: (mode, each) for mode, path, each in _read_tree(tree, b"", objects)}
-        mode, tree = entries.get(part, (0, ""))
-        kinds = {trees.FILE, trees.PROGRAM} if number == len(parts) else {trees.FOLDER}
-        if mode not in kinds:
-            raise SourceError(
-                f"'{name}' is not a file of the commit",
-                why=f"'{show(part)}' is a link or a submodule" if mode else f"'{show(part)}' is not in it",
-                next=f"commit it: git add {name} && git commit",
-            )
-    return tree
-
-
 def read_parts(
     objects: Objects,
     tree: str,
