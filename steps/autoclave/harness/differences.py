@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from autoclave.store.archive.layers import Entry, Files
+from autoclave.store.archive.overlay import Entry, Files
 
 _SHOWN = 50  # differences that a record keeps
 

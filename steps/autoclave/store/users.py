@@ -9,7 +9,7 @@ import re
 from pathlib import PurePosixPath
 
 from autoclave.store.archive import layers
-from autoclave.store.archive.layers import Files
+from autoclave.store.archive.overlay import Files
 from autoclave.store.base import Store
 from autoclave.store.image import CONFIG_LIMIT, read_identity
 from autoclave.store.oci import parse_manifest

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import tarfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,10 @@ import pytest
 from autoclave.errors import StoreError
 from autoclave.harness.differences import compare_files, compare_variables
 from autoclave.model.digest import digest_of
-from autoclave.store.archive.layers import Files, overlay, read_files, read_layer
+from autoclave.store.archive import file_tar, layers
+from autoclave.store.archive import overlay as overlay_module
+from autoclave.store.archive.layers import read_file, read_files, read_layer
+from autoclave.store.archive.overlay import Entry, Files, overlay
 from autoclave.store.archive.read import read_archive
 from autoclave.store.layout import LayoutStore
 from autoclave.store.users import resolve_user
@@ -137,8 +141,89 @@ def test_a_damaged_layer_is_refused() -> None:
         read_layer([bytes(spoiled)])
     with pytest.raises(StoreError, match="cannot be read"):
         read_layer([layer(("a", b"1")) + layer(("b", b"2"))])
-    with pytest.raises(StoreError, match="names"):
+    with pytest.raises(StoreError, match="cannot be read") as caught:
         read_layer([layer(("../a", b"1"))])
+    assert "names '../a'" in caught.value.why
+
+
+def refuse(raw: bytes) -> str:
+    with pytest.raises(StoreError, match="a layer of the image cannot be read") as caught:
+        read_layer(iter([raw]))
+    return caught.value.why
+
+
+@pytest.mark.parametrize("fields", [
+    {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": str(1 << 60)},
+    {"GNU.sparse.map": "0,1,9,1", "GNU.sparse.size": str(1 << 60)},
+    {"GNU.sparse.size": str(1 << 60), "GNU.sparse.numblocks": "1"},
+])  # fmt: skip
+def test_a_sparse_file_is_refused(fields: dict[str, str]) -> None:
+    assert "a sparse file" in refuse(layer(("a", {"body": bytes(512), "pax_headers": fields})))
+
+
+def test_an_old_sparse_file_is_refused() -> None:
+    raw = layer(("a", {"type": tarfile.GNUTYPE_SPARSE}))
+    assert "a sparse file" in refuse(raw)
+    with pytest.raises(StoreError, match="a layer of the image cannot be read"):
+        read_file([raw], "sha256:none", limit=100)
+
+
+def test_what_a_layer_takes_has_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "4,099 characters" in refuse(layer(("a/" * 2050, b"")))
+    assert "an extended header" in refuse(layer(("a", {"pax_headers": {"SCHILY.xattr.a": "x" * (1 << 20)}})))
+    chained = layer(("a", {"type": tarfile.XHDTYPE, "size": 0}))[:512] * 2000
+    assert "recursion" in refuse(chained)
+    monkeypatch.setattr(file_tar, "_LARGEST", 100_000)
+    assert "more than 100,000 bytes" in refuse(gzip.compress(layer(("a", bytes(200_000)))))
+    with monkeypatch.context() as patch:
+        patch.setattr(layers, "_LARGEST_TEXT", 10)
+        assert "more than 10 characters" in refuse(layer(("a" * 6, b""), ("b" * 6, b"")))
+    monkeypatch.setattr(overlay_module, "_LARGEST", 100)
+    with pytest.raises(StoreError) as caught:
+        shown(layer(("a/a/a/a/a/a/a/a", b"")), layer(("b/b/b/b/b/b/b/b", b"")))
+    assert "more than 100 characters" in caught.value.why
+
+
+def test_a_layer_has_at_most_so_many_members() -> None:
+    raw = layer(("a", b""), ("b", b""), ("c", b""))
+    assert len(list(file_tar.Members([raw], most=3))) == 3
+    with pytest.raises(file_tar.DamagedTar, match="more than 2 members"):
+        list(file_tar.Members([raw], most=2))
+
+
+def test_an_archives_documents_have_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "_LARGEST_DOCUMENTS", 150_000)
+    body = b"{" + b" " * 100_000
+    with pytest.raises(StoreError, match="refused") as caught:
+        read_files([layer(("a.json", body), ("b.json", body))], "sha256:" + "0" * 64, below=1)
+    assert "more than 150,000 bytes" in caught.value.why
+
+
+def test_whiteouts_take_as_long_as_what_they_remove() -> None:
+    names = [f"d{number}/f{number}" for number in range(5000)]
+    below = [(each, Entry("file")) for each in names]
+    removed = [(each.replace("/", "/.wh."), None) for each in names]
+    began = time.process_time()
+    left = overlay([below, removed, below, [(f".wh.d{number}", None) for number in range(4999)]])
+    assert time.process_time() - began < 1
+    assert set(left) == {"d4999", "d4999/f4999"}
+
+
+def test_an_opaque_root_keeps_itself() -> None:
+    assert set(shown(layer((".", None), ("a/b", b"1")), layer((".wh..wh..opq", b"")))) == {""}
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_a_packed_layer_is_read_in_pieces_of_any_size(size: int) -> None:
+    raw = layer(("a", b"1" * 1000), ("b", b"2"))
+    packed = gzip.compress(raw[:700]) + gzip.compress(b"") * 200 + gzip.compress(raw[700:])
+    pieces = [packed[at : at + size] for at in range(0, len(packed), size)]
+    digest, found = read_layer([b"", *pieces, b""])
+    assert digest == digest_of(raw)
+    assert [name for name, _ in found] == ["a", "b"]
+    assert read_file(pieces, digest_of(b"2"), limit=10) == b"2"
+    with pytest.raises(StoreError, match="cannot be read"):
+        read_layer([packed[:-30]])
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress])
