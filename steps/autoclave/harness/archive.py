@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from autoclave.device.schema import resolve_inside
 from autoclave.errors import SourceError
+from autoclave.store.archive.file_tar import DamagedTar, Members, normalise
 
 _SKIPPED = {"__pycache__", ".git", ".autoclave", ".pytest_cache"}
 _NEVER = {".git", ".autoclave"}  # a job's tokens are in the one, keys and records in the other
-_CHUNK = 1 << 20
+_LARGEST = 2 << 30  # bytes that are packed: they are in memory until the engine has them
 _MOST = 100_000  # files and folders; links could repeat a few without end
 
 
@@ -32,7 +34,7 @@ def pack(
     A link arrives as what it leads to. `empty_folders` are writable by every user, and nothing of the device
     is put into them; `added` are files of ours, by path, which replace the device's.
     Raises SourceError for what is missing, is neither file nor folder, links out of the device folder or back
-    to a folder above it, takes a name that is ours or another item's, and for git's own files.
+    to a folder above it, takes a name that is ours or another item's, for git's own files, and above a bound.
     """
     buffer = io.BytesIO()
     ours = set(empty_folders)
@@ -57,33 +59,35 @@ def pack(
 def single_file(archive: Iterable[bytes], *, limit: int) -> Iterator[bytes]:
     """Stream the one regular file of an archive that an engine copied out.
 
-    Raises SourceError when the path is not a regular file (a link could point anywhere), TooLarge
-    beyond `limit` bytes.
+    Raises SourceError when the path is not a regular file (a link could point anywhere), and when the archive
+    cannot be read; TooLarge beyond `limit` bytes.
     """
-    with tarfile.open(fileobj=_Reader(archive), mode="r|") as tar:
-        member = tar.next()
-        content = tar.extractfile(member) if member and member.isreg() else None
-        if member is None or content is None:
-            raise SourceError("the path in the container is not a regular file")
-        if member.size > limit:
-            raise TooLarge(f"the file has {member.size:,} bytes, more than the limit of {limit:,}")
-        while chunk := content.read(_CHUNK):
-            yield chunk
+    with _translate_errors("the path in the container cannot be read"):
+        for member, content in Members(archive):
+            if not member.isreg():
+                break
+            if member.size > limit:
+                raise TooLarge(f"the file has {member.size:,} bytes, more than the limit of {limit:,}")
+            yield from content
+            return
+        raise SourceError("the path in the container is not a regular file")
 
 
 def refuse_taken(archive: Iterable[bytes] | None, files: bytes, *, folder: str) -> None:
     """Raise SourceError when a folder of the image already has what is to be copied into it.
 
-    Files of the image would be replaced, or its own file be taken for the tests' report.
+    Files of the image would be replaced, or its own file be taken for the tests' report. What cannot be read
+    is refused as well.
     """
     if archive is None:
         return
     with tarfile.open(fileobj=io.BytesIO(files)) as packed:
         ours = {each.name.partition("/")[0] for each in packed}
-    with tarfile.open(fileobj=_Reader(archive), mode="r|") as tar:
-        for number, member in enumerate(tar):
-            parts = member.name.strip("/").split("/")
-            if number == 0 and not member.isdir():
+    with _translate_errors(f"{folder} of the image cannot be read"):
+        count = 0
+        for count, (member, _) in enumerate(Members(archive, most=_MOST), 1):
+            parts = normalise(member.name).split("/")
+            if count == 1 and not member.isdir():
                 raise SourceError(
                     f"{folder} of the image is not a folder",
                     why="the tests and their results are put there",
@@ -97,6 +101,20 @@ def refuse_taken(archive: Iterable[bytes] | None, files: bytes, *, folder: str) 
                     next=f"remove {folder}/{parts[1]} from the Dockerfile, its volumes included, or from "
                     "unit-test.copy",
                 )
+        if not count:
+            raise DamagedTar("the engine's archive of it is empty")
+
+
+@contextmanager
+def _translate_errors(what: str) -> Iterator[None]:
+    try:
+        yield
+    except DamagedTar as error:
+        raise SourceError(
+            what,
+            why=str(error),
+            next="remove from the Dockerfile what is there; if nothing is, check the engine and repeat",
+        ) from error
 
 
 def _refuse_name(item: str, name: str, ours: set[str], taken: dict[str, str]) -> None:
@@ -142,9 +160,24 @@ def _add(tar: tarfile.TarFile, folder: Path, path: Path, name: str, *, within: t
                 _add(tar, folder, each, f"{name}/{each.name}", within=(*within, resolved))
     elif resolved.is_file():
         mode = 0o755 if resolved.stat().st_mode & 0o100 else 0o644
-        _file(tar, name, mode, resolved.read_bytes())
+        _file(tar, name, mode, _read(resolved, _LARGEST - tar.offset))
     else:
         raise SourceError(f"'{path}' is neither a file nor a folder", next="remove it from the copied files")
+
+
+def _read(path: Path, left: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(max(left, 0) + 1)
+    except OSError as error:
+        raise SourceError(f"'{path}' cannot be read", why=str(error)) from error
+    if len(raw) > left:
+        raise SourceError(
+            f"unit-test.copy names more than {_LARGEST:,} bytes",
+            why=f"'{path}' exceeds them",
+            next="copy fewer files, or let the tests' image have the large ones",
+        )
+    return raw
 
 
 def _file(tar: tarfile.TarFile, name: str, mode: int, body: bytes) -> None:
@@ -157,21 +190,3 @@ def _member(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
     member = tarfile.TarInfo(name)
     member.type, member.mode = kind, mode
     return member
-
-
-class _Reader(io.RawIOBase):
-    """The chunks of an iterator as a file, for tarfile's streaming mode."""
-
-    def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._chunks = iter(chunks)
-        self._rest = b""
-
-    def read(self, size: int = -1) -> bytes:
-        while len(self._rest) < size or size < 0:
-            chunk = next(self._chunks, b"")
-            if not chunk:
-                break
-            self._rest += chunk
-        end = len(self._rest) if size < 0 else size
-        taken, self._rest = self._rest[:end], self._rest[end:]
-        return taken

@@ -127,6 +127,52 @@ def test_what_an_image_already_has_is_not_replaced(tmp_path: Path, there: list[s
     copying.refuse_taken(None, files, folder="/autoclave")
 
 
+def refuse(archive: bytes, most: int = 100) -> SourceError:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(copying, "_MOST", most)
+        packed = copying.pack(Path(), [], empty_folders=["results"])
+        with pytest.raises(SourceError, match="/autoclave of the image cannot be read") as caught:
+            copying.refuse_taken([archive], packed, folder="/autoclave")
+    return caught.value
+
+
+def test_what_an_image_has_is_refused_when_it_cannot_be_read() -> None:
+    whole = b"".join(image_folder(["autoclave/a", "autoclave/results"]))
+    damaged = bytearray(whole)
+    damaged[512] ^= 1  # tarfile alone would take it for the end
+    assert "damaged header" in refuse(bytes(damaged)).why
+    assert refuse(whole[:700]).why
+    assert refuse(b"x" * 1024).why
+    assert "empty" in refuse(bytes(10240)).why
+    assert "after its end" in refuse(b"".join(image_folder(["autoclave/a"])) + b"more").why
+    assert "more than 2 members" in refuse(b"".join(image_folder(["autoclave/a", "autoclave/b"])), most=2).why
+    assert "leaves it" in refuse(b"".join(image_folder(["autoclave/../autoclave/results"]))).why
+
+
+def test_a_name_of_ours_is_found_however_it_is_written(tmp_path: Path) -> None:
+    packed = copying.pack(tmp_path, [], empty_folders=["results"])
+    with pytest.raises(SourceError, match="already has /autoclave/results"):
+        copying.refuse_taken(image_folder(["./autoclave//results"]), packed, folder="/autoclave")
+
+
+def test_a_damaged_archive_of_a_report_is_refused() -> None:
+    member = tarfile.TarInfo("junit.xml")
+    member.size = 3
+    raw = b"".join(archive(member, b"xml"))
+    for wrong in (raw[:514], b"x" * 1024, b""):
+        with pytest.raises(SourceError, match=r"cannot be read|not a regular file"):
+            list(copying.single_file([wrong], limit=9))
+
+
+def test_what_is_packed_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_bytes(bytes(2000))
+    monkeypatch.setattr(copying, "_LARGEST", 6000)
+    assert names_in(copying.pack(tmp_path, ["a", "b"], empty_folders=[])) == ["a", "b"]
+    with pytest.raises(SourceError, match="more than 6,000 bytes"):
+        copying.pack(tmp_path, ["a", "b", "c"], empty_folders=[])
+
+
 def image_folder(names: list[str]) -> Iterator[bytes]:
     """The folder /autoclave of an image as an engine copies it out; a link when it has no names."""
     buffer = io.BytesIO()
