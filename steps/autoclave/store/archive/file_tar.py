@@ -17,7 +17,7 @@ from typing import IO, Self, cast
 
 CHUNK = 1 << 18
 _PIECE = 1 << 14  # bytes that are unpacked at once: what is behind a gzip member's end is copied for each
-_GZIP = b"\x1f\x8b"
+GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _LARGEST_HEADER = 1 << 20  # bytes of a long name or of extended attributes
 _LARGEST = 64 << 30  # bytes of an archive, unpacked
@@ -105,7 +105,10 @@ def normalise(name: str) -> str:
 
 
 def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Unpack what is compressed with gzip, and pass on what is not. Raises DamagedTar."""
+    """Unpack what is compressed with gzip, and pass on what is not. Raises DamagedTar.
+
+    The end has no bound of its own: `Members` has, or who reads counts.
+    """
     source = filter(None, chunks)
     head = b""
     while len(head) < len(_ZSTD) and (chunk := next(source, b"")):
@@ -113,7 +116,7 @@ def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
     if head[:4] == _ZSTD:
         raise DamagedTar("it is compressed with zstd, which cannot be read here")
     whole = chain(head, source)
-    if head[:2] != _GZIP:
+    if head[:2] != GZIP:
         yield from whole
         return
     inflater = zlib.decompressobj(wbits=31)
@@ -123,6 +126,9 @@ def decompress(chunks: Iterable[bytes]) -> Iterator[bytes]:
                 left = chunk[at : at + _PIECE]
                 while left:
                     if inflater.eof:
+                        left = left.lstrip(b"\0")  # padding, as gzip itself has it
+                        if not left:
+                            break
                         inflater = zlib.decompressobj(wbits=31)
                     if unpacked := inflater.decompress(left, CHUNK * 16):
                         yield unpacked

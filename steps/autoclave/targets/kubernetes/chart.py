@@ -6,19 +6,18 @@ fetched. Source: Helm 3.22, pkg/chart/loader and pkg/chartutil/jsonschema.go.
 
 from __future__ import annotations
 
-import gzip
 import io
 import json
 import re
 import tarfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
 from autoclave.device.schema import resolve_inside
 from autoclave.errors import ConfigError, SourceError
 from autoclave.runtime.folder import Folder, Kind
+from autoclave.store.archive.file_tar import GZIP, DamagedTar, Members, decompress
 
 SCHEMA = "values.schema.json"
 _LARGEST, _MOST, _DEEPEST = (
@@ -42,12 +41,13 @@ def stage(name: str, device: Folder, target: Folder) -> None:
     if device.kind(_join(start, "Chart.yaml")) is None:
         raise SourceError(f"'{name}' is not a Helm chart: it has no Chart.yaml")
     size = count = 0
+    packed = _Packed()
     for path, source in _files(start, PurePosixPath(), device, 0):
         raw = device.read(source, limit=_LARGEST)
         size, count = size + len(raw), count + 1
         if size > _LARGEST or count > _MOST:
             raise ConfigError(f"'{name}' is larger than {_LARGEST >> 20} MiB or {_MOST:,} files")
-        target.write(str(path), [clean(f"{name}/{path}", raw)])
+        target.write(str(path), [clean(f"{name}/{path}", raw, packed)])
 
 
 def _files(
@@ -79,7 +79,33 @@ def _join(folder: str, name: str) -> str:
     return f"{folder}/{name}" if folder else name
 
 
-def clean(name: str, raw: bytes, depth: int = 0) -> bytes:
+class _Packed:
+    """What may still come out of a chart's archives, of all of them together."""
+
+    def __init__(self) -> None:
+        self._bytes, self._files = _LARGEST, _MOST
+
+    def count(self, name: str, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        """Pass on what was unpacked. Raises ConfigError when it is too much."""
+        for chunk in chunks:
+            self._bytes -= len(chunk)
+            if self._bytes < 0:
+                raise ConfigError(
+                    f"{name}: the archives of the chart unpack to more than {_LARGEST >> 20} MiB",
+                    next="split the chart",
+                )
+            yield chunk
+
+    def count_file(self, name: str) -> None:
+        """Count one more file. Raises ConfigError when there are too many."""
+        self._files -= 1
+        if self._files < 0:
+            raise ConfigError(
+                f"{name}: the archives of the chart have more than {_MOST:,} files", next="split the chart"
+            )
+
+
+def clean(name: str, raw: bytes, packed: _Packed, depth: int = 0) -> bytes:
     """Return a file of a chart as Helm may have it: a packed dependency is packed anew from what is in it.
 
     Raises ConfigError for a schema that refers to anything outside itself, also in a packed dependency.
@@ -93,30 +119,30 @@ def clean(name: str, raw: bytes, depth: int = 0) -> bytes:
         raise ConfigError(f"{name}: archives in each other too deeply")
     made = io.BytesIO()
     with tarfile.open(fileobj=made, mode="w:gz", format=tarfile.PAX_FORMAT, compresslevel=1) as archive:
-        for member, content in _members(name, raw):
-            cleaned = clean(f"{name}:/{member}", content, depth + 1)
+        for member, content in _members(name, raw, packed):
+            cleaned = clean(f"{name}:/{member}", content, packed, depth + 1)
             header = tarfile.TarInfo(member)
             header.size = len(cleaned)
             archive.addfile(header, io.BytesIO(cleaned))
     return made.getvalue()
 
 
-def _members(name: str, raw: bytes) -> Iterator[tuple[str, bytes]]:
+def _members(name: str, raw: bytes, packed: _Packed) -> Iterator[tuple[str, bytes]]:
+    if not raw.startswith(GZIP):
+        raise _make_error(name, "it is not compressed with gzip")
     try:
-        with gzip.open(io.BytesIO(raw)) as packed:
-            unpacked = packed.read(_LARGEST + 1)
-        if len(unpacked) > _LARGEST:
-            raise ConfigError(f"{name} unpacks to more than {_LARGEST >> 20} MiB", next="split the chart")
-        with tarfile.open(fileobj=io.BytesIO(unpacked), mode="r:") as archive:
-            for member in archive:
-                if not (member.isreg() or member.isdir()) or "\\" in member.name:
-                    raise ConfigError(f"{name}: {member.name} is not a plain file", next="pack plain files")
-                if file := archive.extractfile(member):
-                    yield member.name, file.read()
-    except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error) as error:
-        raise ConfigError(
-            f"{name} cannot be unpacked", why=str(error), next="pack it with 'helm package'"
-        ) from error
+        for member, content in Members(packed.count(name, decompress([raw]))):
+            packed.count_file(name)
+            if not (member.isreg() or member.isdir()) or "\\" in member.name:
+                raise ConfigError(f"{name}: {member.name} is not a plain file", next="pack plain files")
+            if member.isreg():
+                yield member.name, b"".join(content)
+    except DamagedTar as error:
+        raise _make_error(name, str(error)) from error
+
+
+def _make_error(name: str, why: str) -> ConfigError:
+    return ConfigError(f"{name} cannot be unpacked", why=why, next="pack it with 'helm package'")
 
 
 def _check_schema(name: str, raw: bytes) -> None:

@@ -354,6 +354,39 @@ def test_a_packed_dependency_has_plain_files(device: Path, odd: str) -> None:
         stage_chart(device)
 
 
+def test_a_sparse_file_of_a_packed_dependency_is_refused_unread(device: Path) -> None:
+    made = io.BytesIO()
+    with tarfile.open(fileobj=made, mode="w:gz", format=tarfile.PAX_FORMAT) as archive:
+        header = tarfile.TarInfo("sub/big")
+        header.pax_headers = {"GNU.sparse.map": "0,0", "GNU.sparse.size": str(1 << 50)}
+        archive.addfile(header)
+    (device / "chart" / "charts").mkdir()
+    (device / "chart" / "charts" / "sub.tgz").write_bytes(made.getvalue())
+    with pytest.raises(ConfigError, match="cannot be unpacked") as caught:
+        stage_chart(device)
+    assert "a sparse file" in caught.value.why
+
+
+def test_the_archives_of_a_chart_have_one_bound(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = device / "chart" / "charts"
+    folder.mkdir()
+    raw = pack({"sub/a": bytes(300_000)})
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.tgz").write_bytes(raw)
+    stage_chart(device)
+    monkeypatch.setattr(chart, "_LARGEST", 1 << 20)
+    stage_chart(device)
+    (folder / "d.tgz").write_bytes(pack({"sub/charts/e.tgz": raw}))
+    with pytest.raises(ConfigError, match="unpack to more than 1 MiB"):
+        stage_chart(device)
+    monkeypatch.setattr(chart, "_LARGEST", 1 << 30)
+    monkeypatch.setattr(chart, "_MOST", 8)
+    for name in ("a", "b", "c"):
+        (folder / f"{name}.tgz").write_bytes(pack({f"sub/{number}": b"" for number in range(3)}))
+    with pytest.raises(ConfigError, match="have more than 8 files"):
+        stage_chart(device)
+
+
 def test_values_are_not_read_through_a_link(device: Path) -> None:
     (device / "v.yaml").symlink_to("../outside.yaml")
     with pytest.raises(SourceError, match="is a link"):
