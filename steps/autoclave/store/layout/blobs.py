@@ -12,10 +12,10 @@ import hashlib
 import os
 import secrets
 import stat
+import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cached_property
 
 from autoclave.errors import SourceError, StoreError
 from autoclave.model.digest import Digest, check_digest
@@ -34,6 +34,8 @@ class Blobs:
         self._root = folder
         self._folder = folder.at("blobs/sha256")
         self._temporary = folder.at(".tmp")
+        self._blobs = _Held(self._folder)
+        self._made = _Held(self._temporary, create=True)
 
     def create(self) -> None:
         """Create the folders; raise StoreError when one of them is a link or cannot be created."""
@@ -45,21 +47,14 @@ class Blobs:
         """Raise StoreError when one of the folders is a link: content must not leave the layout."""
         for folder in (self._root, self._root.at("blobs"), self._folder, self._temporary):
             try:
-                folder.names()
-            except SourceError as error:
+                with suppress(FileNotFoundError), folder.opened():
+                    pass
+            except (SourceError, OSError) as error:
                 raise StoreError(
                     f"the store {self.root} is not trusted",
-                    why=error.reason,
+                    why=error.reason if isinstance(error, SourceError) else error.strerror or str(error),
                     next="remove it; if it is part of the repository, find out why",
                 ) from error
-
-    @cached_property
-    def _blobs(self) -> _Held:
-        return _Held(self._folder)
-
-    @cached_property
-    def _made(self) -> _Held:
-        return _Held(self._temporary.make())
 
     def path(self, digest: str) -> str:
         """Return the path of a blob; raise StoreError when the digest is malformed."""
@@ -210,12 +205,26 @@ class Blobs:
 
 
 class _Held:
-    """A folder that is kept open: listing records opens every one of them, relative to it."""
+    """A folder that is kept open from its first use on: listing records opens every one, relative to it.
 
-    def __init__(self, folder: Folder) -> None:
-        with folder.opened() as descriptor:
-            self.descriptor = os.dup(descriptor)
-        weakref.finalize(self, os.close, self.descriptor)
+    Threads share it: one opens it, and nobody has the descriptor of another opening that is closed again.
+    """
+
+    def __init__(self, folder: Folder, *, create: bool = False) -> None:
+        self._folder = folder
+        self._create = create
+        self._lock = threading.Lock()
+        self._opened: int | None = None
+
+    @property
+    def descriptor(self) -> int:
+        """The open folder. Raises SourceError and OSError."""
+        with self._lock:
+            if self._opened is None:
+                with self._folder.opened(create=self._create) as descriptor:
+                    self._opened = os.dup(descriptor)
+                weakref.finalize(self, os.close, self._opened)
+            return self._opened
 
 
 def _name(digest: str) -> str:

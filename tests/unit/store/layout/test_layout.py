@@ -6,7 +6,9 @@ import fcntl
 import json
 import os
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,30 @@ def files(store: LayoutStore) -> set[str]:
 
 
 # --- blobs
+
+
+def test_opening_lists_no_blobs(store: LayoutStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.write([b"x"], media_type=LAYER)
+    listed, plain = [], Folder.names
+    monkeypatch.setattr(Folder, "names", lambda folder: listed.append(folder.path.name) or plain(folder))
+    LayoutStore(store.root)
+    assert "sha256" not in listed
+
+
+def test_threads_share_one_opened_folder(store: LayoutStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, plain = [], os.dup
+
+    def duplicate(descriptor: int) -> int:
+        time.sleep(0.05)
+        opened.append(plain(descriptor))
+        return opened[-1]
+
+    written = store.write([b"x"], media_type=LAYER)
+    other = LayoutStore(store.root)
+    monkeypatch.setattr(os, "dup", duplicate)
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(lambda _: other.read(written.digest), range(4))) == [b"x"] * 4
+    assert len(opened) == 1
 
 
 def test_written_content_is_read_back(store: LayoutStore) -> None:
