@@ -19,9 +19,9 @@ from ruamel.yaml.error import YAMLError
 
 from autoclave.errors import ConfigError
 from autoclave.runtime.folder import Folder, Kind
+from autoclave.targets.kubernetes.copies import Copies
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-_LARGEST = 2 << 20  # bytes of one file
 _MOST = 500  # kustomizations that use each other
 _NODES = 100_000  # of one kustomization, its aliases written out
 
@@ -51,13 +51,15 @@ class Reference(Protocol):
         """Note the file, or raise ConfigError."""
 
 
-def stage(name: str, device: Folder, target: Folder) -> None:
-    """Write a kustomization and all that it uses into an empty folder, each at its place.
+def stage(name: str, device: Folder, target: Folder) -> str:
+    """Write a kustomization and all that it uses into an empty folder, each once at its place; return that.
 
-    Raises ConfigError, naming file and key, for what is not known, not in the repository, or runs something;
-    SourceError for links, and for what is not a plain file.
+    Raises ConfigError, naming file and key, for what is not known, not in the repository, or runs something,
+    and above a bound; SourceError for links, and for what is not a plain file.
     """
-    waiting, done = [_join("", name)], set[str]()
+    start = _join("", name)
+    copies = Copies(name, device, target)
+    waiting, done = [start], set[str]()
     while waiting:
         place = waiting.pop()
         if place in done:
@@ -65,13 +67,14 @@ def stage(name: str, device: Folder, target: Folder) -> None:
         done.add(place)
         if len(done) > _MOST:
             raise ConfigError(f"'{name}' uses more than {_MOST} kustomizations", next="use fewer")
-        waiting += _stage_one(place, device, target)
+        waiting += _stage_one(place, device, target, copies)
+    return start
 
 
-def _stage_one(place: str, device: Folder, target: Folder) -> list[str]:
+def _stage_one(place: str, device: Folder, target: Folder, copies: Copies) -> set[str]:
     """Write one kustomization and its files; return the folders that it uses."""
     file = _find(place, device)
-    folders: list[str] = []
+    folders: set[str] = set()
 
     def use(key: str, named: str) -> None:
         if _ADDRESS.search(named) or named.startswith("/"):
@@ -83,15 +86,15 @@ def _stage_one(place: str, device: Folder, target: Folder) -> list[str]:
         path = _join(place, named, f"{file}: {key} '{named}'")
         kind = device.kind(path) if path else Kind.FOLDER
         if kind is Kind.FOLDER and key in _FOLDERS:
-            folders.append(path)
+            folders.add(path)
         elif kind is None:
             raise ConfigError(f"{file}: {key} '{named}' is not in the repository")
         elif posixpath.basename(path) in NAMES:
             raise ConfigError(f"{file}: {key} '{named}' is a kustomization", next="name its folder")
         else:
-            target.write(path, [device.read(path, limit=_LARGEST)])
+            copies.add(path)
 
-    text = json.dumps(check(device.read(file, limit=_LARGEST), file, use))
+    text = json.dumps(check(copies.read(file), file, use))
     target.write(_join(place, NAMES[0]), [text.encode()])
     return folders
 

@@ -47,8 +47,8 @@ def render_manifests(settings: Kubernetes, device: str, folder: Path, shell: She
 
 def _render_kustomization(name: str, device: Folder, shell: Shell) -> str:
     with _place() as place:
-        kustomization.stage(name, device, place.at("device"))
-        argv = [kubectl.program(), "kustomize", str(PurePosixPath("device", name))]
+        start = kustomization.stage(name, device, place.at("device"))
+        argv = [kubectl.program(), "kustomize", str(PurePosixPath("device", start))]
         return _run(shell, argv, place, shown=[kubectl.program(), "kustomize", str(device.path / name)])
 
 

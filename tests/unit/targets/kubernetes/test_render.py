@@ -16,7 +16,7 @@ from autoclave.device.schema import Kubernetes
 from autoclave.errors import ConfigError, SourceError
 from autoclave.runtime.folder import Folder
 from autoclave.runtime.shell import Shell
-from autoclave.targets.kubernetes import chart, kustomization
+from autoclave.targets.kubernetes import chart, copies, kustomization
 from autoclave.targets.kubernetes.render import render_manifests
 
 
@@ -171,6 +171,50 @@ def test_a_fifo_is_refused_and_not_waited_for(device: Path) -> None:
 def test_kustomizations_that_use_each_other_end(device: Path) -> None:
     (device / "base" / "kustomization.yaml").write_text("resources: [../deploy]\n")
     assert len(stage(device, "resources: [../base]\n")) == 2
+
+
+@pytest.mark.parametrize("name", ["deploy/../base", "./base/", "missing/../base"])
+def test_a_kustomization_is_rendered_where_it_was_written(device: Path, name: str) -> None:
+    started = []
+
+    class Kubectl:
+        def run(self, argv: list[str], *, cwd: Path, **_: object) -> object:
+            assert (cwd / argv[-1] / "kustomization.yaml").is_file()
+            started.append(argv[-1])
+            raise ConfigError("seen")
+
+    settings = Kubernetes(namespace="n", kustomization=name)
+    with pytest.raises(ConfigError, match="seen"):
+        render_manifests(settings, "d", device, cast(Shell, Kubectl()))
+    assert started == ["device/base"]
+
+
+def test_a_file_that_is_named_often_is_copied_once(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, plain = [], Folder.read
+    monkeypatch.setattr(
+        Folder, "read", lambda folder, name, *, limit: read.append(name) or plain(folder, name, limit=limit)
+    )
+    names = ["../base/app.yaml", "../deploy/../base/app.yaml", "../base", "../base/../base", "../base/"] * 50
+    stage(device, json.dumps({"resources": names, "crds": names[:2]}))
+    assert sorted(read) == ["base/app.yaml", "base/kustomization.yaml", "deploy/kustomization.yaml"]
+
+
+def test_what_kustomizations_use_has_a_bound(device: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a", "b", "c"):
+        (device / "deploy" / f"{name}.yaml").write_bytes(b"#" * 400_000)
+    text = json.dumps({"resources": ["a.yaml", "b.yaml", "c.yaml"]})
+    stage(device, text)
+    with monkeypatch.context() as patch, pytest.raises(ConfigError, match="more than 1 MiB or"):
+        patch.setattr(copies, "_LARGEST_FILES", 1 << 20)
+        stage(device, text)
+    with monkeypatch.context() as patch, pytest.raises(ConfigError, match="or 2 files"):
+        patch.setattr(copies, "_MOST_FILES", 2)
+        stage(device, text)
+    (device / "base" / "kustomization.yaml").write_text("#" * 600_000 + "\nresources: [app.yaml]\n")
+    monkeypatch.setattr(copies, "_LARGEST_TEXT", 1 << 20)
+    stage(device, "resources: [../base]\n")
+    with pytest.raises(ConfigError, match="have more than 1 MiB"):
+        stage(device, "#" * 600_000 + "\nresources: [../base]\n")
 
 
 def test_aliases_that_multiply_are_refused(device: Path) -> None:
