@@ -15,7 +15,7 @@ from msgspec import Meta, Struct
 from autoclave.errors import ConfigError, SourceError
 from autoclave.model.text import for_schema, matching
 from autoclave.runtime.folder import Folder
-from autoclave.runtime.toml import convert, nearest, parse_toml, read_toml
+from autoclave.runtime.toml import convert, nearest, parse_toml
 
 FILE = "autoclave.toml"
 DECISIONS, WAIVER, VEX = "decisions", ".waiver.json", ".vex.json"
@@ -275,7 +275,7 @@ def _read(folder: Path) -> Device:
     """Read the device file: a plain file, and not a link to another one. Raises ConfigError, SourceError."""
     device, path = Folder(folder), folder / FILE
     if device.kind(FILE) is None:
-        return _check(read_toml(path), str(path))  # says how to make one
+        raise ConfigError(f"{path} does not exist", next="'autoclave init' writes a starter")
     return parse(device.read(FILE, limit=_LARGEST), source=str(path))
 
 

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct, structs
 
-from autoclave.device.schema import resolve_inside
+from autoclave.device.schema import FILE, resolve_inside
+from autoclave.errors import SourceError
 from autoclave.model.declared import SoupEntry
 from autoclave.model.text import Line
 from autoclave.runtime.toml import convert, read_toml
@@ -34,7 +35,9 @@ class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def read(folder: Path, name: str) -> tuple[SoupEntry, ...]:
-    """Read the register. Raises ConfigError, SourceError for a path that leaves the repository."""
+    """Read the register. Raises ConfigError, SourceError for no file or a path that leaves the repository."""
     path = resolve_inside(folder, name)
+    if not path.is_file():  # nor a pipe, which would be waited for
+        raise SourceError(f"'{name}' is not a file", next=f"fix device.soup in {FILE}")
     listed = convert(read_toml(path), _File, source=name).soup
     return tuple(SoupEntry(**structs.asdict(each)) for each in listed)

@@ -16,6 +16,7 @@ from autoclave.errors import ConfigError
 
 T = TypeVar("T")
 
+_LARGEST = 16 << 20  # bytes of a file
 _AT = re.compile(r" - at `(?P<path>[^`]*)`\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _LONG_PATTERN = re.compile(r"`str` matching regex '.{100,}'", re.DOTALL)
@@ -24,14 +25,15 @@ _UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*)`", re.DOTALL)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Parse a TOML file. Raises ConfigError when it is missing, unreadable or not TOML."""
+    """Parse a TOML file. Raises ConfigError when it is missing, unreadable, too large or not TOML."""
     try:
-        text = path.read_text("utf-8")
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST + 1)
+        if len(raw) > _LARGEST:
+            raise ConfigError(f"{path} is larger than {_LARGEST >> 20} MiB", next="check what it is")
+        text = raw.decode("utf-8")
     except FileNotFoundError as error:
-        raise ConfigError(
-            f"{path} does not exist",
-            next="'autoclave init' writes a starter" if path.name == "autoclave.toml" else "check the path",
-        ) from error
+        raise ConfigError(f"{path} does not exist", next="check the path") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read", why=str(error)) from error
     return parse_toml(text, str(path))

@@ -9,6 +9,7 @@ import pytest
 
 from autoclave.device.schema import Device, json_schema, load, parse_size, resolve_inside
 from autoclave.errors import ConfigError, SourceError
+from autoclave.runtime.folder import Folder
 from autoclave.runtime.toml import convert
 
 GOOD = """
@@ -65,6 +66,16 @@ def test_a_missing_file_points_at_init(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path)
     assert "autoclave init" in caught.value.next
+
+
+def test_a_file_that_appears_meanwhile_is_not_read_by_another_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").write_text(GOOD)
+    (tmp_path / "autoclave.toml").symlink_to("elsewhere")
+    monkeypatch.setattr(Folder, "kind", lambda *_: None)
+    with pytest.raises(ConfigError, match="does not exist"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize("path", ["../other", "../device", "../device/x", "/etc", "link/x", "a/../../b"])

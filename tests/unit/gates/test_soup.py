@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,14 @@ def test_a_register_that_cannot_be_read_is_an_error(tmp_path: Path, text: str, s
 def test_a_register_outside_of_the_repository_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SourceError):
         soup_register.read(tmp_path, "../soup.toml")
+
+
+def test_a_register_is_a_file_and_no_pipe_is_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "folder", "missing"):
+        with pytest.raises(SourceError, match="is not a file"):
+            soup_register.read(tmp_path, name)
 
 
 def test_missing_entries_are_drafted_as_toml_that_still_closes_the_gate(tmp_path: Path) -> None:

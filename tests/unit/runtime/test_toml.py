@@ -8,6 +8,7 @@ import pytest
 
 from autoclave.device.schema import load
 from autoclave.errors import ConfigError
+from autoclave.runtime import toml
 from autoclave.runtime.toml import nearest, read_toml
 
 
@@ -53,6 +54,16 @@ def test_a_folder_or_nothing_in_place_of_a_file_is_refused(tmp_path: Path) -> No
     with pytest.raises(ConfigError, match="does not exist") as caught:
         read_toml(tmp_path / "trust.toml")
     assert caught.value.next == "check the path"
+
+
+def test_a_file_has_a_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_bytes(b"#" * (1 << 20))
+    monkeypatch.setattr(toml, "_LARGEST", 1 << 20)
+    assert read_toml(file) == {}
+    file.write_bytes(b"#" * (1 << 20) + "ä".encode())
+    with pytest.raises(ConfigError, match="is larger than 1 MiB"):
+        read_toml(file)
 
 
 def test_the_nearest_name_or_all_of_them_are_suggested() -> None:
