@@ -1,4 +1,4 @@
-"""Files of the device by name: one digest over them."""
+"""Files of the device by name: one digest over them, and which ones are none of it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from autoclave.device.schema import resolve_inside
-from autoclave.errors import SourceError
+PRIVATE = frozenset({".git", ".autoclave"})
+"""Folders of a checkout that are no source: a job's tokens are in the one, keys and records in the other."""
 
 
 def digest_of_files(folder: Path, files: Iterable[Path]) -> str:
@@ -27,12 +27,3 @@ def digest_of_files(folder: Path, files: Iterable[Path]) -> str:
         for part in (name, kind, body):
             total.update(len(part).to_bytes(8, "big") + part)
     return "sha256:" + total.hexdigest()
-
-
-def files_below(folder: Path, name: str) -> list[Path]:
-    """Return a file, or all files below a folder, relative to the device folder. Raises SourceError."""
-    start = resolve_inside(folder, name)
-    if not start.exists():
-        raise SourceError(f"'{name}' does not exist", next="fix the path in autoclave.toml")
-    found = sorted(start.rglob("*")) if start.is_dir() else [start]
-    return [path.relative_to(folder.resolve()) for path in found if path.is_file()]

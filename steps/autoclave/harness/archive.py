@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
+from autoclave.device.files import PRIVATE
 from autoclave.device.schema import resolve_inside
 from autoclave.errors import SourceError
 from autoclave.store.archive.file_tar import DamagedTar, Members, normalise
 
-_SKIPPED = {"__pycache__", ".git", ".autoclave", ".pytest_cache"}
-_NEVER = {".git", ".autoclave"}  # a job's tokens are in the one, keys and records in the other
+_SKIPPED = {*PRIVATE, "__pycache__", ".pytest_cache"}
 _LARGEST = 2 << 30  # bytes that are packed: they are in memory until the engine has them
 _MOST = 100_000  # files and folders; links could repeat a few without end
 
@@ -134,11 +134,11 @@ def _refuse_name(item: str, name: str, ours: set[str], taken: dict[str, str]) ->
 
 
 def _refuse_own(folder: Path, path: Path) -> None:
-    found = _NEVER & {part.lower() for part in path.relative_to(folder.resolve()).parts}
+    found = PRIVATE & {part.lower() for part in path.relative_to(folder.resolve()).parts}
     if found:
         raise SourceError(
             f"'{path.relative_to(folder.resolve())}' is not copied to the tests",
-            why=f"what is in {found.pop()} is no source: a CI host keeps a job's token there",
+            why=f"what is in {min(found)} is no source: a CI host keeps a job's token there",
             next="remove it from unit-test.copy, or the link that leads there",
         )
 

@@ -31,9 +31,10 @@ class WaitResult(Struct, frozen=True):
 
 
 def user_of(image: ImageState, descriptor: Descriptor | None, ctx: Context) -> str:
-    """Return the user of a container of tests: the image's own, but never root, whatever its name.
+    """Return the user of a container of tests: the image's own, or nobody in place of root.
 
-    Names are looked up in the image's files when the store has it, at `descriptor`.
+    An image of the store is at `descriptor`, and a name is root when the image's files say so; of another
+    image nothing but USER is known, so a name of its own for root remains.
     """
     root = is_root(image.user) or (descriptor and resolve_user(ctx.store, descriptor.digest) == 0)
     return NOBODY if root else image.user

@@ -47,7 +47,7 @@ class Place(Struct, frozen=True):
         if self.address.startswith(_FILES):
             return True
         found = _HOST.fullmatch(self.address)
-        return found is not None and _is_loopback(found["host"])
+        return found is not None and is_loopback(found["host"])
 
 
 class Destination(Struct, frozen=True, kw_only=True):
@@ -96,6 +96,14 @@ def find_match(place: str, patterns: Iterable[str]) -> str:
     return next((each for each in sorted(patterns) if _is_match(place, each)), "")
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether a host, without port, is this machine by what it says: `localhost`, or an address."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def explain_pattern(pattern: str) -> str:
     """Return why a pattern can match no place; empty when it can."""
     if pattern == LOCAL:
@@ -117,12 +125,3 @@ def _is_match(place: str, pattern: str) -> bool:
     if pattern == LOCAL:
         return parse(place).is_local
     return bool(re.fullmatch(re.escape(pattern).replace(r"\*", _STAR), place))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

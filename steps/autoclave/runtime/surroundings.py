@@ -31,6 +31,12 @@ def base_folder(variable: str, otherwise: str) -> Path:
     return Path(named) if Path(named).is_absolute() else home() / otherwise
 
 
+def docker_folder() -> Path:
+    """Return the folder of the Docker client's configuration, also of its logins."""
+    named = os.environ.get("DOCKER_CONFIG")
+    return Path(named).absolute() if named else home() / ".docker"
+
+
 def check(environ: Mapping[str, str]) -> None:
     """Raise MachineError for a home, a temporary folder or an encoding with which a step would fail later."""
     if not Path(environ.get("HOME", "/")).is_absolute():

@@ -8,12 +8,13 @@ from pathlib import Path
 import click
 
 from autoclave import __version__, hosts
+from autoclave.device.files import PRIVATE
 from autoclave.device.schema import FILE
 from autoclave.errors import ConfigError, UsageError
 from autoclave.runtime.folder import Folder, Kind
 
 _LARGEST = 1 << 20  # bytes of an ignore file
-_SKIPPED = {".git", ".autoclave", ".venv", "node_modules", "vendor"}
+_SKIPPED = {*PRIVATE, ".venv", "node_modules", "vendor"}
 
 
 def command(name: str, text: str) -> click.Command:

@@ -40,7 +40,6 @@ class Scratch:
                 next=f"the commit is written there: make {state} a folder that you may write to, and no link",
             ) from error
         self.path = state / _NAME / name
-        self.descriptor = lock
         self.close = weakref.finalize(self, _remove, self.path, lock)
 
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from autoclave.engines.base import BuildRequest
 from autoclave.errors import BuildFailed, ConfigError, ToolError
 from autoclave.runtime.shell import Shell
-from autoclave.runtime.surroundings import home
+from autoclave.runtime.surroundings import docker_folder
 
 BUILDKIT_HINT = "install buildx (Debian: apt-get install docker.io), or name a client with --engine-command"
 
@@ -133,7 +133,7 @@ def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[s
 
 def _configure(request: BuildRequest, folder: Path, shell: Shell) -> dict[str, str]:
     """Return the variable of a client configuration with the request's logins, and its proxies or none."""
-    known = client_folder()
+    known = docker_folder()
     config = _read_config(known / "config.json")
     proxies = config.get("proxies")
     if proxies and request.client_proxy:
@@ -154,12 +154,6 @@ def _configure(request: BuildRequest, folder: Path, shell: Shell) -> dict[str, s
     with os.fdopen(made, "w") as out:
         json.dump(config, out)
     return {"DOCKER_CONFIG": str(own)}
-
-
-def client_folder() -> Path:
-    """Return the folder of the client's configuration."""
-    named = os.environ.get("DOCKER_CONFIG")
-    return Path(named) if named else home() / ".docker"
 
 
 def _read_config(file: Path) -> dict[str, Any]:

@@ -132,14 +132,6 @@ def printable_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def is_loopback(host: str) -> bool:
-    """Return whether a host name, without port, is this machine."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _is_host(name: str) -> bool:
     if not name.startswith("["):
         return True

@@ -21,7 +21,7 @@ from autoclave.errors import StoreError, ToolError
 
 if TYPE_CHECKING:  # starting processes is slow to import, and few need a credential helper
     from autoclave.runtime.shell import Shell
-from autoclave.runtime.surroundings import home
+from autoclave.runtime.surroundings import docker_folder
 
 _HELPER = re.compile(r"[A-Za-z0-9._-]+")
 _HUB = "https://index.docker.io/v1/"
@@ -79,8 +79,7 @@ def _mask(found: Credentials, shell: Shell) -> Credentials:
 
 
 def _files() -> Iterator[Path]:
-    folder = os.environ.get("DOCKER_CONFIG")
-    yield (Path(folder) if folder else home() / ".docker") / "config.json"
+    yield docker_folder() / "config.json"
     if given := os.environ.get("REGISTRY_AUTH_FILE"):
         yield Path(given)
     if runtime := os.environ.get("XDG_RUNTIME_DIR"):

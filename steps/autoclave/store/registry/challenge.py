@@ -16,10 +16,11 @@ import msgspec
 from msgspec import Struct
 
 from autoclave.errors import StoreError
+from autoclave.model.place import is_loopback
 from autoclave.runtime.redact import Mask
 from autoclave.runtime.retry import Retry
 from autoclave.store.registry import realm as realms
-from autoclave.store.registry.address import Address, is_loopback, printable_url
+from autoclave.store.registry.address import Address, printable_url
 from autoclave.store.registry.auth import Credentials
 from autoclave.store.registry.errors import explain_refusal
 from autoclave.store.registry.http import Answer, Wire

@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from urllib.parse import urljoin
 
+from autoclave.model.place import is_loopback
 from autoclave.runtime.retry import TRIES, Retry
-from autoclave.store.registry.address import Address, is_loopback, origin_of, printable_url
+from autoclave.store.registry.address import Address, origin_of, printable_url
 from autoclave.store.registry.challenge import Authority, Source
 from autoclave.store.registry.errors import RegistryError, explain_refusal
 from autoclave.store.registry.http import Answer, Wire

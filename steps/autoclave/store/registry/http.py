@@ -16,7 +16,8 @@ from pathlib import Path
 import requests
 from requests.utils import get_environ_proxies
 
-from autoclave.store.registry.address import is_loopback, origin_of
+from autoclave.model.place import is_loopback
+from autoclave.store.registry.address import origin_of
 
 CONNECT, READ = 10.0, 60.0
 """Timeouts of a connection, and of each piece of an answer, in seconds."""

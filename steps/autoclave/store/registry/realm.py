@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from autoclave.store.registry.address import Address, is_loopback, origin_of, printable_url
+from autoclave.model.place import is_loopback
+from autoclave.store.registry.address import Address, origin_of, printable_url
 
 VARIABLE = "AUTOCLAVE_REGISTRY_REALMS"
 """Host names, separated by commas, of token servers that the organisation names itself."""

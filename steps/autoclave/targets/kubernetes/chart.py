@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
+from autoclave.device.files import PRIVATE
 from autoclave.device.schema import resolve_inside
 from autoclave.errors import ConfigError, SourceError
 from autoclave.runtime.folder import Folder, Kind
@@ -28,7 +29,6 @@ _LARGEST, _MOST, _DEEPEST = (
 _ARCHIVES = 4  # archives in archives
 _KEYS = {"$ref", "$dynamicref", "$recursiveref"}
 _BUILT_IN = re.compile(r"https?://json-schema\.org/((draft-0[467]|draft/2019-09|draft/2020-12)/)?schema#?")
-_PRIVATE = {".git", ".autoclave"}
 
 
 def stage(name: str, device: Folder, target: Folder) -> None:
@@ -59,13 +59,13 @@ def _files(
     for each in (device.at(source) if source else device).names():
         inner = _join(source, each)
         kind = device.kind(inner)
-        if kind is not Kind.LINK and each.lower() in _PRIVATE:
+        if kind is not Kind.LINK and each.lower() in PRIVATE:
             continue
         if kind is Kind.LINK:
             real = resolve_inside(device.path, inner).relative_to(device.path.resolve())
             inner = real.as_posix() if real.parts else ""
             kind = device.kind(inner) if inner else Kind.FOLDER
-        if _PRIVATE & {part.lower() for part in PurePosixPath(inner).parts}:
+        if PRIVATE & {part.lower() for part in PurePosixPath(inner).parts}:
             raise SourceError(f"'{path / each}' of the chart is {inner}", why="it is not part of the commit")
         if kind is Kind.FOLDER:
             yield from _files(inner, path / each, device, depth + 1)

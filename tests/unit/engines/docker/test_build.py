@@ -52,6 +52,15 @@ def test_proxies_of_the_client_do_not_enter_a_build(client: Path, tmp_path: Path
     assert (made / "config.json").stat().st_mode & 0o077 == 0
 
 
+def test_a_relative_folder_of_the_client_is_found_from_elsewhere(
+    client: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DOCKER_CONFIG", client.name)
+    made = Path(_configure(request(), tmp_path, Shell())["DOCKER_CONFIG"])
+    assert (made / "contexts").resolve() == client / "contexts"
+
+
 def test_proxies_that_the_device_asks_for_are_masked(client: Path, tmp_path: Path) -> None:
     shell = Shell()
     assert _configure(request(client_proxy=True), tmp_path, shell) == {}

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autoclave.errors import StoreError
+from autoclave.model.place import is_loopback
 from autoclave.store.registry.address import (
     Address,
     check_tag,
-    is_loopback,
     origin_of,
     parse,
     printable_url,
