@@ -15,7 +15,7 @@ from pathlib import Path
 from autoclave.context import Context
 from autoclave.errors import StoreError, UsageError
 from autoclave.evidence import transfer
-from autoclave.model.digest import Digests
+from autoclave.model.digest import Digests, check_digest
 from autoclave.runtime.folder import Folder
 from autoclave.runtime.options import StepOptions
 from autoclave.signers import development
@@ -39,7 +39,8 @@ def read(folders: Sequence[str], ctx: Context) -> None:
         _refuse_odd_keys(folder.at(_KEYS))
         ctx.handover_keys.append(folder.at(_KEYS).path)
         left = _read_left(folder)
-        ctx.judged = left.get(RELEASE, ctx.judged)
+        if RELEASE in left:  # an empty one would mean the newest release of the store
+            ctx.judged = check_digest(left[RELEASE])
         if not is_address(ctx.options.store):
             _read_store(folder, left, ctx)
 

@@ -205,3 +205,13 @@ def test_the_release_that_sign_left_is_the_one_that_is_deployed(tmp_path: Path) 
     ctx.built["app"] = write_image(ctx.store, b"app", name="app")
     handover.write("build", opts, ctx)
     assert (tmp_path / "next" / "digests.env").read_text().splitlines()[-1] == f"AUTOCLAVE_RELEASE={A}"
+
+
+@pytest.mark.parametrize("release", ["", "newest", A.upper(), f"{A} "])
+def test_a_release_that_cannot_be_one_is_refused_and_never_the_newest(tmp_path: Path, release: str) -> None:
+    (tmp_path / "left" / "keys").mkdir(parents=True)
+    (tmp_path / "left" / "digests.env").write_text(f"AUTOCLAVE_RELEASE={release}\nAUTOCLAVE_DIGEST=\n")
+    ctx = Context(StepOptions(folder=str(tmp_path)), JsonScreen())
+    with pytest.raises(StoreError, match="is not an image digest"):
+        handover.read(["left"], ctx)
+    assert not ctx.judged
