@@ -138,6 +138,31 @@ def test_no_signature_can_be_exchanged_added_or_spelled_otherwise(verifiers: Ver
     assert_refused(verifiers, resigned(verifiers.members), sample=60)
 
 
+def test_no_byte_follows_a_signature(verifiers: Verifiers) -> None:
+    for label, raw in resigned(verifiers.members):
+        if label.endswith("signature longer"):
+            assert verifiers.judge(raw) == (False, False), label
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_standalone_verifier_takes_a_signature_of_its_very_length(tmp_path: Path, kind: str) -> None:
+    script = _load(tmp_path / "verify.py")
+
+    def put(name: str, raw: bytes) -> Path:
+        (tmp_path / name).write_bytes(raw)
+        return tmp_path / name
+
+    signs = KINDS[kind][0]()
+    public = trust_export.pem(TrustedKey(name="steps", key=signs.public_key, may=("build",)))
+    key = script.Key({"name": "steps", "public": public, "may": ["build"]}, put)
+    for number in range(12):  # a DER signature of the greatest length is one of two
+        message = b"%d" % number
+        raw = bytes.fromhex(signs.sign(message).signature)
+        assert key.signs(message, raw)
+        for other in (raw + b"\0", raw + raw, raw[:-1], raw[:1], b""):
+            assert not key.signs(message, other)
+
+
 def test_no_key_of_the_bundles_own_trust_can_be_exchanged(verifiers: Verifiers) -> None:
     for label, raw in trusts(verifiers.members[TRUST].decode()):
         mutant = sample_bundle.pack(sample_bundle.fit({**verifiers.members, TRUST: raw}))

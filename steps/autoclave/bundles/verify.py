@@ -98,6 +98,12 @@ def decode64(text):  # only the text that would be written
     return raw
 
 
+def der_size(raw):  # how long the first value of DER is; `openssl` does not look at what follows it
+    if len(raw) < 2 or raw[1] < 128:
+        return 2 + (raw[1] if len(raw) > 1 else 0)
+    return 2 + raw[1] % 128 + int.from_bytes(raw[2 : 2 + raw[1] % 128], "big")
+
+
 def header(name, size):  # of a member of the archive: a plain file has no other
     length = b"%011o\0" % size if size < 1 << 33 else b"\x80" + size.to_bytes(11, "big")
     raw = name.encode("ascii").ljust(100, b"\0") + b"0000644\0" + 2 * b"0000000\0" + length
@@ -156,22 +162,23 @@ class Key:
         self.places = entry.get("places", [])
         self.path, self.put = put(self.print, entry["public"].encode()), put
         self.how = next((how for begins, how in KEYS.items() if der.hex().startswith(begins)), "")
+        self.size = 64 if "-rawin" in self.how else 0  # of a signature; 0: as its DER says
         if RSA_KEY in der[:24].hex():
             said = openssl("pkey", "-pubin", "-in", self.path, "-noout", "-text")[1]
             bits, exponent = re.search(r"\((\d+) bit\)", said), re.search(r"Exponent: (\d+)", said)
             strong = bits and RSA_BITS[0] <= int(bits[1]) <= RSA_BITS[1]
-            self.how = (
-                RSA if strong and exponent and int(exponent[1]) % 2 and int(exponent[1]) > 1 << 16 else ""
-            )
-        size = (
-            2 + der[1]
-            if der[1] < 128
-            else 2 + der[1] % 128 + int.from_bytes(der[2 : 2 + der[1] % 128], "big")
-        )
-        if not self.how or size != len(der) or (der[12:43] + bytes([der[-1] & 127])).hex() in SMALL_ORDER:
+            if strong and exponent and int(exponent[1]) % 2 and int(exponent[1]) > 1 << 16:
+                self.how, self.size = RSA, (int(bits[1]) + 7) // 8
+        if (
+            not self.how
+            or der_size(der) != len(der)
+            or (der[12:43] + bytes([der[-1] & 127])).hex() in SMALL_ORDER
+        ):
             raise ValueError(f"the key {self.label} is of a kind that does not count")
 
     def signs(self, message, signature):  # whether this key made the signature
+        if len(signature) != (self.size or der_size(signature)):
+            return False
         files = {
             "key": self.path,
             "data": self.put("message", message),
@@ -380,8 +387,9 @@ class Bundle:  # each file is read once first, to learn the digest of what it re
         at = now = datetime.now().astimezone()
         for seal in reversed(seals):
             for token in [each for each in seal.files if each["annotations"][TITLE] == "timestamp.tsr"]:
-                tsr = self.put("tsr", self.blob(token["digest"]))
-                text = openssl("ts", "-reply", "-in", tsr, "-text")[1]
+                raw = self.blob(token["digest"])
+                tsr = self.put("tsr", raw)
+                text = openssl("ts", "-reply", "-in", tsr, "-text")[1] if der_size(raw) == len(raw) else ""
                 stated = re.search(TIME, text) if re.search(HASH, text) else None
                 words = f"{stated[1]} {stated[2]} +0000" if stated else ""
                 time = datetime.strptime(words, "%b %d %H:%M:%S %Y %z") if stated else now
