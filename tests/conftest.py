@@ -17,6 +17,7 @@ import pages
 import scheduling
 import worker_results
 from builders import real_trivy
+from shared_folders import SharedFolders
 from timings import Timings
 
 # How long an example takes says how busy the machine is, not whether the code is right.
@@ -41,6 +42,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     config.addinivalue_line("markers", "alone: needs the machine for itself; runs last, beside nothing")
     config.pluginmanager.register(Timings(config.getoption("timings")), "timings")
+    config.pluginmanager.register(SharedFolders(), "shared-folders")
     if not worker_results.worker():
         groups = Path(tempfile.mkdtemp(prefix="autoclave-tests-")) / "groups.json"
         config.add_cleanup(lambda: shutil.rmtree(groups.parent))
@@ -66,6 +68,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = scheduling.longest_first(items, given["known"])
         if worker_results.worker() == "w0":
             scheduling.write_groups(items, Path(given["groups"]))
+
+
+@pytest.fixture(scope="session")
+def tmp_path_factory(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> pytest.TempPathFactory:
+    """Return pytest's own factory, watched."""
+    watcher: Any = pytestconfig.pluginmanager.get_plugin("shared-folders")
+    watcher.watch(tmp_path_factory)
+    return tmp_path_factory
 
 
 @pytest.fixture(scope="session", autouse=True)
