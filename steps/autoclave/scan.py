@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from msgspec import Raw
+from msgspec.structs import replace
 
 from autoclave.context import REPORTS, Context
 from autoclave.device.schema import Image
@@ -15,10 +16,11 @@ from autoclave.errors import RecordError, ScannerError
 from autoclave.evidence import predicates, records, sbom, statement
 from autoclave.evidence.records import Record
 from autoclave.evidence.statement import SBOM, VULNS
+from autoclave.gates import gaps, waivers
 from autoclave.gates import scan as gate
-from autoclave.gates import waivers
 from autoclave.model.digest import Digest
 from autoclave.model.facts import ScanFacts
+from autoclave.model.inventory import Contents
 from autoclave.model.plan import StepPlan
 from autoclave.release import decisions
 from autoclave.runtime.options import SourceOptions
@@ -104,7 +106,7 @@ def _scan_with(
         # The files of the first scanner are the image's; those of others have folders of their own.
         place = image if scanner is scanners[0] else f"{image}/{scanner.name}"
         kept = [_keep(report, place, ctx) for report in scan.reports]
-    facts = scan.facts
+    facts = gaps.complete(replace(scan.facts, contents=Contents()))
     _warn_if_partial(facts, ctx)
     verdict = gate.judge(facts, ctx.policy, ctx.now(), _judge_waivers([facts], descriptor, ctx))
     info = ctx.info(planned, verdict, facts.started, facts.finished)

@@ -31,6 +31,7 @@ from autoclave.model.facts import (
     TestRun,
     TracedTest,
 )
+from autoclave.model.inventory import Contents, Ecosystem
 from autoclave.policy.load import read_profile
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -93,9 +94,20 @@ SCAN = ScanFacts(
     database=Database(updated=THEN, digest=DIGEST, size=200_000_000),
     started=THEN,
     finished=THEN,
-    os="debian 12",
-    packages=120,
+    ecosystems=(
+        Ecosystem(
+            name="debian",
+            version="12",
+            is_system=True,
+            packages=120,
+            judged=True,
+            source="debian 12",
+            database=DIGEST,
+            updated=THEN,
+        ),
+    ),
     findings=(),
+    contents=Contents(),
 )
 COMPONENT = Component(name="jinja2", version="3.1.6", purl="pkg:pypi/jinja2@3.1.6", supplier="Pallets")
 ENTRY = SoupEntry(

@@ -19,7 +19,8 @@ from autoclave.evidence.statement import PAYLOAD_TYPE, parse
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.model.declared import Justification, Scope, SignedWaiver, VexStatus, Waiver
 from autoclave.model.digest import Digest, digest_of
-from autoclave.model.facts import Finding, Moment
+from autoclave.model.facts import Finding
+from autoclave.model.moment import Moment
 
 CONTEXT = "https://openvex.dev/ns/v0.2.0"
 _CONTEXTS = "https://openvex.dev/ns"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from autoclave.gates import gaps
 from autoclave.gates.waivers import JudgedWaiver, explain_refusal, find_refused, find_waived, key
 from autoclave.model.facts import Database, Finding, Kind, ScanFacts, Severity
 from autoclave.model.verdict import Verdict
@@ -16,12 +17,15 @@ _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 def judge(facts: ScanFacts, policy: Policy, now: datetime, waivers: Sequence[JudgedWaiver] = ()) -> Verdict:
     """Judge one scan at a moment (NIST SP 800-190 4.1.1, 4.1.2, 4.1.4); waived findings do not block."""
-    waived = find_waived(waivers)
-    blocking = [each for each in facts.findings if is_blocking(each, policy.scan) and key(each) not in waived]
-    return Verdict(
-        "scan",
-        (*_check_credibility(facts, policy.scan, now), *_list_blocking(blocking, find_refused(waivers))),
-    )
+    waived, refused = find_waived(waivers), find_refused(waivers)
+    found = gaps.complete(facts).findings
+    blocking = [each for each in found if is_blocking(each, policy.scan) and key(each) not in waived]
+    blind = [each for each in blocking if each.kind is Kind.UNJUDGED]
+    others = [each for each in blocking if each.kind is not Kind.UNJUDGED]
+    old = check_database_age(facts, policy.scan, min(now, facts.finished))
+    reasons = [old] if old else []
+    # What was not judged comes first: it says what the list below is worth.
+    return Verdict("scan", (*reasons, *_list_blocking(blind, refused), *_list_blocking(others, refused)))
 
 
 def judge_all(
@@ -67,6 +71,8 @@ def is_blocking(finding: Finding, policy: ScanPolicy) -> bool:
     """Return whether one finding closes the gate. A secret always does."""
     if finding.kind is Kind.SECRET:
         return True
+    if finding.kind is Kind.UNJUDGED:
+        return finding.id in policy.block_unjudged
     if finding.kind is Kind.MISCONFIGURATION:
         return finding.severity in policy.block_misconfiguration
     if policy.fixable_only and not finding.fixed:
@@ -90,20 +96,6 @@ def check_database_age(facts: ScanFacts, policy: ScanPolicy, at: datetime) -> st
     return ""
 
 
-def _check_credibility(facts: ScanFacts, policy: ScanPolicy, now: datetime) -> list[str]:
-    reasons = []
-    old = check_database_age(facts, policy, min(now, facts.finished))
-    if old:
-        reasons.append(old)
-    if facts.packages == 0:
-        reasons.append("nothing was scanned: the scanner found no packages in the image")
-    elif facts.unjudged:
-        reasons.append(facts.unjudged)
-    elif facts.unjudged is None and not facts.os:
-        reasons.append("the scanner did not recognise an operating system, so its packages were not judged")
-    return reasons
-
-
 def _list_blocking(blocking: list[Finding], refused: dict[str, JudgedWaiver]) -> list[str]:
     worst = sorted(blocking, key=lambda each: (-_RANK[each.severity], each.kind, each.id, each.target))
     reasons = [_describe(finding) + explain_refusal(finding, refused) for finding in worst[:_SHOWN]]
@@ -116,6 +108,8 @@ def _describe(finding: Finding) -> str:
     if finding.kind is Kind.VULNERABILITY:
         fix = f"fixed in {finding.fixed}" if finding.fixed else "no fixed version yet"
         return f"{finding.severity} {finding.id} in {finding.package} {finding.version} ({fix})"
+    if finding.kind is Kind.UNJUDGED:
+        return f"{finding.id}: {finding.title}"
     return f"{finding.severity} {finding.kind} {finding.id} in {finding.target}: {finding.title}"
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from autoclave.model.facts import Moment
+from autoclave.model.moment import Moment
 from autoclave.model.text import matching
 
 Text = Annotated[str, Meta(min_length=1, max_length=4000)]

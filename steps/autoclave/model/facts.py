@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
+from autoclave.model.inventory import Contents, Ecosystem
+from autoclave.model.moment import Moment
 from autoclave.model.place import Destination
-
-Moment = Annotated[datetime, Meta(tz=True)]
-"""A time with a zone: without one it could not be compared with now."""
 
 
 class Severity(StrEnum):
@@ -33,6 +31,8 @@ class Kind(StrEnum):
     VULNERABILITY = "vulnerability"
     SECRET = "secret"  # noqa: S105 -- the name of a finding kind
     MISCONFIGURATION = "misconfiguration"
+    UNJUDGED = "unjudged"
+    """What the scan could not judge; its id is a `Gap`."""
 
 
 class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -40,7 +40,8 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `id` is the CVE when any alias is one; `aliases` never repeats `id`. `target` is where it was found
     (a file in the image, or the OS package set). `fixed` lists versions that fix it, as the
-    scanner prints them. `cvss` is the highest v3 (else v2) base score, 0.0 to 10.0.
+    scanner prints them. `cvss` is the highest v3 (else v2) base score, 0.0 to 10.0. `layer` is the digest of
+    the uncompressed layer with the file (of a secret alone), `fingerprint` that of the file itself.
     """
 
     id: str
@@ -55,10 +56,14 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     fixed: str = ""
     cvss: float | None = None
     url: str = ""
+    layer: str = ""
+    fingerprint: str = ""
 
 
 class Database(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The advisory database of a scan: the time of its advisories, its digest and size (bytes).
+    """A database of a scan: the time of its contents, its digest and size (bytes).
+
+    `name` is empty for the advisories; an index by which packages are recognised has one (`java`).
 
     `complete` is whether the scanner reports that it has all advisories of its sources; None when it does not
     report it: then the size decides. `lacks` is what a partial one has not, in the scanner's words.
@@ -69,14 +74,14 @@ class Database(Struct, frozen=True, kw_only=True, omit_defaults=True):
     size: int = 0
     complete: bool | None = None
     lacks: str = ""
+    name: str = ""
 
 
 class ScanFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One scan of one image by one scanner.
 
-    `os` is `family version` or empty; `packages` counts what was examined. `unjudged` is what the
-    scanner reports that it cannot judge and why, empty when it judged everything; None when it does not
-    report it: then an image without a recognised system was not judged.
+    `ecosystems` are all packages that it found, by kind, judged or not; `indexes` the databases by which it
+    recognised some of them. `contents` is what the scan step read in the layers itself, None when it did not.
     """
 
     scanner: str
@@ -84,10 +89,20 @@ class ScanFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     database: Database
     started: Moment
     finished: Moment
-    os: str
-    packages: int
+    ecosystems: tuple[Ecosystem, ...]
     findings: tuple[Finding, ...]
-    unjudged: str | None = None
+    indexes: tuple[Database, ...] = ()
+    contents: Contents | None = None
+
+    @property
+    def os(self) -> str:
+        """The operating system, `family version`, or empty."""
+        return next((str(each) for each in self.ecosystems if each.is_system), "")
+
+    @property
+    def packages(self) -> int:
+        """How many packages were found."""
+        return sum(each.packages for each in self.ecosystems)
 
 
 class TestCase(Struct, frozen=True, kw_only=True, omit_defaults=True):

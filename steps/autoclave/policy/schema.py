@@ -15,6 +15,7 @@ from msgspec import Meta, Struct
 from autoclave.errors import PolicyLoosened
 from autoclave.model.declared import RequirementKind
 from autoclave.model.facts import Severity
+from autoclave.model.inventory import Gap
 from autoclave.model.text import Role, matching
 
 P = TypeVar("P", bound=Struct)
@@ -76,6 +77,7 @@ class ScanPolicy(_Section, frozen=True):
     block_misconfiguration: Annotated[
         frozenset[Severity], _stricter("superset", "severities of misconfigurations that block")
     ]
+    block_unjudged: Annotated[frozenset[Gap], _stricter("superset", "what a scan cannot judge, and blocks")]
     max_database_age_hours: Annotated[
         int, Meta(ge=1, le=MOST_HOURS), _stricter("lower", "oldest advisory database, in hours")
     ]

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from autoclave.model.facts import Kind, Moment, Severity
+from autoclave.model.facts import Kind, Severity
+from autoclave.model.moment import Moment
 
 
 class Step(Struct, frozen=True, kw_only=True):

@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from autoclave.model.facts import Limits, Moment
+from autoclave.model.facts import Limits
+from autoclave.model.moment import Moment
 from autoclave.report.rows import (
     AnomalyRow,
     ApprovalRow,

@@ -114,8 +114,8 @@ def test_many_findings_are_listed_worst_first_and_cut() -> None:
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"packages": 0}, "nothing was scanned"),
-        ({"os": ""}, "did not recognise an operating system"),
+        ({"ecosystems": ()}, "nothing was scanned"),
+        ({"contents": None}, "the layers of the image were not read"),
         ({"database": replace(SCAN.database, updated=THEN - timedelta(days=30))}, "30 days old"),
         ({"database": replace(SCAN.database, updated=NOW + timedelta(hours=2))}, "dated in the future"),
     ],

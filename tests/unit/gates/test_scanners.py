@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from autoclave.gates import deploy, release, scan
+from autoclave.gates import deploy, release
 from autoclave.model.facts import Database, ScanFacts, Severity
 from autoclave.policy.schema import Policy
 from builders.sample_facts import APPROVALS, DIGEST, EVIDENCE, NOW, POLICY, SCAN, THEN, vulnerability
@@ -64,16 +64,6 @@ def test_the_older_of_two_scans_must_be_young_enough_too() -> None:
         said = reasons(SCAN, old)
         assert (said == ()) is passes, said
         assert passes or said[0].startswith("the vulns (toy) record is ")
-
-
-def test_a_scanner_that_cannot_judge_the_image_closes_the_gate() -> None:
-    said = "toy has no advisories for plan 9, so its packages were not judged"
-    assert scan.judge(replace(TOY, unjudged=said), POLICY["A"], NOW).reasons == (said,)
-
-
-def test_an_image_without_a_system_passes_only_by_the_scanners_word() -> None:
-    assert not scan.judge(replace(TOY, os=""), POLICY["A"], NOW).passed
-    assert scan.judge(replace(TOY, os="", unjudged=""), POLICY["A"], NOW).passed
 
 
 def test_a_scanner_without_a_database_file_says_itself_whether_it_is_complete() -> None:

@@ -70,9 +70,10 @@ class Page(HTMLParser):
 def hostile(text: str) -> Inputs:
     finding = structs.replace(vulnerability(Severity.HIGH), title=text, target=text, package=text, fixed=text)
     traced = (TracedTest(name=text or "t", outcome="passed", requirements=("SRS-1", text)),)
+    ecosystem = structs.replace(SCAN.ecosystems[0], name=text, version="")
     known = with_evidence(
         rejected=((text, text),),
-        scans=(structs.replace(SCAN, findings=(finding,), os=text),),
+        scans=(structs.replace(SCAN, findings=(finding,), ecosystems=(ecosystem,)),),
         unit_test=structs.replace(
             RUN, report=TestFacts(passed=1, traced=traced, flaky=(text,)), command=(text,)
         ),

@@ -90,7 +90,8 @@ class Trivy:
         finished = datetime.now(UTC)
         if self._fingerprint() != before:
             raise DatabaseError("Trivy's database changed during the scan", next="scan again")
-        content = report.read(raw, config_digest=config_digest, version=VERSION)
+        advisories = report.Advisories(database=versions.database, feeds=database.read_feeds(self._cache))
+        content = report.read(raw, config_digest=config_digest, version=VERSION, advisories=advisories)
         check_exit_code(code, content.findings)
         facts = _facts(versions.database, started, finished, content)
         return Scan(facts=facts, reports=(_report(ReportKind.RAW, raw), *self._derive(raw)))
@@ -238,10 +239,8 @@ def _facts(used: Database, started: datetime, finished: datetime, content: repor
         database=used,
         started=started,
         finished=finished,
-        os=content.os,
-        packages=content.packages,
+        ecosystems=content.ecosystems,
         findings=content.findings,
-        unjudged=content.unjudged,
     )
 
 

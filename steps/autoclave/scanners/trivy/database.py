@@ -78,6 +78,12 @@ def examine(cache: Path, metadata: Metadata | None) -> Database:
         raise refuse(cache, "cannot be read", str(error)) from error
 
 
+def read_feeds(cache: Path) -> frozenset[str]:
+    """Return the names of the feeds of which the database has an advisory. Raises DatabaseError."""
+    buckets = _read_buckets(cache, path(cache))
+    return frozenset(name for name, count in buckets.items() if count and name not in _INDEXES)
+
+
 def refuse(cache: Path, what: str, why: str) -> DatabaseError:
     """Return the error for a database that cannot be used."""
     return DatabaseError(f"Trivy's database {what}", why=why, next=_NEXT.format(cache))

@@ -12,20 +12,16 @@ from pathlib import Path
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from autoclave.errors import ScannerError
-from autoclave.model.facts import Finding, Kind, Severity
+from autoclave.model.facts import Database, Finding, Kind, Severity
+from autoclave.model.inventory import Ecosystem
 from autoclave.scanners.aliases import merge_aliases
+from autoclave.scanners.trivy import feeds
 
 _SCHEMA = 2
-# The families of systems for whose packages Trivy has advisories: `drivers` in
-# pkg/detector/ospkg/detect.go of 0.74.0. For any other one (Fedora, CentOS Stream) it lists the
-# packages, finds nothing, and warns on its standard error alone.
-_JUDGED = frozenset({
-    "alma", "alpine", "amazon", "azurelinux", "bottlerocket", "cbl-mariner", "centos", "chainguard",
-    "coreos", "debian", "echo", "minimos", "opensuse-leap", "opensuse-tumbleweed", "oracle", "photon",
-    "redhat", "rocky", "slem", "sles", "ubuntu", "wolfi",
-})  # fmt: skip
+_SYSTEM = "os-pkgs"  # the class of results about packages of the operating system
 _AGAIN = "scan again; if it happens again, report it with the raw report"
 
 
@@ -60,31 +56,49 @@ class _Misconfiguration(Struct, frozen=True, rename="pascal"):
     status: str = "FAIL"
 
 
+class _Layer(Struct, frozen=True):
+    diff_id: str = field(default="", name="DiffID")
+
+
 class _Secret(Struct, frozen=True, rename="pascal"):
     # Match and Code are not decoded on purpose: what they quote stays in the raw report.
     id: str = field(name="RuleID")
     severity: str = ""
     title: str = ""
     start_line: int = 0
+    layer: _Layer = _Layer()
 
 
-class _Package(Struct, frozen=True):
-    """A package that was examined; only counted."""
+class _Repository(Struct, frozen=True, rename="pascal"):
+    class_: str = field(default="", name="Class")
+
+
+class _Package(Struct, frozen=True, rename="pascal"):
+    """A package that was examined: counted, by the type in its package URL."""
+
+    identifier: _Identifier = _Identifier()
+    repository: _Repository = _Repository()
+
+
+class _Suppressed(Struct, frozen=True):
+    """A finding that Trivy leaves out: none may be."""
 
 
 class _Result(Struct, frozen=True, rename="pascal"):
     target: str
     class_: str = field(default="", name="Class")
+    type_: str = field(default="", name="Type")
     packages: list[_Package] | None = None
     vulnerabilities: list[msgspec.Raw] | None = None
     misconfigurations: list[_Misconfiguration] | None = None
     secrets: list[_Secret] | None = None
-    suppressed: list[_Package] | None = field(default=None, name="ExperimentalModifiedFindings")
+    suppressed: list[_Suppressed] | None = field(default=None, name="ExperimentalModifiedFindings")
 
 
 class _Os(Struct, frozen=True, rename="pascal"):
     family: str = ""
     name: str = ""
+    is_ended: bool = field(default=False, name="EOSL")
 
 
 class _Metadata(Struct, frozen=True):
@@ -106,18 +120,20 @@ class _Report(Struct, frozen=True, rename="pascal"):
 
 
 class Content(Struct, frozen=True, kw_only=True):
-    """What a report says: OS (`family version` or empty), number of packages, findings.
+    """What a report says: the packages by kind, which of them Trivy judged, and the findings."""
 
-    `unjudged` says why the packages of the OS were not judged; None when Trivy has advisories for it.
-    """
-
-    os: str
-    packages: int
+    ecosystems: tuple[Ecosystem, ...]
     findings: tuple[Finding, ...]
-    unjudged: str | None = None
 
 
-def read(path: Path, *, config_digest: str, version: str) -> Content:
+class Advisories(Struct, frozen=True, kw_only=True):
+    """The advisories of a scan: their database, and the names of its feeds."""
+
+    database: Database
+    feeds: frozenset[str]
+
+
+def read(path: Path, *, config_digest: str, version: str, advisories: Advisories) -> Content:
     """Return what the report at `path` says about exactly the image with this config.
 
     Raises ScannerError when it is missing, truncated or foreign, was made by another version of Trivy
@@ -125,12 +141,12 @@ def read(path: Path, *, config_digest: str, version: str) -> Content:
     """
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
-            return normalise(raw, config_digest=config_digest, version=version)
+            return normalise(raw, config_digest=config_digest, version=version, advisories=advisories)
     except (OSError, ValueError) as error:  # an empty file cannot be mapped
         raise ScannerError("Trivy wrote no report", why=f"{path.name}: {error}", next=_AGAIN) from error
 
 
-def normalise(raw: bytes | mmap.mmap, *, config_digest: str, version: str) -> Content:
+def normalise(raw: bytes | mmap.mmap, *, config_digest: str, version: str, advisories: Advisories) -> Content:
     """Decode a report and normalise its findings; raises as `read` does.
 
     Order is the report's own. Aliases of one vulnerability in one package are merged (see `aliases`).
@@ -140,10 +156,8 @@ def normalise(raw: bytes | mmap.mmap, *, config_digest: str, version: str) -> Co
         _check(report, config_digest, version)
         results = report.results or []
         return Content(
-            os=_os(report),
-            packages=sum(len(result.packages or ()) for result in results),
+            ecosystems=tuple(_ecosystems(report, results, advisories)),
             findings=tuple(_findings(report, results)),
-            unjudged=_unjudged(report),
         )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ScannerError(
@@ -171,11 +185,56 @@ def _os(report: _Report) -> str:
     return "" if found.family in ("", "none") else f"{found.family} {found.name}".strip()
 
 
-def _unjudged(report: _Report) -> str | None:
-    family = (report.metadata.os or _Os()).family
-    if family in ("", "none") or family in _JUDGED:
-        return None
-    return f"Trivy has no advisories for {_os(report)}, so the packages of that system were not judged"
+def _ecosystems(report: _Report, results: list[_Result], advisories: Advisories) -> Iterator[Ecosystem]:
+    """Yield the system, even without packages, what of it is others', and each kind of other packages."""
+    packages = [one for result in results if result.class_ == _SYSTEM for one in result.packages or ()]
+    found = report.metadata.os or _Os()
+    if _os(report):
+        feed, why = feeds.find_system_feed(found.family, found.name, advisories.feeds)
+        others = sum(one.repository.class_ == "third-party" for one in packages)
+        system = Ecosystem(
+            name=found.family,
+            version=found.name,
+            is_system=True,
+            packages=len(packages) - others,
+            judged=bool(feed),
+            end_of_life=found.is_ended,
+        )
+        yield _source(system, feed, why, advisories)
+        if others:
+            why = f"Trivy judges no package of another vendor than {found.family}'s"
+            yield Ecosystem(name=f"{found.family} (other vendors)", packages=others, judged=False, why=why)
+    elif packages:
+        why = "Trivy did not recognise the operating system"
+        yield Ecosystem(name="unknown", is_system=True, packages=len(packages), judged=False, why=why)
+    yield from _languages(results, advisories)
+
+
+def _languages(results: list[_Result], advisories: Advisories) -> Iterator[Ecosystem]:
+    counts: dict[tuple[str, str], int] = {}
+    for result in results:
+        if result.class_ != _SYSTEM:
+            for one in result.packages or ():
+                key = (result.type_, purl_type(one.identifier.purl) or result.type_)
+                counts[key] = counts.get(key, 0) + 1
+    merged: dict[tuple[str, str, str], int] = {}
+    for (kind, name), count in counts.items():
+        key_ = (name, *feeds.find_language_feed(kind, advisories.feeds))
+        merged[key_] = merged.get(key_, 0) + count
+    for (name, feed, why), count in sorted(merged.items()):
+        yield _source(Ecosystem(name=name, packages=count, judged=bool(feed)), feed, why, advisories)
+
+
+def _source(found: Ecosystem, feed: str, why: str, advisories: Advisories) -> Ecosystem:
+    if not feed:
+        return replace(found, why=why)
+    used = advisories.database
+    return replace(found, source=feed, database=used.digest, updated=used.updated)
+
+
+def purl_type(purl: str) -> str:
+    """Return the type in a package URL, or an empty string."""
+    return purl.removeprefix("pkg:").partition("/")[0] if purl.startswith("pkg:") else ""
 
 
 def _findings(report: _Report, results: list[_Result]) -> Iterator[Finding]:
@@ -197,7 +256,7 @@ def _findings(report: _Report, results: list[_Result]) -> Iterator[Finding]:
 
 def _place(report: _Report, result: _Result) -> str:
     """Say where, without the name under which the image was given to Trivy."""
-    if result.class_ == "os-pkgs":
+    if result.class_ == _SYSTEM:
         return _os(report) or "OS packages"
     if result.target == report.artifact_name:
         return "image configuration"
@@ -228,7 +287,14 @@ def _vulnerability(one: _Vulnerability, place: str) -> Finding:
 
 def _secret(one: _Secret, place: str) -> Finding:
     title = f"{one.title}, line {one.start_line}" if one.start_line else one.title
-    return Finding(id=one.id, kind=Kind.SECRET, severity=_severity(one.severity), title=title, target=place)
+    return Finding(
+        id=one.id,
+        kind=Kind.SECRET,
+        severity=_severity(one.severity),
+        title=title,
+        target=place,
+        layer=one.layer.diff_id,
+    )
 
 
 _SEVERITIES = {severity.name: severity for severity in Severity}

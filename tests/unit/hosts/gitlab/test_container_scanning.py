@@ -12,6 +12,7 @@ import pytest
 
 from autoclave.hosts.gitlab import container_scanning
 from autoclave.model.facts import Database, Finding, Kind, ScanFacts, Severity
+from autoclave.model.inventory import Ecosystem
 
 TEXT = {"type": "string", "minLength": 1}
 LINK = {"type": "string", "pattern": "^(https?|ftp)://.+"}
@@ -88,8 +89,7 @@ def report(*findings: Finding, os: str = "debian 12.8", image: str = "pump@sha25
         database=Database(updated=moment, digest="sha256:0", size=1),
         started=moment,
         finished=(moment + timedelta(seconds=7)).astimezone(timezone(timedelta(hours=2))),
-        os=os,
-        packages=1,
+        ecosystems=(Ecosystem(name=os, is_system=True, packages=1, judged=True),),
         findings=findings,
     )
     return json.loads(container_scanning.render(facts, image=image))

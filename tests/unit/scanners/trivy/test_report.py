@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from autoclave.errors import ScannerError
-from autoclave.model.facts import Finding, Kind, Severity
+from autoclave.model.facts import Database, Finding, Kind, Severity
+from autoclave.model.inventory import Ecosystem
 from autoclave.scanners.trivy import VERSION
 from autoclave.scanners.trivy import report as trivy_report
 
 REPORTS = Path(__file__).parents[3] / "fixtures" / "reports"
+THEN = datetime(2026, 11, 24, tzinfo=UTC)
+DATABASE = Database(updated=THEN, digest="sha256:" + "1" * 64)
+ADVISORIES = trivy_report.Advisories(
+    database=DATABASE, feeds=frozenset({"debian 12", "pip::GitHub Security Advisory Pip", "Red Hat"})
+)
+DEBIAN = Ecosystem(
+    name="debian", version="12.8", is_system=True, packages=1, judged=True,
+    source="debian 12", database=DATABASE.digest, updated=THEN,
+)  # fmt: skip
+PYPI = Ecosystem(name="pypi", packages=1, judged=True, source="pip", database=DATABASE.digest, updated=THEN)
 
 
 def read_recorded(name: str) -> dict[str, Any]:
@@ -22,17 +35,16 @@ def read_recorded(name: str) -> dict[str, Any]:
 
 
 def normalise(report: dict[str, Any], *, config: str = "", version: str = VERSION) -> trivy_report.Content:
-    raw = msgspec.json.encode(report)
-    return trivy_report.normalise(raw, config_digest=config or report["Metadata"]["ImageID"], version=version)
+    raw, config = msgspec.json.encode(report), config or report["Metadata"]["ImageID"]
+    return trivy_report.normalise(raw, config_digest=config, version=version, advisories=ADVISORIES)
 
 
 def by_id(content: trivy_report.Content) -> dict[str, Finding]:
     return {finding.id: finding for finding in content.findings}
 
 
-def test_os_and_number_of_packages_are_read() -> None:
-    content = normalise(read_recorded("bad"))
-    assert (content.os, content.packages) == ("debian 12.8", 2)
+def test_each_kind_of_package_is_counted_with_the_feed_that_judged_it() -> None:
+    assert normalise(read_recorded("bad")).ecosystems == (DEBIAN, PYPI)
 
 
 def test_a_python_vulnerability_is_normalised_and_its_aliases_merged() -> None:
@@ -69,29 +81,63 @@ def test_every_finding_is_there_once_with_its_kind_place_and_severity() -> None:
 
 
 def test_a_clean_image_has_packages_and_no_findings() -> None:
-    assert normalise(read_recorded("clean")) == trivy_report.Content(
-        os="debian 12.8", packages=2, findings=()
-    )
+    assert normalise(read_recorded("clean")) == trivy_report.Content(ecosystems=(DEBIAN, PYPI), findings=())
 
 
 @pytest.mark.parametrize("family", ["fedora", "centos-stream", "slackware"])
 def test_a_system_without_advisories_is_not_judged(family: str) -> None:
     report = read_recorded("clean")
-    assert normalise(report).unjudged is None
     report["Metadata"]["OS"]["Family"] = family
-    assert normalise(report).unjudged == (
-        f"Trivy has no advisories for {family} 12.8, so the packages of that system were not judged"
-    )
+    system, languages = normalise(report).ecosystems
+    why = f"Trivy has no advisories for {family} 12.8"
+    assert system == Ecosystem(name=family, version="12.8", is_system=True, packages=1, judged=False, why=why)
+    assert languages.judged
+
+
+@pytest.mark.parametrize(
+    ("family", "release"),
+    [("debian", "99.1"), ("debian", "trixie/sid"), ("alpine", "3.9.6"), ("redhat", "11.0"), ("centos", "5")],
+)
+def test_a_release_that_the_database_does_not_have_is_not_judged(family: str, release: str) -> None:
+    report = read_recorded("clean")
+    report["Metadata"]["OS"] |= {"Family": family, "Name": release}
+    system = normalise(report).ecosystems[0]
+    assert (system.judged, system.source) == (False, "")
+    assert system.why == f"Trivy's database has no advisories for the release {family} {release}"
+
+
+def test_the_end_of_a_systems_life_is_read() -> None:
+    report = read_recorded("clean")
+    report["Metadata"]["OS"]["EOSL"] = True
+    assert normalise(report).ecosystems == (replace(DEBIAN, end_of_life=True), PYPI)
+
+
+def test_packages_of_other_vendors_are_not_judged() -> None:
+    report = read_recorded("clean")
+    report["Results"][0]["Packages"][0]["Repository"] = {"Class": "third-party"}
+    system, others, _ = normalise(report).ecosystems
+    assert (system.packages, others.packages, others.judged) == (0, 1, False)
+    assert str(others) == "debian (other vendors)"
+
+
+def test_kinds_of_packages_without_advisories_are_not_judged() -> None:
+    report = read_recorded("clean")
+    report["Results"][1]["Type"] = "conda-pkg"
+    languages = normalise(report).ecosystems[1]
+    assert not languages.judged
+    assert languages.why == "Trivy has no advisories for packages of the kind conda-pkg"
+    report["Results"][1]["Type"] = "gobinary"
+    assert normalise(report).ecosystems[1].why == "Trivy's database has no advisories for go packages"
 
 
 def test_an_image_in_which_nothing_was_scanned_has_neither_os_nor_packages() -> None:
-    assert normalise(read_recorded("scratch")) == trivy_report.Content(os="", packages=0, findings=())
+    assert normalise(read_recorded("scratch")) == trivy_report.Content(ecosystems=(), findings=())
 
 
 def test_no_results_at_all_is_nothing_scanned() -> None:
     report = read_recorded("scratch")
     del report["Results"]
-    assert normalise(report).packages == 0
+    assert normalise(report).ecosystems == ()
 
 
 def test_the_secret_itself_is_not_in_a_finding() -> None:
@@ -178,7 +224,7 @@ def test_an_invalid_report_is_refused(raw: bytes, tmp_path: Path) -> None:
     path = tmp_path / "trivy.json"
     path.write_bytes(raw)
     with pytest.raises(ScannerError):
-        trivy_report.read(path, config_digest="", version=VERSION)
+        trivy_report.read(path, config_digest="", version=VERSION, advisories=ADVISORIES)
 
 
 @pytest.mark.parametrize("part", [1, 2, 3, 5, 50])
@@ -188,9 +234,9 @@ def test_a_truncated_report_is_refused(part: int, tmp_path: Path) -> None:
     path.write_bytes(raw[: len(raw) - len(raw) // part] if part > 1 else raw[:-1])
     config = read_recorded("bad")["Metadata"]["ImageID"]
     with pytest.raises(ScannerError):
-        trivy_report.read(path, config_digest=config, version=VERSION)
+        trivy_report.read(path, config_digest=config, version=VERSION, advisories=ADVISORIES)
 
 
 def test_a_missing_report_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ScannerError):
-        trivy_report.read(tmp_path / "trivy.json", config_digest="", version=VERSION)
+        trivy_report.read(tmp_path / "trivy.json", config_digest="", version=VERSION, advisories=ADVISORIES)

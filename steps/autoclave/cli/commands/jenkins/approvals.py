@@ -18,7 +18,7 @@ from autoclave.evidence import predicates
 from autoclave.evidence.statement import HOST_APPROVALS
 from autoclave.hosts.summary import to_plain
 from autoclave.model.digest import Digest
-from autoclave.model.facts import Moment
+from autoclave.model.moment import Moment
 from autoclave.model.plan import StepPlan
 from autoclave.model.verdict import Verdict
 from autoclave.release.document import open_latest
