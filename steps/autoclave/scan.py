@@ -7,9 +7,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from msgspec import Raw
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 
+from autoclave import inventory
 from autoclave.context import REPORTS, Context
 from autoclave.device.schema import Image
 from autoclave.errors import RecordError, ScannerError
@@ -18,9 +19,9 @@ from autoclave.evidence.records import Record
 from autoclave.evidence.statement import SBOM, VULNS
 from autoclave.gates import gaps, waivers
 from autoclave.gates import scan as gate
+from autoclave.inventory import Inventory
 from autoclave.model.digest import Digest
 from autoclave.model.facts import ScanFacts
-from autoclave.model.inventory import Contents
 from autoclave.model.plan import StepPlan
 from autoclave.release import decisions
 from autoclave.runtime.options import SourceOptions
@@ -72,6 +73,7 @@ def _scan(image: Image, opts: Options, ctx: Context, found: list[tuple[str, Scan
     """Scan one image, and add its facts to those of the images that this run has scanned before."""
     descriptor = ctx.subject(image, ctx.digests(opts).of(image.name))
     scanners = create_scanners(opts.scanners, ctx)
+    subject: _Subject | None = None
     earlier = [] if opts.again else records.read_all(ctx.store, descriptor.digest, ctx.trust)[0]
     scans: list[ScanFacts] = []
     scanned = False
@@ -82,7 +84,10 @@ def _scan(image: Image, opts: Options, ctx: Context, found: list[tuple[str, Scan
             what = f"{image.name}: {Digest(descriptor.digest).short} was scanned with this database"
             ctx.screen.skip(STEP, what + (f" of {scanner.name}" if len(scanners) > 1 else ""))
         else:
-            facts, scanned = _scan_with(scanner, planned, descriptor, ctx, scanners), True
+            subject = subject or _Subject(
+                descriptor, inventory.read(ctx.store, descriptor.digest), tuple(scanners)
+            )
+            facts, scanned = _scan_with(scanner, planned, subject, ctx), True
         scans.append(facts)
     found += [(image.name, facts) for facts in scans]
     _write_host_report(found, ctx)
@@ -94,10 +99,17 @@ def _scan(image: Image, opts: Options, ctx: Context, found: list[tuple[str, Scan
     return descriptor
 
 
-def _scan_with(
-    scanner: Scanner, planned: StepPlan, descriptor: Descriptor, ctx: Context, scanners: Sequence[Scanner]
-) -> ScanFacts:
+class _Subject(Struct, frozen=True):
+    """An image that is scanned, what its layers say, and the scanners that scan it."""
+
+    descriptor: Descriptor
+    inventory: Inventory
+    scanners: tuple[Scanner, ...]
+
+
+def _scan_with(scanner: Scanner, planned: StepPlan, subject: _Subject, ctx: Context) -> ScanFacts:
     """Scan an image with one scanner, and attach what it found with its verdict; close no gate."""
+    descriptor, scanners = subject.descriptor, subject.scanners
     image, by = planned.image, f" by {scanner.name}" if len(scanners) > 1 else ""
     ctx.screen.begin(STEP, f"{image} {Digest(descriptor.digest).short}{by}")
     with tempfile.TemporaryDirectory(prefix="autoclave-scan-") as folder:
@@ -106,7 +118,7 @@ def _scan_with(
         # The files of the first scanner are the image's; those of others have folders of their own.
         place = image if scanner is scanners[0] else f"{image}/{scanner.name}"
         kept = [_keep(report, place, ctx) for report in scan.reports]
-    facts = gaps.complete(replace(scan.facts, contents=Contents()))
+    facts = gaps.complete(_add_contents(scan.facts, subject.inventory))
     _warn_if_partial(facts, ctx)
     verdict = gate.judge(facts, ctx.policy, ctx.now(), _judge_waivers([facts], descriptor, ctx))
     info = ctx.info(planned, verdict, facts.started, facts.finished)
@@ -116,6 +128,12 @@ def _scan_with(
     what = f"{image}: {facts.packages} packages, {len(facts.findings)} findings{by}"
     ctx.screen.verdict(verdict, (facts.finished - facts.started).total_seconds(), what)
     return facts
+
+
+def _add_contents(facts: ScanFacts, read: Inventory) -> ScanFacts:
+    """Return what a scanner found with what the layers say, and each secret with its file's digest."""
+    findings = tuple(read.identify(each) for each in facts.findings)
+    return replace(facts, findings=findings, contents=read.contents)
 
 
 def _read_back(scan: Scan, scanner: Scanner, digest: str) -> bytes | None:

@@ -10,6 +10,9 @@ from autoclave.evidence.trust import TrustedKey
 from autoclave.store.base import Store
 from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
 
+EMPTY = bytes(1024)
+"""A layer without files."""
+
 
 def write_image(store: Store, *layers: bytes, name: str = "") -> Descriptor:
     """Write a small image of these layers, else of one; `name` is what the store calls it."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from autoclave.store.layout import LayoutStore
-from builders.sample_image import write_image
+from builders.sample_image import EMPTY, write_image
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = ROOT / "tests" / "fixtures" / "drill" / "toy_scanner.py"
@@ -51,7 +51,7 @@ def test_help_offers_the_new_scanner(tree: Path) -> None:
 
 def test_the_new_scanner_scans_and_doctor_names_it(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "autoclave.toml").write_text(DEVICE)
-    write_image(LayoutStore(tmp_path / ".autoclave" / "store"), name="app")
+    write_image(LayoutStore(tmp_path / ".autoclave" / "store"), EMPTY, name="app")
     done = run(tree, "-m", "autoclave", "scan", "--scanner", "toy", "-C", str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / ".autoclave" / "reports" / "app" / "findings.sarif").is_file()

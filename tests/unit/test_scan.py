@@ -27,7 +27,7 @@ from autoclave.release.status import read_status
 from autoclave.scanners.base import ReportKind, Scan, Scanner, Setup, Versions
 from autoclave.scanners.options import ScannerOptions
 from autoclave.store.layout import LayoutStore
-from builders.sample_image import write_image
+from builders.sample_image import EMPTY, write_image
 from fixtures.drill.toy_scanner import FINDING, Toy
 
 DEVICE = """\
@@ -83,7 +83,7 @@ def run(folder: Path, *names: str, policy: str = "", again: bool = False) -> Con
     ctx = Context(opts, JsonScreen())
     assert isinstance(ctx.store, LayoutStore)
     if ctx.store.find("app") is None:
-        write_image(ctx.store, name="app")
+        write_image(ctx.store, EMPTY, name="app")
     scan.run(opts, ctx)
     return ctx
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from autoclave.model.facts import Finding, Kind, ScanFacts, Severity
-from autoclave.model.inventory import Ecosystem, Gap, PackageDatabase
+from autoclave.model.inventory import Contents, Ecosystem, Gap, PackageDatabase
 
 
 def complete(facts: ScanFacts) -> ScanFacts:
@@ -34,6 +34,8 @@ def find_gaps(facts: ScanFacts) -> Iterator[Finding]:
         return
     for database in facts.contents.databases:
         yield from _of_database(database)
+    yield from _of_numbers(facts, facts.contents)
+    yield from _of_releases(facts, facts.contents)
 
 
 def _of_ecosystem(each: Ecosystem) -> Iterator[Finding]:
@@ -62,6 +64,27 @@ def _of_database(each: PackageDatabase) -> Iterator[Finding]:
             package=lost.name,
             version=lost.version,
         )
+
+
+def _of_numbers(facts: ScanFacts, contents: Contents) -> Iterator[Finding]:
+    """Yield a finding when a scanner saw fewer packages of the system than its database lists."""
+    listed = sum(each.packages or 0 for each in contents.databases)
+    systems = [each for each in facts.ecosystems if each.is_system or each.of_system]
+    seen = sum(each.packages for each in systems)
+    if systems and seen < listed:
+        path = ", ".join(each.path for each in contents.databases)
+        why = f"{listed:,} packages are listed in {path}, but the scanner saw {seen:,} of them"
+        yield _gap(Gap.NOT_JUDGED, path, why)
+
+
+def _of_releases(facts: ScanFacts, contents: Contents) -> Iterator[Finding]:
+    """Yield a finding when packages of an Alpine come from another release than the one that is judged."""
+    for each in facts.ecosystems:
+        release = ".".join(each.version.split(".")[:2])
+        others = [name for name in contents.releases if ".".join(name.split(".")[:2]) != release]
+        if each.is_system and each.name == "alpine" and others:
+            why = f"etc/apk/repositories of {each} names other releases, by which no advisory can be found"
+            yield _gap(Gap.NOT_JUDGED, "etc/apk/repositories", f"{why}: {', '.join(others)}")
 
 
 def _gap(id_: Gap, target: str, title: str, *, package: str = "", version: str = "") -> Finding:

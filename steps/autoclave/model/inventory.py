@@ -28,7 +28,8 @@ class Ecosystem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Packages of one kind in an image, and whether a scanner judged them.
 
     `name` is the family of the operating system (`is_system`; `debian`), else the type in the packages'
-    URLs (`pypi`, `golang`). `version` is the system's. `judged` is whether the scanner has advisories for
+    URLs (`pypi`, `golang`). `of_system` are packages of other vendors in the system's database. `version` is
+    the system's. `judged` is whether the scanner has advisories for
     exactly these; `why` says why it has not, in a whole sentence about them. `source` is the feed in the
     database with the digest `database`, of which the advisories are as of `updated`.
     """
@@ -37,6 +38,7 @@ class Ecosystem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     packages: int
     judged: bool
     is_system: bool = False
+    of_system: bool = False
     version: str = ""
     why: str = ""
     source: str = ""
@@ -81,9 +83,11 @@ class UnownedFile(Struct, frozen=True, kw_only=True):
 class Contents(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the layers of an image say, whatever a scanner makes of it.
 
-    `unowned` counts the programs and libraries that belong to no package; `unowned_files` are the largest.
+    `releases` are those of Alpine whose repositories are named. `unowned` counts the programs and libraries
+    that belong to no package, None when the files of packages are not known; `unowned_files` are the largest.
     """
 
     databases: tuple[PackageDatabase, ...] = ()
-    unowned: int = 0
+    releases: tuple[str, ...] = ()
+    unowned: int | None = 0
     unowned_files: tuple[UnownedFile, ...] = ()

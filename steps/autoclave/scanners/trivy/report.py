@@ -203,7 +203,8 @@ def _ecosystems(report: _Report, results: list[_Result], advisories: Advisories)
         yield _source(system, feed, why, advisories)
         if others:
             why = f"Trivy judges no package of another vendor than {found.family}'s"
-            yield Ecosystem(name=f"{found.family} (other vendors)", packages=others, judged=False, why=why)
+            name = f"{found.family} (other vendors)"
+            yield Ecosystem(name=name, packages=others, judged=False, of_system=True, why=why)
     elif packages:
         why = "Trivy did not recognise the operating system"
         yield Ecosystem(name="unknown", is_system=True, packages=len(packages), judged=False, why=why)

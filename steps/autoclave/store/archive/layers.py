@@ -6,7 +6,7 @@ Source: OCI image specification 1.1 (layer.md: whiteouts, attributes), POSIX.1-2
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from autoclave.errors import StoreError
@@ -31,7 +31,11 @@ _KINDS = {
 }
 
 
-def read_layer(chunks: Iterable[bytes]) -> tuple[str, Layer]:
+Watch = Callable[[str, int], Callable[[bytes], object] | None]
+"""Called with the path and the size of each file; returns what is called with the pieces of its content."""
+
+
+def read_layer(chunks: Iterable[bytes], watch: Watch | None = None) -> tuple[str, Layer]:
     """Return the digest of a layer's uncompressed content, and what it does. Raises StoreError."""
     found: list[tuple[str, Entry | None]] = []
     contents: dict[str, Entry] = {}
@@ -40,7 +44,8 @@ def read_layer(chunks: Iterable[bytes]) -> tuple[str, Layer]:
         members = Members(decompress(chunks))
         for member, content in members:
             path = normalise(member.name)
-            entry = _entry(member, content, contents)
+            see = watch(path, member.size) if watch and member.isreg() else None
+            entry = _entry(member, _show(content, see) if see else content, contents)
             room -= len(path) + len(entry.content if entry else "")
             if room < 0:
                 raise DamagedTar(f"its paths have more than {_LARGEST_TEXT:,} characters")
@@ -144,6 +149,12 @@ def _translate_errors() -> Iterator[None]:
             why=str(error),
             next="build the image again, with layers that are uncompressed or compressed with gzip",
         ) from error
+
+
+def _show(content: Iterator[bytes], see: Callable[[bytes], object]) -> Iterator[bytes]:
+    for piece in content:
+        see(piece)
+        yield piece
 
 
 def _entry(member: tarfile.TarInfo, content: Iterator[bytes], contents: Mapping[str, Entry]) -> Entry | None:

@@ -40,24 +40,28 @@ Files = Mapping[str, Entry]
 
 def overlay(layers: Iterable[Layer]) -> Files:
     """Return what a container sees of these layers, lowest first. Raises StoreError above a bound."""
-    tree = _Tree()
+    tree = Tree()
     for layer in layers:
-        for path, entry in layer:  # what a layer removes is below it, whatever the order in its archive
-            if entry is None:
-                _remove(tree, path)
-        for path, entry in layer:
-            if entry is not None:
-                tree.add(path, entry)
+        tree.lay(layer)
     return tree.files
 
 
-class _Tree:
+class Tree:
     """Entries by path, and the names in each folder: removing one costs as much as what is in it."""
 
     def __init__(self) -> None:
         self.files: dict[str, Entry] = {}
         self._names: defaultdict[str, set[str]] = defaultdict(set)
         self._left = _LARGEST
+
+    def lay(self, layer: Layer) -> None:
+        """Lay one more layer over what is there. Raises StoreError above a bound."""
+        for path, entry in layer:  # what a layer removes is below it, whatever the order in its archive
+            if entry is None:
+                _remove(self, path)
+        for path, entry in layer:
+            if entry is not None:
+                self.add(path, entry)
 
     def add(self, path: str, entry: Entry) -> None:
         """Put an entry at a path; what is above it becomes a folder."""
@@ -99,7 +103,7 @@ class _Tree:
                 pending.append(path)
 
 
-def _remove(tree: _Tree, path: str) -> None:
+def _remove(tree: Tree, path: str) -> None:
     folder, name = _split(path)
     if name == _OPAQUE:
         tree.clear(folder)

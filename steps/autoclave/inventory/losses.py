@@ -1,0 +1,119 @@
+"""Packages that a database no longer lists, or lists otherwise, while their files are in the image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from autoclave.inventory.history import History, Kind, State, list_states
+from autoclave.inventory.packages import Package, read_dpkg_lists
+from autoclave.model.inventory import LostPackage, PackageDatabase
+
+_COPIES = ("COPY", "ADD", "/bin/sh -c #(nop) COPY", "/bin/sh -c #(nop) ADD")
+_SETTINGS = "etc/"  # what a removed package may leave
+_SYSTEM = ("lib", "usr/lib")
+_LIBRARIES = ("libc.so.6", "ld-musl-")
+
+
+def find_losses(history: History) -> tuple[PackageDatabase, ...]:
+    """Return each package database that any layer had, with what is wrong with it."""
+    found = [_judge(history, kind, states) for kind, states in list_states(history)]
+    library = "" if any(each.packages is None or each.packages for each in found) else _find_library(history)
+    if library and not found:
+        why = "is there, but no package database says of which version: the system's was left out"
+        found.append(PackageDatabase(kind="none", path=library, packages=0, defect=why))
+    return tuple(found)
+
+
+def _judge(history: History, kind: Kind, states: list[State]) -> PackageDatabase:
+    last, earlier = states[-1], states[:-1]
+    lists = sorted(path for path in last.digests if kind.is_list(path))
+    before = sorted({path for state in earlier for path in state.digests if kind.is_list(path)})
+    path = next(iter(lists or before or sorted(last.digests)), kind.name)
+    lost = tuple(_find_lost(history, last, earlier))
+    if kind.name == "dpkg":
+        lost += tuple(_find_orphans(history, last, {each.name for each in lost}))
+    defect = _explain(history, kind, states, lists)
+    if not defect and before and not lists and (lost or kind.name == "rpm"):
+        defect = "is missing: a lower layer has it"
+    packages = None if kind.name == "rpm" else len(last.found)
+    return PackageDatabase(kind=kind.name, path=path, packages=packages, lost=lost, defect=defect)
+
+
+def _explain(history: History, kind: Kind, states: list[State], lists: list[str]) -> str:
+    """Return why a database cannot be relied on as it is, or an empty string."""
+    for path in lists:
+        if history.body(path) is None:
+            return "cannot be read: it is a link, or larger than 64 MiB"
+    for below, state in pairwise(states):
+        if state.command.startswith(_COPIES):
+            changed = [path for path in below.digests if kind.is_list(path) and _differs(path, below, state)]
+            if changed:
+                return f"was overwritten: {state.command[:200]}"
+    return ""
+
+
+def _differs(path: str, below: State, state: State) -> bool:
+    return state.digests.get(path, "") != below.digests[path]
+
+
+def _find_lost(history: History, last: State, earlier: list[State]) -> Iterator[LostPackage]:
+    now: dict[str, list[Package]] = {}
+    for each in last.found.values():
+        now.setdefault(each.name, []).append(each)
+    owned = _owned(history, last)
+    known = {key: (each, state) for state in earlier for key, each in state.found.items()}
+    for package, state in known.values():
+        there = now.get(package.name, [])
+        if not there and _is_left(history, package, state, owned):
+            why = "a lower layer lists it, and its files are still there"
+            yield LostPackage(name=package.name, version=package.version, why=why)
+        elif there and package.version not in {each.version for each in there}:
+            files = {*package.files, *(path for each in there for path in each.files)}
+            if _is_untouched(history, files, state):
+                why = f"version {there[0].version} is listed now, but none of its files was replaced"
+                yield LostPackage(name=package.name, version=package.version, why=why)
+
+
+def _is_left(history: History, package: Package, state: State, owned: set[str]) -> bool:
+    """Return whether files of a package that is not listed any more are still there, and nobody else's."""
+    had = [path for path in package.files if path in state.contents and not path.startswith(_SETTINGS)]
+    left = [
+        (path, there) for path in had if (there := history.find(path)) is not None and there[0] not in owned
+    ]
+    if any(there[1].content == state.contents[path] for path, there in left):
+        return True
+    return bool(left) and 2 * len(left) >= len(had)
+
+
+def _is_untouched(history: History, files: set[str], state: State) -> bool:
+    there = [found[0] for path in files if (found := history.find(path)) is not None]
+    return bool(there) and all(history.written.get(path, 0) <= state.layer for path in there)
+
+
+def _find_orphans(history: History, last: State, reported: set[str]) -> Iterator[LostPackage]:
+    """Yield packages of which dpkg's list of files is there, with files of it, but no entry."""
+    bodies = {path: body for path in last.digests if (body := history.body(path)) is not None}
+    names = {each.name for each in last.found.values()} | reported
+    owned = _owned(history, last)
+    for package in read_dpkg_lists(bodies).values():
+        left = [
+            path
+            for path in package.files
+            if not path.startswith(_SETTINGS) and (there := history.find(path)) and there[0] not in owned
+        ]
+        if package.name not in names and left:
+            why = f"the list of its files is there, and {len(left)} of them are"
+            yield LostPackage(name=package.name, version="", why=why)
+
+
+def _owned(history: History, state: State) -> set[str]:
+    return {there[0] for each in state.found.values() for path in each.files if (there := history.find(path))}
+
+
+def _find_library(history: History) -> str:
+    """Return where the image has the C library of a distribution, or an empty string."""
+    for path in history.files:
+        if path.startswith(_SYSTEM) and path.rpartition("/")[2].startswith(_LIBRARIES):
+            return path
+    return ""

@@ -1,0 +1,172 @@
+"""What became of package databases from one layer to the next, and which packages they hide."""
+
+from __future__ import annotations
+
+import pytest
+
+from autoclave.inventory.losses import find_losses
+from autoclave.model.inventory import PackageDatabase
+from builders.layers import Change, history
+
+STATUS, INFO = "var/lib/dpkg/status", "var/lib/dpkg/info"
+
+
+def entry(name: str, version: str, status: str = "install ok installed") -> str:
+    return f"Package: {name}\nStatus: {status}\nArchitecture: amd64\nVersion: {version}\n\n"
+
+
+CURL, ZLIB = entry("curl", "7.88.1-10"), entry("zlib1g", "1:1.2.13")
+BASE: Change = {
+    STATUS: CURL + ZLIB,
+    f"{INFO}/curl.list": "/.\n/usr\n/usr/bin\n/usr/bin/curl\n/etc/curlrc\n",
+    f"{INFO}/zlib1g:amd64.list": "/lib/libz.so.1\n",
+    "usr/bin/curl": "the program",
+    "etc/curlrc": "settings",
+    "usr/lib/libz.so.1": "the library",
+}
+RM: Change = {STATUS: ZLIB, f"{INFO}/curl.list": None}
+GONE: Change = {"usr/bin/curl": None, "etc/curlrc": None}
+
+
+def judge(*layers: Change | tuple[str, Change]) -> PackageDatabase:
+    (found,) = find_losses(history(*layers))
+    return found
+
+
+def lost(*layers: Change | tuple[str, Change]) -> list[str]:
+    return [f"{each.name} {each.version}".strip() for each in judge(*layers).lost]
+
+
+def test_a_database_that_nothing_happened_to_is_whole() -> None:
+    assert judge(BASE) == PackageDatabase(kind="dpkg", path=STATUS, packages=2)
+    assert judge(BASE, {"app/main.py": "x"}) == judge(BASE)
+
+
+def test_a_package_that_was_removed_with_its_files_is_not_lost() -> None:
+    assert lost(BASE, {**RM, **GONE}) == []
+    # What dpkg leaves of a package that was removed and not purged: its settings, and their list.
+    left = {STATUS: entry("curl", "7.88.1-10", "deinstall ok config-files") + ZLIB}
+    assert lost(BASE, {**left, f"{INFO}/curl.list": "/etc/curlrc\n", "usr/bin/curl": None}) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {STATUS: ZLIB},
+        RM,
+        {STATUS: entry("curl", "7.88.1-10", "deinstall ok config-files") + ZLIB},
+        {STATUS: entry("curl", "7.88.1-10", "purge ok installed") + ZLIB},
+        {STATUS: "Package: curl\n\n" + ZLIB},
+        {STATUS: CURL.replace("Package:", "Package-:") + ZLIB, f"{INFO}/curl.list": None},
+    ],
+    ids=["entry", "entry and list", "deinstalled", "purged", "no version", "spoiled name"],
+)
+def test_a_package_whose_entry_went_without_its_files_is_lost(change: Change) -> None:
+    assert lost(BASE, change) == ["curl 7.88.1-10"]
+
+
+def test_a_package_is_lost_although_a_byte_of_each_of_its_files_was_changed() -> None:
+    assert lost(BASE, {**RM, "usr/bin/curl": "the program."}) == ["curl 7.88.1-10"]
+
+
+def test_files_that_another_package_took_over_are_not_lost() -> None:
+    other = {STATUS: ZLIB + entry("curl-next", "8"), f"{INFO}/curl-next.list": "/usr/bin/curl\n"}
+    assert lost(BASE, {**RM, **other}) == []
+
+
+def test_an_entry_that_was_lost_in_the_lowest_layer_shows_by_its_list_of_files() -> None:
+    assert lost({**BASE, STATUS: ZLIB}) == ["curl"]
+
+
+def test_a_version_that_changed_without_any_file_is_named_with_the_old_one() -> None:
+    newer = CURL.replace("7.88.1-10", "99") + ZLIB
+    (found,) = judge(BASE, {STATUS: newer}).lost
+    assert (found.name, found.version) == ("curl", "7.88.1-10")
+    assert found.why == "version 99 is listed now, but none of its files was replaced"
+    assert lost(BASE, {STATUS: newer, "usr/bin/curl": "the new program"}) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {STATUS: None, f"{INFO}/curl.list": None, f"{INFO}/zlib1g:amd64.list": None},
+        {"var/lib/dpkg": None},
+        {"var": None},
+        {"opt/status": CURL, "var/lib/dpkg": "->/opt"},
+    ],
+    ids=["files", "folder", "parent", "moved"],
+)
+def test_a_database_that_went_without_the_files_is_missing(change: Change) -> None:
+    found = judge(BASE, change)
+    assert found.defect == "is missing: a lower layer has it"
+    assert [each.name for each in found.lost] == ["curl", "zlib1g"]
+
+
+def test_a_system_that_was_removed_as_a_whole_leaves_nothing_missing() -> None:
+    assert judge(BASE, {"var": None, "usr": None, "etc": None, "app": "x"}).defect == ""
+
+
+def test_a_database_that_is_a_link_cannot_be_read() -> None:
+    assert judge(BASE, {STATUS: "->/opt/status"}).defect.startswith("cannot be read: it is a link")
+
+
+@pytest.mark.parametrize(
+    "command", ["COPY status /var/lib/dpkg/ # buildkit", "/bin/sh -c #(nop) ADD file:1 in /"]
+)
+def test_a_database_that_was_overwritten_by_a_copy_is_refused(command: str) -> None:
+    newer = CURL.replace("7.88.1-10", "99") + ZLIB
+    both = {STATUS: newer, "usr/bin/curl": "another program"}
+    assert judge(BASE, (command, both)).defect == f"was overwritten: {command}"
+    assert judge(BASE, both).defect == ""
+    # The same bytes again, or more packages in files of their own, overwrite nothing.
+    assert judge(BASE, (command, BASE)).defect == ""
+    assert judge(BASE, (command, {"var/lib/dpkg/status.d/app": entry("app", "1")})).packages == 3
+
+
+APK = "lib/apk/db/installed"
+MUSL = "P:musl\nV:1.2.4\nF:lib\nR:ld-musl-x86_64.so.1\n\n"
+BUSYBOX = "P:busybox\nV:1.36\nF:bin\nR:busybox\n\n"
+ALPINE: Change = {APK: MUSL + BUSYBOX, "lib/ld-musl-x86_64.so.1": "musl", "bin/busybox": "box"}
+
+
+def test_losses_of_alpines_database_are_found_as_well() -> None:
+    assert judge(ALPINE) == PackageDatabase(kind="apk", path=APK, packages=2)
+    assert lost(ALPINE, {APK: MUSL}) == ["busybox 1.36"]
+    assert lost(ALPINE, {APK: MUSL, "bin/busybox": None}) == []
+    assert judge(ALPINE, {APK: None}).defect == "is missing: a lower layer has it"
+
+
+SUMS = "0" * 32 + "  usr/bin/curl\n"
+DISTROLESS: Change = {
+    "var/lib/dpkg/status.d/curl": CURL.replace("Status: install ok installed\n", ""),
+    "var/lib/dpkg/status.d/curl.md5sums": SUMS,
+    "usr/bin/curl": "the program",
+}
+
+
+def test_losses_of_a_distroless_database_are_found_as_well() -> None:
+    assert judge(DISTROLESS).packages == 1
+    assert lost(DISTROLESS, {"var/lib/dpkg/status.d/curl": None}) == ["curl 7.88.1-10"]
+    assert lost({**DISTROLESS, "var/lib/dpkg/status.d/curl": "spoiled"}) == ["curl"]
+
+
+@pytest.mark.parametrize("path", ["var/lib/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/Packages.db"])
+def test_an_rpm_database_that_went_is_missing(path: str) -> None:
+    assert judge({path: "database"}) == PackageDatabase(kind="rpm", path=path)
+    assert judge({path: "database"}, {path: None}).defect == "is missing: a lower layer has it"
+    copied = "COPY rpm /var/lib/rpm # buildkit"
+    assert judge({path: "database"}, (copied, {path: "other"})).defect == f"was overwritten: {copied}"
+    assert judge({path: "database"}, {path: "dnf installed more"}).defect == ""
+
+
+def test_a_systems_library_without_any_database_is_named() -> None:
+    path = "lib/x86_64-linux-gnu/libc.so.6"
+    (found,) = find_losses(history({path: "glibc", "app/program": "x"}))
+    assert (found.kind, found.path) == ("none", path)
+    assert find_losses(history({"app/program": "x", "app/libc.so.6": "x"})) == ()
+
+
+def test_a_hostile_database_is_read_within_bounds() -> None:
+    raw = b"Package: \xff\n :\n\n\n\nPackage: a\n" + b"\0" * 10_000 + b"\nVersion: 1\nPackage: b\n\n"
+    assert judge({STATUS: raw}).packages == 1
+    assert judge({STATUS: b""}).packages == 0
