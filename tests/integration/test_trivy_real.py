@@ -63,6 +63,11 @@ def test_vulnerabilities_secret_and_root_user_are_found(scanner: Trivy, tmp_path
 def test_a_clean_image_has_an_os_packages_and_no_findings(scanner: Trivy, tmp_path: Path) -> None:
     facts = scan(scanner, tiny_layout.clean, tmp_path).facts
     assert (facts.os, facts.packages, facts.findings) == ("debian 12.8", 2, ())
+    assert [(each.name, each.judged, each.source) for each in facts.ecosystems] == [
+        ("debian", True, "debian 12"),
+        ("pypi", True, "pip"),
+    ]
+    assert {each.updated for each in facts.ecosystems} == {facts.database.updated}
 
 
 def test_an_image_from_scratch_shows_that_nothing_was_scanned(scanner: Trivy, tmp_path: Path) -> None:
@@ -73,9 +78,57 @@ def test_an_image_from_scratch_shows_that_nothing_was_scanned(scanner: Trivy, tm
 def test_a_system_without_advisories_is_not_judged(scanner: Trivy, tmp_path: Path) -> None:
     facts = scan(scanner, tiny_layout.fedora, tmp_path).facts
     assert (facts.os, facts.packages, facts.findings) == ("fedora 40", 1, ())
-    assert facts.unjudged == (
-        "Trivy has no advisories for fedora 40, so the packages of that system were not judged"
-    )
+    assert [(str(each), each.judged) for each in facts.ecosystems] == [("fedora 40", False), ("pypi", True)]
+    assert facts.ecosystems[0].why == "Trivy has no advisories for fedora 40"
+
+
+@pytest.mark.parametrize(
+    ("release", "ended"), [("debian 99", False), ("debian 9", True), ("alpine 3.9.6", True)]
+)
+def test_a_release_that_the_database_does_not_have_is_not_judged(
+    release: str, ended: bool, scanner: Trivy, tmp_path: Path
+) -> None:
+    def image(root: Path) -> tuple[str, str]:
+        return tiny_layout.system(root, *release.split())
+
+    facts = scan(scanner, image, tmp_path).facts
+    system = facts.ecosystems[0]
+    assert (str(system), system.packages, system.judged) == (release, 1, False)
+    assert system.why == f"Trivy's database has no advisories for the release {release}"
+    assert system.end_of_life is ended
+
+
+PLACES = (
+    "README.md", "app/tests/k.pem", "usr/share/app/k.pem", "app/vendor/k.pem", "app/k.png", "app/.git/k.pem",
+    "app/node_modules/x/k.pem", "app/x.dist-info/k.pem", "app/example/k.pem", "app/locale/k.pem", "app/k.tar",
+    "usr/lib/python3/k.pem", "usr/local/go/k.pem", "usr/local/lib/python3.11/k.pem", "usr/lib/gems/k.pem",
+    "usr/src/wordpress/k.pem", "var/log/anaconda/k.pem", "opt/yarn-v1.22/k.pem", "trivy-secret.yaml",
+)  # fmt: skip
+
+
+def test_secrets_are_found_wherever_they_are(scanner: Trivy, tmp_path: Path) -> None:
+    def image(root: Path) -> tuple[str, str]:
+        return tiny_layout.write(root, dict.fromkeys(PLACES, tiny_layout.private_key()))
+
+    found = [each for each in scan(scanner, image, tmp_path).facts.findings if each.kind is Kind.SECRET]
+    assert {each.target.lstrip("/") for each in found} == set(PLACES)
+    assert {each.layer for each in found} == {found[0].layer} != {""}
+
+
+def test_no_ignore_inside_of_an_image_counts(scanner: Trivy, tmp_path: Path) -> None:
+    def image(root: Path) -> tuple[str, str]:
+        files = {
+            "app/k.py": f"# trivy:ignore:private-key\n{tiny_layout.private_key()}# trivy:ignore:*\n",
+            "app/.trivyignore": "private-key\nCVE-2019-10906\n",
+            ".trivyignore": "private-key\nCVE-2019-10906\n",
+            ".trivyignore.yaml": "vulnerabilities: [{id: CVE-2019-10906}]\nsecrets: [{id: private-key}]\n",
+            "trivy-secret.yaml": "disable-rules: [private-key]\n",
+            "trivy.yaml": "severity: [CRITICAL]\n",
+        }
+        return tiny_layout.write(root, tiny_layout.OS_FILES | tiny_layout.wheel("Jinja2", "2.10") | files)
+
+    found = {each.id for each in scan(scanner, image, tmp_path).facts.findings}
+    assert {"private-key", "CVE-2019-10906"} <= found
 
 
 def test_sbom_and_sarif_reveal_nothing_about_this_machine(scanner: Trivy, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import TypeVar
 
-import msgspec
 from msgspec import Struct
 
 from autoclave.context import Context
@@ -16,7 +15,7 @@ from autoclave.errors import DecisionError, SignerError, UsageError
 from autoclave.evidence import waivers
 from autoclave.gates.waivers import defect, places_of
 from autoclave.model.declared import Justification, Person, Scope, SignedWaiver, VexStatus, Waiver
-from autoclave.model.facts import Finding
+from autoclave.model.facts import Finding, Kind
 from autoclave.release import decisions
 from autoclave.runtime.folder import Folder
 from autoclave.signers import Signer
@@ -114,6 +113,8 @@ def find_unapproved(name: str, approver: Person, ctx: Context) -> tuple[str, byt
 
 def _scope(request: WaiverRequest, named: Sequence[Finding]) -> Scope:
     """Return the scope: as requested, else the package and version in which it was found."""
+    if any(each.kind is Kind.SECRET for each in named):
+        return _scope_of_secret(request, named)
     if request.digest:
         return Scope(digest=request.digest, package=request.package, versions=request.versions)
     if request.package and (request.versions or not request.package.startswith("pkg:")):
@@ -134,11 +135,33 @@ def _scope(request: WaiverRequest, named: Sequence[Finding]) -> Scope:
     return Scope(package=places[0][0], versions=versions)
 
 
+def _scope_of_secret(request: WaiverRequest, named: Sequence[Finding]) -> Scope:
+    """Return the one file in which a secret was found, with its content."""
+    files = {
+        (each.target, each.fingerprint)
+        for each in named
+        if each.kind is Kind.SECRET and request.package in {"", each.target}
+    }
+    if len(files) != 1:
+        raise UsageError(
+            f"{request.finding} is in {len(files)} files" + (" of that name" if request.package else ""),
+            why=", ".join(sorted({each.target for each in named})),
+            next="a waiver of a secret is about one file: name its path with --package",
+        )
+    ((path, fingerprint),) = files
+    if not fingerprint:
+        raise DecisionError(
+            f"{request.finding} in {path} cannot be waived",
+            why="a secret is waived by the path and the digest of its file, and this one is in no file",
+            next="remove it from the image, and replace it everywhere: whoever has the image has it",
+        )
+    return Scope(digest=request.digest, package=path, fingerprint=fingerprint)
+
+
 def _refuse_useless(waiver: Waiver, author: Person, ctx: Context) -> None:
     """Refuse a waiver that could not count under the policy in force, before anybody signs it."""
-    alone = msgspec.structs.replace(ctx.policy.waivers, two_persons=False)
     signed = SignedWaiver(waiver=waiver, digest="", persons=(author,))
-    why = defect(signed, waiver.device, alone, ctx.now())
+    why = defect(signed, waiver.device, ctx.policy.waivers, ctx.now(), is_draft=True)
     if not why and waiver.expires <= ctx.now():
         why = f"it expired on {waiver.expires:%Y-%m-%d}"
     if why:

@@ -1,6 +1,7 @@
 """Which waivers count, what each of them covers, and why one does not count.
 
-A waiver never hides a finding: it is listed with it. Secrets cannot be waived.
+A waiver never hides a finding: it is listed with it. That of a secret is about exactly one file, by its path
+and its content, and two persons sign it, whatever the policy requires of others.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ class JudgedWaiver(Struct, frozen=True, kw_only=True):
 
 def key(finding: Finding) -> str:
     """Return what identifies a finding among all others of the image."""
-    return f"{finding.id} {finding.purl or finding.package} {finding.version} {finding.target}"
+    name = f"{finding.id} {finding.purl or finding.package} {finding.version} {finding.target}"
+    return f"{name} {finding.fingerprint}" if finding.fingerprint else name
 
 
 class WaiverContext(Struct, frozen=True, kw_only=True):
@@ -123,7 +125,8 @@ def list_expiring(judged: Sequence[JudgedWaiver]) -> list[str]:
 
 def _judge_one(signed: SignedWaiver, found: Sequence[Finding], image: WaiverContext) -> JudgedWaiver:
     waiver = signed.waiver
-    named = [each for each in found if each.kind is not Kind.SECRET]
+    # A supplier speaks of vulnerabilities in its packages, of nothing else.
+    named = [each for each in found if not signed.supplier or each.kind is Kind.VULNERABILITY]
     covers = tuple(key(each) for each in named if _is_in_scope(waiver, each, image.digest))
     # What does not count is shown at every finding that it names.
     about = covers or tuple(key(each) for each in named)
@@ -177,8 +180,13 @@ def _overrule(judged: JudgedWaiver, newest: dict[str, JudgedWaiver]) -> JudgedWa
     return structs.replace(judged, state=WaiverState.STALE, why=why, expiring=False)
 
 
-def defect(signed: SignedWaiver, device: str, policy: WaiversPolicy, now: datetime) -> str:
-    """Return why a waiver counts for nothing under a policy, whatever it covers; empty when it counts."""
+def defect(
+    signed: SignedWaiver, device: str, policy: WaiversPolicy, now: datetime, *, is_draft: bool = False
+) -> str:
+    """Return why a waiver counts for nothing under a policy, whatever it covers; empty when it counts.
+
+    A draft is not signed by a second person yet.
+    """
     waiver = signed.waiver
     if signed.defect:
         return signed.defect
@@ -188,7 +196,11 @@ def defect(signed: SignedWaiver, device: str, policy: WaiversPolicy, now: dateti
         return f"its status is {waiver.status}: nothing is decided yet"
     if signed.supplier:
         return _supplier_defect(waiver, policy, now)
-    return _person_defect(signed, policy) or _date_defect(waiver, policy, now) or _form_defect(waiver, policy)
+    return (
+        _person_defect(signed, policy, is_draft=is_draft)
+        or _date_defect(waiver, policy, now)
+        or _form_defect(waiver, policy)
+    )
 
 
 def _supplier_defect(waiver: Waiver, policy: WaiversPolicy, now: datetime) -> str:
@@ -201,12 +213,17 @@ def _supplier_defect(waiver: Waiver, policy: WaiversPolicy, now: datetime) -> st
     return _future_defect(waiver, now)
 
 
-def _person_defect(signed: SignedWaiver, policy: WaiversPolicy) -> str:
+def needs_two_persons(waiver: Waiver, policy: WaiversPolicy) -> bool:
+    """Return whether a second person must sign a waiver: always when it is about a secret."""
+    return policy.two_persons or bool(waiver.scope.fingerprint)
+
+
+def _person_defect(signed: SignedWaiver, policy: WaiversPolicy, *, is_draft: bool) -> str:
     ids = [person.id for person in signed.persons]
     author = signed.waiver.author
     if author not in ids:
         return f"its author {author} did not sign it"
-    if policy.two_persons and len(set(ids)) < 2:
+    if not is_draft and needs_two_persons(signed.waiver, policy) and len(set(ids)) < 2:
         twice = (
             "author and approver are the same person" if len(ids) > 1 else "nobody but its author signed it"
         )
@@ -235,6 +252,8 @@ def _form_defect(waiver: Waiver, policy: WaiversPolicy) -> str:
     scope = waiver.scope
     if not scope.digest and not scope.package:
         return "its scope is neither a digest nor a package"
+    if scope.fingerprint and not scope.package:
+        return "its scope names the content of a file, but not its path"
     if scope.package.startswith("pkg:") and not scope.digest and not scope.versions:
         return "its scope names a package, but no versions"
     return ""
@@ -244,6 +263,9 @@ def _is_in_scope(waiver: Waiver, finding: Finding, digest: str) -> bool:
     scope = waiver.scope
     if scope.digest and scope.digest != digest:
         return False
+    if finding.kind is Kind.SECRET or scope.fingerprint:
+        here = (finding.target, finding.fingerprint)
+        return bool(finding.fingerprint) and (scope.package, scope.fingerprint) == here
     if scope.package and scope.package not in places_of(finding):
         return False
     if scope.versions and not in_range(finding.version, scope.versions, finding.purl):
@@ -253,6 +275,8 @@ def _is_in_scope(waiver: Waiver, finding: Finding, digest: str) -> bool:
 
 def places_of(finding: Finding) -> Collection[str]:
     """Return what a scope may call the place of a finding: the package, or the workload and its container."""
+    if finding.kind is Kind.UNJUDGED:
+        return (finding.package or finding.target,)
     if finding.purl:
         return (finding.purl.partition("?")[0].rpartition("@")[0] or finding.purl,)
     return (finding.package, finding.target, finding.target.partition(" ")[0])
@@ -262,5 +286,7 @@ def _explain_stale(waiver: Waiver, named: Sequence[Finding], digest: str) -> str
     if waiver.scope.digest not in {"", digest}:
         return f"it is about another image, {Digest(waiver.scope.digest).short}"
     found = ", ".join(sorted({f"{each.package or each.target} {each.version}".strip() for each in named})[:5])
+    if any(each.kind is Kind.SECRET for each in named):
+        return "a secret is waived by the path and the digest of its file, and these are others"
     scope = f"{waiver.scope.package} {waiver.scope.versions}".strip()
     return f"it is about {scope}, but {found} was found"

@@ -79,15 +79,17 @@ class Justification(StrEnum):
 
 
 class Scope(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a waiver applies: to one image digest, or to versions of a package.
+    """Where a waiver applies: to one image digest, to versions of a package, or to one file.
 
     `package` is a package URL without version (`pkg:pypi/jinja2`) or, for findings about pods, the workload
-    (`Deployment/gateway`). `versions` are exact versions, or a range as `>=1.0,<2.10.1`.
+    (`Deployment/gateway`); for a secret the path of its file, with the file's digest as `fingerprint`.
+    `versions` are exact versions, or a range as `>=1.0,<2.10.1`.
     """
 
     digest: str = ""
     package: str = ""
     versions: str = ""
+    fingerprint: str = ""
 
 
 class Waiver(Struct, frozen=True, kw_only=True, omit_defaults=True):

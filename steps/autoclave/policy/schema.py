@@ -69,7 +69,7 @@ class UnitTestPolicy(_Section, frozen=True):
 
 
 class ScanPolicy(_Section, frozen=True):
-    """What the scan gate requires. Secrets always block: there is no setting for them."""
+    """What the scan gate requires. Secrets always block, unless waived: there is no setting for them."""
 
     block: Annotated[frozenset[Severity], _stricter("superset", "severities of vulnerabilities that block")]
     fixable_only: Annotated[bool, _stricter("false", "let findings without a fixed version pass")]
@@ -150,7 +150,7 @@ class SoupPolicy(_Section, frozen=True):
 
 
 class WaiversPolicy(_Section, frozen=True):
-    """What a waiver must be to count. Secrets cannot be waived: there is no setting for them."""
+    """What a waiver must be to count. That of a secret always needs two persons."""
 
     max_days: Annotated[
         int, Meta(ge=1, le=MOST_DAYS), _stricter("lower", "longest validity of a waiver, in days")

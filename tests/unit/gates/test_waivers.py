@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from autoclave.gates import hardening, scan
+from autoclave.gates import gaps, hardening, scan
 from autoclave.gates import waivers as waiving
 from autoclave.gates.version_ranges import in_range
 from autoclave.gates.waivers import WaiverState
@@ -219,11 +219,80 @@ def test_one_person_is_enough_in_class_a_only() -> None:
     assert [judge_waiver(alone, policy=name).counts for name in "ABC"] == [True, False, False]
 
 
-def test_a_secret_is_never_waived() -> None:
-    secret = Finding(id="private-key", kind=Kind.SECRET, severity=Severity.HIGH, title="k", target="/k")
-    one = judge_waiver(change_waiver(finding="private-key", scope=Scope(digest=DIGEST)), secret)
+SECRET = Finding(
+    id="private-key",
+    kind=Kind.SECRET,
+    severity=Severity.HIGH,
+    title="k",
+    target="/srv/key.pem",
+    fingerprint="sha256:" + "5" * 64,
+)
+FILE = Scope(package=SECRET.target, fingerprint=SECRET.fingerprint)
+
+
+@pytest.mark.parametrize(
+    "scope",
+    [
+        Scope(digest=DIGEST),
+        Scope(package=SECRET.target),
+        Scope(package=SECRET.target, digest=DIGEST),
+        Scope(package=SECRET.target, versions="*"),
+        Scope(package="/srv", fingerprint=SECRET.fingerprint),
+        Scope(digest=DIGEST, fingerprint=SECRET.fingerprint),
+        Scope(package=SECRET.target, fingerprint="sha256:" + "6" * 64),
+        replace(FILE, digest="sha256:" + "9" * 64),
+    ],
+    ids=str,
+)
+def test_a_secret_is_not_waived_but_by_the_path_and_the_content_of_its_file(scope: Scope) -> None:
+    one = judge_waiver(change_waiver(finding="private-key", scope=scope), SECRET, policy="A")
     assert not one.counts
-    assert not scan.judge(replace(SCAN, findings=(secret,)), POLICY["A"], NOW, (one,)).passed
+    assert not scan.judge(replace(SCAN, findings=(SECRET,)), POLICY["A"], NOW, (one,)).passed
+
+
+def test_a_secret_that_is_none_is_waived_by_two_persons_in_every_class() -> None:
+    signed = change_waiver(finding="private-key", scope=FILE)
+    found = (SECRET, replace(SECRET, target="/other"), replace(SECRET, fingerprint="sha256:" + "6" * 64))
+    for safety_class in "ABC":
+        good = judge_waiver(signed, *found, policy=safety_class)
+        assert good.counts
+        assert scan.judge(replace(SCAN, findings=(SECRET,)), POLICY[safety_class], NOW, (good,)).passed
+        assert len(scan.judge(replace(SCAN, findings=found), POLICY["A"], NOW, (good,)).reasons) == 2
+        alone = judge_waiver(replace(signed, persons=(ADA,)), SECRET, policy=safety_class)
+        assert alone.state is WaiverState.REFUSED
+        assert alone.why.startswith("nobody but its author signed it")
+
+
+def test_a_secret_in_no_file_is_never_waived() -> None:
+    secret = replace(SECRET, fingerprint="")
+    for scope in (FILE, Scope(package=SECRET.target), Scope(package=SECRET.target, fingerprint="")):
+        assert not judge_waiver(change_waiver(finding="private-key", scope=scope), secret).counts
+
+
+def test_no_supplier_waives_a_secret() -> None:
+    said = change_waiver(finding="private-key", scope=replace(FILE, versions="*"))
+    found = (SECRET, replace(SECRET, kind=Kind.UNJUDGED))
+    assert not judge_waiver(replace(said, supplier="Pallets", persons=()), *found, policy="A").counts
+
+
+def test_the_scope_of_a_secret_covers_no_other_finding() -> None:
+    scope = Scope(package="pkg:pypi/jinja2", versions="<2.10.1", fingerprint=SECRET.fingerprint)
+    assert not judge_waiver(change_waiver(scope=scope)).counts
+
+
+def test_what_was_not_judged_is_waived_by_its_place_and_version() -> None:
+    fedora = replace(SCAN.ecosystems[0], name="fedora", version="40", judged=False, why="no advisories")
+    facts = gaps.complete(replace(SCAN, ecosystems=(fedora,)))
+    for package, versions, passes in (
+        ("fedora 40", "40", True),
+        ("fedora 40", "", True),
+        ("fedora", "", False),
+        ("fedora 41", "41", False),
+        ("fedora 40", "41", False),
+    ):
+        scope = Scope(package=package, versions=versions)
+        one = judge_waiver(change_waiver(finding="not-judged", scope=scope), *facts.findings)
+        assert scan.judge(facts, POLICY["C"], NOW, (one,)).passed is passes
 
 
 def test_a_finding_about_pods_is_waived_by_its_workload() -> None:

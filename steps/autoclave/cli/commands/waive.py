@@ -15,7 +15,7 @@ from autoclave.context import Context
 from autoclave.device.schema import WAIVER
 from autoclave.errors import UsageError
 from autoclave.evidence import waivers
-from autoclave.gates.waivers import JudgedWaiver, judge
+from autoclave.gates.waivers import JudgedWaiver, judge, needs_two_persons
 from autoclave.model.declared import Person, SignedWaiver, VexStatus
 from autoclave.model.facts import Finding
 from autoclave.release import decisions
@@ -35,7 +35,9 @@ class Options(StepOptions, frozen=True, kw_only=True):
     risk_reference: Annotated[str, option("where the risk file treats it")] = ""
     status: Annotated[str, option("what is said of it, in terms of VEX")] = VexStatus.NOT_AFFECTED
     justification: Annotated[str, option("why it is not affected, in terms of VEX")] = ""
-    package: Annotated[str, option("package URL without version; none: where it was found")] = ""
+    package: Annotated[
+        str, option("package URL without version, or a secret's path; none: where it was found")
+    ] = ""
     versions: Annotated[str, option("versions or a range, as '>=1.0,<2.10.1'; none: the one found")] = ""
     exact: Annotated[bool, option("only for exactly this image digest")] = False
     id: Annotated[str, option("the waiver's id; none: made of date and finding")] = ""
@@ -85,7 +87,7 @@ def _make(opts: Options, signer: Signer, ctx: Context) -> None:
     ctx.screen.result(
         f"{path.relative_to(ctx.folder)} is signed by {author.name}", {"waiver": waiver, "file": str(path)}
     )
-    if ctx.policy.waivers.two_persons:
+    if needs_two_persons(waiver, ctx.policy.waivers):
         text = f"it counts once a second person signed it: autoclave waive {waiver.id} --approve --key …"
         ctx.screen.note("waive", text)
 
@@ -158,7 +160,7 @@ def _describe_state(judged: JudgedWaiver) -> str:
 
 def _describe(signed: SignedWaiver) -> str:
     waiver, scope = signed.waiver, signed.waiver.scope
-    where = scope.digest or f"{scope.package} {scope.versions}".strip()
+    where = scope.digest or f"{scope.package} {scope.versions or scope.fingerprint}".strip()
     by = signed.supplier or ", ".join(each.name for each in signed.persons) or "nobody who is trusted"
     lines = [
         f"  {waiver.finding} in {where}: {waiver.status}"

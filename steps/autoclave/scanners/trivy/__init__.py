@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 
 import msgspec
 from msgspec import Struct
@@ -39,6 +40,15 @@ _WHAT = (
     "--list-all-pkgs", "--show-suppressed",
 )  # fmt: skip
 
+
+# Without the rules by which Trivy takes secrets in tests, examples, documentation and the folders of
+# languages for harmless, and looks into every file, whatever its name
+# (pkg/fanal/secret: builtin-allow-rules.go, `defaultSkipPatterns` in scanner.go).
+_RULES = """\
+disable-allow-rules: [dist-info, tests, examples, vendor, usr-dirs, locale-dir, markdown, node.js, golang,
+  python, rubygems, wordpress, anaconda-log]
+skip-patterns: []
+"""
 
 _MEDIA_TYPES = {
     ReportKind.RAW: "application/json",
@@ -116,7 +126,7 @@ class Trivy:
             "--exit-code", str(_FOUND), "--timeout", f"{_LONGEST:.0f}s", *_WHAT, *_OFFLINE,
             # The cache on disk is locked by one scan at a time; in memory, scans run side by side.
             "--cache-backend", "memory", "--no-progress",
-            "--ignorefile", os.devnull, "--secret-config", "no-such-file.yaml",
+            "--ignorefile", os.devnull, "--secret-config", str(_write_secret_rules(folder)),
         )  # fmt: skip
         ours, pasted = (
             ("image", "--input", f"{name}@{digest}", *rest) for name in (_IMAGE, layout.absolute())
@@ -242,6 +252,13 @@ def _facts(used: Database, started: datetime, finished: datetime, content: repor
         ecosystems=content.ecosystems,
         findings=content.findings,
     )
+
+
+def _write_secret_rules(folder: Path) -> Path:
+    """Write the settings for secrets under a name that no file of an image has: Trivy leaves that one out."""
+    path = folder / f"secrets-{token_hex(16)}.yaml"
+    path.write_text(_RULES, "utf-8")
+    return path
 
 
 def _without_foreign_settings() -> dict[str, str]:
