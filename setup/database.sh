@@ -2,12 +2,14 @@
 # The advisory database for Trivy. Prints the Trivy cache folder with it.
 #
 #   database.sh         Trivy's own database where it can be downloaded, else the small one
-#   database.sh small   the small one, built from setup/trivy/advisories.json: tests need the same findings every day
+#   database.sh small   the small one, built from setup/trivy/advisories.json and java.json: tests need the same
+#                       findings every day
 #
 # The small one contains its build time, so it is built again when it is older than 12 hours.
 # shellcheck source=setup/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 facts="$ROOT/setup/trivy/advisories.json"
+java="$ROOT/setup/trivy/java.json"
 small="$CACHE/database-small"
 full="$CACHE/database-full"
 PATIENCE=180 # seconds for one download; the database has some hundred MiB
@@ -20,7 +22,9 @@ download() {
     local tools
     tools="$("$ROOT/setup/trivy.sh")" || exit 1
     if within "$PATIENCE" "$tools/trivy" image --download-db-only --disable-telemetry --skip-version-check \
-        --cache-dir "$full" >"$LOGS/database.log" 2>&1 </dev/null; then
+        --cache-dir "$full" >"$LOGS/database.log" 2>&1 </dev/null &&
+        within "$PATIENCE" "$tools/trivy" image --download-java-db-only --disable-telemetry --skip-version-check \
+            --cache-dir "$full" >>"$LOGS/database.log" 2>&1 </dev/null; then
         touch "$full/db/metadata.json"
         return
     fi
@@ -29,18 +33,24 @@ download() {
 }
 
 build_small() {
-    local new="$small.new.$$" tools
+    local new="$small.new.$$" tools python="$ROOT/.venv/bin/python"
+    [ -x "$python" ] || python=python3
     tools="$("$ROOT/setup/trivy.sh")"
     rm -rf "$new"
     logged "$LOGS/database-small.log" "the small advisory database cannot be built" "check $facts" \
         "$tools/advisories" -in "$facts" -out "$new"
-    sha256 "$facts" >"$new/facts"
+    logged "$LOGS/database-small.log" "the small Java database cannot be built" "check $java" \
+        "$python" "$ROOT/setup/trivy/java_index.py" "$java" "$new"
+    sum_facts >"$new/facts"
     sha256 "$new/db/trivy.db" >"$new/sum"
-    mkdir -p "$small" && rm -rf "$small/db" && mv "$new/db" "$new/facts" "$new/sum" "$small/" && rmdir "$new"
+    mkdir -p "$small" && rm -rf "$small/db" "$small/java-db"
+    mv "$new/db" "$new/java-db" "$new/facts" "$new/sum" "$small/" && rmdir "$new"
 }
 
+sum_facts() { cat "$facts" "$java" | sums | cut -c 1-64; }
+
 small_is_current() {
-    younger "$small" 720 && [ "$(cat "$small/facts" 2>/dev/null)" = "$(sha256 "$facts")" ] &&
+    younger "$small" 720 && [ "$(cat "$small/facts" 2>/dev/null)" = "$(sum_facts)" ] &&
         [ "$(cat "$small/sum" 2>/dev/null)" = "$(sha256 "$small/db/trivy.db")" ]
 }
 

@@ -65,7 +65,10 @@ def _plan(image: Image, scanner: Scanner) -> StepPlan:
         image=image.name,
         commands=(scanner.command,),
         tools={scanner.name: versions.version},
-        inputs={"database": versions.database.digest},
+        inputs={
+            "database": versions.database.digest,
+            **{f"{each.name} database": each.digest for each in versions.indexes},
+        },
     )
 
 

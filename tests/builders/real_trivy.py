@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+ROOT = Path(__file__).parents[2]
+SMALL = ROOT / "setup" / "trivy" / "advisories.json"
+"""The advisories of the small database."""
 VARIABLES = ("AUTOCLAVE_SCANNER_COMMAND", "AUTOCLAVE_SCANNER_CACHE")
 
 
@@ -34,3 +39,10 @@ def pad_cache(folder: Path) -> str:
 def read_setting(variable: str) -> str:
     """Return what a variable says for Trivy: `VALUE` or `trivy=VALUE`; empty when it is not set."""
     return os.environ.get(variable, "").removeprefix("trivy=")
+
+
+def build_java_index(cache: Path) -> None:
+    """Build the small Java database into a cache folder of Trivy."""
+    script = ROOT / "setup" / "trivy" / "java_index.py"
+    facts = ROOT / "setup" / "trivy" / "java.json"
+    subprocess.run([sys.executable, script, facts, cache], check=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -113,6 +115,30 @@ def test_secrets_are_found_wherever_they_are(scanner: Trivy, tmp_path: Path) -> 
     found = [each for each in scan(scanner, image, tmp_path).facts.findings if each.kind is Kind.SECRET]
     assert {each.target.lstrip("/") for each in found} == set(PLACES)
     assert {each.layer for each in found} == {found[0].layer} != {""}
+
+
+LOG4J = "META-INF/maven/org.apache.logging.log4j/log4j-core/pom.properties"
+
+
+def java_image(root: Path) -> tuple[str, str]:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as jar:
+        jar.writestr(LOG4J, "groupId=org.apache.logging.log4j\nartifactId=log4j-core\nversion=2.14.1\n")
+    return tiny_layout.write(root, {"app/pump-1.0.jar": archive.getvalue()})
+
+
+def test_an_image_with_a_java_archive_is_scanned(tmp_path: Path) -> None:
+    cache = record.database(tmp_path / "cache", facts=real_trivy.SMALL)
+    scanner = Trivy(Shell(), program=real_trivy.program(), cache=cache)
+    with pytest.raises(DatabaseError) as caught:
+        scan(scanner, java_image, tmp_path / "without")
+    assert caught.value.what == "Trivy's Java database is missing"
+    assert "--download-java-db-only" in caught.value.next
+    real_trivy.build_java_index(cache)
+    facts = scan(scanner, java_image, tmp_path / "with").facts
+    assert [(each.name, each.packages, each.judged) for each in facts.ecosystems] == [("maven", 1, True)]
+    assert "CVE-2021-44228" in {each.id for each in facts.findings}
+    assert [each.name for each in facts.indexes] == ["java"]
 
 
 def test_no_ignore_inside_of_an_image_counts(scanner: Trivy, tmp_path: Path) -> None:

@@ -22,8 +22,11 @@ def judge(facts: ScanFacts, policy: Policy, now: datetime, waivers: Sequence[Jud
     blocking = [each for each in found if is_blocking(each, policy.scan) and key(each) not in waived]
     blind = [each for each in blocking if each.kind is Kind.UNJUDGED]
     others = [each for each in blocking if each.kind is not Kind.UNJUDGED]
-    old = check_database_age(facts, policy.scan, min(now, facts.finished))
-    reasons = [old] if old else []
+    old = (
+        check_database_age(facts, policy.scan, min(now, facts.finished)),
+        *(check_index_age(each, policy.scan, min(now, facts.finished)) for each in facts.indexes),
+    )
+    reasons = [each for each in old if each]
     # What was not judged comes first: it says what the list below is worth.
     return Verdict("scan", (*reasons, *_list_blocking(blind, refused), *_list_blocking(others, refused)))
 
@@ -80,6 +83,17 @@ def is_blocking(finding: Finding, policy: ScanPolicy) -> bool:
     if finding.severity is Severity.UNKNOWN:
         return policy.block_unknown
     return finding.severity in policy.block
+
+
+def check_index_age(index: Database, policy: ScanPolicy, at: datetime) -> str:
+    """Return why an index by which packages are recognised is too old, or an empty string."""
+    age = at - index.updated
+    if age > timedelta(hours=policy.max_index_age_hours):
+        allowed = policy.max_index_age_hours
+        return f"the {index.name} database is {_hours(age)} old, the policy allows {allowed} h"
+    if age < timedelta(minutes=-5):
+        return f"the {index.name} database is dated in the future ({index.updated:%Y-%m-%d %H:%M} UTC)"
+    return ""
 
 
 def check_database_age(facts: ScanFacts, policy: ScanPolicy, at: datetime) -> str:

@@ -81,6 +81,11 @@ class ScanPolicy(_Section, frozen=True):
     max_database_age_hours: Annotated[
         int, Meta(ge=1, le=MOST_HOURS), _stricter("lower", "oldest advisory database, in hours")
     ]
+    max_index_age_hours: Annotated[
+        int,
+        Meta(ge=1, le=MOST_HOURS),
+        _stricter("lower", "oldest database by which packages are recognised (Java's), in hours"),
+    ]
     scanners: Annotated[
         frozenset[str],
         _stricter("superset", "scanners that must each have scanned the image; one always must"),

@@ -28,11 +28,16 @@ class Setup(Struct, frozen=True, kw_only=True):
 
 
 class Versions(Struct, frozen=True, kw_only=True):
-    """What would scan: the scanner's version and its database; `renew` is how to get a newer one."""
+    """What would scan: the scanner's version and its database; `renew` is how to get a newer one.
+
+    `indexes` are the databases by which it recognises packages, each with a name; `renew_indexes` is theirs.
+    """
 
     version: str
     database: Database
+    indexes: tuple[Database, ...] = ()
     renew: str = ""
+    renew_indexes: str = ""
 
 
 class ReportKind(StrEnum):

@@ -111,6 +111,9 @@ def test_many_findings_are_listed_worst_first_and_cut() -> None:
     assert len(reasons) == 11
 
 
+JAVA = replace(SCAN.database, name="java")
+
+
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
@@ -118,6 +121,11 @@ def test_many_findings_are_listed_worst_first_and_cut() -> None:
         ({"contents": None}, "the layers of the image were not read"),
         ({"database": replace(SCAN.database, updated=THEN - timedelta(days=30))}, "30 days old"),
         ({"database": replace(SCAN.database, updated=NOW + timedelta(hours=2))}, "dated in the future"),
+        (
+            {"indexes": (replace(JAVA, updated=THEN - timedelta(days=61)),)},
+            "the java database is 61 days old",
+        ),
+        ({"indexes": (replace(JAVA, updated=NOW + timedelta(hours=2)),)}, "java database is dated in the"),
     ],
 )
 def test_a_scan_that_cannot_be_trusted_closes_the_gate(changed: dict[str, Any], says: str) -> None:

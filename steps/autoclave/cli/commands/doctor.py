@@ -15,7 +15,7 @@ from msgspec import Struct
 from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 from autoclave.errors import AutoclaveError, DoctorFailed
-from autoclave.gates.scan import is_partial
+from autoclave.gates.scan import check_index_age, is_partial
 from autoclave.runtime.options import Signing
 from autoclave.scan import create_scanners
 from autoclave.scanners.base import Scanner
@@ -99,6 +99,7 @@ def _check_scanners(opts: Options, ctx: Context) -> list[tuple[str, Callable[[],
     for each in create_scanners(opts.scanners, ctx):
         checks.append(("scanner", partial(_scanner, each)))
         checks.append(("database", partial(_database, each, ctx)))
+        checks.append(("database", partial(_indexes, each, ctx)))
     return checks
 
 
@@ -118,6 +119,19 @@ def _database(scanner: Scanner, ctx: Context) -> Check:
         seen += ", PARTIAL: production refuses it"
     fine = timedelta(minutes=-5) < age <= allowed
     return Check("database", fine=fine, seen=seen, fix=versions.renew)
+
+
+def _indexes(scanner: Scanner, ctx: Context) -> Check:
+    """Check the databases by which a scanner recognises packages; none is enough for most images."""
+    versions = scanner.versions()
+    old = [check_index_age(each, ctx.policy.scan, ctx.now()) for each in versions.indexes]
+    seen = ", ".join(f"{each.name} of {each.updated:%Y-%m-%d}" for each in versions.indexes)
+    return Check(
+        "database",
+        fine=not any(old),
+        seen=f"{scanner.name}: {'; '.join(filter(None, old)) or seen or 'no index of Java archives'}",
+        fix=versions.renew_indexes,
+    )
 
 
 def _keys() -> Check:

@@ -12,12 +12,12 @@ from msgspec import Struct
 
 from autoclave.errors import DatabaseError, ScannerError, StoreError, ToolError
 from autoclave.model.digest import Digest, check_digest, digest_of
-from autoclave.model.facts import Database, Finding, ScanFacts
+from autoclave.model.facts import Finding, ScanFacts
 from autoclave.runtime.shell import Completed, Shell
 from autoclave.runtime.surroundings import base_folder
 from autoclave.scanners.base import Report, ReportKind, Scan, Setup, Versions
 from autoclave.scanners.reports import FILES
-from autoclave.scanners.trivy import database, report
+from autoclave.scanners.trivy import database, java, report
 from autoclave.store.oci import parse_manifest
 
 VERSION = "0.74.0"
@@ -78,10 +78,13 @@ class Trivy:
     def versions(self) -> Versions:
         """Return what would scan. Raise ScannerError (missing, other version) or DatabaseError."""
         metadata = parse_version(self._run("version", "--format", "json").out)
+        index = java.examine(self._cache)
         return Versions(
             version=VERSION,
             database=database.examine(self._cache, metadata),
+            indexes=(index,) if index else (),
             renew=f"{self._program} image --download-db-only --cache-dir {self._cache}",
+            renew_indexes=f"{self._program} image --download-java-db-only --cache-dir {self._cache}",
         )
 
     def scan(self, image: str, folder: Path) -> Scan:
@@ -96,14 +99,14 @@ class Trivy:
         before = self._fingerprint()
         started = datetime.now(UTC)
         raw = folder / FILES[ReportKind.RAW]
-        code = self._scan(layout, digest, raw)
+        code = self._scan_with_java(layout, digest, raw)
         finished = datetime.now(UTC)
         if self._fingerprint() != before:
             raise DatabaseError("Trivy's database changed during the scan", next="scan again")
         advisories = report.Advisories(database=versions.database, feeds=database.read_feeds(self._cache))
         content = report.read(raw, config_digest=config_digest, version=VERSION, advisories=advisories)
         check_exit_code(code, content.findings)
-        facts = _facts(versions.database, started, finished, content)
+        facts = _facts(versions, started, finished, content)
         return Scan(facts=facts, reports=(_report(ReportKind.RAW, raw), *self._derive(raw)))
 
     def _derive(self, raw: Path) -> tuple[Report, Report]:
@@ -112,6 +115,16 @@ class Trivy:
         self._convert(raw, bom, "cyclonedx", "--scanners", "vuln")
         self._convert(raw, sarif, "sarif")
         return _report(ReportKind.SBOM, bom), _report(ReportKind.SARIF, sarif)
+
+    def _scan_with_java(self, layout: Path, digest: str, raw: Path) -> int:
+        """Scan; raise DatabaseError when what is missing is the database for Java archives."""
+        try:
+            return self._scan(layout, digest, raw)
+        except ScannerError as error:
+            if "Java DB" not in error.why or java.path(self._cache).exists():
+                raise
+            why = "the image has Java archives, and Trivy recognises them by it"
+            raise java.refuse(self._cache, "is missing", why) from error
 
     def _scan(self, layout: Path, digest: str, report: Path) -> int:
         folder = report.parent
@@ -165,12 +178,14 @@ class Trivy:
                 next="'autoclave doctor' checks Trivy and its database",
             ) from error
 
-    def _fingerprint(self) -> tuple[int, int, int]:
+    def _fingerprint(self) -> tuple[tuple[int, int, int], ...]:
+        index = java.path(self._cache)
+        files = (database.path(self._cache), *((index,) if index.exists() else ()))
         try:
-            stat = database.path(self._cache).stat()
+            found = [file.stat() for file in files]
         except OSError as error:
             raise database.refuse(self._cache, "was removed during the scan", str(error)) from error
-        return stat.st_ino, stat.st_size, stat.st_mtime_ns
+        return tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in found)
 
 
 def create(setup: Setup) -> Trivy:
@@ -242,11 +257,12 @@ def _report(kind: ReportKind, path: Path) -> Report:
     return Report(kind=kind, path=path, media_type=_MEDIA_TYPES[kind])
 
 
-def _facts(used: Database, started: datetime, finished: datetime, content: report.Content) -> ScanFacts:
+def _facts(used: Versions, started: datetime, finished: datetime, content: report.Content) -> ScanFacts:
     return ScanFacts(
         scanner=Trivy.name,
         scanner_version=VERSION,
-        database=used,
+        database=used.database,
+        indexes=used.indexes,
         started=started,
         finished=finished,
         ecosystems=content.ecosystems,

@@ -69,7 +69,7 @@ def examine(cache: Path, metadata: Metadata | None) -> Database:
         lacks = find_lack(buckets)
         return Database(
             updated=metadata.updated_at,
-            digest=_digest(file),
+            digest=digest_file(file),
             size=file.stat().st_size,
             complete=not lacks,
             lacks=lacks,
@@ -126,7 +126,8 @@ def _read_buckets(cache: Path, file: Path) -> dict[str, int]:
     return buckets
 
 
-def _digest(file: Path) -> str:
+def digest_file(file: Path) -> str:
+    """Return the digest of a file."""
     total = hashlib.sha256()
     with file.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
