@@ -105,6 +105,23 @@ def test_a_faulty_device_is_stopped(
     [
         ("image from scratch with nothing to scan", "from-scratch", "nothing was scanned"),
         ("system without advisories", "unjudged-system", "Trivy has no advisories for fedora 40"),
+        (
+            "release that the database does not know",
+            "unknown-release",
+            "Trivy's database has no advisories for the release debian 99.1",
+        ),
+        ("system past its end of life", "ended-system", "debian 9.13 is past its end of life"),
+        (
+            "package database removed",
+            "removed-package-database",
+            "the package database var/lib/dpkg/status is missing: a lower layer has it",
+        ),
+        ("package said to be removed", "lost-package", "lost-package: openssl "),
+        (
+            "private key among tests and documentation",
+            "hidden-secret",
+            "high secret private-key in /app/tests/README.md",
+        ),
     ],
 )
 def test_an_image_that_no_scanner_can_judge_is_stopped(
