@@ -17,15 +17,17 @@ from autoclave.errors import RecordError, ScannerError
 from autoclave.evidence import predicates, records, sbom, statement
 from autoclave.evidence.records import Record
 from autoclave.evidence.statement import SBOM, VULNS
-from autoclave.gates import gaps, waivers
+from autoclave.gates import gaps, vulnerabilities, waivers
 from autoclave.gates import scan as gate
 from autoclave.inventory import Inventory
 from autoclave.model.digest import Digest
 from autoclave.model.facts import ScanFacts
 from autoclave.model.plan import StepPlan
 from autoclave.release import decisions
+from autoclave.runtime.folder import Folder
 from autoclave.runtime.options import SourceOptions
-from autoclave.scanners import reports
+from autoclave.scanners import catalogues, reports, sarif
+from autoclave.scanners.additions import Additions
 from autoclave.scanners.base import Report, ReportKind, Scan, Scanner
 from autoclave.scanners.options import ScannerOptions, create
 from autoclave.store.oci import Descriptor
@@ -33,6 +35,7 @@ from autoclave.store.oci import Descriptor
 STEP = "scan"
 
 _CHUNK = 1 << 20
+_SHOWN = 20
 
 
 class Options(SourceOptions, frozen=True):
@@ -44,7 +47,8 @@ class Options(SourceOptions, frozen=True):
 def run(opts: Options, ctx: Context) -> list[Descriptor]:
     """Scan every chosen image with every chosen scanner; return the digests that were scanned."""
     found: list[tuple[str, ScanFacts]] = []
-    return [_scan(image, opts, ctx, found) for image in ctx.images(opts.image)]
+    known = load_additions(ctx)
+    return [_scan(image, opts, ctx, known, found) for image in ctx.images(opts.image)]
 
 
 def create_scanners(options: ScannerOptions, ctx: Context) -> tuple[Scanner, ...]:
@@ -55,10 +59,29 @@ def create_scanners(options: ScannerOptions, ctx: Context) -> tuple[Scanner, ...
 def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:
     """Return what the step would run, for each image and scanner."""
     scanners = create_scanners(opts.scanners, ctx)
-    return [_plan(image, scanner) for image in ctx.images(opts.image) for scanner in scanners]
+    known = load_additions(ctx)
+    return [
+        _plan(image, scanner, known, is_first=scanner is scanners[0])
+        for image in ctx.images(opts.image)
+        for scanner in scanners
+    ]
 
 
-def _plan(image: Image, scanner: Scanner) -> StepPlan:
+def load_additions(ctx: Context) -> Additions:
+    """Read the catalogues that the policy names, and the reports that the device file names."""
+    folder, commit = Folder(ctx.folder), "" if ctx.source.is_worktree else ctx.source.commit
+    raw = [folder.read(each.path, limit=sarif.LARGEST) for each in ctx.device.report]
+    return Additions(
+        catalogues=catalogues.load(ctx.policy.scan.catalogues),
+        reports=tuple(
+            sarif.read(content, path=each.path, tool=each.tool, block=frozenset(each.block), commit=commit)
+            for each, content in zip(ctx.device.report, raw, strict=True)
+        ),
+        raw=tuple(raw),
+    )
+
+
+def _plan(image: Image, scanner: Scanner, known: Additions, *, is_first: bool) -> StepPlan:
     versions = scanner.versions()
     return StepPlan(
         step=STEP,
@@ -68,11 +91,14 @@ def _plan(image: Image, scanner: Scanner) -> StepPlan:
         inputs={
             "database": versions.database.digest,
             **{f"{each.name} database": each.digest for each in versions.indexes},
+            **known.inputs(is_first=is_first),
         },
     )
 
 
-def _scan(image: Image, opts: Options, ctx: Context, found: list[tuple[str, ScanFacts]]) -> Descriptor:
+def _scan(
+    image: Image, opts: Options, ctx: Context, known: Additions, found: list[tuple[str, ScanFacts]]
+) -> Descriptor:
     """Scan one image, and add its facts to those of the images that this run has scanned before."""
     descriptor = ctx.subject(image, ctx.digests(opts).of(image.name))
     scanners = create_scanners(opts.scanners, ctx)
@@ -81,33 +107,36 @@ def _scan(image: Image, opts: Options, ctx: Context, found: list[tuple[str, Scan
     scans: list[ScanFacts] = []
     scanned = False
     for scanner in scanners:
-        planned = _plan(image, scanner)
+        planned = _plan(image, scanner, known, is_first=scanner is scanners[0])
         facts = _find_valid(earlier, planned, descriptor, ctx)
         if facts:
             what = f"{image.name}: {Digest(descriptor.digest).short} was scanned with this database"
             ctx.screen.skip(STEP, what + (f" of {scanner.name}" if len(scanners) > 1 else ""))
         else:
             subject = subject or _Subject(
-                descriptor, inventory.read(ctx.store, descriptor.digest), tuple(scanners)
+                descriptor, inventory.read(ctx.store, descriptor.digest), tuple(scanners), known
             )
             facts, scanned = _scan_with(scanner, planned, subject, ctx), True
         scans.append(facts)
     found += [(image.name, facts) for facts in scans]
     _write_host_report(found, ctx)
+    judged = _judge_waivers(scans, descriptor, ctx)
     if scanned:
-        judged = _judge_waivers(scans, descriptor, ctx)
         _report_waivers(judged, ctx)
-        verdict = gate.judge_all(scans, ctx.policy, ctx.now(), judged)
-        ctx.require(verdict, repeat=f"autoclave scan --image {image.name} --again -v")
+        _report_differences(scans, ctx)
+    # Each may pass by itself, as it was scanned before, and together they may not have looked for all.
+    verdict = gate.judge_all(scans, ctx.policy, ctx.now(), judged)
+    ctx.require(verdict, repeat=f"autoclave scan --image {image.name} --again -v")
     return descriptor
 
 
 class _Subject(Struct, frozen=True):
-    """An image that is scanned, what its layers say, and the scanners that scan it."""
+    """An image that is scanned, what its layers say, the scanners that scan it, and what is added."""
 
     descriptor: Descriptor
     inventory: Inventory
     scanners: tuple[Scanner, ...]
+    additions: Additions
 
 
 def _scan_with(scanner: Scanner, planned: StepPlan, subject: _Subject, ctx: Context) -> ScanFacts:
@@ -122,6 +151,11 @@ def _scan_with(scanner: Scanner, planned: StepPlan, subject: _Subject, ctx: Cont
         place = image if scanner is scanners[0] else f"{image}/{scanner.name}"
         kept = [_keep(report, place, ctx) for report in scan.reports]
     facts = gaps.complete(_add_contents(scan.facts, subject.inventory))
+    is_first = scanner is scanners[0]
+    facts = subject.additions.add(facts, is_first=is_first)
+    if is_first:
+        kept += _keep_imported(subject.additions, image, ctx)
+    _note_ages(facts, ctx)
     _warn_if_partial(facts, ctx)
     verdict = gate.judge(facts, ctx.policy, ctx.now(), _judge_waivers([facts], descriptor, ctx))
     info = ctx.info(planned, verdict, facts.started, facts.finished)
@@ -213,6 +247,26 @@ def _report_waivers(judged: tuple[waivers.JudgedWaiver, ...], ctx: Context) -> N
         ctx.screen.warn(STEP, line)
 
 
+def _report_differences(scans: Sequence[ScanFacts], ctx: Context) -> None:
+    """Report what one scanner alone found, and what will block on a later day."""
+    alone = vulnerabilities.compare(scans)
+    for line in alone[:_SHOWN]:
+        ctx.screen.note(STEP, line)
+    if len(alone) > _SHOWN:
+        ctx.screen.note(STEP, f"and {len(alone) - _SHOWN} more that one scanner alone found")
+    for line in vulnerabilities.list_upcoming(scans, ctx.policy.scan, ctx.now()):
+        ctx.screen.warn(STEP, line)
+
+
+def _note_ages(facts: ScanFacts, ctx: Context) -> None:
+    """Note how old the advisories and catalogues of a scan are."""
+    dated = [(f"{facts.scanner}'s database", facts.database.updated)]
+    dated += [(f"the catalogue '{each.name}'", each.updated) for each in facts.catalogues]
+    for what, updated in dated:
+        hours = (ctx.now() - updated).total_seconds() / 3600
+        ctx.screen.note(STEP, f"{what} is of {updated:%Y-%m-%d %H:%M} UTC, {hours:.0f} h old")
+
+
 def _keep(report: Report, place: str, ctx: Context) -> tuple[str, Descriptor]:
     """Keep a report in the store, and as a file for the host; return its name and descriptor."""
     name = reports.FILES[report.kind]
@@ -220,6 +274,17 @@ def _keep(report: Report, place: str, ctx: Context) -> tuple[str, Descriptor]:
         kept = ctx.store.write(iter(lambda: file.read(_CHUNK), b""), media_type=report.media_type)
     ctx.write_report(place, name, ctx.store.chunks(kept.digest))
     return name, kept
+
+
+def _keep_imported(additions: Additions, place: str, ctx: Context) -> list[tuple[str, Descriptor]]:
+    """Keep the reports of other tools as a scanner's own are kept; return their names and descriptors."""
+    kept = []
+    for number, raw in enumerate(additions.raw, 1):
+        name = f"report-{number}.sarif"
+        descriptor = ctx.store.write([raw], media_type="application/sarif+json")
+        ctx.write_report(place, name, [raw])
+        kept.append((name, descriptor))
+    return kept
 
 
 def _warn_if_partial(facts: ScanFacts, ctx: Context) -> None:

@@ -40,6 +40,14 @@ CASES = [
         "critical CVE-2023-38545 in curl",
     ),
     ("private key baked into a layer", "baked-secret", "scan", 23, "secret private-key in /app/device.key"),
+    (
+        "static analysis that found an error",
+        "analysis-finding",
+        "scan",
+        23,
+        "high analysis c/overflow in src/dose.c:12",
+    ),
+    ("static analysis that did not finish", "unfinished-analysis", "scan", 31, "is of a run that failed"),
     ("root user where the profile forbids it", "root-user", "build", 21, "the image runs as root"),
     (
         "root user by another name",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,10 @@ from autoclave.cli.commands.gitlab import release as gitlab_release
 from autoclave.console.json import JsonScreen
 from autoclave.context import Context
 from autoclave.device import source
-from autoclave.errors import ScanGateClosed, ScannerError
+from autoclave.errors import AutoclaveError, PolicyLoosened, ScanGateClosed, ScannerError
 from autoclave.evidence import records
 from autoclave.evidence.statement import SBOM, VULNS
-from autoclave.model.facts import Severity
+from autoclave.model.facts import Kind, Severity
 from autoclave.model.status import GateStatus
 from autoclave.release import verification
 from autoclave.release.status import read_status
@@ -76,10 +76,17 @@ def known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Named]:
     return found
 
 
-def run(folder: Path, *names: str, policy: str = "", again: bool = False) -> Context:
+def run(
+    folder: Path, *names: str, policy: str = "", again: bool = False, organisation: Path | None = None
+) -> Context:
     """Scan the image of a device; the second time as well."""
     (folder / "autoclave.toml").write_text(DEVICE + policy)
-    opts = scan.Options(folder=str(folder), scanners=ScannerOptions(scanner=names), again=again)
+    opts = scan.Options(
+        folder=str(folder),
+        scanners=ScannerOptions(scanner=names),
+        again=again,
+        policy=str(organisation or ""),
+    )
     ctx = Context(opts, JsonScreen())
     assert isinstance(ctx.store, LayoutStore)
     if ctx.store.find("app") is None:
@@ -240,3 +247,127 @@ def test_what_the_release_gate_could_not_read_is_refused_at_once(
     assert subject
     assert store.referrers(subject.digest) == []
     assert files(tmp_path) == set()
+
+
+REPORT = """\
+[[report]]
+path = "out/analysis.sarif"
+tool = "Checker"
+block = ["high"]
+"""
+
+
+def write_report(folder: Path, *levels: str) -> None:
+    """Write a report of another tool, with a result of each level."""
+    results: list[dict[str, Any]] = [
+        {
+            "ruleId": "c/overflow",
+            "level": level,
+            "message": {"text": "outside of dose"},
+            "locations": [
+                {
+                    "physicalLocation": {
+                        "artifactLocation": {"uri": "src/dose.c"},
+                        "region": {"startLine": line},
+                    }
+                }
+            ],
+        }
+        for line, level in enumerate(levels, 1)
+    ]
+    run_ = {"tool": {"driver": {"name": "Checker"}}, "results": results}
+    (folder / "out").mkdir(exist_ok=True)
+    (folder / "out" / "analysis.sarif").write_text(json.dumps({"version": "2.1.0", "runs": [run_]}))
+
+
+def test_a_report_of_another_tool_is_stored_judged_and_a_reason_to_scan_again(
+    known: dict[str, Named], tmp_path: Path
+) -> None:
+    write_report(tmp_path, "note")
+    ctx = run(tmp_path, "toy", "other", policy=REPORT)
+    assert [each.tool for scan_ in release(ctx).scans for each in scan_.imported] == ["Checker"]
+    assert "app/report-1.sarif" in files(tmp_path)
+    run(tmp_path, "toy", "other", policy=REPORT)
+    assert [len(each.scanned) for each in known.values()] == [1, 1]
+    write_report(tmp_path, "note", "error")
+    with pytest.raises(ScanGateClosed) as caught:
+        run(tmp_path, "toy", "other", policy=REPORT)
+    assert "high analysis c/overflow in src/dose.c:2: outside of dose" in caught.value.why
+    assert [len(each.scanned) for each in known.values()] == [2, 1]
+
+
+def test_what_the_device_lets_block_is_a_reason_to_judge_again(
+    known: dict[str, Named], tmp_path: Path
+) -> None:
+    write_report(tmp_path, "warning")
+    run(tmp_path, "toy", policy=REPORT)
+    with pytest.raises(ScanGateClosed):
+        run(tmp_path, "toy", policy=REPORT.replace('"high"', '"medium"'))
+
+
+def test_a_report_that_the_policy_requires_and_nobody_names_closes_the_gate(
+    known: dict[str, Named], tmp_path: Path
+) -> None:
+    with pytest.raises(ScanGateClosed) as caught:
+        run(tmp_path, "toy", policy='[policy.scan]\nreports = ["Checker"]\n')
+    assert "no report of 'Checker' was taken in" in caught.value.why
+
+
+@pytest.mark.parametrize("path", ["absent.sarif", "../outside.sarif", "link.sarif"])
+def test_a_report_is_a_plain_file_of_the_device(path: str, known: dict[str, Named], tmp_path: Path) -> None:
+    folder = tmp_path / "device"
+    folder.mkdir()
+    (tmp_path / "outside.sarif").write_text("{}")
+    (folder / "link.sarif").symlink_to(tmp_path / "outside.sarif")
+    with pytest.raises(AutoclaveError):
+        run(folder, "toy", policy=REPORT.replace("out/analysis.sarif", path))
+    assert known["toy"].scanned == []
+
+
+def test_a_scanner_that_looks_for_no_secrets_never_passes_alone(
+    known: dict[str, Named], tmp_path: Path
+) -> None:
+    def half(done: Scan) -> Scan:
+        return structs.replace(done, facts=structs.replace(done.facts, kinds=(Kind.VULNERABILITY,)))
+
+    known["toy"].change = half
+    for _ in range(2):  # the second time it is valid by itself, and not repeated
+        with pytest.raises(ScanGateClosed) as caught:
+            run(tmp_path, "toy")
+        assert "nothing looked for secrets in the image: toy does not" in caught.value.why
+    assert len(known["toy"].scanned) == 1
+    run(tmp_path, "toy", "other")
+
+
+def test_an_exploited_vulnerability_closes_the_gate_of_every_class_and_the_catalogue_is_on_record(
+    known: dict[str, Named], tmp_path: Path
+) -> None:
+    device, kev, policy = tmp_path / "device", tmp_path / "kev.json", tmp_path / "policy.toml"
+    device.mkdir()
+    now = datetime.now(UTC)
+
+    def write(*names: str) -> None:
+        listed = [{"cveID": name, "dateAdded": "2026-01-02"} for name in names]
+        document = {
+            "dateReleased": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+            "count": len(listed),
+            "vulnerabilities": listed,
+        }
+        kev.write_text(json.dumps(document))
+
+    policy.write_text(f'[scan.catalogues]\nexploited = "{kev}"\n')
+    write("CVE-2000-0001")
+    ctx = run(device, "toy", organisation=policy)
+    assert [each.entries for each in release(ctx).scans[0].catalogues] == [1]
+    write("CVE-2000-0001", FINDING.id)
+    with pytest.raises(ScanGateClosed) as caught:
+        run(device, "toy", organisation=policy)
+    assert (
+        f"low {FINDING.id} in ball 1.0 (fixed in 1.1; known to be exploited since 2026-01-02"
+        in caught.value.why
+    )
+
+
+def test_a_device_cannot_name_a_catalogue_of_its_own(known: dict[str, Named], tmp_path: Path) -> None:
+    with pytest.raises(PolicyLoosened):
+        run(tmp_path, "toy", policy='[policy.scan.catalogues]\nexploited = "/tmp/empty.json"\n')

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from autoclave.errors import ConfigError, SourceError
+from autoclave.model.facts import Severity
 from autoclave.model.text import for_schema, matching
 from autoclave.runtime.folder import Folder
 from autoclave.runtime.toml import convert, nearest, parse_toml
@@ -200,6 +201,18 @@ class Traceability(_Table, frozen=True):
     pytest_plugin: bool = False
 
 
+class Report(_Table, frozen=True):
+    """`[[report]]`: a report of another tool, such as a static analysis, in SARIF, in the device folder.
+
+    `tool` is the name that the report has of its tool. Results of the severities in `block` close the scan
+    gate, besides those that the policy names; each can be waived.
+    """
+
+    path: Annotated[str, Meta(min_length=1, max_length=1000)]
+    tool: Annotated[str, Meta(min_length=1, max_length=100)]
+    block: list[Severity] = []
+
+
 class Device(_Table, frozen=True):
     """The whole device file."""
 
@@ -208,6 +221,7 @@ class Device(_Table, frozen=True):
     unit_test: UnitTest | None = None
     environment: list[Environment] = []
     flow: list[Flow] = []
+    report: list[Report] = []
     traceability: Traceability = Traceability()
     policy: dict[str, Any] = {}
 

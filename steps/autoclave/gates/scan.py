@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from autoclave.gates import gaps
+from autoclave.gates import gaps, vulnerabilities
 from autoclave.gates.waivers import JudgedWaiver, explain_refusal, find_refused, find_waived, key
 from autoclave.model.facts import Database, Finding, Kind, ScanFacts, Severity
 from autoclave.model.verdict import Verdict
@@ -19,12 +19,14 @@ def judge(facts: ScanFacts, policy: Policy, now: datetime, waivers: Sequence[Jud
     """Judge one scan at a moment (NIST SP 800-190 4.1.1, 4.1.2, 4.1.4); waived findings do not block."""
     waived, refused = find_waived(waivers), find_refused(waivers)
     found = gaps.complete(facts).findings
-    blocking = [each for each in found if is_blocking(each, policy.scan) and key(each) not in waived]
+    blocking = [each for each in found if is_blocking(each, policy.scan, now) and key(each) not in waived]
     blind = [each for each in blocking if each.kind is Kind.UNJUDGED]
     others = [each for each in blocking if each.kind is not Kind.UNJUDGED]
+    then = min(now, facts.finished)
     old = (
-        check_database_age(facts, policy.scan, min(now, facts.finished)),
-        *(check_index_age(each, policy.scan, min(now, facts.finished)) for each in facts.indexes),
+        check_database_age(facts, policy.scan, then),
+        *(check_index_age(each, policy.scan, then) for each in facts.indexes),
+        *vulnerabilities.check_catalogues(facts, policy.scan, then),
     )
     reasons = [each for each in old if each]
     # What was not judged comes first: it says what the list below is worth.
@@ -40,7 +42,12 @@ def judge_all(
         for label, facts in label_scans(scans)
         for reason in judge(facts, policy, now, waivers).reasons
     ]
-    return Verdict("scan", tuple(reasons))
+    return Verdict("scan", (*find_missing_parts(scans, policy.scan), *reasons))
+
+
+def find_missing_parts(scans: Sequence[ScanFacts], policy: ScanPolicy) -> list[str]:
+    """Return a reason for each thing that no scan of the image looked for."""
+    return [*vulnerabilities.find_unsought(scans), *vulnerabilities.find_unreported(scans, policy)]
 
 
 def label_scans(scans: Sequence[ScanFacts]) -> list[tuple[str, ScanFacts]]:
@@ -70,19 +77,17 @@ def explain_partial(database: Database) -> str:
     return database.lacks or "its scanner says so"
 
 
-def is_blocking(finding: Finding, policy: ScanPolicy) -> bool:
-    """Return whether one finding closes the gate. A secret always does."""
+def is_blocking(finding: Finding, policy: ScanPolicy, now: datetime) -> bool:
+    """Return whether one finding closes the gate at a moment. A secret always does."""
     if finding.kind is Kind.SECRET:
         return True
     if finding.kind is Kind.UNJUDGED:
         return finding.id in policy.block_unjudged
+    if finding.kind is Kind.ANALYSIS:
+        return finding.blocks or finding.severity in policy.block_reported
     if finding.kind is Kind.MISCONFIGURATION:
         return finding.severity in policy.block_misconfiguration
-    if policy.fixable_only and not finding.fixed:
-        return False
-    if finding.severity is Severity.UNKNOWN:
-        return policy.block_unknown
-    return finding.severity in policy.block
+    return vulnerabilities.is_blocking(finding, policy, now)
 
 
 def check_index_age(index: Database, policy: ScanPolicy, at: datetime) -> str:
@@ -120,8 +125,7 @@ def _list_blocking(blocking: list[Finding], refused: dict[str, JudgedWaiver]) ->
 
 def _describe(finding: Finding) -> str:
     if finding.kind is Kind.VULNERABILITY:
-        fix = f"fixed in {finding.fixed}" if finding.fixed else "no fixed version yet"
-        return f"{finding.severity} {finding.id} in {finding.package} {finding.version} ({fix})"
+        return vulnerabilities.describe(finding)
     if finding.kind is Kind.UNJUDGED:
         return f"{finding.id}: {finding.title}"
     return f"{finding.severity} {finding.kind} {finding.id} in {finding.target}: {finding.title}"

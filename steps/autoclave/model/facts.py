@@ -5,7 +5,7 @@ Nothing here does I/O. Times are aware datetimes in UTC; digests are `sha256:<64
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 from msgspec import Struct
@@ -33,6 +33,59 @@ class Kind(StrEnum):
     MISCONFIGURATION = "misconfiguration"
     UNJUDGED = "unjudged"
     """What the scan could not judge; its id is a `Gap`."""
+    ANALYSIS = "analysis"
+    """What another tool reported, such as a static analysis."""
+
+
+class Rating(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one source says about a severity: in its own words, or by a CVSS vector with its base score."""
+
+    source: str
+    severity: Severity
+    vector: str = ""
+    score: float | None = None
+
+
+class Exploited(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A vulnerability is known to be exploited: by which catalogue, and since when it is listed there."""
+
+    source: str
+    added: date | None = None
+
+
+class Prediction(Struct, frozen=True):
+    """How likely a vulnerability is exploited within 30 days (EPSS), and which part of all is less likely."""
+
+    score: float
+    percentile: float
+
+
+class ImportedReport(Struct, frozen=True, kw_only=True):
+    """A report of another tool that a scan took in: by whom, from where, its digest, how much it found."""
+
+    tool: str
+    version: str
+    path: str
+    digest: str
+    findings: int
+
+
+class CatalogueName(StrEnum):
+    """Catalogues about the exploitation of vulnerabilities."""
+
+    EXPLOITED = "exploited"
+    """Those that are known to be exploited: CISA's KEV."""
+    PREDICTED = "predicted"
+    """How likely each is exploited: FIRST's EPSS."""
+
+
+class Catalogue(Struct, frozen=True, kw_only=True):
+    """A catalogue that a scan used: the time that it states for itself, its digest, how much it lists."""
+
+    name: CatalogueName
+    updated: Moment
+    digest: str
+    entries: int
 
 
 class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -41,7 +94,9 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `id` is the CVE when any alias is one; `aliases` never repeats `id`. `target` is where it was found
     (a file in the image, or the OS package set). `fixed` lists versions that fix it, as the
     scanner prints them. `cvss` is the highest v3 (else v2) base score, 0.0 to 10.0. `layer` is the digest of
-    the uncompressed layer with the file (of a secret alone), `fingerprint` that of the file itself.
+    the uncompressed layer with the file (of a secret alone), `fingerprint` that of the file itself. `ratings`
+    is what each source says about the severity, `found_by` how the scanner came to it, `published` when its
+    advisory was. `blocks` is whether the device file lets it block, whatever the policy says.
     """
 
     id: str
@@ -58,6 +113,13 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     url: str = ""
     layer: str = ""
     fingerprint: str = ""
+    ratings: tuple[Rating, ...] = ()
+    cwes: tuple[str, ...] = ()
+    exploited: Exploited | None = None
+    prediction: Prediction | None = None
+    found_by: str = ""
+    published: Moment | None = None
+    blocks: bool = False
 
 
 class Database(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -93,6 +155,9 @@ class ScanFacts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     findings: tuple[Finding, ...]
     indexes: tuple[Database, ...] = ()
     contents: Contents | None = None
+    kinds: tuple[Kind, ...] = (Kind.VULNERABILITY, Kind.SECRET, Kind.MISCONFIGURATION)
+    catalogues: tuple[Catalogue, ...] = ()
+    imported: tuple[ImportedReport, ...] = ()
 
     @property
     def os(self) -> str:

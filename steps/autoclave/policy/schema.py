@@ -7,6 +7,7 @@ IEC 62304 safety classes are data (profiles/*.toml).
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -14,7 +15,7 @@ from msgspec import Meta, Struct
 
 from autoclave.errors import PolicyLoosened
 from autoclave.model.declared import RequirementKind
-from autoclave.model.facts import Severity
+from autoclave.model.facts import CatalogueName, Severity
 from autoclave.model.inventory import Gap
 from autoclave.model.text import Role, matching
 
@@ -68,6 +69,20 @@ class UnitTestPolicy(_Section, frozen=True):
     ]
 
 
+class LaterRule(
+    Struct, frozen=True, kw_only=True, order=True, forbid_unknown_fields=True, rename={"from_": "from"}
+):
+    """What the scan gate requires in addition from a day on; until then, what would block is a warning."""
+
+    from_: Annotated[date, Meta(description="the first day on which it counts, in UTC")]
+    block: Annotated[
+        tuple[Severity, ...], Meta(description="severities that block from then on", min_length=1)
+    ]
+
+    def __str__(self) -> str:
+        return f"from {self.from_}: {', '.join(sorted(self.block))}"
+
+
 class ScanPolicy(_Section, frozen=True):
     """What the scan gate requires. Secrets always block, unless waived: there is no setting for them."""
 
@@ -78,6 +93,43 @@ class ScanPolicy(_Section, frozen=True):
         frozenset[Severity], _stricter("superset", "severities of misconfigurations that block")
     ]
     block_unjudged: Annotated[frozenset[Gap], _stricter("superset", "what a scan cannot judge, and blocks")]
+    block_exploited: Annotated[
+        bool,
+        _stricter("true", "vulnerabilities that are known to be exploited block, whatever their severity"),
+    ]
+    block_predicted: Annotated[
+        float,
+        Meta(ge=0, le=1),
+        _stricter("lower", "vulnerabilities with this probability of exploitation (EPSS) block; 1: none"),
+    ]
+    grace_days: Annotated[
+        dict[Severity, Annotated[int, Meta(ge=0, le=MOST_DAYS)]],
+        _granted("fewer", "days after its publication in which a vulnerability of a severity does not block"),
+    ]
+    block_reported: Annotated[
+        frozenset[Severity],
+        _stricter(
+            "superset", "severities of results in other tools' reports that block, whatever the device says"
+        ),
+    ]
+    reports: Annotated[
+        frozenset[Annotated[str, Meta(min_length=1, max_length=100)]],
+        _stricter("superset", "tools of which every scan must have taken in a report"),
+    ]
+    later: Annotated[
+        frozenset[LaterRule],
+        _stricter("superset", "what blocks from a future day on, and is a warning before"),
+    ]
+    catalogues: Annotated[
+        dict[CatalogueName, str],
+        _granted(
+            "same",
+            "catalogues about exploitation for every scan: a file or an https address, `@sha256:…` pins it",
+        ),
+    ]
+    max_catalogue_age_hours: Annotated[
+        int, Meta(ge=1, le=MOST_HOURS), _stricter("lower", "oldest catalogue about exploitation, in hours")
+    ]
     max_database_age_hours: Annotated[
         int, Meta(ge=1, le=MOST_HOURS), _stricter("lower", "oldest advisory database, in hours")
     ]
@@ -203,7 +255,7 @@ def grant(base: P, layer: dict[str, Any]) -> P:
         elif (granted := _note(hints[field.name], "granted")) and (
             granted == "all" or field.encode_name in layer
         ):
-            given = layer.get(field.encode_name, ())
+            given = layer.get(field.encode_name, {} if isinstance(here, dict) else ())
             changed[field.name] = msgspec.convert(given, type=hints[field.name])
     return msgspec.structs.replace(base, **changed)
 
@@ -246,6 +298,8 @@ _WORDS = {
     "subset": "a shorter list",
     "granted": "a shorter list: only the organisation's policy may add to it",
     "counts": "every role, each with at least as many",
+    "fewer": "no more days for any severity",
+    "same": "what the organisation's policy says: no other may name or replace it",
 }
 
 
@@ -276,6 +330,8 @@ _STRICTER: dict[str, Callable[[Any, Any], bool]] = {
     "superset": lambda wanted, now: wanted >= now,
     "subset": lambda wanted, now: wanted <= now,
     "granted": lambda wanted, now: wanted <= now or "*" in now,
+    "fewer": lambda wanted, now: all(days <= now.get(name, 0) for name, days in wanted.items()),
+    "same": lambda wanted, now: wanted == now,
     "counts": lambda wanted, now: all(wanted.get(role, 0) >= count for role, count in now.items()),
 }
 

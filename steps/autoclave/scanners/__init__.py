@@ -10,7 +10,20 @@ from autoclave.runtime.modules import Plugins
 from autoclave.scanners.base import Scanner, Setup
 
 DEFAULT = "trivy"
-HELPERS = frozenset({"aliases", "base", "options", "reports"})
+HELPERS = frozenset(
+    {
+        "additions",
+        "aliases",
+        "archives",
+        "base",
+        "catalogues",
+        "cvss",
+        "images",
+        "options",
+        "reports",
+        "sarif",
+    }
+)
 """The modules here that are not scanners."""
 
 _PLUGINS = Plugins(package=__name__, folders=__path__, kind="scanner", helpers=HELPERS)

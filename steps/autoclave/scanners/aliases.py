@@ -66,4 +66,10 @@ def _merge_pair(one: Finding, other: Finding) -> Finding:
         fixed=lead.fixed or rest.fixed,
         purl=lead.purl or rest.purl,
         url=lead.url or rest.url,
+        ratings=tuple(dict.fromkeys((*lead.ratings, *rest.ratings))),
+        cwes=tuple(dict.fromkeys((*lead.cwes, *rest.cwes))),
+        exploited=lead.exploited or rest.exploited,
+        found_by="; ".join(dict.fromkeys(filter(None, (lead.found_by, rest.found_by)))),
+        # The earlier one: a grace that begins with the publication is over sooner.
+        published=min((each for each in (lead.published, rest.published) if each), default=None),
     )

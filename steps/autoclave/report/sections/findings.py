@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
+from autoclave.gates import vulnerabilities
 from autoclave.gates.scan import explain_partial, is_blocking, is_partial
 from autoclave.gates.waivers import JudgedWaiver, find_refused, find_waived, key
 from autoclave.model.facts import Finding, ScanFacts, Severity
@@ -22,7 +24,7 @@ def findings(known: Inputs, standings: Sequence[JudgedWaiver]) -> Findings | Non
     evidence = known.evidence
     if not evidence.scans:
         return None
-    rows = sorted(rows_of(evidence.findings, standings, known.policy.scan), key=_order)
+    rows = sorted(rows_of(evidence.findings, standings, known.policy.scan, known.now), key=_order)
     return Findings(
         scans=tuple(_scan(each, known.policy) for each in evidence.scans),
         severities=severities(rows),
@@ -44,11 +46,11 @@ def _scan(scan: ScanFacts, policy: Policy) -> ScanRow:
 
 
 def rows_of(
-    found: Sequence[Finding], standings: Sequence[JudgedWaiver], policy: ScanPolicy
+    found: Sequence[Finding], standings: Sequence[JudgedWaiver], policy: ScanPolicy, now: datetime
 ) -> list[FindingRow]:
-    """Return a row for each finding: what the scan gate does with it, and why."""
+    """Return a row for each finding: what the scan gate does with it at a moment, and why."""
     good, bad = find_waived(standings), find_refused(standings)
-    return [_row(each, good.get(name), bad.get(name), policy) for each in found for name in [key(each)]]
+    return [_row(each, good.get(name), bad.get(name), policy, now) for each in found for name in [key(each)]]
 
 
 def severities(rows: Sequence[FindingRow]) -> tuple[SeverityRow, ...]:
@@ -69,9 +71,9 @@ def severities(rows: Sequence[FindingRow]) -> tuple[SeverityRow, ...]:
 
 
 def _row(
-    finding: Finding, good: JudgedWaiver | None, bad: JudgedWaiver | None, policy: ScanPolicy
+    finding: Finding, good: JudgedWaiver | None, bad: JudgedWaiver | None, policy: ScanPolicy, now: datetime
 ) -> FindingRow:
-    disposition, explanation = _disposition(finding, good, bad, policy)
+    disposition, explanation = _disposition(finding, good, bad, policy, now)
     speaking = good or bad
     return FindingRow(
         severity=finding.severity,
@@ -92,14 +94,17 @@ def _row(
 
 
 def _disposition(
-    finding: Finding, good: JudgedWaiver | None, bad: JudgedWaiver | None, policy: ScanPolicy
+    finding: Finding, good: JudgedWaiver | None, bad: JudgedWaiver | None, policy: ScanPolicy, now: datetime
 ) -> tuple[Disposition, str]:
     if good:
         waiver = good.signed.waiver
         by = good.signed.supplier or ", ".join(person.name for person in good.signed.persons)
         return Disposition.WAIVED, f"by {by} until {waiver.expires:%Y-%m-%d} ({waiver.id})"
-    fix = f"fixed in {finding.fixed}" if finding.fixed else ""
-    if not is_blocking(finding, policy):
+    notes = [f"fixed in {finding.fixed}" if finding.fixed else "", *vulnerabilities.list_notes(finding)]
+    fix = "; ".join(filter(None, notes))
+    if not is_blocking(finding, policy, now):
+        if until := vulnerabilities.find_grace(finding, policy, now):
+            return Disposition.BELOW, f"new: the policy accepts it until {until:%Y-%m-%d}"
         if policy.fixable_only and not finding.fixed and finding.severity in policy.block:
             return Disposition.BELOW, "no fixed version yet: the policy accepts it until there is one"
         return Disposition.BELOW, fix

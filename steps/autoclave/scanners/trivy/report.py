@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Iterator
+from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -15,9 +17,10 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from autoclave.errors import ScannerError
-from autoclave.model.facts import Database, Finding, Kind, Severity
+from autoclave.model.facts import Database, Finding, Kind, Rating, Severity
 from autoclave.model.inventory import Ecosystem
 from autoclave.scanners.aliases import merge_aliases
+from autoclave.scanners.cvss import rate
 from autoclave.scanners.trivy import feeds
 
 _SCHEMA = 2
@@ -32,6 +35,13 @@ class _Identifier(Struct, frozen=True):
 class _Score(Struct, frozen=True):
     v2: float = field(default=0.0, name="V2Score")
     v3: float = field(default=0.0, name="V3Score")
+    v2_vector: str = field(default="", name="V2Vector")
+    v3_vector: str = field(default="", name="V3Vector")
+    v4_vector: str = field(default="", name="V40Vector")
+
+
+class _DataSource(Struct, frozen=True):
+    name: str = field(default="", name="Name")
 
 
 class _Vulnerability(Struct, frozen=True, rename="pascal"):
@@ -46,6 +56,10 @@ class _Vulnerability(Struct, frozen=True, rename="pascal"):
     title: str = ""
     url: str = field(default="", name="PrimaryURL")
     cvss: dict[str, _Score] = field(default_factory=dict, name="CVSS")
+    vendor_severity: dict[str, int] = {}
+    cwes: tuple[str, ...] = field(default=(), name="CweIDs")
+    data_source: _DataSource = _DataSource()
+    published: datetime | None = field(default=None, name="PublishedDate")
 
 
 class _Misconfiguration(Struct, frozen=True, rename="pascal"):
@@ -140,7 +154,9 @@ def read(path: Path, *, config_digest: str, version: str, advisories: Advisories
     or for another image, or when findings were suppressed.
     """
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+        with path.open("rb") as file:
+            # Not closed here: the frames of an error refer to what was decoded from it.
+            raw = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             return normalise(raw, config_digest=config_digest, version=version, advisories=advisories)
     except (OSError, ValueError) as error:  # an empty file cannot be mapped
         raise ScannerError("Trivy wrote no report", why=f"{path.name}: {error}", next=_AGAIN) from error
@@ -283,7 +299,27 @@ def _vulnerability(one: _Vulnerability, place: str) -> Finding:
         fixed=one.fixed_version,
         cvss=score or None,
         url=one.url,
+        ratings=tuple(_ratings(one)),
+        cwes=one.cwes,
+        found_by=f"version, by {one.data_source.name}" if one.data_source.name else "version",
+        published=one.published if one.published and one.published.tzinfo else None,
     )
+
+
+def _ratings(one: _Vulnerability) -> Iterator[Rating]:
+    """Yield what each source says about the severity: in words, and each of its vectors."""
+    for source, level in sorted(one.vendor_severity.items()):
+        yield _rating(source, level)
+    for source, score in sorted(one.cvss.items()):
+        for vector in filter(None, (score.v4_vector, score.v3_vector, score.v2_vector)):
+            yield rate(source, vector)
+
+
+@lru_cache(maxsize=256)
+def _rating(source: str, level: int) -> Rating:
+    levels = tuple(Severity)
+    severity = levels[level] if 0 <= level < len(levels) else Severity.UNKNOWN
+    return Rating(source=source, severity=severity)
 
 
 def _secret(one: _Secret, place: str) -> Finding:

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from autoclave.errors import ScannerError
-from autoclave.model.facts import Database, Finding, Kind, Severity
+from autoclave.model.facts import Database, Finding, Kind, Rating, Severity
 from autoclave.model.inventory import Ecosystem
 from autoclave.scanners.trivy import VERSION
 from autoclave.scanners.trivy import report as trivy_report
@@ -62,6 +62,20 @@ def test_a_python_vulnerability_is_normalised_and_its_aliases_merged() -> None:
         fixed="2.10.1",
         cvss=8.6,
         url="https://avd.aquasec.com/nvd/cve-2019-10906",
+        ratings=(
+            Rating(source="ghsa", severity=Severity.HIGH),
+            Rating(source="nvd", severity=Severity.HIGH),
+            Rating(
+                source="nvd",
+                severity=Severity.HIGH,
+                vector="CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:N/A:N",
+                score=8.6,
+            ),
+            Rating(source="nvd", severity=Severity.MEDIUM, vector="AV:N/AC:L/Au:N/C:P/I:N/A:N", score=5.0),
+            Rating(source="osv", severity=Severity.MEDIUM),
+        ),
+        cwes=("CWE-693",),
+        found_by="version, by GitHub Security Advisory pip; version, by Python Packaging Advisory Database",
     )
 
 
