@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from autoclave import __version__
+from autoclave.cli.commands import database
 from autoclave.cli.commands.gitlab import shared
 from autoclave.model import steps
 from autoclave.pipeline import load_module
@@ -73,6 +74,7 @@ class Step:
     def script(self) -> tuple[str, ...]:
         """The commands: the step itself, then those that report to GitLab, which change no verdict."""
         own = () if self.name in TELLING else (f"autoclave {self.name}",)
+        own = (*((database.JOB,) if self.name == "scan" else ()), *own)
         return (*own, *(f"autoclave gitlab {each}" for each in self.tells))
 
     @property
@@ -150,6 +152,13 @@ ENGINES = """\
 .autoclave-engine-remote:
   variables: {}
 """
+# Kept between jobs where `scanner-cache` names this folder. GitLab keeps one for protected branches alone.
+_DATABASE_CACHE = """\
+  cache:
+    key: autoclave-database
+    paths:
+      - .autoclave-database
+"""
 _LEFT = "$[[ inputs.folder ]]/.autoclave"
 
 
@@ -197,12 +206,13 @@ def _check(step: steps.Step) -> Step:
     takes = _takes(step.name)
     return Step(
         step.name,
-        load_module(step).Options,
+        database.JobOptions if step.name == "scan" else load_module(step).Options,
         "verify" if takes else "build",
         _needs(takes)
         + (_BUILD_RULES if step.name == "build" else _EARLY_RULES)
         + "  interruptible: true\n"
         + RETRY
+        + (_DATABASE_CACHE if step.name == "scan" else "")
         + _artifacts(step.name, _REPORTS.get(step.name, "")),
         takes=takes,
     )

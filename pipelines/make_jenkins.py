@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autoclave import __version__
+from autoclave.cli.commands import database
 from autoclave.model import steps
 from autoclave.pipeline import load_module
 from autoclave.runtime.options import Field, fields
@@ -66,6 +67,12 @@ class Var:
     options: type
     takes: tuple[str, ...] = ()
     more: tuple[Key, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """What the step runs."""
+        own = f"autoclave {self.step}"
+        return f"{database.JOB} && {own}" if self.step == "scan" else own
 
 
 _CREDENTIALS_KEY = Key("credentials", "map", "ids of Jenkins credentials, by the names below")
@@ -122,7 +129,7 @@ def _var(step: steps.Step) -> Var:
         name="autoclave" + "".join(word.title() for word in step.name.split("-")),
         step=step.name,
         text=f"{step.summary[0].upper()}{step.summary[1:]}.",
-        options=load_module(step).Options,
+        options=database.JobOptions if step.name == "scan" else load_module(step).Options,
         takes=tuple(each.name for each in steps.find_prerequisites(step.name)),
         more=_MORE.get(step.name, ()),
     )
@@ -243,7 +250,7 @@ class Keys implements Serializable {{
 
 def _checks() -> list[str]:
     """Return the method with the steps between build and sign: what runs at the same time is one list."""
-    calls = {var.step: [var.name, var.step, f"autoclave {var.step}"] for var in VARS}
+    calls = {var.step: [var.name, var.step, var.command] for var in VARS}
     lines = ["\n    /** The checks of what was built, wave by wave: the call, the step, its command. */\n"]
     lines.append("    @NonCPS\n    static List<List<List<String>>> checks() {\n        return [\n")
     for wave in steps.split_into_waves(steps.CHECKS[1:]):
@@ -295,7 +302,7 @@ def _entry(name: str, text: str) -> str:
 
 def _call(var: Var) -> str:
     """Return the global variable of a step: what `autoclaveBuild()` in a Jenkinsfile calls."""
-    words = ", ".join(map(_literal, (var.name, var.step, f"autoclave {var.step}")))
+    words = ", ".join(map(_literal, (var.name, var.step, var.command)))
     return f"""\
 import dev.autoclave.Step
 

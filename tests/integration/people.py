@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -118,7 +119,9 @@ def full_database(folder: Path) -> str:
         new = {"bucket": bucket, "source": {"ID": "filler", "Name": "filler"}, "advisories": {}}
         found.setdefault(bucket, new)["advisories"] |= fillers
     facts["sources"] = list(found.values())
-    facts["vulnerabilities"] |= {f"CVE-1900-{number}": {"Title": "filler"} for number in range(50_000)}
+    now = datetime.now(UTC)
+    new = {"Title": "filler", "PublishedDate": f"{now:%Y-%m-%dT%H:%M:%SZ}"}
+    facts["vulnerabilities"] |= {f"CVE-{now.year}-1{number:07}": new for number in range(50_000)}
     folder.mkdir(parents=True)
     (folder / "facts.json").write_text(json.dumps(facts), "utf-8")
     made = [Path(real_trivy.program()).with_name("advisories"), "-in", folder / "facts.json", "-out", folder]

@@ -43,6 +43,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Setup and status": {
         "init": ("cli.commands.init", "write a commented autoclave.toml for this repository"),
         "doctor": ("cli.commands.doctor", "check engine, scanner, database, keys, clock, disk"),
+        "database": ("cli.commands.database", "renew the scanners' databases and the policy's catalogues"),
         "schema": ("cli.commands.schema", "print the JSON schema of autoclave.toml"),
         "policy": ("cli.commands.policy", "start an organisation's policy, or export it for a cluster"),
         "status": ("cli.commands.status", "show what runs where, and whether it still verifies"),

@@ -15,10 +15,19 @@ K = TypeVar("K", bound=Struct)
 
 
 def option(
-    description: str, *, short: str = "", argument: bool = False, choices: tuple[str, ...] = ()
+    description: str,
+    *,
+    short: str = "",
+    argument: bool = False,
+    choices: tuple[str, ...] = (),
+    flag: str = "",
 ) -> Meta:
-    """Describe an option; `argument` makes it positional, `choices` are all the values that it can have."""
-    return Meta(description=description, extra={"short": short, "argument": argument, "choices": choices})
+    """Describe an option; `argument` makes it positional, `choices` are all the values that it can have.
+
+    `flag` is its flag where that is not the field's name: a word that Python keeps for itself.
+    """
+    extra = {"short": short, "argument": argument, "choices": choices, "flag": flag}
+    return Meta(description=description, extra=extra)
 
 
 class Common(Struct, frozen=True, kw_only=True):
@@ -139,7 +148,7 @@ def _field(each: msgspec.structs.FieldInfo, hint: Any) -> Field:
     multiple = get_origin(inner) is tuple
     return Field(
         name=each.name,
-        flag="--" + each.name.replace("_", "-"),
+        flag=extra.get("flag") or "--" + each.name.replace("_", "-"),
         variable="AUTOCLAVE_" + each.name.upper(),
         kind=get_args(inner)[0] if multiple else inner,
         multiple=multiple,

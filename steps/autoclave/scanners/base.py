@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -64,6 +64,35 @@ class Scan(Struct, frozen=True, kw_only=True):
 
     facts: ScanFacts
     reports: tuple[Report, ...]
+
+
+@runtime_checkable
+class Renewable(Protocol):
+    """A scanner whose advisory database `autoclave database update` can renew.
+
+    `cache` is the folder with it, `parts` the names in it that are exchanged together, and `tag` the one that
+    its publisher gives it in an OCI registry.
+    """
+
+    name: str
+    cache: Path
+    parts: tuple[str, ...]
+    tag: str
+
+    def versions(self) -> Versions:
+        """As the scanner's."""
+
+    def at(self, cache: Path) -> Renewable:
+        """Return the same scanner with another cache."""
+
+    def download(self) -> None:
+        """Fetch the newest database from its publisher into the cache. Raise ScannerError, DatabaseError."""
+
+    def unpack(self, archive: Path) -> None:
+        """Write the database that a file holds into the cache. Raise ScannerError, DatabaseError."""
+
+    def pack(self, archive: Path) -> None:
+        """Write the database of the cache into a file that `unpack` reads, here and elsewhere."""
 
 
 class Scanner(Protocol):

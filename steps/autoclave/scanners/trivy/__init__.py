@@ -15,6 +15,7 @@ from autoclave.model.digest import Digest, check_digest, digest_of
 from autoclave.model.facts import Finding, ScanFacts
 from autoclave.runtime.shell import Completed, Shell
 from autoclave.runtime.surroundings import base_folder
+from autoclave.scanners import archives
 from autoclave.scanners.base import Report, ReportKind, Scan, Setup, Versions
 from autoclave.scanners.reports import FILES
 from autoclave.scanners.trivy import database, java, report
@@ -49,7 +50,6 @@ disable-allow-rules: [dist-info, tests, examples, vendor, usr-dirs, locale-dir, 
   python, rubygems, wordpress, anaconda-log]
 skip-patterns: []
 """
-
 _MEDIA_TYPES = {
     ReportKind.RAW: "application/json",
     ReportKind.SBOM: "application/vnd.cyclonedx+json",
@@ -69,11 +69,13 @@ class Trivy:
 
     name = "trivy"
     command = ("trivy", "image", "--input", "IMAGE")
+    parts = ("db", "java-db")
+    tag = str(database.SCHEMA)
 
     def __init__(self, shell: Shell, *, program: str, cache: Path) -> None:
         self._shell = shell
         self._program = str(Path(program).absolute()) if os.sep in program else program
-        self._cache = cache.absolute()
+        self.cache = self._cache = cache.absolute()
 
     def versions(self) -> Versions:
         """Return what would scan. Raise ScannerError (missing, other version) or DatabaseError."""
@@ -83,9 +85,38 @@ class Trivy:
             version=VERSION,
             database=database.examine(self._cache, metadata),
             indexes=(index,) if index else (),
-            renew=f"{self._program} image --download-db-only --cache-dir {self._cache}",
-            renew_indexes=f"{self._program} image --download-java-db-only --cache-dir {self._cache}",
+            renew="autoclave database update",
+            renew_indexes="autoclave database update",
         )
+
+    def at(self, cache: Path) -> Trivy:
+        """Return the same scanner with another cache."""
+        return Trivy(self._shell, program=self._program, cache=cache)
+
+    def download(self) -> None:
+        """Fetch the newest databases from Trivy's publisher into the cache: advisories, and Java archives."""
+        quiet = ("--no-progress", "--disable-telemetry", "--skip-version-check")
+        for what in ("--download-db-only", "--download-java-db-only"):
+            self._run("image", what, *quiet)
+
+    def unpack(self, archive: Path) -> None:
+        """Write what a file holds into the cache: the advisories, as their publisher packs them, and Java."""
+        java_files = self._java_files()
+        has_java = archives.has(archive, next(iter(java_files)))
+        archives.unpack(archive, self._database_files() | (java_files if has_java else {}))
+
+    def pack(self, archive: Path) -> None:
+        """Write the databases of the cache into a file."""
+        has_java = bool(self.versions().indexes)
+        archives.pack(archive, (self._java_files() if has_java else {}) | self._database_files())
+
+    def _database_files(self) -> dict[str, Path]:
+        return {name: self._cache / "db" / name for name in ("metadata.json", "trivy.db")}
+
+    def _java_files(self) -> dict[str, Path]:
+        return {
+            f"java-db/{name}": self._cache / "java-db" / name for name in ("metadata.json", "trivy-java.db")
+        }
 
     def scan(self, image: str, folder: Path) -> Scan:
         """Scan an image in one run, and derive SBOM and SARIF from the report.

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 _MAGIC = 0xED0CDAED
 _HEADER = struct.Struct("<QHHI")  # page id, flags, count of elements, overflow pages
@@ -44,6 +45,19 @@ def read_buckets(path: Path, *, enough: int = 1) -> Iterator[tuple[str, int]]:
             raise DamagedFile("a page refers to something outside of it") from error
 
 
+def read_values(path: Path, bucket: str, first: str, last: str, *, most: int) -> Iterator[bytes]:
+    """Yield the values of a top-level bucket whose keys are between two, in order, at most so many.
+
+    Raises DamagedFile as `read_buckets` does; a bucket that does not exist has no values.
+    """
+    with path.open("rb") as file:
+        try:
+            found = _File(file, path.stat().st_size, 1)
+            yield from islice(found.values(bucket.encode(), first.encode(), last.encode()), most)
+        except (struct.error, IndexError, OverflowError) as error:
+            raise DamagedFile("a page refers to something outside of it") from error
+
+
 class _File:
     def __init__(self, file: BinaryIO, size: int, enough: int) -> None:
         self._file = file
@@ -70,6 +84,38 @@ class _File:
 
     def buckets(self) -> Iterator[tuple[str, int]]:
         yield from self._walk(self._root, _DEEPEST)
+
+    def values(self, bucket: bytes, first: bytes, last: bytes) -> Iterator[bytes]:
+        """Yield the values of a bucket, from the first key on and before the last."""
+        for page in self._find(self._root, _DEEPEST, bucket, bucket + b"\0"):
+            yield from self._find(page, _DEEPEST, first, last) if isinstance(page, int) else ()
+
+    def _find(self, page_id: int, deeper: int, first: bytes, last: bytes) -> Iterator[Any]:
+        """Yield what is below a page under the keys of a range: the root page of a bucket, else a value."""
+        self._head(page_id)
+        page, flags, count = self._page(page_id)
+        if not deeper or flags not in (_BRANCH, _LEAF):
+            raise DamagedFile(f"page {page_id} is not a part of a bucket")
+        starts = range(_HEADER.size, _HEADER.size + 16 * count, 16)
+        if flags == _LEAF:
+            for start in starts:
+                kind, offset, key_size, value_size = _LEAF_ELEMENT.unpack_from(page, start)
+                value = start + offset + key_size
+                if first <= page[start + offset : value] < last:
+                    is_bucket = kind & _IS_BUCKET
+                    yield (
+                        _BUCKET.unpack_from(page, value)[0] if is_bucket else page[value : value + value_size]
+                    )
+            return
+        branches = [_BRANCH_ELEMENT.unpack_from(page, start) for start in starts]
+        keys = [
+            page[start + at : start + at + size]
+            for start, (at, size, _) in zip(starts, branches, strict=True)
+        ]
+        for number, (_, _, child) in enumerate(branches):
+            ends = keys[number + 1] if number + 1 < len(keys) else None
+            if keys[number] < last and (ends is None or ends > first):
+                yield from self._find(child, deeper - 1, first, last)
 
     def _walk(self, page_id: int, deeper: int) -> Iterator[tuple[str, int]]:
         self._head(page_id)

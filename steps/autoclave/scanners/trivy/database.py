@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,10 @@ _FEEDS = {
     "go::": "Go",
 }
 _LEAST_PACKAGES, _LEAST_VULNERABILITIES = 100, 50_000
+_LATE = timedelta(days=7)
+"""How far the newest advisory may be from the time that the metadata states."""
+_MOST_READ = 200_000
+_DATE = re.compile(rb'"(?:PublishedDate|LastModifiedDate)":"(\d{4}-\d{2}-\d{2})T')
 _NEXT = "'trivy image --download-db-only --cache-dir {}' fetches one; 'autoclave doctor' says more"
 
 
@@ -66,7 +71,7 @@ def examine(cache: Path, metadata: Metadata | None) -> Database:
             )
         if metadata.version != SCHEMA:
             raise refuse(cache, "has another schema", f"schema {metadata.version}, required is {SCHEMA}")
-        lacks = find_lack(buckets)
+        lacks = find_lack(buckets) or _find_discrepancy(cache, file, metadata.updated_at)
         return Database(
             updated=metadata.updated_at,
             digest=digest_file(file),
@@ -114,6 +119,37 @@ def find_lack(buckets: Mapping[str, int]) -> str:
         return ""
     known = f"it describes {vulnerabilities:,} vulnerabilities"
     return f"{known}, and has hardly any advisory of {', '.join(few)}" if few else known
+
+
+def _find_discrepancy(cache: Path, file: Path, updated: datetime) -> str:
+    """Return in what the dates of the newest advisories contradict the time that the metadata states."""
+    # Named by their year: in January, those of December are the newest.
+    years = range((updated - _LATE).year, updated.year + 1)
+    try:
+        found = {
+            text
+            for year in years
+            for value in boltdb.read_values(
+                file, "vulnerability", f"CVE-{year}-", f"CVE-{year}.", most=_MOST_READ
+            )
+            for text in _DATE.findall(value)
+        }
+    except boltdb.DamagedFile as error:
+        raise refuse(cache, "is damaged", f"{file}: {error}") from error
+    newest = max((day for day in map(_parse_day, found) if day), default=None)
+    stated = f"{updated:%Y-%m-%d}"
+    if newest is None:
+        return f"it has no advisory with a date of {updated.year}, and its metadata states {stated}"
+    if not -_LATE < newest - updated.date() < _LATE:
+        return f"its newest advisory is of {newest}, and its metadata states {stated}"
+    return ""
+
+
+def _parse_day(text: bytes) -> date | None:
+    try:
+        return date.fromisoformat(text.decode("ascii"))
+    except ValueError:
+        return None
 
 
 def _read_buckets(cache: Path, file: Path) -> dict[str, int]:

@@ -165,3 +165,39 @@ def test_no_damage_makes_the_reader_itself_fail(tmp_path: Path, at: int, noise: 
         list(boltdb.read_buckets(file))
     except boltdb.DamagedFile as error:
         assert str(error)
+
+
+def test_values_of_a_bucket_are_read_by_a_range_of_keys(tmp_path: Path) -> None:
+    file = database.path(cache(tmp_path, REAL))
+
+    def read(first: str, last: str, most: int = 100) -> list[bytes]:
+        return list(boltdb.read_values(file, "vulnerability", first, last, most=most))
+
+    every = read("", "~")
+    assert len(every) == dict(boltdb.read_buckets(file, enough=1000))["vulnerability"]
+    assert [b"sandbox escape" in value for value in read("CVE-2019-", "CVE-2019.")] == [True]
+    assert read("CVE-2026-", "CVE-2026.") == []
+    assert read("", "~", 2) == every[:2]
+    assert list(boltdb.read_values(file, "nonesuch", "", "~", most=9)) == []
+
+
+@pytest.mark.parametrize(
+    ("dates", "says"),
+    [
+        (["2026-11-23"], ""),
+        (["2020-01-01", "2026-11-18"], ""),
+        (["2026-11-10"], "its newest advisory is of 2026-11-10, and its metadata states 2026-11-24"),
+        (["2026-12-24"], "its newest advisory is of 2026-12-24"),
+        (["2026-99-99", "2026-02-30"], "no advisory with a date of 2026"),
+        ([], "no advisory with a date of 2026"),
+    ],
+)
+def test_metadata_that_states_another_time_than_the_advisories_is_a_lack(
+    dates: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = [f'{{"Title":"x","PublishedDate":"{each}T10:00:00Z"}}'.encode() for each in dates]
+    monkeypatch.setattr(database, "find_lack", lambda _: "")
+    monkeypatch.setattr(boltdb, "read_values", lambda *_, **__: iter(values))
+    found = database.examine(cache(tmp_path, REAL), GOOD)
+    assert found.complete is not bool(says)
+    assert says in found.lacks

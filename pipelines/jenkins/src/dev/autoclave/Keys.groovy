@@ -68,9 +68,10 @@ class Keys implements Serializable {
                     tsa: ['AUTOCLAVE_TSA', 'text', ''],
                     image: ['AUTOCLAVE_IMAGE', 'list', ''],
                     again: ['AUTOCLAVE_AGAIN', 'flag', ''],
-                    scanner: ['AUTOCLAVE_SCANNER', 'list', '^(trivy)$'],
+                    scanner: ['AUTOCLAVE_SCANNER', 'list', '^(clair|grype|trivy)$'],
                     scannerCommand: ['AUTOCLAVE_SCANNER_COMMAND', 'text', ''],
                     scannerCache: ['AUTOCLAVE_SCANNER_CACHE', 'text', ''],
+                    databaseFrom: ['AUTOCLAVE_DATABASE_FROM', 'text', ''],
                     folder: ['AUTOCLAVE_FOLDER', 'text', '^(\\.|[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)$'],
                     store: ['AUTOCLAVE_STORE', 'text', '^(oci(\\+http)?://[A-Za-z0-9._:/-]+|(?!oci).*)$'],
                     policy: ['AUTOCLAVE_POLICY', 'text', ''],
@@ -138,9 +139,10 @@ class Keys implements Serializable {
                     verbose: ['AUTOCLAVE_VERBOSE', 'flag', ''],
                     pullRequestStore: ['', 'text', '^(oci(\\+http)?://[A-Za-z0-9._:/-]+|(?!oci).*)$'],
                     credentials: ['', 'map', ''],
-                    scanner: ['AUTOCLAVE_SCANNER', 'list', '^(trivy)$'],
+                    scanner: ['AUTOCLAVE_SCANNER', 'list', '^(clair|grype|trivy)$'],
                     scannerCommand: ['AUTOCLAVE_SCANNER_COMMAND', 'text', ''],
                     scannerCache: ['AUTOCLAVE_SCANNER_CACHE', 'text', ''],
+                    databaseFrom: ['AUTOCLAVE_DATABASE_FROM', 'text', ''],
                     releaseKey: ['AUTOCLAVE_RELEASE_KEY', 'text', ''],
                     releasePublicKey: ['AUTOCLAVE_RELEASE_PUBLIC_KEY', 'text', ''],
                 ]
@@ -250,7 +252,7 @@ class Keys implements Serializable {
         return [
             [
                 ['autoclaveUnitTest', 'unit-test', 'autoclave unit-test'],
-                ['autoclaveScan', 'scan', 'autoclave scan'],
+                ['autoclaveScan', 'scan', 'autoclave database update --named && autoclave scan'],
             ],
         ]
     }
