@@ -17,6 +17,7 @@ bin="$ROOT/.venv/bin"
 printf 'case ":$PATH:" in *:%s:*) ;; *) export PATH=%s:"$PATH" ;; esac\n' "$(quote "$bin")" "$(quote "$bin")"
 export_if_there AUTOCLAVE_SCANNER_COMMAND "$(trivy_folder)/trivy" trivy
 export_if_there AUTOCLAVE_ADVISORIES "$(trivy_folder)/advisories"
+export_if_there AUTOCLAVE_GRYPE "$(grype_folder)"
 export_if_there AUTOCLAVE_COSIGN "$(cosign_folder)/cosign"
 export_if_there AUTOCLAVE_TEST_REGISTRY "$(registry_folder)/registry"
 export_if_there AUTOCLAVE_KUBERNETES "$(kubernetes_folder)"

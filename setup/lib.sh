@@ -10,6 +10,7 @@ CACHE="${XDG_CACHE_HOME:-${HOME:?is not set, so there is no cache folder}/.cache
 LOGS="$CACHE/logs"
 BASE_IMAGE="python:3.11-slim-bookworm"
 TRIVY_VERSION="0.74.0"
+GRYPE_VERSION="0.119.0" # the newest that Go 1.26.3 compiles
 COSIGN_VERSION="3.1.3"
 REGISTRY_VERSION="0.22.1" # of go-containerregistry, as in setup/registry/go.mod
 KUBERNETES_VERSION="1.34.4" # as in setup/kubernetes/go.mod
@@ -102,6 +103,11 @@ trivy_folder() {
     local module="$ROOT/setup/trivy"
     printf '%s/trivy-%s-%s\n' "$CACHE" "$TRIVY_VERSION" \
         "$(key "$module/go.mod" "$module/go.sum" "$module/advisories/main.go" "$ROOT/setup/go.sh" "$ROOT/setup/trivy.sh")"
+}
+grype_folder() {
+    local module="$ROOT/setup/grype"
+    printf '%s/grype-%s-%s\n' "$CACHE" "$GRYPE_VERSION" \
+        "$(key "$module/go.mod" "$module/go.sum" "$module/advisories/main.go" "$ROOT/setup/go.sh" "$ROOT/setup/grype.sh")"
 }
 cosign_folder() {
     local module="$ROOT/setup/cosign"

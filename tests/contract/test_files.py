@@ -30,12 +30,19 @@ SOURCE = {
 }
 OWN_FOLDER = {
     "bundles/check.py": "the trust file of a bundle",
+    "actions/catalogues.py": "the copies of catalogues in the user's cache",
+    "actions/databases.py": "the scanners' databases in the user's cache",
     "cli/commands/verify.py": "the same, for one verification",
     "engines/docker/build.py": "the client's configuration, for one build, and the image's id",
     "evidence/timestamps/rfc3161.py": "what openssl reads and writes",
     "report/pdf.py": "what Chromium prints",
     "scan.py": "what a scanner wrote",
-    "scanners/reports.py": "the same",
+    "scanners/archives.py": "databases in the user's cache, and files that the user names",
+    "scanners/catalogues.py": "the catalogues that the organisation's policy names",
+    "scanners/clair/": "the same, and layers of the store's verified copy for the server",
+    "scanners/grype/": "what the scanner wrote, and its database in the user's cache",
+    "scanners/images.py": "the store's verified copy, for a scanner",
+    "scanners/reports.py": "what a scanner wrote",
     "scanners/trivy/": "the same, and the scanner's database in the user's cache",
     "runtime/shell.py": "what a program prints, for a scanner",
 }

@@ -46,7 +46,7 @@ def run(tree: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_help_offers_the_new_scanner(tree: Path) -> None:
-    assert "--scanner [toy|trivy]" in run(tree, "-m", "autoclave", "scan", "--help").stdout
+    assert "--scanner [clair|grype|toy|trivy]" in run(tree, "-m", "autoclave", "scan", "--help").stdout
 
 
 def test_the_new_scanner_scans_and_doctor_names_it(tree: Path, tmp_path: Path) -> None:
@@ -64,7 +64,10 @@ def test_pages_and_templates_offer_the_new_scanner_when_they_are_written_anew(tr
     for script in ("pipelines/make_gitlab.py", "pipelines/make_jenkins.py", "docs/make_reference.py"):
         done = run(tree, str(tree / script))
         assert done.returncode == 0, done.stderr
-    assert "regex: '^((toy|trivy)( (toy|trivy))*)?$'" in (tree / "pipelines/gitlab/scan.yml").read_text()
+    assert (
+        "regex: '^((clair|grype|toy|trivy)( (clair|grype|toy|trivy))*)?$'"
+        in (tree / "pipelines/gitlab/scan.yml").read_text()
+    )
     keys = (tree / "pipelines/jenkins/src/dev/autoclave/Keys.groovy").read_text()
-    assert "scanner: ['AUTOCLAVE_SCANNER', 'list', '^(toy|trivy)$']" in keys
-    assert "else trivy): toy, trivy |" in (tree / "docs" / "reference.md").read_text()
+    assert "scanner: ['AUTOCLAVE_SCANNER', 'list', '^(clair|grype|toy|trivy)$']" in keys
+    assert "else trivy): clair, grype, toy, trivy |" in (tree / "docs" / "reference.md").read_text()
