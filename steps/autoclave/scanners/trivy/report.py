@@ -55,8 +55,9 @@ class _Vulnerability(Struct, frozen=True, rename="pascal"):
     severity: str = ""
     title: str = ""
     url: str = field(default="", name="PrimaryURL")
-    cvss: dict[str, _Score] = field(default_factory=dict, name="CVSS")
-    vendor_severity: dict[str, int] = {}
+    # Decoded by `_rate`: thousands of findings have the same few.
+    cvss: msgspec.Raw = field(default=msgspec.Raw(b"{}"), name="CVSS")
+    vendor_severity: msgspec.Raw = msgspec.Raw(b"{}")
     cwes: tuple[str, ...] = field(default=(), name="CweIDs")
     data_source: _DataSource = _DataSource()
     published: datetime | None = field(default=None, name="PublishedDate")
@@ -284,8 +285,7 @@ _VULNERABILITY = msgspec.json.Decoder(_Vulnerability)
 
 
 def _vulnerability(one: _Vulnerability, place: str) -> Finding:
-    scores = one.cvss.values()
-    score = max((s.v3 for s in scores), default=0.0) or max((s.v2 for s in scores), default=0.0)
+    ratings, score = _rate(bytes(one.vendor_severity), bytes(one.cvss))
     return Finding(
         id=one.id,
         kind=Kind.VULNERABILITY,
@@ -297,29 +297,43 @@ def _vulnerability(one: _Vulnerability, place: str) -> Finding:
         version=one.installed_version,
         purl=one.pkg_identifier.purl,
         fixed=one.fixed_version,
-        cvss=score or None,
+        cvss=score,
         url=one.url,
-        ratings=tuple(_ratings(one)),
+        ratings=ratings,
         cwes=one.cwes,
-        found_by=f"version, by {one.data_source.name}" if one.data_source.name else "version",
+        found_by=_found_by(one.data_source.name),
         published=one.published if one.published and one.published.tzinfo else None,
     )
 
 
-def _ratings(one: _Vulnerability) -> Iterator[Rating]:
-    """Yield what each source says about the severity: in words, and each of its vectors."""
-    for source, level in sorted(one.vendor_severity.items()):
-        yield _rating(source, level)
-    for source, score in sorted(one.cvss.items()):
-        for vector in filter(None, (score.v4_vector, score.v3_vector, score.v2_vector)):
-            yield rate(source, vector)
+_SEVERITIES_BY_SOURCE = msgspec.json.Decoder(dict[str, int])
+_SCORES_BY_SOURCE = msgspec.json.Decoder(dict[str, _Score])
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=8192)
+def _rate(severities: bytes, vectors: bytes) -> tuple[tuple[Rating, ...], float | None]:
+    """Return what each source says about a severity, in words and by its vectors, and the highest score."""
+    scores = _SCORES_BY_SOURCE.decode(vectors)
+    words = [_rating(*each) for each in sorted(_SEVERITIES_BY_SOURCE.decode(severities).items())]
+    rated = [
+        rate(source, vector)
+        for source, score in sorted(scores.items())
+        for vector in filter(None, (score.v4_vector, score.v3_vector, score.v2_vector))
+    ]
+    highest = max((each.v3 for each in scores.values()), default=0.0)
+    highest = highest or max((each.v2 for each in scores.values()), default=0.0)
+    return (*words, *rated), highest or None
+
+
 def _rating(source: str, level: int) -> Rating:
     levels = tuple(Severity)
     severity = levels[level] if 0 <= level < len(levels) else Severity.UNKNOWN
     return Rating(source=source, severity=severity)
+
+
+@lru_cache(maxsize=256)
+def _found_by(source: str) -> str:
+    return f"version, by {source}" if source else "version"
 
 
 def _secret(one: _Secret, place: str) -> Finding:
