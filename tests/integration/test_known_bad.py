@@ -40,14 +40,6 @@ CASES = [
         "critical CVE-2023-38545 in curl",
     ),
     ("private key baked into a layer", "baked-secret", "scan", 23, "secret private-key in /app/device.key"),
-    (
-        "static analysis that found an error",
-        "analysis-finding",
-        "scan",
-        23,
-        "high analysis c/overflow in src/dose.c:12",
-    ),
-    ("static analysis that did not finish", "unfinished-analysis", "scan", 31, "is of a run that failed"),
     ("root user where the profile forbids it", "root-user", "build", 21, "the image runs as root"),
     (
         "root user by another name",
@@ -138,6 +130,26 @@ def test_an_image_that_no_scanner_can_judge_is_stopped(
     repository = device(folder)
     done = repository.run("run", "--to", "scan")
     assert_stopped(case, repository, done, step="scan", code=23, says=says)
+
+
+@pytest.mark.parametrize(
+    ("case", "folder", "code", "says"),
+    [
+        (
+            "static analysis that found an error",
+            "analysis-finding",
+            23,
+            "high analysis c/overflow in src/dose.c:12",
+        ),
+        ("static analysis that did not finish", "unfinished-analysis", 31, "is of a run that failed"),
+    ],
+)
+def test_the_report_of_another_tool_stops_a_device(
+    case: str, folder: str, code: int, says: str, device: Callable[[str], Repository]
+) -> None:
+    repository = device(folder)
+    done = repository.run("run", "--to", "scan")
+    assert_stopped(case, repository, done, step="scan", code=code, says=says)
 
 
 def database(folder: Path, *words: str) -> Path:
