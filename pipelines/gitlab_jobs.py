@@ -175,7 +175,7 @@ STAGE = "stage of the job"
 # What GitLab shows of what a step leaves in its reports.
 _REPORTS = {
     "build": f"      dotenv: {_LEFT}/handover/build/digests.env\n",
-    "unit-test": f"      junit: {_LEFT}/reports/*/junit.xml\n"
+    "unit-test": f"      junit: {_LEFT}/reports/*/junit*.xml\n"
     "      coverage_report:\n"
     "        coverage_format: cobertura\n"
     f"        path: {_LEFT}/reports/*/coverage.xml\n",

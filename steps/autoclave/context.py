@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import fnmatch
 import os
 import threading
 import uuid
@@ -406,6 +407,12 @@ class Context:
     def write_report(self, image: str, name: str, chunks: Iterable[bytes]) -> Path:
         """Write one report of an image and return its path."""
         return self.state.write(f"{REPORTS}/{image}/{name}", chunks)
+
+    def remove_reports(self, image: str, pattern: str) -> None:
+        """Remove an image's reports of an earlier run, by a pattern of their names."""
+        folder = self.state.at(f"{REPORTS}/{image}")
+        for name in fnmatch.filter(folder.names(), pattern):
+            folder.remove(name)
 
     def record(self, image: Descriptor, predicate_type: str, plan: StepPlan) -> Record | None:
         """Return the newest record of a type when it verifies and was made from exactly this plan."""

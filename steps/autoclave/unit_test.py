@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
@@ -61,7 +62,7 @@ def plan(image: Image, ctx: Context) -> StepPlan:
         inputs={
             **_files_input(tests, ctx),
             "stage": f"{tests.stage} {build.files_digest(image, ctx)}" if tests.stage else "",
-            "junit": tests.junit,
+            "junit": ", ".join(tests.junit),
             "coverage": tests.coverage,
             "network": str(tests.network).lower(),
             "limits": f"{tests.timeout} s, {tests.memory}, {tests.cpus:g} cpus, {tests.pids} pids",
@@ -143,8 +144,8 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
         exit_code=outcome.exit_code,
         timed_out=outcome.timed_out,
         oom_killed=outcome.oom_killed and not outcome.timed_out,
-        report=outcome.report,
-        report_digest=outcome.raw.digest if outcome.raw else "",
+        report=outcome.results.report,
+        reports=outcome.results.raw,
         started=started,
         finished=ctx.now(),
         services=tuple(beside.runs.values()),
@@ -152,13 +153,21 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
         variables=digest_of(repr(sorted(spec.environment.items())).encode()),
         ran_by=ctx.shell.mask(identify_runner(ctx.host, os.environ)),
     )
-    kinds = (("junit.xml", outcome.raw), ("coverage.xml", outcome.coverage))
-    attachments = [(name, kept) for name, kept in kinds if kept]
+    attachments = [*_titled(outcome.results.files)]
+    if outcome.coverage:
+        attachments.append(("coverage.xml", outcome.coverage))
+    ctx.remove_reports(image.name, "junit*.xml")  # there may have been more
     for name, kept in attachments:
         ctx.write_report(image.name, name, ctx.store.chunks(kept.digest))
     traceability.warn_of_gaps(image, run, STEP, ctx)
     _conclude(descriptor, planned, run, attachments, ctx, logs=beside.tails)
     return descriptor
+
+
+def _titled(files: dict[str, Descriptor]) -> Iterator[tuple[str, Descriptor]]:
+    """Yield the JUnit files under the names that CI hosts collect, `junit*.xml`."""
+    for number, kept in enumerate(files.values(), 1):
+        yield "junit.xml" if len(files) == 1 else f"junit-{number:03}.xml", kept
 
 
 def _open_shell(

@@ -25,6 +25,7 @@ from autoclave.model.facts import (
     Kind,
     Limits,
     Origin,
+    RawReport,
     ScanFacts,
     Severity,
     TestFacts,
@@ -84,7 +85,7 @@ TESTS = TestRun(
     timed_out=False,
     oom_killed=False,
     report=TestFacts(passed=3, traced=(TracedTest(name="t::a", outcome="passed", requirements=("R-1",)),)),
-    report_digest=DIGEST,
+    reports=(RawReport(name="junit.xml", digest=DIGEST),),
     started=THEN,
     finished=THEN,
 )

@@ -26,15 +26,25 @@ REQ-4,Nobody tested this.,requirement,,test,
 REPORT = """\
 from pathlib import Path
 
-one = '<properties><property name="requirement" value="REQ-1"/></properties>'
-Path("/autoclave/results/junit.xml").write_text(
+one = (
+    '<properties><property name="requirement" value="REQ-1"/>'
+    '<property name="TestType" value="fault-injection"/>'
+    '<property name="DerivationTechnique" value="boundary-values"/></properties>'
+)
+reports = Path("/autoclave/results/target/reports")
+reports.mkdir(parents=True)
+(reports / "TEST-a.xml").write_text(
     '<testsuite name="links">'
-    f'<testcase classname="links" name="twice">{one}<failure message="first try"/></testcase>'
-    f'<testcase classname="links" name="twice">{one}</testcase>'
+    f'<testcase classname="links" name="twice">{one}<flakyFailure message="first try"/></testcase>'
+    "</testsuite>"
+)
+(reports / "TEST-b.xml").write_text(
+    '<testsuite name="links">'
     '<testcase classname="links" name="by_name"/>'
     '<testcase classname="links" name="alone"/>'
     "</testsuite>"
 )
+(reports / "notes.txt").write_text("not a report")
 """
 PAGE = {
     "GITLAB_CI": "true",
@@ -62,12 +72,16 @@ def test_a_run_is_traced_into_its_record_and_the_matrix(tmp_path: Path) -> None:
         (repository.folder / "tests/check.py").write_text(REPORT)
         # Class A, where a test may pass on a repetition, with the demands of class B.
         repository.edit("autoclave.toml", 'safety-class = "B"', 'safety-class = "A"')
+        repository.edit("autoclave.toml", "[unit-test]", '[unit-test]\njunit = ["target/reports/*.xml"]')
         with (repository.folder / "autoclave.toml").open("a") as file:
             file.write('[traceability]\nlinks = "links.toml"\n')
             kinds = '["requirement", "risk-control", "security"]'
             file.write(f"[policy]\nrequirements = {{ demanded = true, cover = {kinds} }}\n")
         repository.commit()
         assert repository.run("build", **PAGE).code == 0
+        stale = repository.folder / ".autoclave/reports/app/junit-003.xml"
+        stale.parent.mkdir(parents=True, exist_ok=True)
+        stale.write_text("<testsuite/>")
         done = repository.run("unit-test", **PAGE)
         assert done.code == 0, done.err
         warning = (
@@ -78,10 +92,22 @@ def test_a_run_is_traced_into_its_record_and_the_matrix(tmp_path: Path) -> None:
         run = run_of(repository)
         report = run["report"]
         assert report["traced"] == [
-            {"name": "links::twice", "outcome": "flaky", "requirements": ["REQ-1"]},
+            {
+                "name": "links::twice",
+                "outcome": "flaky",
+                "requirements": ["REQ-1"],
+                "kind": "fault-injection",
+                "technique": "boundary-values",
+            },
             {"name": "links::by_name", "outcome": "passed", "requirements": ["REQ-2"]},
         ]
         assert report["flaky"] == ["links::twice"]
+        assert [each["name"] for each in run["reports"]] == [
+            "target/reports/TEST-a.xml",
+            "target/reports/TEST-b.xml",
+        ]
+        kept = repository.folder / ".autoclave/reports/app"
+        assert sorted(path.name for path in kept.glob("junit*.xml")) == ["junit-001.xml", "junit-002.xml"]
         assert (report["passed"], report["failed"]) == (3, 0)
         assert (report["unlinked"], report["unlinked_names"]) == (1, ["links::alone"])
         assert run["ran_by"] == "https://gitlab.example/g/p/-/jobs/7"
@@ -103,6 +129,7 @@ def matrix(repository: Repository) -> None:
     assert lines[0] == "✘ REQ-4  untested  (requirement, test)"
     assert "✔ REQ-2  verified  (risk-control, hazard HAZ-7, test)" in lines
     assert "    passed: app: links::alone" in lines
+    assert "    flaky: app: links::twice (fault-injection, boundary-values)" in lines
     assert "✔ REQ-3  by-other-method  (requirement, inspection: DOC-4)" in lines
     assert lines[-1] == (
         "4 requirements: 1 untested, 1 flaky, 1 verified, 1 by-other-method; tests without a requirement: 1"
@@ -114,6 +141,7 @@ def matrix(repository: Repository) -> None:
         ("REQ-2", "verified", "links::alone"),
         ("REQ-3", "by-other-method", ""),
     ]
+    assert (rows[1]["test-type"], rows[1]["derivation-technique"]) == ("fault-injection", "boundary-values")
 
 
 def test_the_samples_tests_say_their_requirements_by_the_plugin(tmp_path: Path) -> None:

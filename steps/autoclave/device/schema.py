@@ -107,12 +107,16 @@ class TestService(_Table, frozen=True):
 
 
 class UnitTest(_Table, frozen=True):
-    """`[unit-test]`: the command, what it needs, and its limits. Times are seconds."""
+    """`[unit-test]`: the command, what it needs, and its limits. Times are seconds.
+
+    `junit` are files below /autoclave/results, or patterns of them: `*` and `?` match within a name, `**`
+    any folders.
+    """
 
     command: Annotated[list[str], Meta(min_length=1)]
     stage: str = ""
     copy: list[str] = []
-    junit: str = "junit.xml"
+    junit: Annotated[tuple[str, ...], Meta(min_length=1, max_length=100)] = ("junit.xml",)
     coverage: str = ""
     timeout: Seconds = 600
     memory: Size = "1g"
@@ -194,11 +198,13 @@ class Traceability(_Table, frozen=True):
 
     `property` is the name of a test's property in the JUnit report, `links` a TOML file that maps tests to
     requirements. With `pytest-plugin`, tests find Autoclave's marker plugin (`-p autoclave_requirements`).
+    `not-requirements` are elements of StrictDoc, by their tags, that are no requirements.
     """
 
     property: Annotated[str, Meta(min_length=1, max_length=100)] = "requirement"
     links: str = ""
     pytest_plugin: bool = False
+    not_requirements: tuple[Annotated[str, matching(r"[A-Z][A-Za-z0-9_-]*", max_length=100)], ...] = ()
 
 
 class Report(_Table, frozen=True):
@@ -342,7 +348,8 @@ def _check_names(device: Device, source: str) -> None:
                 )
     for image in device.image:
         tests = device.tests_of(image)
-        for key, name in (("junit", tests.junit), ("coverage", tests.coverage)) if tests else ():
+        named = [*(("junit", each) for each in tests.junit), ("coverage", tests.coverage)] if tests else []
+        for key, name in named:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
                 raise ConfigError(f"{source}: unit-test.{key} '{name}' must be below /autoclave/results")
         _check_services(tests.service if tests else [], images, source)

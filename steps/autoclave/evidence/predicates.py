@@ -50,9 +50,9 @@ def provenance(info: StepInfo, facts: BuildFacts, parameters: Mapping[str, Any])
 def test_result(info: StepInfo, run: TestRun) -> dict[str, Any]:
     """in-toto test-result v0.1. Its spec has no field for skipped tests or counts; `facts` has them."""
     configuration = [{"name": "command and limits", "digest": {"sha256": Digest(info.inputs).hex}}]
-    if run.report_digest:
-        raw = {"name": "junit.xml", "digest": {"sha256": Digest(run.report_digest).hex}}
-        configuration.append(raw)
+    configuration += [
+        {"name": each.name, "digest": {"sha256": Digest(each.digest).hex}} for each in run.reports
+    ]
     return {
         "result": "PASSED" if info.passed else "FAILED",
         "configuration": configuration,

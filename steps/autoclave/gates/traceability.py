@@ -30,7 +30,11 @@ class RequirementState(StrEnum):
 
 
 class TestRow(Struct, frozen=True, kw_only=True):
-    """One test that names requirements, on one image; `unknown` are the ids that nothing declares."""
+    """One test that names requirements, on one image; `unknown` are the ids that nothing declares.
+
+    `kind` and `technique` are the kind of test and how it was derived (IEC 62304 5.5.4), in the report's
+    words.
+    """
 
     __test__ = False  # not a pytest class
 
@@ -39,6 +43,8 @@ class TestRow(Struct, frozen=True, kw_only=True):
     outcome: str
     requirements: tuple[str, ...]
     unknown: tuple[str, ...] = ()
+    kind: str = ""
+    technique: str = ""
 
 
 class RequirementRow(Struct, frozen=True, kw_only=True):
@@ -132,6 +138,8 @@ def _row(image: str, test: TracedTest, known: set[str]) -> TestRow:
         outcome=test.outcome,
         requirements=test.requirements,
         unknown=tuple(one for one in test.requirements if one not in known),
+        kind=test.kind,
+        technique=test.technique,
     )
 
 

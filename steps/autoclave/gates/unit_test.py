@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autoclave.model.facts import TestRun
+from autoclave.model.facts import TestFacts, TestRun
 from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
 
@@ -86,12 +86,29 @@ def _results(run: TestRun, policy: Policy) -> list[str]:
         names = "; ".join(report.flaky[:_SHOWN])
         more = f" and {len(report.flaky) - _SHOWN} more" if len(report.flaky) > _SHOWN else ""
         reasons.append(f"{len(report.flaky)} of {total} tests passed only on a repetition: {names}{more}")
+    reasons += _hidden_retries(report, policy)
     if report.passed < policy.unit_test.min_passed:
         reasons.append(f"{report.passed} tests passed, the policy demands {policy.unit_test.min_passed}")
     if report.skipped > policy.unit_test.max_skipped:
         names = ", ".join(case.name for case in report.cases if case.outcome == "skipped")
         reasons.append(
             f"{report.skipped} tests were skipped, the policy allows {policy.unit_test.max_skipped}: "
-            f"{names[:300]}"
+            f"{names[:300] or 'the report does not name them'}"
         )
     return reasons
+
+
+def _hidden_retries(report: TestFacts, policy: Policy) -> list[str]:
+    """Refuse a report in which a test that passed only on a repetition would look like any other."""
+    accepted = {each.lower() for each in policy.unit_test.untraced_retries}
+    hidden = [
+        f"{tool} ({how})"
+        for tool, how in sorted(report.hidden_retries.items())
+        if not accepted & {"*", tool.lower(), tool.partition(" ")[0].lower()}
+    ]
+    if not hidden:
+        return []
+    return [
+        f"a test that passed only on a repetition would not show in the report of {'; '.join(hidden)}: "
+        "the organisation accepts a tool with unit-test.untraced-retries"
+    ]

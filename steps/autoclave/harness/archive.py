@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from autoclave.store.archive.file_tar import DamagedTar, Members, normalise
 
 _SKIPPED = {*PRIVATE, "__pycache__", ".pytest_cache"}
 _LARGEST = 2 << 30  # bytes that are packed: they are in memory until the engine has them
+_LARGEST_FOLDER = 8 << 30  # bytes of a folder that is searched for files
 _MOST = 100_000  # files and folders; links could repeat a few without end
 
 
@@ -71,6 +73,42 @@ def single_file(archive: Iterable[bytes], *, limit: int) -> Iterator[bytes]:
             yield from content
             return
         raise SourceError("the path in the container is not a regular file")
+
+
+def matching_files(
+    archive: Iterable[bytes], pattern: re.Pattern[str], *, below: str, limit: int
+) -> Iterator[tuple[str, Iterator[bytes]]]:
+    """Yield path and content of the regular files that match, of a folder that an engine copied out.
+
+    The archive's own first folder counts as `below`. Contents are read in turn: each before the next is
+    asked for. Raises SourceError for a match that is no regular file, TooLarge for one beyond `limit` bytes,
+    or for an archive without end.
+    """
+    with _translate_errors("the folder in the container cannot be read"):
+        for member, content in Members(_bounded(archive), most=_MOST):
+            parts = normalise(member.name).split("/")[1:]
+            path = "/".join([below, *parts] if below else parts)
+            if member.isdir() or not pattern.fullmatch(path):
+                continue
+            if not member.isreg():
+                raise SourceError(f"'{path}' is not a regular file")
+            if member.size > limit:
+                raise TooLarge(f"'{path}' has {member.size:,} bytes, more than the limit of {limit:,}")
+            yield path, _readable(content, path)
+
+
+def _readable(content: Iterator[bytes], path: str) -> Iterator[bytes]:
+    with _translate_errors(f"'{path}' in the container cannot be read"):
+        yield from content
+
+
+def _bounded(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    total = 0
+    for chunk in chunks:
+        total += len(chunk)
+        if total > _LARGEST_FOLDER:
+            raise TooLarge(f"the folder has more than {_LARGEST_FOLDER:,} bytes")
+        yield chunk
 
 
 def refuse_taken(archive: Iterable[bytes] | None, files: bytes, *, folder: str) -> None:

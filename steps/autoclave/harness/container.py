@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from msgspec import Struct
@@ -14,9 +14,9 @@ from autoclave.engines import removal
 from autoclave.engines.base import ContainerSpec, ContainerState, ImageState
 from autoclave.errors import Interrupted, SourceError
 from autoclave.harness import archive as copying
-from autoclave.harness import lifecycle, traceability
+from autoclave.harness import lifecycle, results, traceability
+from autoclave.harness.results import Results
 from autoclave.harness.services import STEP, RunningServices
-from autoclave.junit import reader
 from autoclave.model.facts import Limits, TestFacts
 from autoclave.store.oci import Descriptor
 
@@ -25,7 +25,6 @@ RESULTS_NAME = "results"
 RESULTS = f"{FOLDER}/{RESULTS_NAME}"
 
 _DID_NOT_RUN = -1  # the exit code of tests whose services failed before
-_LARGEST_REPORT = 2 << 30  # bytes
 _LARGEST_OUTPUT = 16 << 20  # characters of the tests' output that are shown
 _LINE_COST = 32  # characters that a screen adds to a line
 _PAUSE = 0.2  # seconds
@@ -38,8 +37,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     exit_code: int = _DID_NOT_RUN
     timed_out: bool = False
     oom_killed: bool = False
-    raw: Descriptor | None = None
-    report: TestFacts = TestFacts(defect="the tests did not run")
+    results: Results = Results(report=TestFacts(defect="the tests did not run"))
     coverage: Descriptor | None = None
 
 
@@ -52,14 +50,12 @@ def run_tests(
         with beside.watch(ctx, lambda: ctx.engine.kill(container)):
             state, timed_out = _wait_for_end(container, tests, ctx)
         beside.check(ctx)
-        raw, report = _report(container, tests, links, ctx)
         return Outcome(
             image_id=state.image,
             exit_code=state.exit_code,
             timed_out=timed_out,
             oom_killed=state.oom_killed,
-            raw=raw,
-            report=report,
+            results=results.read(container, RESULTS, tests.junit, links, ctx),
             coverage=_coverage(container, tests, ctx),
         )
 
@@ -191,32 +187,15 @@ def _await_end(container: str, ctx: Context) -> ContainerState:
     return ctx.engine.wait(container)
 
 
-def _report(
-    container: str, tests: UnitTest, links: Callable[[str], tuple[str, ...]], ctx: Context
-) -> tuple[Descriptor | None, TestFacts]:
-    """Copy the JUnit file into the store and count its tests; an invalid one is a defect of the report."""
-    path = f"{RESULTS}/{tests.junit}"
-    archive = ctx.engine.get(container, path)
-    if archive is None:
-        return None, TestFacts(defect=f"the tests wrote no JUnit report to {path}")
-    try:
-        raw = ctx.store.write(
-            copying.single_file(archive, limit=_LARGEST_REPORT), media_type="application/xml"
-        )
-    except SourceError as error:
-        return None, TestFacts(defect=f"the JUnit report at {path} is invalid: {error.what}")
-    named = ctx.device.traceability.property
-    return raw, reader.read(ctx.store.chunks(raw.digest), requirement_property=named, links=links)
-
-
 def _coverage(container: str, tests: UnitTest, ctx: Context) -> Descriptor | None:
     """Copy the coverage report into the store; no gate reads it, so an invalid one is only a warning."""
     path = f"{RESULTS}/{tests.coverage}"
     archive = ctx.engine.get(container, path) if tests.coverage else None
     try:
         if archive:
-            chunks = copying.single_file(archive, limit=_LARGEST_REPORT)
-            return ctx.store.write(chunks, media_type="application/xml")
+            return ctx.store.write(
+                copying.single_file(archive, limit=results.MOST_BYTES), media_type=results.XML
+            )
         problem = f"the tests wrote no coverage report to {path}" if tests.coverage else ""
     except SourceError as error:
         problem = f"the coverage report at {path} is invalid: {error.what}"

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import BinaryIO
 from xml.sax import SAXParseException
+from xml.sax.handler import property_lexical_handler
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.expatreader import DefusedExpatParser
 
 from autoclave.junit.cases import Collector
-from autoclave.junit.totals import Defect
+from autoclave.junit.totals import Defect, Sums
 from autoclave.model.facts import TestFacts
 
 _CHUNK = 64 * 1024
@@ -39,21 +40,29 @@ def read(
     on a repetition count as passed and are named in `flaky`. An error outside any test counts
     as one of its own.
     """
-    collector = Collector(requirement_property, links)
-    try:
-        _feed(_pieces(stream), collector)
-        return collector.facts()
-    except Defect as error:
-        return TestFacts(defect=str(error))
-    except DefusedXmlException:
-        return TestFacts(defect="a document type or entity declaration, which is refused")
-    except (SAXParseException, ValueError, LookupError) as error:
-        return TestFacts(defect=f"not XML: {_reason(error)}")
+    return read_all([("", stream)], requirement_property=requirement_property, links=links)
+
+
+def read_all(
+    reports: Iterable[tuple[str, Iterable[bytes] | BinaryIO]],
+    *,
+    requirement_property: str = "requirement",
+    links: Callable[[str], tuple[str, ...]] = lambda name: (),
+) -> TestFacts:
+    """Count the tests of several reports together, as `read` does; a defect names the report that has it."""
+    sums = Sums()
+    for name, stream in reports:
+        try:
+            _feed(_pieces(stream), Collector(sums, requirement_property, links))
+        except (Defect, DefusedXmlException, SAXParseException, ValueError, LookupError) as error:
+            return TestFacts(defect=f"{name}: {_describe(error)}" if name else _describe(error))
+    return sums.facts()
 
 
 def _feed(chunks: Iterable[bytes], collector: Collector) -> None:
     parser = DefusedExpatParser(forbid_dtd=True)
     parser.setContentHandler(collector)
+    parser.setProperty(property_lexical_handler, collector)
     pending = total = 0
     for chunk in chunks:
         before = collector.events
@@ -76,6 +85,14 @@ def _pieces(stream: Iterable[bytes] | BinaryIO) -> Iterator[bytes]:
     for block in iter(lambda: read_some(_CHUNK), b"") if read_some else stream:
         for start in range(0, len(block), _CHUNK):
             yield block[start : start + _CHUNK]
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, Defect):
+        return str(error)
+    if isinstance(error, DefusedXmlException):
+        return "a document type or entity declaration, which is refused"
+    return f"not XML: {_reason(error)}"
 
 
 def _reason(error: Exception) -> str:

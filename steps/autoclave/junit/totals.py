@@ -17,14 +17,17 @@ class Defect(Exception):
 class Case:
     """One test while it is being read."""
 
-    __slots__ = ("flaky", "message", "name", "outcome", "requirements")
+    __slots__ = ("flaky", "kind", "may_fail", "message", "name", "outcome", "requirements", "technique")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.outcome = ""
         self.message = ""
         self.flaky = False
+        self.may_fail = False  # what follows is a failure that the test's author allowed
         self.requirements: dict[str, None] = {}  # an ordered set
+        self.kind = ""
+        self.technique = ""
 
     def worsen(self, outcome: str, message: str) -> None:
         """Take an outcome when it is worse than what is known."""
@@ -45,7 +48,13 @@ class Case:
     def to_traced_test(self) -> TracedTest:
         """Return the test with its requirements."""
         outcome = self.outcome or ("flaky" if self.flaky else "passed")
-        return TracedTest(name=self.name, outcome=outcome, requirements=tuple(self.requirements))
+        return TracedTest(
+            name=self.name,
+            outcome=outcome,
+            requirements=tuple(self.requirements),
+            kind=self.kind,
+            technique=self.technique,
+        )
 
 
 class Sums:
@@ -59,6 +68,8 @@ class Sums:
         self._more = 0
         self._unlinked = 0
         self._unlinked_names: list[str] = []
+        self._unnamed_skips = 0
+        self._hidden_retries: dict[str, str] = {}
 
     def add(self, case: Case, *, is_test: bool) -> None:
         """Count one test, or an error outside of any; keep it when there is something to report about it."""
@@ -92,6 +103,14 @@ class Sums:
             if case.name in self._unlinked_names:
                 self._unlinked_names.remove(case.name)
 
+    def add_unnamed_skips(self, number: int) -> None:
+        """Count skipped tests that only a total shows."""
+        self._unnamed_skips += number
+
+    def hide_retries(self, tools: dict[str, str]) -> None:
+        """Note tools by which a test that was repeated looks like any other."""
+        self._hidden_retries |= tools
+
     def facts(self) -> TestFacts:
         """Return the sums."""
         listed = list(self._listed.values())
@@ -100,7 +119,7 @@ class Sums:
             passed=self._passed,
             failed=outcomes.count("failed"),
             errors=outcomes.count("error"),
-            skipped=outcomes.count("skipped"),
+            skipped=outcomes.count("skipped") + self._unnamed_skips,
             cases=tuple(case.to_test_case() for case in listed if case.outcome),
             requirements={key: RequirementCount(*sums) for key, sums in self._requirements.items()},
             traced=tuple(case.to_traced_test() for case in listed if case.requirements),
@@ -108,6 +127,7 @@ class Sums:
             unlinked=self._unlinked,
             unlinked_names=tuple(self._unlinked_names),
             flaky=tuple(case.name for case in listed if case.flaky and not case.outcome),
+            hidden_retries=self._hidden_retries,
         )
 
     def _sum(self, case: Case, by: int) -> bool:

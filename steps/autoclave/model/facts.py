@@ -192,12 +192,15 @@ class RequirementCount(Struct, frozen=True):
 class TracedTest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One test that names requirements: outcome is "passed", "failed", "error", "skipped" or "flaky".
 
-    Flaky is what passed only on a repetition.
+    Flaky is what passed only on a repetition. `kind` is the kind of test and `technique` how it was derived,
+    in the words of the report's properties `TestType` and `DerivationTechnique`.
     """
 
     name: str
     outcome: str
     requirements: tuple[str, ...]
+    kind: str = ""
+    technique: str = ""
 
 
 class TestFacts(Struct, frozen=True, kw_only=True):
@@ -206,9 +209,9 @@ class TestFacts(Struct, frozen=True, kw_only=True):
     `traced` are the tests that name requirements, `traced_more` counts what a long list leaves out: passed
     tests alone, of requirements for which others are listed. `unlinked` counts those that name none;
     `unlinked_names` are the first of them. `flaky` names the tests that passed only on a repetition; they
-    count as passed.
-    `defect` is why the report cannot be used, empty when it can (missing, malformed, hostile, too large);
-    then the counts are zero.
+    count as passed. `hidden_retries` maps tools, in whose report a repeated test looks like any other, to
+    what repeats it. `defect` is why the report cannot be used, empty when it can (missing, malformed,
+    hostile, too large); then the counts are zero.
     """
 
     __test__ = False
@@ -224,6 +227,7 @@ class TestFacts(Struct, frozen=True, kw_only=True):
     unlinked: int = 0
     unlinked_names: tuple[str, ...] = ()
     flaky: tuple[str, ...] = ()
+    hidden_retries: dict[str, str] = {}
     defect: str = ""
 
 
@@ -311,13 +315,20 @@ class ArbitraryUserRun(Struct, frozen=True, kw_only=True, omit_defaults=True):
     failure: str = ""
 
 
+class RawReport(Struct, frozen=True, kw_only=True):
+    """One JUnit file as the tests wrote it: its path below the results, and its digest."""
+
+    name: str
+    digest: str
+
+
 class TestRun(Struct, frozen=True, kw_only=True):
     """One run of the tests in a container.
 
     `image_id` is what the container really ran; `released_layers` is whether its layers begin with
     all layers of the image under test, and `differences` are the files and variables of that image which the
-    stage shows otherwise, or not at all. `exit_code` is the test command's. `report` is its JUnit
-    and `report_digest` the digest of the raw file (empty when there was none). `services` ran together with
+    stage shows otherwise, or not at all. `exit_code` is the test command's. `report` is what its JUnit files
+    say, all together, and `reports` are these files. `services` ran together with
     the tests; when one of them failed before the tests began, `exit_code` is -1. `arbitrary_user` is set when
     the policy requires it. `variables` is the digest of the variables that the device sets for the tests;
     `ran_by` the page of the host's job, else `user@machine`.
@@ -338,7 +349,7 @@ class TestRun(Struct, frozen=True, kw_only=True):
     timed_out: bool
     oom_killed: bool
     report: TestFacts
-    report_digest: str
+    reports: tuple[RawReport, ...]
     started: datetime
     finished: datetime
     services: tuple[ServiceRun, ...] = ()

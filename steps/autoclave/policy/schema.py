@@ -67,6 +67,14 @@ class UnitTestPolicy(_Section, frozen=True):
     arbitrary_user: Annotated[
         bool, _stricter("true", "the image must also run under an arbitrary user in group 0, as on OpenShift")
     ]
+    untraced_retries: Annotated[
+        frozenset[Annotated[str, matching(r"[A-Za-z0-9 ._:-]+|\*", max_length=100)]],
+        _granted(
+            "granted",
+            "tools accepted although their report hides that a test passed only on a repetition; `*`: all",
+            kept=True,
+        ),
+    ]
 
 
 class LaterRule(

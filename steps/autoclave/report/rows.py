@@ -67,7 +67,10 @@ class RequirementRow(Struct, frozen=True, kw_only=True):
 
 
 class TestRow(Struct, frozen=True, kw_only=True):
-    """One test that names requirements; `unknown` are the ids that nothing declares."""
+    """One test that names requirements; `unknown` are the ids that nothing declares.
+
+    `kind` is the kind of test and `technique` how it was derived, empty where the tests' report does not say.
+    """
 
     __test__ = False
 
@@ -76,6 +79,8 @@ class TestRow(Struct, frozen=True, kw_only=True):
     outcome: str
     requirements: tuple[str, ...]
     unknown: tuple[str, ...] = ()
+    kind: str = ""
+    technique: str = ""
 
 
 class Disposition(StrEnum):

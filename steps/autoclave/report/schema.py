@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from autoclave.model.facts import Limits
+from autoclave.model.facts import Limits, RawReport
 from autoclave.model.moment import Moment
 from autoclave.report.rows import (
     AnomalyRow,
@@ -142,7 +142,7 @@ class TestRecord(Struct, frozen=True, kw_only=True):
     anomalies: tuple[CaseRow, ...]
     defect: str
     arbitrary_user: str
-    report_digest: str
+    reports: tuple[RawReport, ...]
     attachments: tuple[AttachmentRow, ...]
 
 

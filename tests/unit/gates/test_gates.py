@@ -64,6 +64,7 @@ TEST_FAULTS: list[tuple[dict[str, Any], str]] = [
     ({"report": TestFacts(passed=2, flaky=("t::c",))}, "1 of 2 tests passed only on a repetition: t::c"),
     ({"report": TestFacts(skipped=1, cases=(SKIPPED,))}, "the policy demands 1"),
     ({"report": TestFacts(passed=1, skipped=1, cases=(SKIPPED,))}, "the policy allows 0: t::b"),
+    ({"report": TestFacts(passed=1, skipped=1)}, "the policy allows 0: the report does not name them"),
 ]
 
 

@@ -90,11 +90,17 @@ def test_pytest_rerunfailures_writes_attempts_as_passed_tests() -> None:
     assert facts.requirements == {"R-1": RequirementCount(passed=2, failed=1)}
 
 
-def test_a_failed_test_that_passes_later_in_its_suite_was_repeated() -> None:
-    facts = read(case("a", FAILURE), case("b"), case("a", FAILURE), case("a"))
-    assert outcomes(facts) == {"t::b": "passed", "t::a": "flaky"}
-    assert (facts.passed, facts.failed, facts.cases) == (2, 0, ())
-    assert facts.requirements == {"R-1": RequirementCount(passed=2)}
+def test_two_tests_of_one_name_are_two_tests_in_any_order() -> None:
+    cases = [case("a", FAILURE), case("b"), case("a", FAILURE), case("a")]
+    for given in (cases, cases[::-1]):
+        facts = read(*given)
+        assert sorted((each.name, each.outcome) for each in facts.traced) == [
+            ("t::a", "failed"),
+            ("t::a", "failed"),
+            ("t::a", "passed"),
+            ("t::b", "passed"),
+        ]
+        assert (facts.passed, facts.failed, facts.flaky) == (2, 2, ())
 
 
 @pytest.mark.parametrize(
@@ -126,10 +132,71 @@ def test_an_error_outside_any_test_is_never_redeemed() -> None:
     assert (facts.errors, facts.passed, facts.unlinked) == (1, 1, 1)
 
 
-def test_the_same_name_passing_twice_is_a_repetition_for_pytest_alone() -> None:
+def pytest_of(total: int, *cases: str, plugins: str = "") -> TestFacts:
+    listed = (
+        f'<properties><property name="pytest-plugins" value="{plugins}"/></properties>' if plugins else ""
+    )
+    root = f'<testsuites name="pytest tests"><testsuite name="pytest" tests="{total}">'
+    return read(listed, *cases, root=root)
+
+
+def test_attempts_are_what_pytests_total_counts_once() -> None:
     assert read(case("a"), case("a")).passed == 2
-    facts = read(case("a"), case("a"), root=PYTEST)
-    assert (facts.passed, facts.flaky) == (1, ("t::a",))
+    facts = pytest_of(2, case("a"), case("b"), case("a", ids="R-2"))
+    assert (facts.passed, facts.flaky) == (2, ("t::a",))
+    assert facts.requirements == {"R-1": RequirementCount(passed=2), "R-2": RequirementCount(passed=1)}
+    facts = pytest_of(1, case("a"), case("a"), case("a", FAILURE))
+    assert (facts.passed, facts.failed, facts.flaky) == (0, 1, ())
+
+
+def test_tests_of_one_name_that_pytest_counts_each_are_no_attempts() -> None:
+    facts = pytest_of(2, case("a"), case("a"))
+    assert (facts.passed, facts.flaky, facts.defect) == (2, (), "")
+
+
+def test_subtests_in_the_total_hide_no_attempt_when_the_plugin_is_known() -> None:
+    with_subtests = (9, case("a"), case("a"), case("b"))
+    assert pytest_of(*with_subtests).flaky == ()
+    facts = pytest_of(*with_subtests, plugins="pytest-rerunfailures 16.7")
+    assert (facts.passed, facts.flaky) == (2, ("t::a",))
+
+
+def test_a_surplus_that_no_attempts_explain_is_a_contradiction() -> None:
+    assert "says 1 tests, contains 2" in pytest_of(1, case("a"), case("b")).defect
+    assert "says 1 tests, contains 3" in pytest_of(1, case("a"), case("a"), case("b")).defect
+
+
+@pytest.mark.parametrize(
+    ("listed", "hidden"),
+    [
+        ("pytest-xdist 3.8.0, autoclave_requirements", {}),
+        ("pytest-rerunfailures 16.7", {}),
+        ("pytest-rerunfailures 16.6.1", {}),
+        ("pytest-rerunfailures 16.6", {"pytest-rerunfailures 16.6": "take 16.7 or newer"}),
+        ("pytest_rerunfailures 14.0", {"pytest-rerunfailures 14.0": "take 16.7 or newer"}),
+        ("pytest_rerunfailures", {"pytest-rerunfailures": "take 16.7 or newer"}),
+        ("pytest-retry 1.7.0", {"pytest-retry 1.7.0": "remove it, or take pytest-rerunfailures 16.7"}),
+        ("flaky 3.8.1", {}),
+    ],
+)
+def test_plugins_that_repeat_tests_without_a_trace_are_named(listed: str, hidden: dict[str, str]) -> None:
+    assert pytest_of(1, case("a"), plugins=listed).hidden_retries == hidden
+
+
+def test_pytest_without_a_list_of_plugins_may_hide_retries() -> None:
+    assert list(pytest_of(1, case("a")).hidden_retries) == ["pytest"]
+
+
+@pytest.mark.parametrize(
+    "names", [("TestType", "DerivationTechnique"), ("test-type", "derivation_technique")]
+)
+def test_kind_and_technique_are_properties_of_a_test(names: tuple[str, str]) -> None:
+    notes = "".join(
+        f'<property name="{name}" value="{value}"/>'
+        for name, value in zip(names, ("fault-injection", "boundary-values&#155;31m"), strict=True)
+    )
+    (test,) = read(case("a").replace("</properties>", f"{notes}</properties>")).traced
+    assert (test.kind, test.technique) == ("fault-injection", "boundary-values 31m")
 
 
 def test_a_hundred_unlinked_tests_are_named() -> None:

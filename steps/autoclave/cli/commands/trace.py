@@ -92,10 +92,16 @@ def _describe(row: RequirementRow) -> str:
         filter(None, (str(each.kind), f"hazard {each.hazard}" if each.hazard else "", _method(row)))
     )
     lines = [f"{_MARK.get(row.state, '✘')} {each.id}  {row.state}  ({about})", f"    {each.text}"]
-    lines += [f"    {test.outcome}: {test.image}: {test.name}" for test in row.tests[:_SHOWN]]
+    lines += [f"    {test.outcome}: {test.image}: {test.name}{_notes(test)}" for test in row.tests[:_SHOWN]]
     if len(row.tests) > _SHOWN:
         lines.append(f"    and {len(row.tests) - _SHOWN} more tests")
     return "\n".join(lines)
+
+
+def _notes(test: TestRow) -> str:
+    """Return the kind of a test and how it was derived, in brackets, where the report says so."""
+    notes = ", ".join(filter(None, (test.kind, test.technique)))
+    return f" ({notes})" if notes else ""
 
 
 def _method(row: RequirementRow) -> str:
@@ -115,7 +121,10 @@ def _table(rows: list[RequirementRow], traced: Matrix) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
-        ("requirement", "kind", "hazard", "method", "evidence", "state", "image", "test", "outcome", "text")
+        (
+            *("requirement", "kind", "hazard", "method", "evidence", "state"),
+            *("image", "test", "outcome", "test-type", "derivation-technique", "text"),
+        )
     )
     for row in rows:
         each = row.requirement
@@ -128,8 +137,8 @@ def _table(rows: list[RequirementRow], traced: Matrix) -> str:
     return text.getvalue()
 
 
-def _test_cells(test: TestRow | None) -> tuple[str, str, str]:
-    return (test.image, test.name, test.outcome) if test else ("", "", "")
+def _test_cells(test: TestRow | None) -> tuple[str, ...]:
+    return (test.image, test.name, test.outcome, test.kind, test.technique) if test else ("",) * 5
 
 
 def _cell(text: str) -> str:

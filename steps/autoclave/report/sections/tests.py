@@ -27,6 +27,8 @@ def requirements(known: Inputs) -> Requirements:
                 outcome=each.outcome,
                 requirements=each.requirements,
                 unknown=each.unknown,
+                kind=each.kind,
+                technique=each.technique,
             )
             for each in matrix.tests
         ),
@@ -75,7 +77,7 @@ def record(known: Inputs) -> TestRecord | None:
         anomalies=_anomalies(run),
         defect=run.report.defect,
         arbitrary_user=_arbitrary_user(run.arbitrary_user),
-        report_digest=run.report_digest,
+        reports=run.reports,
         attachments=attachments(record) if record else (),
     )
 

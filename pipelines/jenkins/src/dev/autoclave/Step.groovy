@@ -198,8 +198,8 @@ class Step implements Serializable {
             // The image itself is in the stash or in the registry; the archive keeps its records and reports.
             String kept = '.autoclave/handover/' + left + (step == 'build' ? '/digests.env' : '/**')
             if (step == 'unit-test') {
-                script.junit(testResults: '.autoclave/reports/*/junit.xml', allowEmptyResults: true)
-                kept += ', .autoclave/reports/*/junit.xml, .autoclave/reports/*/coverage.xml'
+                script.junit(testResults: '.autoclave/reports/*/junit*.xml', allowEmptyResults: true)
+                kept += ', .autoclave/reports/*/junit*.xml, .autoclave/reports/*/coverage.xml'
             }
             if (step == 'scan') {
                 findings(script)
