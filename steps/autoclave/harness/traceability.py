@@ -27,7 +27,8 @@ _PLUGIN = "autoclave_requirements.py"
 def requirements_of(ctx: Context) -> tuple[Requirement, ...] | None:
     """Read the requirements of the device; None when the device names none. Raises ConfigError."""
     name = ctx.device.device.requirements
-    return requirements.read(ctx.source.folder, name) if name else None
+    ignored = ctx.device.traceability.not_requirements
+    return requirements.read(ctx.source.folder, name, ignored=ignored) if name else None
 
 
 def links_of(ctx: Context) -> Callable[[str], tuple[str, ...]]:

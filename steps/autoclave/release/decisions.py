@@ -37,8 +37,11 @@ def read_declared(image: Image, together: dict[str, str], ctx: Context) -> Decla
     """
     names = ctx.device.device
     former = ctx.store.find(release_name(image))
+    ignored = ctx.device.traceability.not_requirements
     return Declared(
-        requirements=requirements.read(ctx.source.folder, names.requirements) if names.requirements else None,
+        requirements=requirements.read(ctx.source.folder, names.requirements, ignored=ignored)
+        if names.requirements
+        else None,
         register=soup_register.read(ctx.source.folder, names.soup) if names.soup else None,
         previous=former.digest if former and former.digest != together[image.name] else "",
         together=together,

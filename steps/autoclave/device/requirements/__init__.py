@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from autoclave.device.requirements import csv, doorstop, rows, strictdoc, toml
@@ -9,20 +10,24 @@ from autoclave.device.schema import resolve_inside
 from autoclave.errors import ConfigError
 from autoclave.model.declared import Requirement
 
-_FILES = {".csv": csv.read, ".toml": toml.read, ".sdoc": strictdoc.read}
+_FILES = {".csv": csv.read, ".toml": toml.read}
+_STRICTDOC = ".sdoc"
 
 
-def read(folder: Path, name: str) -> tuple[Requirement, ...]:
+def read(folder: Path, name: str, *, ignored: Collection[str] = ()) -> tuple[Requirement, ...]:
     """Read a file, or a folder of Doorstop's or StrictDoc's files, of a device; `source` is file and line.
 
-    Raises SourceError for what is missing or leaves the device folder, ConfigError for content, naming
-    file and line.
+    `ignored` are elements of StrictDoc that are no requirements. Raises SourceError for what is missing or
+    leaves the device folder, ConfigError for content, naming file and line.
     """
     start = resolve_inside(folder, name)
+    ending = start.suffix.lower()
     if start.is_dir():
-        found = _folder(folder, start, name)
-    elif start.suffix.lower() in _FILES:
-        found = _FILES[start.suffix.lower()](rows.read_text(folder, start), rows.relative_name(folder, start))
+        found = _folder(folder, start, name, ignored)
+    elif ending == _STRICTDOC:
+        found = strictdoc.read(folder, [start], ignored)
+    elif ending in _FILES:
+        found = _FILES[ending](rows.read_text(folder, start), rows.relative_name(folder, start))
     else:
         raise ConfigError(
             f"{name}: not a known format of requirements",
@@ -33,17 +38,13 @@ def read(folder: Path, name: str) -> tuple[Requirement, ...]:
     return tuple(found)
 
 
-def _folder(folder: Path, start: Path, name: str) -> list[Requirement]:
+def _folder(folder: Path, start: Path, name: str, ignored: Collection[str]) -> list[Requirement]:
     files = rows.files_below(folder, start)
     if any(each.name == doorstop.SETTINGS for each in files):
         return doorstop.read(folder, files)
-    documents = [each for each in files if each.suffix.lower() == ".sdoc"]
+    documents = [each for each in files if each.suffix.lower() == _STRICTDOC]
     if documents:
-        found = [
-            strictdoc.read(rows.read_text(folder, each), rows.relative_name(folder, each))
-            for each in documents
-        ]
-        return [requirement for each in found for requirement in each]
+        return strictdoc.read(folder, [each.resolve() for each in documents], ignored)
     raise ConfigError(
         f"{name}: a folder without requirements",
         why=f"it has neither Doorstop's {doorstop.SETTINGS} nor a .sdoc file of StrictDoc",

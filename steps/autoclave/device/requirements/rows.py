@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +24,9 @@ _MOST = 10_000  # requirements
 _LONGEST = 4000  # characters of a text
 _LONGEST_ID = 100
 _YES = {"": True, "yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+# What spreadsheets make of them in German, French, Spanish, Italian, Portuguese and Dutch.
+_YES |= dict.fromkeys(("wahr", "vrai", "verdadero", "vero", "verdadeiro", "waar"), True)
+_YES |= dict.fromkeys(("falsch", "faux", "falso", "onwaar"), False)
 
 
 def make_requirement(values: Mapping[str, str], source: str) -> Requirement:
@@ -51,9 +55,18 @@ def parse_flag(word: str, source: str, key: str) -> bool:
     answer = _YES.get(word.strip().lower())
     if answer is None:
         raise ConfigError(
-            f"{source}: {key} '{sanitize(word)[:50]}' is neither yes nor no", next="write yes or no"
+            f"{source}: {key} '{sanitize(word)[:50]}' is neither yes nor no{describe_invisible(word)}",
+            next="write yes or no",
         )
     return answer
+
+
+def describe_invisible(text: str) -> str:
+    """Return, in brackets, which characters of a word cannot be seen; empty when all can."""
+    found = dict.fromkeys(c for c in text.strip() if not c.isprintable())
+    names = [f"U+{ord(c):04X} {unicodedata.name(c, 'a control character')}" for c in found]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return f" (it contains {', '.join(names[:3])}{more}, which cannot be seen)" if names else ""
 
 
 def sanitize(text: str) -> str:
@@ -118,7 +131,7 @@ def _parse_id(word: str, source: str) -> str:
         raise ConfigError(f"{source}: a requirement without id", next="give it one that never changes")
     if len(found) > _LONGEST_ID or not found.isprintable() or "," in found:
         raise ConfigError(
-            f"{source}: the id '{sanitize(found)[:_LONGEST_ID]}' cannot be used",
+            f"{source}: the id '{sanitize(found)[:_LONGEST_ID]}' cannot be used{describe_invisible(found)}",
             why=f"tests list ids separated by commas; an id has at most {_LONGEST_ID} printable characters",
             next="give it a shorter id, without commas",
         )
