@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from autoclave.errors import ConfigError, SourceError
 from autoclave.model.facts import Severity
-from autoclave.model.text import for_schema, matching
+from autoclave.model.text import Line, for_schema, matching
 from autoclave.runtime.folder import Folder
 from autoclave.runtime.toml import convert, nearest, parse_toml
 
@@ -198,13 +198,14 @@ class Traceability(_Table, frozen=True):
 
     `property` is the name of a test's property in the JUnit report, `links` a TOML file that maps tests to
     requirements. With `pytest-plugin`, tests find Autoclave's marker plugin (`-p autoclave_requirements`).
-    `not-requirements` are elements of StrictDoc, by their tags, that are no requirements.
+    `not-requirements` are elements of StrictDoc by tag, and objects of ReqIF by type, that are no
+    requirements.
     """
 
     property: Annotated[str, Meta(min_length=1, max_length=100)] = "requirement"
     links: str = ""
     pytest_plugin: bool = False
-    not_requirements: tuple[Annotated[str, matching(r"[A-Z][A-Za-z0-9_-]*", max_length=100)], ...] = ()
+    not_requirements: tuple[Annotated[Line, Meta(max_length=100)], ...] = ()
 
 
 class Report(_Table, frozen=True):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import re
 import tarfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -76,7 +75,7 @@ def single_file(archive: Iterable[bytes], *, limit: int) -> Iterator[bytes]:
 
 
 def matching_files(
-    archive: Iterable[bytes], pattern: re.Pattern[str], *, below: str, limit: int
+    archive: Iterable[bytes], matches: Callable[[str], bool], *, below: str, limit: int
 ) -> Iterator[tuple[str, Iterator[bytes]]]:
     """Yield path and content of the regular files that match, of a folder that an engine copied out.
 
@@ -88,7 +87,7 @@ def matching_files(
         for member, content in Members(_bounded(archive), most=_MOST):
             parts = normalise(member.name).split("/")[1:]
             path = "/".join([below, *parts] if below else parts)
-            if member.isdir() or not pattern.fullmatch(path):
+            if member.isdir() or not matches(path):
                 continue
             if not member.isreg():
                 raise SourceError(f"'{path}' is not a regular file")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from msgspec import Struct
@@ -61,17 +62,36 @@ def is_pattern(name: str) -> bool:
     return "*" in name or "?" in name
 
 
-def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """Return what matches the paths that a pattern stands for, whole."""
-    parts = []
-    for part in PurePosixPath(pattern).parts:
-        if part == "**":
-            parts.append("(?:[^/]+/)*")
-        else:
-            parts.append(
-                "".join("[^/]*" if c == "*" else "[^/]" if c == "?" else re.escape(c) for c in part) + "/"
-            )
-    return re.compile("".join(parts).removesuffix("/"))
+def compile_pattern(pattern: str) -> Callable[[str], bool]:
+    """Return what matches the paths that a pattern stands for, in time that grows with their length alone."""
+    parts = [
+        None if part == "**" else re.compile(fnmatch.translate(part.replace("[", "[[]")))
+        for part in PurePosixPath(pattern).parts
+    ]
+
+    def matches(path: str) -> bool:
+        reached = {0}  # how many parts of the pattern the names so far can have used
+        for name in path.split("/"):
+            reached = _skip_any(reached, parts)
+            reached = {
+                at if parts[at] is None else at + 1
+                for at in reached
+                if at < len(parts) and ((part := parts[at]) is None or part.match(name))
+            }
+        return len(parts) in _skip_any(reached, parts)
+
+    return matches
+
+
+def _skip_any(reached: set[int], parts: Sequence[re.Pattern[str] | None]) -> set[int]:
+    """Add what follows a `**`, which may stand for no folder at all."""
+    found = set(reached)
+    for at in sorted(reached):
+        following = at
+        while following < len(parts) and parts[following] is None:
+            following += 1
+            found.add(following)
+    return found
 
 
 class _InvalidError(Exception):

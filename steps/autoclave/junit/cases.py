@@ -48,7 +48,7 @@ class Collector(ContentHandler, LexicalHandler):
         self._shape = Shape()
         self._suites: list[Suite] = []
         self._case: Case | None = None
-        self._case_depth = 0
+        self._attempt_depth = 0  # depth of the attempt that we are inside of; what is in it is the attempt's
         self._outcome_depth = 0  # depth of the failure, error or skipped element we are inside of
         self._text = ""
         self._node: dict[str, int] = {}
@@ -74,6 +74,7 @@ class Collector(ContentHandler, LexicalHandler):
         elif name in words.OUTCOMES:
             self._open_outcome(name, attrs)
         elif name in words.REPETITIONS and self._case:
+            self._attempt_depth = self._attempt_depth or self._depth
             self._suites[-1].count.attempts += 1
             self._case.flaky = self._case.flaky or name.startswith("flaky")
         elif name not in _KNOWN:
@@ -90,6 +91,8 @@ class Collector(ContentHandler, LexicalHandler):
             self._close_suite()
         elif self._depth == self._outcome_depth:
             self._close_outcome()
+        elif self._depth == self._attempt_depth:
+            self._attempt_depth = 0
         self._depth -= 1
 
     def characters(self, content: str) -> None:
@@ -160,7 +163,6 @@ class Collector(ContentHandler, LexicalHandler):
             self._suites[-1].shape.case = tuple(attrs.getNames())
         place, name = attrs.get("classname") or "", attrs.get("name") or ""
         self._case = Case(f"{place}::{name}" if place else name)
-        self._case_depth = self._depth
         for attribute in words.ATTRIBUTES:
             if attribute in attrs and (outcome := words.outcome_of(attrs[attribute], attribute, name)):
                 self._case.worsen(outcome, "")
@@ -174,8 +176,8 @@ class Collector(ContentHandler, LexicalHandler):
         self._case = None
 
     def _open_outcome(self, name: str, attrs: AttributesImpl) -> None:
-        if self._outcome_depth or (self._case and self._depth > self._case_depth + 1):
-            return  # inside of another element of the test, for example an attempt
+        if self._outcome_depth or self._attempt_depth:
+            return
         self._outcome_depth = self._depth
         self._text = ""
         case = self._case or Case(self._suites[-1].name)
@@ -194,10 +196,8 @@ class Collector(ContentHandler, LexicalHandler):
 
     def _pass_over(self, name: str) -> None:
         """Pass over an element that is none of JUnit's, unless it may say how a test ended."""
-        if self._case and self._depth == self._case_depth + 1:
-            words.refuse_unknown(name, self._case.name)
-        elif not self._case and not self._outcome_depth:
-            words.refuse_unknown(name, self._suites[-1].name)
+        if not self._outcome_depth and not self._attempt_depth:
+            words.refuse_unknown(name, self._case.name if self._case else self._suites[-1].name)
 
     def _note_property(self, name: str, value: str) -> None:
         """Take a property of a test, or the plug-ins that pytest ran with, which is one of a suite."""

@@ -44,6 +44,7 @@ def judge(listed: str) -> Plugins:
         name = name.lower().replace("_", "-")
         if name not in _TRACED_FROM:
             continue
+        version = re.sub(r"[^0-9A-Za-z.+-]", "", version[:30])
         first = _TRACED_FROM[name]
         if first is None:
             hidden[f"{name} {version}".strip()] = "remove it, or take pytest-rerunfailures 16.7"

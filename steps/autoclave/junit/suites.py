@@ -15,7 +15,8 @@ from autoclave.junit.totals import Case, Defect, Sums
 from autoclave.junit.writers import Count, Shape, Writer, find_writers, is_pytest
 
 _MOST_REMEMBERED = 10_000  # passed tests of one suite, the newest
-_MOST_DOUBLES = 10_000
+_MOST_ATTEMPTS = 10_000  # that are remembered; a report with more of them contradicts its total
+_LARGEST_TOTAL = 1_000_000_000
 
 _TOTALS = ("tests", "failures", "errors")
 _SKIPS = ("skipped", "disabled", "skips", "skip", "ignored")  # pytest 2 and nose write skips and skip
@@ -25,6 +26,7 @@ class Suite:
     """One suite, or the `testsuites` element around all."""
 
     __slots__ = (
+        "_attempts",
         "_doubles",
         "_passed",
         "_skips",
@@ -48,6 +50,7 @@ class Suite:
         self.missing: tuple[int, str] = (0, "")  # tests that only totals have, and the contradiction
         self._passed: OrderedDict[str, Case] = OrderedDict()
         self._doubles: dict[str, list[Case]] = {}
+        self._attempts = 0
         self.may_repeat = is_pytest(shape)
         self.plugins: Plugins | None = None  # None: the report does not list them
 
@@ -61,7 +64,8 @@ class Suite:
     def note_double(self, case: Case) -> None:
         """Remember two tests of one name of which the first passed, in case the totals count one."""
         earlier = self._passed.pop(case.name, None)
-        if earlier and len(self._doubles) < _MOST_DOUBLES:
+        if earlier and self._attempts < _MOST_ATTEMPTS:
+            self._attempts += 1
             self._doubles.setdefault(case.name, [earlier]).append(case)
         if not case.outcome:
             self._passed[case.name] = case
@@ -93,7 +97,7 @@ class Suite:
     def _settle_attempts(self, sums: Sums) -> None:
         """Make one test of the attempts of pytest-rerunfailures: pytest's total counts each test once."""
         surplus = self.count.tests - self.says.get("tests", self.count.tests)
-        attempts = sum(len(cases) - 1 for cases in self._doubles.values())
+        attempts = self._attempts
         if not attempts or not (surplus == attempts or (self.plugins and self.plugins.repeat)):
             return
         for *earlier, last in self._doubles.values():
@@ -148,4 +152,6 @@ def _number(text: str, key: str) -> int:
         raise Defect(f"{key}={text[:50]!r} is not a number") from error
     if number < 0:
         raise Defect(f"{key}={number} is negative")
+    if number > _LARGEST_TOTAL:
+        raise Defect(f"{key}={text[:50]!r} is too large")
     return number

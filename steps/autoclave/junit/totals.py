@@ -7,6 +7,7 @@ from autoclave.model.facts import RequirementCount, TestCase, TestFacts, TracedT
 _MOST_KEPT = 100_000
 _MOST_TRACED = 20_000  # passed tests that are listed with their requirements
 _UNLINKED_SHOWN = 100
+_MOST_TOOLS = 20
 _WORST = ("error", "failed", "skipped")
 
 
@@ -109,7 +110,9 @@ class Sums:
 
     def hide_retries(self, tools: dict[str, str]) -> None:
         """Note tools by which a test that was repeated looks like any other."""
-        self._hidden_retries |= tools
+        for tool, how in tools.items():
+            if len(self._hidden_retries) < _MOST_TOOLS:
+                self._hidden_retries.setdefault(tool, how)
 
     def facts(self) -> TestFacts:
         """Return the sums."""

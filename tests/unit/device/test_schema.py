@@ -39,6 +39,15 @@ def test_a_good_file_is_loaded(tmp_path: Path) -> None:
     assert device.find_environment("staging").publish == {"app": 8080}
 
 
+def test_junit_files_and_what_is_no_requirement_are_lists(tmp_path: Path) -> None:
+    more = '[unit-test]\ncommand = ["t"]\njunit = ["target/*.xml", "ui.xml"]\n'
+    more += '[traceability]\nnot-requirements = ["TEST_CASE", "Folder Type"]\n'
+    device = load(write(tmp_path, GOOD + more))
+    assert device.unit_test is not None
+    assert device.unit_test.junit == ("target/*.xml", "ui.xml")
+    assert device.traceability.not_requirements == ("TEST_CASE", "Folder Type")
+
+
 BAD = [
     ("[device", "not valid TOML", ""),
     (GOOD.replace("port = 80", "prot = 80"), "unknown key 'image[0].service.prot'", "did you mean 'port'?"),

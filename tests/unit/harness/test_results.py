@@ -138,7 +138,25 @@ def test_too_many_files_and_too_many_bytes_are_refused(
         ("a[1]?.xml", "a[1]b.xml", True),
         ("a[1]?.xml", "a1b.xml", False),
         ("*.xml", "a.xml\n", False),
+        ("**", "a/b.xml", True),
+        ("a/**", "a/b/c.xml", True),
+        ("a/**/**/c.xml", "a/x/y/c.xml", True),
+        ("a/**/c.xml", "b/c.xml", False),
+        ("*a" * 60 + "*b", "a" * 250, False),
+        ("**/" * 60 + "b", "a/" * 120 + "a", False),
     ],
 )
 def test_patterns_match_within_names(pattern: str, path: str, *, matches: bool) -> None:
-    assert bool(results.compile_pattern(pattern).fullmatch(path)) is matches
+    assert bool(results.compile_pattern(pattern)(path)) is matches
+
+
+def test_a_damaged_archive_is_a_defect(tmp_path: Path) -> None:
+    whole = b"".join(FolderEngine(FILES).get("c", "/autoclave/results") or ())
+    for damaged in (whole[:700], whole[:1030] + b"x" * 300 + whole[1330:]):
+        ctx: Any = SimpleNamespace(
+            engine=SimpleNamespace(get=lambda container, path, raw=damaged: iter([raw])),
+            store=LayoutStore(tmp_path / "store"),
+            device=SimpleNamespace(traceability=Traceability()),
+        )
+        output = results.read("c", "/autoclave/results", ["**/*.xml"], lambda test: (), ctx)
+        assert "cannot be read" in output.report.defect

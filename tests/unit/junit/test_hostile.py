@@ -118,3 +118,31 @@ def test_any_bytes_raise_nothing(cut: int, noise: bytes) -> None:
 def test_chunks_do_not_matter(size: int) -> None:
     chunks = [GOOD[at : at + size] for at in range(0, len(GOOD), size)]
     assert reader.read(chunks) == reader.read([GOOD])
+
+
+def _pytest(total: int, count: int) -> list[bytes]:
+    head = f'<testsuites><testsuite name="pytest" tests="{total}">'.encode()
+    return [head, b'<testcase name="a"/>' * count, b"</testsuite></testsuites>"]
+
+
+def test_attempts_without_end_are_kept_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("autoclave.junit.suites._MOST_ATTEMPTS", 10)
+    assert reader.read(_pytest(1, 11)).flaky == ("a",)
+    assert "says 1 tests, contains 12" in reader.read(_pytest(1, 12)).defect
+
+
+@pytest.mark.parametrize("key", ["tests", "skipped", "failures"])
+@pytest.mark.parametrize("total", ["1" + "0" * 30, "9" * 5000])
+def test_totals_beyond_all_measure_are_a_defect(key: str, total: str) -> None:
+    assert key in reader.read([f'<testsuite {key}="{total}"><testcase/></testsuite>'.encode()]).defect
+
+
+def test_what_a_report_says_of_plugins_is_bounded_and_steers_no_terminal() -> None:
+    suites = "".join(
+        f'<testsuite name="pytest"><properties><property name="pytest-plugins" value="pytest-retry {number}'
+        f'&#x9b;31m{"x" * 100}"/></properties><testcase name="a"/></testsuite>'
+        for number in range(50)
+    )
+    hidden = reader.read([f"<testsuites>{suites}</testsuites>".encode()]).hidden_retries
+    assert len(hidden) == 20
+    assert all(name.isprintable() and len(name) < 60 for name in hidden)

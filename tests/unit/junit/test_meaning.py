@@ -62,10 +62,17 @@ def test_an_unknown_element_that_speaks_of_another_end_is_refused(name: str, pla
 
 
 @pytest.mark.parametrize(
-    "inside", ["<system-err>failure</system-err>", "<attachment/>", "<steps><failed/></steps>"]
+    "inside", ["<system-err>failure</system-err>", "<attachment/>", "<steps><step/></steps>"]
 )
 def test_other_elements_are_passed_over(inside: str) -> None:
     assert counts(read(f'<testsuite><testcase name="a">{inside}</testcase></testsuite>')) == (1, 0, 0, 0)
+
+
+def test_a_failure_counts_however_deep_it_is() -> None:
+    for inside in ("<steps><step><failure/></step></steps>", "<r:wrap xmlns:r='u'><r:failure/></r:wrap>"):
+        text = f'<testsuite><testcase name="a">{inside}</testcase></testsuite>'
+        assert counts(read(text)) == (0, 1, 0, 0)
+    assert "<failed>" in read("<testsuite><testcase><steps><failed/></steps></testcase></testsuite>").defect
 
 
 def test_a_failure_inside_an_attempt_is_the_attempts() -> None:

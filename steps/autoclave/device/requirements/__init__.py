@@ -1,24 +1,24 @@
-"""Read the device's requirements: CSV, TOML, Doorstop or StrictDoc."""
+"""Read the device's requirements: CSV, TOML, ReqIF, Doorstop or StrictDoc."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
 
-from autoclave.device.requirements import csv, doorstop, rows, strictdoc, toml
+from autoclave.device.requirements import csv, doorstop, reqif, rows, strictdoc, toml
 from autoclave.device.schema import resolve_inside
 from autoclave.errors import ConfigError
 from autoclave.model.declared import Requirement
 
 _FILES = {".csv": csv.read, ".toml": toml.read}
-_STRICTDOC = ".sdoc"
+_STRICTDOC, _REQIF = ".sdoc", ".reqif"
 
 
 def read(folder: Path, name: str, *, ignored: Collection[str] = ()) -> tuple[Requirement, ...]:
     """Read a file, or a folder of Doorstop's or StrictDoc's files, of a device; `source` is file and line.
 
-    `ignored` are elements of StrictDoc that are no requirements. Raises SourceError for what is missing or
-    leaves the device folder, ConfigError for content, naming file and line.
+    `ignored` are elements of StrictDoc, or types of ReqIF, that are no requirements. Raises SourceError for
+    what is missing or leaves the device folder, ConfigError for content, naming file and line.
     """
     start = resolve_inside(folder, name)
     ending = start.suffix.lower()
@@ -26,13 +26,16 @@ def read(folder: Path, name: str, *, ignored: Collection[str] = ()) -> tuple[Req
         found = _folder(folder, start, name, ignored)
     elif ending == _STRICTDOC:
         found = strictdoc.read(folder, [start], ignored)
+    elif ending == _REQIF:
+        found = reqif.read(rows.read_text(folder, start), rows.relative_name(folder, start), ignored)
     elif ending in _FILES:
         found = _FILES[ending](rows.read_text(folder, start), rows.relative_name(folder, start))
     else:
         raise ConfigError(
             f"{name}: not a known format of requirements",
             why="the format is known by the ending of the name",
-            next="use .csv, .toml or .sdoc, or a folder of Doorstop's or StrictDoc's files",
+            next="use .csv, .toml, .reqif (unpacked from a .reqifz) or .sdoc, or a folder of Doorstop's or "
+            "StrictDoc's files",
         )
     rows.refuse_duplicates(found)
     return tuple(found)

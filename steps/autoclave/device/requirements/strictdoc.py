@@ -30,7 +30,7 @@ _FIELDS = {
     "IN_SCOPE": "in-scope",
 }
 _STRUCTURE = {"DOCUMENT", "GRAMMAR", "SECTION", "TEXT", "FREETEXT"}
-_MOST_DOCUMENTS = 1000
+_MOST_DOCUMENTS = 10_000
 
 
 class Element:
@@ -56,7 +56,7 @@ def read(folder: Path, files: Collection[Path], ignored: Collection[str]) -> lis
         if path in seen:
             continue
         seen.add(path)
-        if len(seen) > _MOST_DOCUMENTS:
+        if len(seen) + len(waiting) > _MOST_DOCUMENTS:
             raise ConfigError(f"more than {_MOST_DOCUMENTS} StrictDoc documents", next="include fewer")
         included = []
         for element in parse(rows.read_text(folder, path), rows.relative_name(folder, path)):
@@ -64,7 +64,7 @@ def read(folder: Path, files: Collection[Path], ignored: Collection[str]) -> lis
                 included.append(_included(folder, path, element))
             elif element.tag not in _STRUCTURE and element.tag not in ignored:
                 found.append(_make_requirement(element))
-        waiting[:0] = included
+        waiting[:0] = [each for each in dict.fromkeys(included) if each not in seen]
     return found
 
 
