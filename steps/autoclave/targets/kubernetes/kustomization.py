@@ -11,19 +11,16 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from autoclave.errors import ConfigError
 from autoclave.runtime.folder import Folder, Kind
+from autoclave.targets.kubernetes import go_yaml
 from autoclave.targets.kubernetes.copies import Copies
 
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _MOST = 500  # kustomizations that use each other
-_NODES = 100_000  # of one kustomization, its aliases written out
 
 # Without a file, a folder or an address in any of their fields.
 _PLAIN = frozenset(
@@ -206,26 +203,19 @@ def _fields(item: Any, known: set[str], file: str, key: str) -> dict[str, Any]:
 
 def _read(raw: bytes, file: str) -> dict[str, Any]:
     try:
-        content = YAML(typ="safe", pure=True).load(raw.decode("utf-8"))
-        count = iter(range(_NODES))
-        plain = _copy(content, count)
-    except (YAMLError, ValueError, RecursionError, StopIteration) as error:
-        why = str(error)[:300] or f"it has more than {_NODES:,} parts"
-        raise ConfigError(f"{file} is not YAML that can be used", why=why) from error
+        documents = go_yaml.load(raw.decode("utf-8"), file)
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file} is not YAML that can be used", why=str(error)) from error
+    if len(documents) > 1:
+        raise ConfigError(f"{file} is not YAML that can be used", why=f"it has {len(documents)} documents")
+    plain = _copy(documents[0]) if documents else None
     if not isinstance(plain, dict):
         raise ConfigError(f"{file}: refused: not a mapping", why="a kustomization is a mapping of keys")
     return plain
 
 
-def _copy(value: Any, count: Iterator[int]) -> Any:
-    """Return a value as JSON has it, without shared parts. Raises ValueError, StopIteration."""
-    next(count)
+def _copy(value: Any) -> Any:
+    """Return a value without shared parts."""
     if isinstance(value, Mapping):
-        if odd := [each for each in value if not isinstance(each, str)]:
-            raise ValueError(f"the key {odd[0]!r} is not text")
-        return {key: _copy(each, count) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_copy(each, count) for each in value]
-    if value is None or isinstance(value, (str, int, float, bool)):
-        return value
-    raise ValueError(f"{value!s:.100} is a {type(value).__name__}: quote it")
+        return {key: _copy(each) for key, each in value.items()}
+    return [_copy(each) for each in value] if isinstance(value, list) else value

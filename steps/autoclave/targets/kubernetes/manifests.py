@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import copy
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
-from ruamel.yaml import YAML
-from ruamel.yaml.constructor import ConstructorError, DuplicateKeyError
-from ruamel.yaml.error import YAMLError
-from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from autoclave.device.schema import resolve_inside
 from autoclave.errors import ConfigError, SourceError
+from autoclave.targets.kubernetes import go_yaml
 
 _LARGEST = 2 << 20
 """Bytes of manifests that are read: etcd stores no object above 1.5 MiB."""
-_DEEPEST = 64
 _PLAIN = {
     "kind": re.compile(r"[A-Za-z][A-Za-z0-9]{0,62}"),
     "apiVersion": re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(/[a-z0-9]{1,63})?"),
@@ -76,14 +71,7 @@ def read(text: str, source: str) -> list[Manifest]:
             f"{source}: larger than {_LARGEST >> 20} MiB", next="split it, or remove what no cluster accepts"
         )
     found: list[Manifest] = []
-    try:
-        _refuse_deep(text, source)
-        documents = list(_loader().load_all(text))
-    except (YAMLError, ConstructorError, DuplicateKeyError, RecursionError, ValueError) as error:
-        raise ConfigError(
-            f"{source}: this is not YAML that can be used", why=_one_line(error), next="fix the file"
-        ) from error
-    for document in documents:
+    for document in go_yaml.load(text, source):
         found += _objects(document, source)
     _refuse_duplicates(found)
     return found
@@ -120,12 +108,7 @@ def read_files(folder: Path, names: Sequence[str]) -> list[Manifest]:
 
 def dump(manifests: Sequence[Manifest]) -> str:
     """Write manifests as one YAML text, with the comments that they were read with."""
-    yaml = YAML()
-    yaml.width = 4096
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    buffer = io.StringIO()
-    yaml.dump_all([each.data for each in manifests], buffer)
-    return buffer.getvalue()
+    return go_yaml.dump([each.data for each in manifests])
 
 
 def copy_manifest(manifest: Manifest) -> Manifest:
@@ -213,26 +196,9 @@ def _containers_of(manifest: Manifest) -> Iterator[Container]:
             )
 
 
-def _loader() -> YAML:
-    yaml = YAML(typ="rt", pure=True)
-    yaml.allow_duplicate_keys = False
-    return yaml
-
-
-def _refuse_deep(text: str, source: str) -> None:
-    """Refuse deep nesting while it is still events: the time to load it grows with its square."""
-    depth = 0
-    for event in _loader().parse(text):
-        depth += isinstance(event, CollectionStartEvent)
-        depth -= isinstance(event, CollectionEndEvent)
-        if depth > _DEEPEST:
-            raise ConfigError(f"{source}: the YAML is nested too deeply", next="write it out plainly")
-
-
 def _objects(document: Any, source: str) -> list[Manifest]:
     if document is None:
         return []
-    _refuse_unsafe(document, source, 0, [0])
     if not isinstance(document, Mapping) or not all(
         isinstance(document.get(key), str) for key in ("apiVersion", "kind")
     ):
@@ -261,25 +227,6 @@ def _objects(document: Any, source: str) -> list[Manifest]:
     return [Manifest(document["kind"], document["apiVersion"], name, document, source)]
 
 
-def _refuse_unsafe(value: Any, source: str, depth: int, seen: list[int]) -> None:
-    """Refuse what is not plain data: tags, endless depth, aliases that multiply."""
-    seen[0] += 1
-    if depth > _DEEPEST or seen[0] > 200_000:
-        raise ConfigError(
-            f"{source}: the YAML is nested too deeply, or its aliases multiply", next="write it out plainly"
-        )
-    if getattr(getattr(value, "tag", None), "value", None):
-        raise ConfigError(f"{source}: the YAML tag {value.tag.value} is refused", next="write plain values")
-    if isinstance(value, Mapping):
-        for key, each in value.items():
-            if not isinstance(key, str):
-                raise ConfigError(f"{source}: the key {key!r} is not text", next="put it into quotes")
-            _refuse_unsafe(each, source, depth + 1, seen)
-    elif isinstance(value, list):
-        for each in value:
-            _refuse_unsafe(each, source, depth + 1, seen)
-
-
 def _refuse_duplicates(manifests: Sequence[Manifest]) -> None:
     first: dict[tuple[str, str, str], Manifest] = {}
     for each in manifests:
@@ -302,7 +249,3 @@ def _text(path: Path) -> str:
         return path.read_text("utf-8")
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: this is not UTF-8 text", next="save it as UTF-8") from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

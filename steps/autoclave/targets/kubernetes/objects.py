@@ -37,7 +37,7 @@ class DesiredObjects(Struct, frozen=True):
     @property
     def plain(self) -> list[dict[str, Any]]:
         """The objects as plain data."""
-        return [json.loads(json.dumps(each.data, default=str)) for each in self.manifests]
+        return [json.loads(json.dumps(each.data)) for each in self.manifests]
 
 
 def make_objects(
