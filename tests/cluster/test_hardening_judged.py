@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from autoclave.gates.hardening import objects
 from cluster.cluster import Cluster
 
 pytestmark = pytest.mark.xdist_group("cluster")
@@ -17,10 +18,11 @@ pytestmark = pytest.mark.xdist_group("cluster")
 FOLDER = Path(__file__).parents[1] / "fixtures" / "manifests"
 OURS = {
     # Not part of the standard "restricted": demands of our own.
-    "AK-LIVENESS", "AK-READINESS", "AK-READ-ONLY-ROOT", "AK-RESOURCES", "AK-SERVICE-TOKEN",
-    "AK-UNKNOWN-WORKLOAD", "AK-WINDOWS",
+    "AK-ARGUMENTS", "AK-COMMAND", "AK-LIVENESS", "AK-LOADER", "AK-PROGRAM-MOUNT", "AK-READINESS",
+    "AK-READ-ONLY-ROOT", "AK-RESOURCES", "AK-SERVICE-TOKEN", "AK-UNKNOWN-WORKLOAD", "AK-WINDOWS",
 }  # fmt: skip
-RESTRICTED = sorted(path.stem for path in FOLDER.glob("AK-*.yaml") if path.stem not in OURS)
+OBJECTS = {each.id for each in objects.CHECKS}
+RESTRICTED = sorted(path.stem for path in FOLDER.glob("AK-*.yaml") if path.stem not in OURS | OBJECTS)
 
 
 @pytest.fixture(scope="module")

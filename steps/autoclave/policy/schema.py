@@ -190,6 +190,37 @@ class HardeningPolicy(_Section, frozen=True):
     ]
 
 
+_Path = Annotated[
+    str, matching(r"[A-Za-z_][\w-]*(\[\*\])?(\.[A-Za-z_][\w-]*(\[\*\])?){0,30}", max_length=500)
+]
+
+
+class ObjectPaths(_Section, frozen=True):
+    """Where objects of a kind say what runs: `spec.steps[*].image`, `[*]` for each part of a list or map.
+
+    `images` are references; `containers` are containers, or lists of them; `pods` are specifications of pods.
+    """
+
+    images: tuple[_Path, ...] = ()
+    containers: tuple[_Path, ...] = ()
+    pods: tuple[_Path, ...] = ()
+
+
+class KubernetesPolicy(_Section, frozen=True):
+    """What may be applied to a cluster besides the kinds that are known: workloads and plain ones."""
+
+    kinds: Annotated[
+        dict[
+            Annotated[str, matching(r"[A-Z][A-Za-z0-9]{0,62}(\.[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?)?")],
+            ObjectPaths,
+        ],
+        _granted(
+            "granted paths",
+            "further kinds that a device may apply, as `Kind.group`, with the paths of what they run",
+        ),
+    ]
+
+
 class RequirementsPolicy(_Section, frozen=True):
     """What the release gate requires of requirements and their tests."""
 
@@ -243,6 +274,7 @@ class Policy(_Section, frozen=True):
     release: ReleasePolicy
     production: ProductionPolicy
     hardening: HardeningPolicy
+    kubernetes: KubernetesPolicy
     requirements: RequirementsPolicy
     soup: SoupPolicy
     waivers: WaiversPolicy
@@ -305,6 +337,7 @@ _WORDS = {
     "superset": "a longer list that keeps every entry",
     "subset": "a shorter list",
     "granted": "a shorter list: only the organisation's policy may add to it",
+    "granted paths": "fewer kinds, with the same paths: only the organisation's policy may add to them",
     "counts": "every role, each with at least as many",
     "fewer": "no more days for any severity",
     "same": "what the organisation's policy says: no other may name or replace it",
@@ -338,6 +371,7 @@ _STRICTER: dict[str, Callable[[Any, Any], bool]] = {
     "superset": lambda wanted, now: wanted >= now,
     "subset": lambda wanted, now: wanted <= now,
     "granted": lambda wanted, now: wanted <= now or "*" in now,
+    "granted paths": lambda wanted, now: all(now.get(kind) == paths for kind, paths in wanted.items()),
     "fewer": lambda wanted, now: all(days <= now.get(name, 0) for name, days in wanted.items()),
     "same": lambda wanted, now: wanted == now,
     "counts": lambda wanted, now: all(wanted.get(role, 0) >= count for role, count in now.items()),
@@ -347,6 +381,10 @@ _STRICTER: dict[str, Callable[[Any, Any], bool]] = {
 def _format(value: Any) -> str:
     if isinstance(value, frozenset):
         return "[" + ", ".join(sorted(map(str, value))) + "]"
+    if isinstance(value, tuple):
+        return "[" + ", ".join(map(str, value)) + "]"
+    if isinstance(value, Struct):
+        return _format(msgspec.structs.asdict(value))
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {count}" for key, count in sorted(value.items())) + " }"
+        return "{ " + ", ".join(f"{key} = {_format(each)}" for key, each in sorted(value.items())) + " }"
     return str(value).lower() if isinstance(value, bool) else str(value)

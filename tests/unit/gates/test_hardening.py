@@ -13,7 +13,7 @@ from autoclave.gates import hardening
 from autoclave.gates.hardening import CHECKS, UNREAD, Pod
 from autoclave.model.facts import Finding, Severity
 from autoclave.targets.kubernetes.manifests import read
-from autoclave.targets.kubernetes.workloads import find_pods
+from autoclave.targets.kubernetes.workloads import find_objects, find_pods
 from builders.sample_facts import POLICY
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "manifests"
@@ -22,7 +22,8 @@ ALSO = {"AK-PRIVILEGED": {"AK-PRIVILEGE-ESCALATION"}}  # the API takes no privil
 
 
 def findings_in(path: Path) -> tuple[Finding, ...]:
-    return hardening.findings(*find_pods(read(path.read_text(), path.name)))
+    found = read(path.read_text(), path.name)
+    return hardening.findings(*find_pods(found), find_objects(found))
 
 
 def test_nothing_is_found_in_the_good_manifest() -> None:

@@ -13,7 +13,7 @@ from autoclave.device.schema import Device, SafetyClass
 from autoclave.errors import ConfigError, PolicyLoosened
 from autoclave.model.facts import Severity
 from autoclave.policy.load import digest, effective_policy, read_profile
-from autoclave.policy.schema import Policy, tighten
+from autoclave.policy.schema import ObjectPaths, Policy, tighten
 from autoclave.runtime.toml import convert
 
 
@@ -256,3 +256,53 @@ def test_a_device_with_another_name_has_the_class_of_all_others(tmp_path: Path) 
 def test_a_pin_that_cannot_be_read_is_an_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match=r"policy\.toml"):
         effective_policy(device("C"), write(tmp_path, text))
+
+
+KINDS = """
+[kubernetes.kinds."Workflow.argoproj.io"]
+containers = ["spec.templates[*].container"]
+[kubernetes.kinds."Certificate.cert-manager.io"]
+"""
+
+
+def test_only_the_organisation_allows_kinds(tmp_path: Path) -> None:
+    assert effective_policy(device()).kubernetes.kinds == {}
+    policy = effective_policy(device(), organisation(tmp_path, KINDS))
+    assert policy.kubernetes.kinds == {
+        "Workflow.argoproj.io": ObjectPaths(containers=("spec.templates[*].container",)),
+        "Certificate.cert-manager.io": ObjectPaths(),
+    }
+    assert (
+        effective_policy(device(), organisation(tmp_path, "[scan]\nblock-unknown = true\n")).kubernetes.kinds
+        == {}
+    )
+
+
+def test_a_device_may_remove_kinds_and_change_none(tmp_path: Path) -> None:
+    ours = organisation(tmp_path, KINDS)
+    fewer = {"kubernetes": {"kinds": {"Certificate.cert-manager.io": {}}}}
+    assert list(effective_policy(device(policy=fewer), ours).kubernetes.kinds) == [
+        "Certificate.cert-manager.io"
+    ]
+    for changed in (
+        {"Workflow.argoproj.io": {}},
+        {"Workflow.argoproj.io": {"images": ["spec.image"]}},
+        {"Other.example.org": {}},
+    ):
+        with pytest.raises(PolicyLoosened, match=r"kubernetes\.kinds = \{ "):
+            effective_policy(device(policy={"kubernetes": {"kinds": changed}}), ours)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[kubernetes.kinds."workflow"]\n',
+        '[kubernetes.kinds."Workflow.argoproj.io/v1"]\n',
+        '[kubernetes.kinds."Workflow.argoproj.io"]\nimages = ["spec..image"]\n',
+        '[kubernetes.kinds."Workflow.argoproj.io"]\nimages = ["spec[0].image"]\n',
+        '[kubernetes.kinds."Workflow.argoproj.io"]\npod-templates = ["spec"]\n',
+    ],
+)
+def test_a_kind_that_cannot_be_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError):
+        effective_policy(device(), organisation(tmp_path, text))

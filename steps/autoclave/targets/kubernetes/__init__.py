@@ -29,15 +29,21 @@ from autoclave.targets.base import (
     Unhealthy,
     is_same,
 )
-from autoclave.targets.kubernetes import diff, images, lock, manifests, state
-from autoclave.targets.kubernetes.checks import CHECKED, check_namespace, find_cluster_wide, find_foreign
+from autoclave.targets.kubernetes import diff, images, kinds, lock, manifests, state
+from autoclave.targets.kubernetes.checks import (
+    CHECKED,
+    check_namespace,
+    find_cluster_wide,
+    find_foreign,
+    find_opening,
+)
 from autoclave.targets.kubernetes.kubectl import Kubectl, Object
 from autoclave.targets.kubernetes.labels import has_labels, selector
 from autoclave.targets.kubernetes.objects import make_objects, read_digests
 from autoclave.targets.kubernetes.render import render_manifests
 from autoclave.targets.kubernetes.state import AppliedObjects, RolloutState, find_missing
 from autoclave.targets.kubernetes.watch import WORKLOADS, read_back, watch
-from autoclave.targets.kubernetes.workloads import find_pods
+from autoclave.targets.kubernetes.workloads import find_objects, find_pods
 
 TABLES = frozenset({"kubernetes"})
 """The tables of an environment that this target reads."""
@@ -132,18 +138,27 @@ class KubernetesTarget:
 
     def prepare(self, rollout: Rollout) -> Preparation:
         """Render and complete the objects; return what is in them and what in the namespace prevents them."""
-        found = manifests.read(self._rendered.decode("utf-8"), self._title)
+        read = manifests.read(self._rendered.decode("utf-8"), self._title)
+        found, unknown = kinds.admit(read, self._ctx.policy.kubernetes.kinds)
         objects = make_objects(rollout, self._settings.namespace, self._repository, found)
         self._desired = objects.plain
         live = self._kubectl.json("get", CHECKED)
+        before = self._state.current
         return Preparation(
-            findings=findings(*find_pods(objects.manifests)),
+            findings=findings(
+                *find_pods(objects.manifests),
+                (
+                    *find_objects(found, has_flows=bool(rollout.flows)),
+                    *find_opening(live, self._desired, before.objects if before else ()),
+                ),
+            ),
             foreign=tuple(
                 ForeignImage(digest=digest, reference=reference, where=where)
                 for reference, where in objects.others.items()
                 if (digest := images.digest_in(reference))
             ),
             objections=(
+                *unknown,
                 *images.find_unpinned(objects.others),
                 *check_namespace(live, self._desired, self._settings.namespace, self._selector),
                 *find_foreign(

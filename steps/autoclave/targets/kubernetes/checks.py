@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autoclave.gates.hardening import KubernetesObject
 from autoclave.targets.kubernetes import network, volumes
 from autoclave.targets.kubernetes.labels import has_labels
+from autoclave.targets.kubernetes.manifests import find_templates
 from autoclave.targets.kubernetes.state import title
 
 Object = Mapping[str, Any]
@@ -27,6 +29,24 @@ def check_namespace(
     if not network.has_default_deny(each for each in [*live, *desired] if each["kind"] == "NetworkPolicy"):
         reasons.append(f"namespace '{namespace}' has no NetworkPolicy that denies by default")
     return reasons
+
+
+def find_opening(
+    live: Sequence[Object], desired: Sequence[Object], replaced: Sequence[Object]
+) -> list[KubernetesObject]:
+    """Return the NetworkPolicies of others that are for pods of the device as well, for the gate to judge.
+
+    `replaced` are the objects that ran before: what is missing in `desired` will be deleted.
+    """
+    ours = {title(each) for each in (*desired, *replaced)}
+    pods = [(each.get("metadata") or {}).get("labels") or {} for each in find_templates(desired)]
+    return [
+        KubernetesObject(f"NetworkPolicy/{each['metadata']['name']}", "NetworkPolicy", each)
+        for each in live
+        if each["kind"] == "NetworkPolicy"
+        and title(each) not in ours
+        and any(network.selects((each.get("spec") or {}).get("podSelector") or {}, labels) for labels in pods)
+    ]
 
 
 def find_foreign(live: Sequence[Object], selector: str) -> list[str]:

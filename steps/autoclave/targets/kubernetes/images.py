@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from autoclave.targets.kubernetes.manifests import Manifest, containers, copy_manifest, pod_spec
+from autoclave.targets.kubernetes.manifests import Manifest, containers, copy_manifest, pod_specs
+from autoclave.targets.kubernetes.places import find_at
 
 PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*@(sha256:[0-9a-f]{64})")
 
@@ -38,22 +39,29 @@ def pin(
             container.data["image"] = references[name]
         else:
             others.setdefault(container.image, f"{container.manifest.title}: container {container.name}")
-    for where, volume in _image_volumes(pinned):
-        reference = str(volume.get("reference") or "")
+    for where, holder, key in _plain_references(pinned):
+        reference = str((holder.get(key) if isinstance(holder, Mapping) else holder[key]) or "")
         if name := match_image(reference, device, list(references)):
-            volume["reference"] = references[name]
+            holder[key] = references[name]
         else:
             others.setdefault(reference, where)
     return pinned, others
 
 
-def _image_volumes(manifests: Sequence[Manifest]) -> Iterator[tuple[str, Any]]:
-    """Yield where a volume is made of an image, and its source: what is mounted can be run as well."""
+def _plain_references(manifests: Sequence[Manifest]) -> Iterator[tuple[str, Any, Any]]:
+    """Yield where an image is named outside of containers: what names it, its mapping or list, and its key.
+
+    That is a volume made of an image (what is mounted can be run as well), and what the policy names.
+    """
     for manifest in manifests:
-        listed = (pod_spec(manifest) or {}).get("volumes")
-        for volume in listed if isinstance(listed, list) else ():
-            if isinstance(volume, Mapping) and isinstance(volume.get("image"), Mapping):
-                yield f"{manifest.title}: volume {volume.get('name', '?')}", volume["image"]
+        for place in pod_specs(manifest):
+            listed = place.value.get("volumes") if isinstance(place.value, Mapping) else None
+            for volume in listed if isinstance(listed, list) else ():
+                if isinstance(volume, Mapping) and isinstance(volume.get("image"), Mapping):
+                    yield f"{manifest.title}: volume {volume.get('name', '?')}", volume["image"], "reference"
+        for path in manifest.paths.images:
+            for place in find_at(manifest.data, path):
+                yield f"{manifest.title}: {place.where}", place.holder, place.key
 
 
 def find_workloads(manifests: Sequence[Manifest], device: str, names: Sequence[str]) -> dict[str, list[str]]:

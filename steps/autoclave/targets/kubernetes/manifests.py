@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from autoclave.device.schema import resolve_inside
 from autoclave.errors import ConfigError, SourceError
+from autoclave.policy.schema import ObjectPaths
 from autoclave.targets.kubernetes import go_yaml
+from autoclave.targets.kubernetes.places import Place, find_at
 
 _LARGEST = 2 << 20
 """Bytes of manifests that are read: etcd stores no object above 1.5 MiB."""
@@ -35,19 +37,36 @@ POD_SPECS: Mapping[str, tuple[str, ...]] = {
 """Where the pods' specification is, in each kind of workload."""
 
 
+_GROUPS = {"Pod": "", "Job": "batch", "CronJob": "batch"}  # of the others, it is apps
+
+
 class Manifest(Struct, frozen=True):
-    """One object: `data` is the YAML mapping with its comments, `source` is where it was read."""
+    """One object: `data` is the YAML mapping with its comments, `source` is where it was read.
+
+    `paths` are where an object of a kind that is no workload says what runs, as the policy has it.
+    """
 
     kind: str
     api_version: str
     name: str
     data: Any
     source: str
+    paths: ObjectPaths = ObjectPaths()
 
     @property
     def title(self) -> str:
         """Kind and name, as for kubectl: `Deployment/gateway`."""
         return f"{self.kind}/{self.name}"
+
+    @property
+    def group(self) -> str:
+        """The API group, empty for the core's."""
+        return self.api_version.rpartition("/")[0]
+
+    @property
+    def is_workload(self) -> bool:
+        """Whether it is a kind of Kubernetes' own that starts pods."""
+        return is_workload(self.data)
 
 
 class Container(Struct, frozen=True):
@@ -59,6 +78,23 @@ class Container(Struct, frozen=True):
     image: str
     init: bool
     data: Any
+
+
+def is_workload(of: Mapping[str, Any]) -> bool:
+    """Return whether an object is of a kind of Kubernetes' own that starts pods."""
+    kind, group = str(of.get("kind")), str(of.get("apiVersion", "")).rpartition("/")[0]
+    return kind in POD_SPECS and group == _GROUPS.get(kind, "apps")
+
+
+def find_templates(objects: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return what the pods of each workload are made from: metadata and specification."""
+    found: list[Mapping[str, Any]] = []
+    for each in objects:
+        template: Any = each if is_workload(each) else None
+        for key in POD_SPECS[each["kind"]][:-1] if template else ():
+            template = template.get(key) if isinstance(template, Mapping) else None
+        found += [template] if isinstance(template, Mapping) else []
+    return found
 
 
 def read(text: str, source: str) -> list[Manifest]:
@@ -113,9 +149,7 @@ def dump(manifests: Sequence[Manifest]) -> str:
 
 def copy_manifest(manifest: Manifest) -> Manifest:
     """Return a copy whose data may be changed."""
-    return Manifest(
-        manifest.kind, manifest.api_version, manifest.name, copy.deepcopy(manifest.data), manifest.source
-    )
+    return structs.replace(manifest, data=copy.deepcopy(manifest.data))
 
 
 def set_namespace(manifests: Sequence[Manifest], namespace: str) -> list[Manifest]:
@@ -155,40 +189,53 @@ CLUSTER_WIDE = frozenset(
 
 def pod_spec(manifest: Manifest) -> Any:
     """Return the pods' specification of a workload, or None for any other object."""
-    found: Any = manifest.data
-    for key in POD_SPECS.get(manifest.kind, ("",)):
+    found: Any = manifest.data if manifest.is_workload else None
+    for key in POD_SPECS[manifest.kind] if found else ():
         found = found.get(key) if isinstance(found, Mapping) else None
     return found if isinstance(found, Mapping) else None
 
 
-def pod_metadata(manifest: Manifest) -> Any:
-    """Return the metadata that a workload's pods get; it is added when missing."""
-    holder: Any = manifest.data
-    for key in POD_SPECS[manifest.kind][:-1]:
-        holder = holder[key]
-    if holder.get("metadata") is None:
-        holder["metadata"] = {}
-    return holder["metadata"]
+def pod_specs(manifest: Manifest) -> list[Place]:
+    """Return every specification of pods that an object has, workload or not."""
+    if manifest.is_workload:
+        return find_at(manifest.data, ".".join(POD_SPECS[manifest.kind]))
+    return [each for path in manifest.paths.pods for each in find_at(manifest.data, path)]
+
+
+def pod_metadata(manifest: Manifest) -> list[Any]:
+    """Return the metadata that an object's pods get, for each template; it is added when missing."""
+    holders = [each.template for each in pod_specs(manifest) if each.template is not None]
+    for each in holders:
+        if each.get("metadata") is None:
+            each["metadata"] = {}
+    return [each["metadata"] for each in holders]
 
 
 def containers(manifests: Sequence[Manifest]) -> list[Container]:
-    """List every container of every workload."""
+    """List every container of every workload, and of the kinds whose places are known."""
     return [found for manifest in manifests for found in _containers_of(manifest)]
 
 
 def _containers_of(manifest: Manifest) -> Iterator[Container]:
-    spec = pod_spec(manifest)
-    where = ".".join(POD_SPECS.get(manifest.kind, ()))
-    for key in ("initContainers", "containers", "ephemeralContainers"):
-        listed = spec.get(key) if spec else None
-        for number, data in enumerate(listed if isinstance(listed, list) else ()):
+    lists = [
+        (f"{place.where}.{key}", key, place.value[key])
+        for place in pod_specs(manifest)
+        for key in ("initContainers", "containers", "ephemeralContainers")
+        if isinstance(place.value, Mapping) and isinstance(place.value.get(key), list)
+    ]
+    for path in manifest.paths.containers:
+        for place in find_at(manifest.data, path):
+            listed = place.value if isinstance(place.value, list) else [place.value]
+            lists.append((place.where, "containers", listed))
+    for where, key, listed in lists:
+        for number, data in enumerate(listed):
             if not isinstance(data, Mapping):
                 raise ConfigError(
-                    f"{manifest.source}: {manifest.title}: {where}.{key}[{number}] is not a container"
+                    f"{manifest.source}: {manifest.title}: {where}[{number}] is not a container"
                 )
             yield Container(
                 manifest=manifest,
-                path=f"{where}.{key}[{number}]",
+                path=f"{where}[{number}]",
                 name=str(data.get("name", "")),
                 image=str(data.get("image", "") or ""),
                 init=key == "initContainers",
@@ -230,8 +277,7 @@ def _objects(document: Any, source: str) -> list[Manifest]:
 def _refuse_duplicates(manifests: Sequence[Manifest]) -> None:
     first: dict[tuple[str, str, str], Manifest] = {}
     for each in manifests:
-        group = each.api_version.rpartition("/")[0]
-        other = first.setdefault((group, each.kind, each.name), each)
+        other = first.setdefault((each.group, each.kind, each.name), each)
         if other is not each:
             raise ConfigError(
                 f"{each.source}: {each.title} is there twice",

@@ -62,6 +62,26 @@ def has_default_deny(existing: Iterable[Mapping[str, Any]]) -> bool:
     return any(_is_default_deny(each.get("spec") or {}) for each in existing)
 
 
+def selects(selector: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
+    """Return whether a selector is for something with these labels; one that is not understood is."""
+    same = all(labels.get(key) == value for key, value in (selector.get("matchLabels") or {}).items())
+    return same and all(_is_met(each, labels) for each in selector.get("matchExpressions") or ())
+
+
+def _is_met(expression: Mapping[str, Any], labels: Mapping[str, Any]) -> bool:
+    key, values = str(expression.get("key")), expression.get("values") or ()
+    match expression.get("operator"):
+        case "In":
+            return labels.get(key) in values
+        case "NotIn":
+            return labels.get(key) not in values
+        case "Exists":
+            return key in labels
+        case "DoesNotExist":
+            return key not in labels
+    return True
+
+
 def _is_default_deny(spec: Mapping[str, Any]) -> bool:
     selector = spec.get("podSelector") or {}
     everybody = not selector.get("matchLabels") and not selector.get("matchExpressions")

@@ -12,9 +12,9 @@ from autoclave.errors import ConfigError
 from autoclave.targets.base import Rollout
 from autoclave.targets.kubernetes import images, labels, network
 from autoclave.targets.kubernetes.manifests import (
-    POD_SPECS,
     Manifest,
     containers,
+    is_workload,
     pod_metadata,
     set_namespace,
 )
@@ -68,7 +68,7 @@ def make_objects(
     for each in placed:
         _label(each, rollout, mine)
     order = {kind: number for number, kind in enumerate(_FIRST)}
-    placed.sort(key=lambda each: order.get(each.kind, len(order) + (each.kind in POD_SPECS)))
+    placed.sort(key=lambda each: order.get(each.kind, len(order) + each.is_workload))
     return DesiredObjects(tuple(placed), others)
 
 
@@ -76,10 +76,12 @@ def read_digests(applied: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Return which digest each image of the device has in objects as they were applied."""
     found: dict[str, str] = {}
     for each in applied:
-        if each.get("kind") not in POD_SPECS:
+        if not is_workload(each):
             continue
         manifest = Manifest(each["kind"], each["apiVersion"], each["metadata"]["name"], each, "applied")
-        which = read_image_names(each["metadata"] if each["kind"] == "Pod" else pod_metadata(manifest))
+        which = {
+            name: image for pods in pod_metadata(manifest) for name, image in read_image_names(pods).items()
+        }
         found |= {
             which[container.name]: images.digest_in(container.image)
             for container in containers([manifest])
@@ -131,16 +133,14 @@ def _label(manifest: Manifest, rollout: Rollout, mine: Mapping[tuple[str, str], 
     owned = {labels.DEVICE: rollout.device, labels.ENVIRONMENT: rollout.environment.name}
     metadata = manifest.data["metadata"]
     _add(metadata, "labels", {**owned, "app.kubernetes.io/managed-by": labels.MANAGER})
-    if manifest.kind not in POD_SPECS:
-        return
     which = {
         each.name: name for each in containers([manifest]) if (name := mine.get((manifest.title, each.name)))
     }
-    pods = metadata if manifest.kind == "Pod" else pod_metadata(manifest)
-    _add(pods, "labels", owned)
-    if which:
-        _add(pods, "labels", {labels.IMAGE: next(iter(which.values()))})
-        _add(pods, "annotations", {labels.IMAGES: json.dumps(which, sort_keys=True)})
+    for pods in pod_metadata(manifest):
+        _add(pods, "labels", owned)
+        if which:
+            _add(pods, "labels", {labels.IMAGE: next(iter(which.values()))})
+            _add(pods, "annotations", {labels.IMAGES: json.dumps(which, sort_keys=True)})
 
 
 def _add(metadata: Any, key: str, values: Mapping[str, str]) -> None:

@@ -18,7 +18,7 @@ from autoclave.errors import ClusterError
 from autoclave.targets.base import Unhealthy
 from autoclave.targets.kubernetes.kubectl import Kubectl, Object
 from autoclave.targets.kubernetes.labels import DEVICE, ENVIRONMENT, has_labels, name_of, selector
-from autoclave.targets.kubernetes.manifests import POD_SPECS
+from autoclave.targets.kubernetes.manifests import is_workload
 
 _LARGEST = 900 << 10  # bytes: the API server takes no ConfigMap above 1 MiB
 _KEPT = ("name", "namespace", "labels", "annotations")
@@ -99,7 +99,7 @@ def write(kubectl: Kubectl, device: str, environment: str, state: RolloutState) 
 
 def adopt_live(live: Sequence[Object]) -> AppliedObjects | None:
     """Return live objects as what ran before, for want of a record of it; None without workloads."""
-    if not any(each["kind"] in POD_SPECS for each in live):
+    if not any(is_workload(each) for each in live):
         return None
     objects = []
     for each in live:

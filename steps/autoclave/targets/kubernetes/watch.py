@@ -12,7 +12,7 @@ from autoclave.model.facts import Running
 from autoclave.targets.base import STEP, Unhealthy
 from autoclave.targets.kubernetes.images import digest_in
 from autoclave.targets.kubernetes.kubectl import Kubectl
-from autoclave.targets.kubernetes.manifests import POD_SPECS
+from autoclave.targets.kubernetes.manifests import is_workload
 from autoclave.targets.kubernetes.objects import read_image_names
 from autoclave.targets.kubernetes.readiness import describe_pending, is_ready, is_terminating
 from autoclave.targets.kubernetes.reasons import Reason, find_reasons, is_permanent
@@ -42,7 +42,7 @@ def watch(
     reason, on one screen, when the rollout stalls or time runs out. `unstick` deletes the pods for which a
     StatefulSet would wait forever.
     """
-    titles = {_title(each) for each in desired if each.get("kind") in POD_SPECS and each["kind"] != "CronJob"}
+    titles = {_title(each) for each in desired if is_workload(each) and each["kind"] != "CronJob"}
     began, away = time.monotonic(), kubectl.away
     # When reasons were last looked for, and since when a permanent one is known.
     pending, looked, since = "", began, began

@@ -5,51 +5,70 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autoclave.gates.hardening import Pod
-from autoclave.targets.kubernetes.manifests import POD_SPECS, Manifest, pod_spec
+from autoclave.gates.hardening import KubernetesObject, Pod
+from autoclave.targets.kubernetes.embedded import has_containers
+from autoclave.targets.kubernetes.kinds import is_known
+from autoclave.targets.kubernetes.manifests import Manifest, pod_specs
+from autoclave.targets.kubernetes.places import find_at
 
 _LISTS = ("containers", "initContainers", "ephemeralContainers")
 
 
 def find_pods(manifests: Sequence[Manifest]) -> tuple[list[Pod], list[str]]:
-    """Return the pods of every workload, and the titles of objects whose containers cannot be read.
+    """Return the pods of every object that starts some, and the titles of those that cannot be read.
 
-    An object of an unknown kind is one of those as soon as anything in it looks like a list of containers:
-    its controller would start them without a judgement.
+    An object that is no workload is one of those as soon as anything in it looks like a container at a place
+    that the policy does not name: its controller would start it without a judgement.
     """
-    found, unread = [], []
+    found: list[Pod] = []
+    unread: list[str] = []
     for each in manifests:
-        if each.kind not in POD_SPECS:
-            unread += [each.title] if _has_containers(each.data) else []
-        elif (spec := pod_spec(each)) is None or not _is_readable(spec):
-            unread.append(each.title)
-        else:
-            found.append(Pod(each.title, each.kind, spec, _annotations(each)))
+        pods, is_read = _pods_of(each)
+        found += pods
+        unread += [] if is_read else [each.title]
     return found, unread
 
 
-def _is_readable(spec: Mapping[str, Any]) -> bool:
+def find_objects(manifests: Sequence[Manifest], *, has_flows: bool = False) -> list[KubernetesObject]:
+    """Return what starts no pods and is of a known kind; `has_flows` is whether all traffic is declared."""
+    roles = frozenset(each.name for each in manifests if each.kind == "Role")
+    return [
+        KubernetesObject(each.title, each.kind, each.data, roles, has_flows)
+        for each in manifests
+        if is_known(each) and not each.is_workload
+    ]
+
+
+def _pods_of(manifest: Manifest) -> tuple[list[Pod], bool]:
+    """Return the pods of one object, and whether all of it can be read."""
+    places = pod_specs(manifest)
+    pods = [
+        Pod(manifest.title, manifest.kind, place.value, _annotations(place.template))
+        for place in places
+        if _is_readable(place.value)
+    ]
+    if manifest.is_workload:
+        return pods, len(pods) == 1
+    named = [place for path in manifest.paths.containers for place in find_at(manifest.data, path)]
+    for place in named:
+        listed = place.value if isinstance(place.value, list) else [place.value]
+        pods.append(Pod(manifest.title, manifest.kind, {"containers": listed}, is_part=True))
+    is_read = len(pods) == len(places) + len(named)
+    judged = {id(place.value) for place in (*places, *named)}
+    return pods, is_read and not has_containers(manifest.data, judged)
+
+
+def _is_readable(spec: Any) -> bool:
     """Return whether there are containers, and every list of them is a list of mappings."""
+    if not isinstance(spec, Mapping):
+        return False
     lists = [spec[key] for key in _LISTS if spec.get(key) is not None]
     return bool(spec.get("containers")) and all(
         isinstance(each, list) and all(isinstance(item, Mapping) for item in each) for each in lists
     )
 
 
-def _has_containers(value: Any) -> bool:
-    if isinstance(value, Mapping):
-        return any(
-            (key in _LISTS and isinstance(each, list) and any(isinstance(item, Mapping) for item in each))
-            or _has_containers(each)
-            for key, each in value.items()
-        )
-    return isinstance(value, list) and any(_has_containers(each) for each in value)
-
-
-def _annotations(manifest: Manifest) -> Mapping[str, Any]:
-    holder: Any = manifest.data
-    for key in POD_SPECS[manifest.kind][:-1]:
-        holder = holder[key]
-    metadata = holder.get("metadata")
+def _annotations(template: Any) -> Mapping[str, Any]:
+    metadata = template.get("metadata") if isinstance(template, Mapping) else None
     noted = metadata.get("annotations") if isinstance(metadata, Mapping) else None
     return noted if isinstance(noted, Mapping) else {}

@@ -66,6 +66,10 @@ exempt = [
 # [build]
 # secrets = ["PIP_INDEX_TOKEN"]
 
+# Allowed here: kinds of Kubernetes objects besides the known ones, and where they say what they run.
+# [kubernetes.kinds."Workflow.argoproj.io"]
+# containers = ["spec.templates[*].container"]
+
 # The lowest IEC 62304 class that a device may have. A device with another name is one of the others ("*").
 # [device.infusion-pump]
 # safety-class = "C"

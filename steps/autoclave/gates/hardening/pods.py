@@ -1,105 +1,15 @@
-"""The hardening gate: would these pods be as confined as their policy demands?
+"""What pods must be: as confined as the Pod Security Standards' "restricted", and bounded.
 
-Plain data in, findings out, as from a scanner. Sources: Kubernetes' Pod Security Standards, profile
-"restricted", v1.34; NIST SP 800-190 4.4 (container risks), 4.3.3 (separation).
+Sources: Kubernetes' Pod Security Standards, v1.34; NIST SP 800-190 4.4 (container risks), 4.3.3 (separation).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec import Struct
-
-from autoclave.gates.waivers import JudgedWaiver, explain_refusal, find_refused, find_waived
-from autoclave.gates.waivers import key as key_of
-from autoclave.model.facts import Finding, Kind, Severity
-from autoclave.model.verdict import Verdict
-from autoclave.policy.schema import Policy
-
-_SHOWN = 12
-_RANK = {severity: rank for rank, severity in enumerate(Severity)}
-
-
-class Pod(Struct, frozen=True):
-    """The pods of one workload: its title (`Deployment/gateway`), kind, and their specification."""
-
-    title: str
-    kind: str
-    spec: Mapping[str, Any]
-    annotations: Mapping[str, Any] = {}
-
-
-class Check(Struct, frozen=True):
-    """One demand: `of` returns why a pod (container None) or one of its containers does not meet it.
-
-    `source` is who else demands it: a profile of the Pod Security Standards, or a chapter of NIST SP 800-190.
-    """
-
-    id: str
-    severity: Severity
-    title: str
-    source: str
-    of: Callable[[Pod, Mapping[str, Any] | None], str]
-
-
-def findings(pods: Sequence[Pod], unread: Sequence[str] = ()) -> tuple[Finding, ...]:
-    """Check every pod and container; `unread` names objects that seem to hold pods but cannot be read."""
-    found = [
-        _make_finding(UNREAD, title, "it holds containers in a way that is not known") for title in unread
-    ]
-    for pod in pods:
-        for check in CHECKS:
-            try:
-                found += _apply(check, pod)
-            except (AttributeError, KeyError, TypeError):
-                # A list where a mapping belongs, and the like: what cannot be read is not confined.
-                found.append(_make_finding(check, pod.title, "the field that decides it has another shape"))
-    return tuple(found)
-
-
-def _apply(check: Check, pod: Pod) -> Iterator[Finding]:
-    if why := check.of(pod, None):
-        yield _make_finding(check, pod.title, why)
-    for container, passing in _containers(pod.spec):
-        if passing and check.id in _LONG_RUNNING:
-            continue
-        if why := check.of(pod, container):
-            yield _make_finding(check, f"{pod.title} {container.get('name', '?')}", why)
-
-
-def judge(found: Sequence[Finding], policy: Policy, waivers: Sequence[JudgedWaiver] = ()) -> Verdict:
-    """Judge findings about pods: those of a blocking severity close the gate, unless they are waived."""
-    waived, not_counting = find_waived(waivers), find_refused(waivers)
-    blocking = [
-        each for each in found if each.severity in policy.hardening.block and key_of(each) not in waived
-    ]
-    worst = sorted(blocking, key=lambda each: (-_RANK[each.severity], each.id, each.target))
-    reasons = [
-        f"{each.severity} {each.id} in {each.target}: {each.title}{explain_refusal(each, not_counting)}"
-        for each in worst[:_SHOWN]
-    ]
-    if len(worst) > _SHOWN:
-        reasons.append(f"and {len(worst) - _SHOWN} more blocking findings about pods")
-    return Verdict("deploy", tuple(reasons))
-
-
-def _make_finding(check: Check, target: str, why: str) -> Finding:
-    return Finding(
-        id=check.id,
-        kind=Kind.MISCONFIGURATION,
-        severity=check.severity,
-        title=f"{check.title} ({why})",
-        target=target,
-    )
-
-
-def _containers(spec: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], bool]]:
-    for key in ("containers", "initContainers", "ephemeralContainers"):
-        for each in spec.get(key) or ():
-            # An init container that restarts is a sidecar: it runs as long as the others.
-            sidecar = key == "initContainers" and each.get("restartPolicy") == "Always"
-            yield each, key != "containers" and not sidecar
+from autoclave.gates.hardening.check import Check, Pod, for_containers, for_pods
+from autoclave.model.facts import Severity
 
 
 def _security(of: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -110,16 +20,6 @@ def _either(pod: Pod, container: Mapping[str, Any], key: str) -> Any:
     """Return a setting as it applies to a container: its own, else the pod's."""
     own = _security(container).get(key)
     return _security(pod.spec).get(key) if own is None else own
-
-
-def _for_pods(why: Callable[[Pod], str]) -> Callable[[Pod, Mapping[str, Any] | None], str]:
-    return lambda pod, container: why(pod) if container is None else ""
-
-
-def _for_containers(
-    why: Callable[[Pod, Mapping[str, Any]], str],
-) -> Callable[[Pod, Mapping[str, Any] | None], str]:
-    return lambda pod, container: "" if container is None else why(pod, container)
 
 
 def _host_namespaces(pod: Pod) -> str:
@@ -160,11 +60,15 @@ def _sysctls(pod: Pod) -> str:
 
 
 def _token(pod: Pod) -> str:
-    return (
-        ""
-        if pod.spec.get("automountServiceAccountToken") is False
-        else "automountServiceAccountToken is not false"
-    )
+    if pod.spec.get("automountServiceAccountToken") is not False:
+        return "automountServiceAccountToken is not false"
+    mounted = [
+        str(volume.get("name"))
+        for volume in pod.spec.get("volumes") or ()
+        for source in (volume.get("projected") or {}).get("sources") or ()
+        if "serviceAccountToken" in source
+    ]
+    return f"volume {', '.join(mounted)} is one" if mounted else ""
 
 
 def _windows(pod: Pod, container: Mapping[str, Any] | None) -> str:
@@ -291,9 +195,7 @@ def _probe(key: str) -> Callable[[Pod, Mapping[str, Any]], str]:
 
 
 _BASELINE, _RESTRICTED, _OURS = "Pod Security: baseline", "Pod Security: restricted", "our own"
-UNREAD = Check("AK-UNKNOWN-WORKLOAD", Severity.CRITICAL, "every workload can be judged", _OURS, lambda *_: "")
-
-_pods, _each = _for_pods, _for_containers
+_pods, _each = for_pods, for_containers
 
 CHECKS: tuple[Check, ...] = (
     Check(
@@ -350,6 +252,7 @@ CHECKS: tuple[Check, ...] = (
         "AK-LIVENESS", Severity.LOW, "it is restarted when it hangs", _OURS, _each(_probe("livenessProbe"))
     ),
 )
-"""All demands, most severe first."""
+"""All of them, most severe first."""
 
-_LONG_RUNNING = frozenset({"AK-READINESS", "AK-LIVENESS"})
+LONG_RUNNING = frozenset({"AK-READINESS", "AK-LIVENESS"})
+"""Checks that mean nothing for what ends by itself."""
