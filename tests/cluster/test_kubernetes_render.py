@@ -190,17 +190,51 @@ def test_a_kustomization_reads_no_file_outside_its_folder(folder: Path) -> None:
         render_manifests(Kubernetes(namespace="n", kustomization="deploy"), "pump", folder, Shell())
 
 
-def test_a_chart_is_rendered_with_its_values_and_without_hooks(folder: Path) -> None:
+HOOK = "apiVersion: v1\nkind: Pod\nmetadata: {name: NAME, annotations: {helm.sh/hook: 'EVENTS'}}\n"
+
+
+def make_hook(name: str, events: str) -> str:
+    return HOOK.replace("NAME", name).replace("EVENTS", events)
+
+
+def test_a_chart_s_hooks_are_refused_by_name_unless_no_deployment_runs_them(folder: Path) -> None:
+    files = {
+        "chart/Chart.yaml": "apiVersion: v2\nname: pump\nversion: 1.0.0\n",
+        "chart/templates/app.yaml": DEPLOYMENT,
+        "chart/templates/test.yaml": make_hook("try", "test"),
+        "chart/templates/end.yaml": make_hook("end", "pre-delete, post-delete"),
+    }
+    write(folder, files)
+    settings = Kubernetes(namespace="n", chart="chart")
+    assert [each.title for each in render_manifests(settings, "pump", folder, Shell())] == [
+        "Deployment/gateway"
+    ]
+    write(folder, {"chart/templates/migrate.yaml": make_hook("migrate", "pre-install,pre-upgrade")})
+    with pytest.raises(ConfigError, match=r"hooks: Pod/migrate \(pre-install, pre-upgrade\)$"):
+        render_manifests(settings, "pump", folder, Shell())
+
+
+def test_what_a_chart_defines_for_the_cluster_is_not_left_out(folder: Path) -> None:
+    write(
+        folder,
+        {
+            "chart/Chart.yaml": "apiVersion: v2\nname: pump\nversion: 1.0.0\n",
+            "chart/crds/x.yaml": (
+                "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: x}\n"
+            ),
+        },
+    )
+    found = render_manifests(Kubernetes(namespace="n", chart="chart"), "pump", folder, Shell())
+    assert [each.title for each in found] == ["CustomResourceDefinition/x"]
+
+
+def test_a_chart_is_rendered_with_its_values(folder: Path) -> None:
     write(
         folder,
         {
             "chart/Chart.yaml": "apiVersion: v2\nname: pump\nversion: 1.0.0\n",
             "chart/values.yaml": "replicas: 1\n",
             "chart/templates/app.yaml": DEPLOYMENT.replace("replicas: 1", "replicas: {{ .Values.replicas }}"),
-            "chart/templates/hook.yaml": (
-                "apiVersion: v1\nkind: Pod\n"
-                'metadata: {name: hook, annotations: {"helm.sh/hook": pre-install}}\n'
-            ),
             "clinic.yaml": "replicas: 3\n",
         },
     )

@@ -29,7 +29,7 @@ from autoclave.targets.base import (
     Unhealthy,
     is_same,
 )
-from autoclave.targets.kubernetes import diff, images, kinds, lock, manifests, state
+from autoclave.targets.kubernetes import diff, images, kinds, lock, manifests, scaling, state
 from autoclave.targets.kubernetes.checks import (
     CHECKED,
     check_namespace,
@@ -170,6 +170,7 @@ class KubernetesTarget:
     def rehearse(self, rollout: Rollout) -> Rehearsal:
         """Try the objects on the API server, and change nothing. Raises ClusterError when it refuses."""
         self._live = self._kubectl.live(self._desired)
+        self._desired = self._leave_replicas(self._desired, self._live)
         coming = self._kubectl.apply(self._desired, dry_run=True)
         return Rehearsal(
             objections=(
@@ -259,7 +260,8 @@ class KubernetesTarget:
         """Read, in one request, what runs and the state that is kept about it."""
         objects = self._kubectl.json("get", f"{WORKLOADS},configmaps", f"--selector={self._selector}")
         kept = state.find_state(objects, self._device, self.environment.name)
-        return _with_inputs(read_back(objects), kept.current.inputs if kept.current else {}), kept
+        found = read_back([*objects, *state.find_removed_jobs(kept, objects)])
+        return _with_inputs(found, kept.current.inputs if kept.current else {}), kept
 
     def _complete(self, interrupted: AppliedObjects, digests: Mapping[str, str]) -> bool:
         """Apply what a deployment began that died: it may have died before the last of its objects.
@@ -268,7 +270,7 @@ class KubernetesTarget:
         """
         try:
             with _unhealthy_when_refused():
-                self._kubectl.apply(interrupted.objects)
+                self._kubectl.apply(self._leave_replicas(interrupted.objects))
                 self._watch(interrupted.objects, digests)
                 before = self._state.current.objects if self._state.current else []
                 self._prune(find_missing(before, interrupted.objects))
@@ -280,11 +282,11 @@ class KubernetesTarget:
     def _restore(self) -> Restoration:
         kept = self._state
         before = kept.current.objects if kept.current else []
+        missing = find_missing(kept.next.objects, before) if kept.next else []
+        new = [each for each in kept.next.created if each in missing] if kept.next else []
         if before:
-            self._kubectl.apply(before, force=True)
-        if kept.next:
-            new = find_missing(kept.next.objects, before)
-            self._prune([each for each in kept.next.created if each in new])
+            self._kubectl.apply(self._leave_replicas(before, leaving=new), force=True)
+        self._prune(new)
         if kept.current is None:
             self._note("nothing ran here before: what was new is deleted again, except claims")
             self._write_state(RolloutState())
@@ -294,6 +296,16 @@ class KubernetesTarget:
             self._note(f"{each.image}: restored {each.digest}, read back from {each.address.strip('()')}")
         self._write_state(RolloutState(kept.current))
         return Restoration(tuple(_with_inputs(running, kept.current.inputs)))
+
+    def _leave_replicas(
+        self, objects: list[Object], live: Sequence[Object] | None = None, leaving: Sequence[str] = ()
+    ) -> list[Object]:
+        """Return objects that change no number of pods that an autoscaler sets; `leaving` will be deleted."""
+        scalers = [*objects, *self._kubectl.json("get", "horizontalpodautoscalers")]
+        scaled = scaling.find_scaled(each for each in scalers if state.title(each) not in leaving)
+        if not scaled & {state.title(each) for each in objects}:
+            return objects
+        return scaling.leave_replicas(objects, self._kubectl.live(objects) if live is None else live, scaled)
 
     def _watch(
         self, objects: Sequence[Object], digests: Mapping[str, str], *, unstick: bool = False

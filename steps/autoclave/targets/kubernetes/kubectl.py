@@ -110,8 +110,9 @@ class Kubectl:
         )
 
     def live(self, objects: Sequence[Object]) -> list[Object]:
-        """Return those of the objects that the cluster has, as it has them."""
-        return self.json("get", "--ignore-not-found", "--filename=-", stdin=as_text(objects))
+        """Return those of the objects that the cluster has, as it has them, with who owns which field."""
+        words = ("get", "--ignore-not-found", "--show-managed-fields", "--filename=-")
+        return self.json(*words, stdin=as_text(objects))
 
     def delete(self, titles: Sequence[str]) -> None:
         """Delete objects by `Kind/name`; missing ones are no error."""

@@ -12,6 +12,8 @@ MANAGER = "autoclave"
 """Our field manager, and the value of app.kubernetes.io/managed-by."""
 IMAGES = "dev.autoclave.images"
 """An annotation of pods: which container runs which image of the device, as JSON."""
+CONFIGURATION = "dev.autoclave.configuration"
+"""An annotation of pods: the digest of the ConfigMaps and Secrets that they use."""
 
 
 def name_of(device: str, environment: str, *parts: str) -> str:

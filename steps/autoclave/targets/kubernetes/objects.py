@@ -18,6 +18,7 @@ from autoclave.targets.kubernetes.manifests import (
     pod_metadata,
     set_namespace,
 )
+from autoclave.targets.kubernetes.revisions import name_jobs, note_configuration
 
 _FIRST = (
     "NetworkPolicy", "ServiceAccount", "Role", "RoleBinding", "ConfigMap", "PersistentVolumeClaim", "Service",
@@ -67,6 +68,8 @@ def make_objects(
     placed = set_namespace([*_policies(rollout, names), *pinned], namespace)
     for each in placed:
         _label(each, rollout, mine)
+    note_configuration(placed)
+    name_jobs(placed)
     order = {kind: number for number, kind in enumerate(_FIRST)}
     placed.sort(key=lambda each: order.get(each.kind, len(order) + each.is_workload))
     return DesiredObjects(tuple(placed), others)

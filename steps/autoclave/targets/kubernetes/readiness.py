@@ -17,7 +17,9 @@ def describe_pending(workload: Object) -> str:
     name = f"{str(kind).lower()}/{workload['metadata']['name']}"
     status = workload.get("status") or {}
     if kind == "Job":
-        return "" if condition(workload, "Complete") == "True" else f"{name} has not finished"
+        is_suspended = (workload.get("spec") or {}).get("suspend") is True
+        done = condition(workload, "Complete") == "True" or is_suspended
+        return "" if done else f"{name} has not finished"
     if kind not in {"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"}:
         return ""
     if int(status.get("observedGeneration") or 0) < int(workload["metadata"].get("generation") or 0):

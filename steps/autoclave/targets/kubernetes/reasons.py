@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from autoclave.targets.kubernetes.readiness import is_ready, is_terminating
+from autoclave.targets.kubernetes.readiness import condition, is_ready, is_terminating
 
 Object = Mapping[str, Any]
 
@@ -23,6 +23,7 @@ _HARD = (
     "ended with",
     "OOMKilled",
     "FailedCreate",
+    "JobFailed",
 )
 """Reasons that seldom pass by themselves."""
 _DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]{52}")
@@ -114,6 +115,10 @@ def _container(pod: str, status: Object, events: Sequence[Object]) -> Iterator[R
 def _set(workload: Object, events: Sequence[Object]) -> Iterator[Reason]:
     """Yield why a set cannot create its pods: quota, Pod Security, admission."""
     kind, name = str(workload["kind"]), workload["metadata"]["name"]
+    if kind == "Job" and condition(workload, "Failed") == "True":
+        failed = [each for each in workload["status"]["conditions"] if each.get("type") == "Failed"]
+        yield Reason(f"Job {name}", "JobFailed", _shorten(failed[0].get("message")))
+        return
     for each in (workload.get("status") or {}).get("conditions") or ():
         if each.get("type") == "ReplicaFailure" and each.get("status") == "True":
             yield Reason(f"{kind} {name}", str(each.get("reason")), _shorten(each.get("message")))

@@ -16,7 +16,7 @@ from autoclave.device.schema import Kubernetes
 from autoclave.errors import ConfigError, ToolError
 from autoclave.runtime.folder import Folder
 from autoclave.runtime.shell import Shell
-from autoclave.targets.kubernetes import chart, kubectl, kustomization
+from autoclave.targets.kubernetes import chart, hooks, kubectl, kustomization
 from autoclave.targets.kubernetes.manifests import Manifest, read, read_files
 
 _TIMEOUT = 120  # seconds
@@ -42,7 +42,7 @@ def render_manifests(settings: Kubernetes, device: str, folder: Path, shell: She
         return read(
             _render_kustomization(settings.kustomization, Folder(folder), shell), settings.kustomization
         )
-    return read(_render_chart(settings, device, Folder(folder), shell), settings.chart)
+    return hooks.leave_out(read(_render_chart(settings, device, Folder(folder), shell), settings.chart))
 
 
 def _render_kustomization(name: str, device: Folder, shell: Shell) -> str:
@@ -53,7 +53,7 @@ def _render_kustomization(name: str, device: Folder, shell: Shell) -> str:
 
 
 def _render_chart(settings: Kubernetes, device: str, repository: Folder, shell: Shell) -> str:
-    """Render a chart of the repository, dependencies included; hooks are left to Helm."""
+    """Render a chart of the repository, dependencies, hooks and its `crds` folder included."""
     with _place() as place:
         chart.stage(settings.chart, repository, place.at("chart"))
         files = [f"values-{number}.yaml" for number in range(len(settings.values))]
@@ -63,7 +63,7 @@ def _render_chart(settings: Kubernetes, device: str, repository: Folder, shell: 
         ours = [f"--values={each}" for each in files]
         theirs = [f"--values={repository.path / each}" for each in settings.values]
         words = [os.environ.get("AUTOCLAVE_HELM") or "helm", "template", device]
-        options = [f"--namespace={settings.namespace}", "--no-hooks"]
+        options = [f"--namespace={settings.namespace}", "--include-crds"]
         return _run(
             shell,
             [*words, "chart", *options, *ours],

@@ -109,6 +109,19 @@ def adopt_live(live: Sequence[Object]) -> AppliedObjects | None:
     return AppliedObjects(objects)
 
 
+def find_removed_jobs(kept: RolloutState, objects: Sequence[Object]) -> list[Object]:
+    """Return the Jobs that ended well and were removed by the cluster, as they asked for."""
+    here = {title(each) for each in objects}
+    ended = {"conditions": [{"type": "Complete", "status": "True"}]}
+    return [
+        {**each, "status": ended}
+        for each in (kept.current.objects if kept.current else ())
+        if each["kind"] == "Job"
+        and title(each) not in here
+        and "ttlSecondsAfterFinished" in each.get("spec", {})
+    ]
+
+
 def title(of: Mapping[str, Any]) -> str:
     """Return kind, group and name, by which kubectl finds an object: `Deployment.apps/gateway`."""
     group = str(of.get("apiVersion", "")).rpartition("/")[0]

@@ -16,10 +16,11 @@ from autoclave.targets.kubernetes.manifests import is_workload
 from autoclave.targets.kubernetes.objects import read_image_names
 from autoclave.targets.kubernetes.readiness import describe_pending, is_ready, is_terminating
 from autoclave.targets.kubernetes.reasons import Reason, find_reasons, is_permanent
+from autoclave.targets.kubernetes.resting import find_resting, is_of_a_schedule, is_resting
 
 Object = Mapping[str, Any]
 
-WORKLOADS = "deployments,replicasets,statefulsets,daemonsets,jobs,pods"
+WORKLOADS = "deployments,replicasets,statefulsets,daemonsets,jobs,cronjobs,pods"
 _PAUSE = 0.25
 _QUIET = 2.0  # seconds without progress after which events are read, and between two readings
 _GRACE = 15.0  # seconds after which a permanent reason is one, and not a hiccup
@@ -42,13 +43,19 @@ def watch(
     reason, on one screen, when the rollout stalls or time runs out. `unstick` deletes the pods for which a
     StatefulSet would wait forever.
     """
-    titles = {_title(each) for each in desired if is_workload(each) and each["kind"] != "CronJob"}
+    titles = {_title(each): each for each in desired if is_workload(each)}
+    ended: dict[str, Object] = {}
     began, away = time.monotonic(), kubectl.away
     # When reasons were last looked for, and since when a permanent one is known.
     pending, looked, since = "", began, began
     found: list[Reason] = []
     while True:
-        objects = kubectl.json("get", WORKLOADS, f"--selector={select}")
+        objects: Sequence[Object] = kubectl.json("get", WORKLOADS, f"--selector={select}")
+        # A Job may be removed as soon as it ended: what was seen of it counts.
+        ended |= {_title(each): each for each in objects if each.get("kind") == "Job" and is_resting(each)}
+        seen = {_title(each) for each in objects}
+        removed = [each for key, each in ended.items() if key not in seen]
+        objects = _leave_out_old(titles, [*objects, *removed])
         lines = _list_pending(titles, objects, digests)
         if not lines:
             return read_back(objects)
@@ -74,18 +81,39 @@ def watch(
 def read_back(objects: Sequence[Object]) -> list[Running]:
     """Return what pods run, by image of the device: by their status, not by what was applied.
 
-    An image whose pods run several digests, or are not all ready, is not healthy.
+    What has no pod now, and rightly so, is read from the object that starts some at times. An image whose
+    pods run several digests, or are not all ready, is not healthy.
     """
     seen: dict[str, list[tuple[str, bool]]] = {}
     for pod in objects:
-        if pod.get("kind") != "Pod" or is_terminating(pod):
+        if pod.get("kind") != "Pod" or is_terminating(pod) or is_of_a_schedule(pod, objects):
             continue
         names = read_image_names(pod.get("metadata") or {})
         for name, image_id in _image_ids(pod).items():
             if image := names.get(name):
                 seen.setdefault(image, []).append((digest_in(image_id), is_ready(pod)))
+    resting: dict[str, list[str]] = {}
+    count = {image: len(pods) for image, pods in seen.items()}
+    for image, digest, where in find_resting(objects):
+        seen.setdefault(image, []).append((digest, True))
+        resting.setdefault(image, []).append(where)
     late = any(describe_pending(each) for each in objects if each.get("kind") != "ReplicaSet")
-    return [_make_running(image, pods, late=late) for image, pods in sorted(seen.items())]
+    return [
+        _make_running(image, found, _describe_place(count.get(image, 0), resting.get(image, ())), late=late)
+        for image, found in sorted(seen.items())
+    ]
+
+
+def _describe_place(pods: int, resting: Sequence[str]) -> str:
+    """Return by what an image is there: its pods, else the objects that start some at times."""
+    if not pods:
+        return f"(no pod now: {', '.join(sorted(set(resting)))})"
+    return f"({pods} {'pod' if pods == 1 else 'pods'})"
+
+
+def _leave_out_old(titles: Mapping[str, Object], objects: Sequence[Object]) -> list[Object]:
+    """Return the objects without those that rest and are not to stay: they are deleted once all is ready."""
+    return [each for each in objects if _title(each) in titles or not is_resting(each)]
 
 
 def find_stuck(objects: Sequence[Object]) -> list[str]:
@@ -110,31 +138,41 @@ def find_stuck(objects: Sequence[Object]) -> list[str]:
     ]
 
 
-def _list_pending(titles: set[str], objects: Sequence[Object], digests: Mapping[str, str]) -> list[str]:
+def _list_pending(
+    titles: Mapping[str, Object], objects: Sequence[Object], digests: Mapping[str, str]
+) -> list[str]:
     """Return what is still to come, as lines of progress; empty when all runs as it was applied."""
     mine = [each for each in objects if _title(each) in titles]
-    lines = [f"{each} does not exist yet" for each in sorted(titles - {_title(each) for each in mine})]
+    here = {_title(each) for each in mine}
+    lines = [f"{each} {_explain_missing(titles[each])}" for each in sorted(titles.keys() - here)]
     lines += [line for each in mine if (line := describe_pending(each))]
     if lines:
         return lines
-    here = {each.image: each for each in read_back(objects)}
+    runs = {each.image: each for each in read_back(objects)}
     return [
-        f"{image}: pods run {here[image].digest if image in here else 'nothing'}, not {digest}"
+        f"{image}: pods run {runs[image].digest if image in runs else 'nothing'}, not {digest}"
         for image, digest in digests.items()
-        if image not in here or here[image].digest != digest or not here[image].healthy
+        if image not in runs or runs[image].digest != digest or not runs[image].healthy
     ]
 
 
-def _make_running(image: str, pods: list[tuple[str, bool]], *, late: bool) -> Running:
-    digests = {digest for digest, _ in pods}
+def _explain_missing(workload: Object) -> str:
+    seconds = (workload.get("spec") or {}).get("ttlSecondsAfterFinished")
+    if workload["kind"] != "Job" or seconds is None:
+        return "does not exist yet"
+    return f"does not exist, or was removed before its end was seen (ttlSecondsAfterFinished: {seconds})"
+
+
+def _make_running(image: str, found: list[tuple[str, bool]], where: str, *, late: bool) -> Running:
+    digests = {digest for digest, _ in found}
     one = next(iter(digests)) if len(digests) == 1 else ""
     return Running(
         image=image,
         digest=one or "mixed: " + ", ".join(sorted(each or "not pulled" for each in digests)),
         container=one,
-        healthy=bool(one) and not late and all(ready for _, ready in pods),
+        healthy=bool(one) and not late and all(ready for _, ready in found),
         inputs="",
-        address=f"({len(pods)} {'pod' if len(pods) == 1 else 'pods'})",
+        address=where,
     )
 
 

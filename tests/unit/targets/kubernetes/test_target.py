@@ -244,3 +244,35 @@ def test_wherever_it_is_stopped_one_whole_version_runs(
     assert set(kept["data"]) == {"current"}
     deploy(place(folder, cluster), rollout(NEW))
     assert digests(target) == [NEW]
+
+
+def test_what_cannot_be_judged_is_an_objection_and_what_is_judged_a_finding(
+    folder: Path, cluster: MemoryCluster
+) -> None:
+    more = (
+        "---\napiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {name: w}\n"
+        "---\napiVersion: v1\nkind: Service\nmetadata: {name: s}\nspec: {type: LoadBalancer}\n"
+    )
+    (folder / "deploy.yaml").write_text(MANIFESTS + more)
+    prepared = place(folder, cluster).prepare(rollout(NEW))
+    assert prepared.objections[0].startswith(
+        "manifests/ward.yaml: Workflow.argoproj.io/w is of a kind that is not known"
+    )
+    assert "AK-EXPOSED-SERVICE" in {each.id for each in prepared.findings}
+
+
+def test_a_device_that_only_has_a_schedule_is_deployed_and_found(
+    folder: Path, cluster: MemoryCluster
+) -> None:
+    text = (
+        "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: app}\nspec: {jobTemplate: {spec: {template: "
+        "{spec: {containers: [{name: app, image: pump/app}]}}}}}\n"
+    )
+    (folder / "deploy.yaml").write_text(text)
+    deploy(place(folder, cluster), rollout(OLD))
+    target = place(folder, cluster)
+    (running,) = target.running()
+    assert (running.digest, running.healthy) == (OLD, True)
+    assert target.is_running(rollout(OLD))
+    deploy(target, rollout(NEW))
+    assert digests(target) == [NEW]

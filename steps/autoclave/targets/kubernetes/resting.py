@@ -1,0 +1,57 @@
+"""What a device runs only at times: its schedules, its jobs that ended, and what is scaled to nothing.
+
+No pod says what they run. The object in the cluster does, by the digest that pins its image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from autoclave.targets.kubernetes.images import digest_in
+from autoclave.targets.kubernetes.manifests import find_templates
+from autoclave.targets.kubernetes.objects import read_image_names
+from autoclave.targets.kubernetes.readiness import condition
+
+Object = Mapping[str, Any]
+
+
+def find_resting(objects: Sequence[Object]) -> Iterator[tuple[str, str, str]]:
+    """Yield image, digest and title of each workload of the device that rightly has no pod now."""
+    for each in objects:
+        if not is_resting(each):
+            continue
+        for template in find_templates([each]):
+            names = read_image_names(template.get("metadata") or {})
+            for container in _containers(template.get("spec") or {}):
+                if image := names.get(str(container.get("name"))):
+                    title = f"{each['kind']}/{each['metadata']['name']}"
+                    yield image, digest_in(str(container.get("image"))), title
+
+
+def is_resting(of: Object) -> bool:
+    """Return whether rightly no pod of a workload runs now. What a controller made does not count."""
+    spec, status = of.get("spec") or {}, of.get("status") or {}
+    is_ours = not (of.get("metadata") or {}).get("ownerReferences")
+    match of.get("kind"):
+        case "CronJob":
+            return is_ours
+        case "Job":
+            return is_ours and (condition(of, "Complete") == "True" or spec.get("suspend") is True)
+        case "Deployment" | "StatefulSet" | "ReplicaSet":
+            return is_ours and spec.get("replicas") == 0
+        case "DaemonSet":
+            return is_ours and status.get("desiredNumberScheduled") == 0
+    return is_ours and of.get("kind") == "Pod" and status.get("phase") == "Succeeded"
+
+
+def is_of_a_schedule(pod: Object, objects: Sequence[Object]) -> bool:
+    """Return whether a pod is of a run that a CronJob started: of a Job that was not applied."""
+    jobs = {each["metadata"]["name"] for each in objects if each.get("kind") == "Job"}
+    owners = (pod.get("metadata") or {}).get("ownerReferences") or ()
+    return any(each.get("kind") == "Job" and each.get("name") not in jobs for each in owners)
+
+
+def _containers(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for key in ("initContainers", "containers"):
+        yield from spec.get(key) or ()
