@@ -152,7 +152,7 @@ def test_a_chart_does_not_see_the_environment_or_a_cluster(
     files = {
         **CHART,
         "chart/templates/d.yaml": (
-            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: y}\n"
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: other}\n"
             'data: {l: {{ lookup "v1" "Secret" "kube-system" "" | toJson | quote }}, '
             'h: {{ getHostByName "localhost" | quote }}, g: {{ .Files.Glob "/etc/*" | len | quote }}}\n'
         ),
@@ -163,7 +163,7 @@ def test_a_chart_does_not_see_the_environment_or_a_cluster(
     (folder / "side" / "x.yaml").symlink_to("limits.yaml")
     found = render_manifests(Kubernetes(namespace="n", chart="chart"), "pump", folder, Shell())
     data = {each.data["metadata"]["name"]: each.data["data"] for each in found}
-    assert data["y"] == {"l": "{}", "h": "", "g": "0"}
+    assert data["other"] == {"l": "{}", "h": "", "g": "0"}
     assert data["x"]["f"] == "spo2: 90\n"
 
 

@@ -9,9 +9,11 @@ import pytest
 from autoclave.gates.hardening import Pod
 from autoclave.gates.hardening.program import CHECKS
 
+SETTINGS = {"paths": {"PRELOAD": "/data/x.so", "LD_PRELOAD": "/data/x.so"}, "plain": {"LIMIT": "90"}}
+
 
 def ids(**container: Any) -> set[str]:
-    pod = Pod("Deployment/app", "Deployment", {"containers": [container]})
+    pod = Pod("Deployment/app", "Deployment", {"containers": [container]}, settings=SETTINGS)
     return {check.id for check in CHECKS if check.of(pod, container)}
 
 
@@ -77,3 +79,24 @@ def test_another_command_and_other_arguments_are_found() -> None:
     assert ids(args=["--unsafe"]) == {"AK-ARGUMENTS"}
     assert ids(command=[], args=None) == set()
     assert ids(readinessProbe={"exec": {"command": ["pg_isready"]}}) == set()
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ({"configMapRef": {"name": "paths"}}, {"AK-LOADER"}),
+        ({"configMapRef": {"name": "paths"}, "prefix": "LD_"}, {"AK-LOADER"}),
+        ({"configMapRef": {"name": "paths"}, "prefix": "X_"}, set()),
+        ({"configMapRef": {"name": "plain"}}, set()),
+        ({"configMapRef": {"name": "elsewhere"}}, set()),
+        ({"secretRef": {"name": "paths"}}, set()),
+    ],
+)
+def test_variables_out_of_a_config_map_are_looked_at(source: dict[str, Any], found: set[str]) -> None:
+    assert ids(envFrom=[source]) == found
+
+
+def test_other_ways_to_another_program_are_found() -> None:
+    assert ids(workingDir="/data") == {"AK-COMMAND"}
+    assert ids(lifecycle={"postStart": {"exec": {"command": ["sh"]}}}) == {"AK-COMMAND"}
+    assert ids(lifecycle={"preStop": {"exec": {"command": ["sleep", "5"]}}}) == set()

@@ -13,7 +13,8 @@ from autoclave.model.facts import Severity
 class Pod(Struct, frozen=True):
     """The pods of one workload: its title (`Deployment/gateway`), kind, and their specification.
 
-    With `is_part` only the containers are known, and a controller makes the pod around them.
+    `settings` are the data of the ConfigMaps that are applied with it, by name. With `is_part` only the
+    containers are known, and a controller makes the pod around them.
     """
 
     title: str
@@ -21,6 +22,7 @@ class Pod(Struct, frozen=True):
     spec: Mapping[str, Any]
     annotations: Mapping[str, Any] = {}
     is_part: bool = False
+    settings: Mapping[str, Mapping[str, Any]] = {}
 
 
 class KubernetesObject(Struct, frozen=True):

@@ -12,7 +12,12 @@ from autoclave.model.facts import Severity
 
 
 def _command(pod: Pod, container: Mapping[str, Any]) -> str:
-    return f"command is {_join(container['command'])}" if container.get("command") else ""
+    if container.get("command"):
+        return f"command is {_join(container['command'])}"
+    if container.get("workingDir"):  # a program may be named relative to it
+        return f"workingDir is {container['workingDir']}"
+    started = ((container.get("lifecycle") or {}).get("postStart") or {}).get("exec")
+    return f"postStart runs {_join(started.get('command'))}" if started else ""
 
 
 def _arguments(pod: Pod, container: Mapping[str, Any]) -> str:
@@ -78,12 +83,18 @@ _LOADED: Mapping[str, str] = {
 
 
 def _loader(pod: Pod, container: Mapping[str, Any]) -> str:
-    named = [
-        str(each["name"])
+    # What comes from elsewhere (`valueFrom`) can be anything.
+    variables = [
+        (str(each.get("name")), None if each.get("valueFrom") else str(each.get("value") or ""))
         for each in container.get("env") or ()
-        if each.get("name") in _LOADED
-        # What comes from elsewhere (`valueFrom`) can be anything.
-        and (each.get("valueFrom") or re.search(_LOADED[each["name"]], str(each.get("value") or "")))
+    ]
+    for source in container.get("envFrom") or ():
+        data = pod.settings.get(str((source.get("configMapRef") or {}).get("name"))) or {}
+        variables += [(f"{source.get('prefix') or ''}{key}", str(value)) for key, value in data.items()]
+    named = [
+        name
+        for name, value in variables
+        if name in _LOADED and (value is None or re.search(_LOADED[name], value))
     ]
     return f"{', '.join(named)} {'is' if len(named) == 1 else 'are'} set" if named else ""
 

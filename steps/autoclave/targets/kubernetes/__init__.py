@@ -260,7 +260,8 @@ class KubernetesTarget:
         """Read, in one request, what runs and the state that is kept about it."""
         objects = self._kubectl.json("get", f"{WORKLOADS},configmaps", f"--selector={self._selector}")
         kept = state.find_state(objects, self._device, self.environment.name)
-        found = read_back([*objects, *state.find_removed_jobs(kept, objects)])
+        applied = kept.current.objects if kept.current else []
+        found = read_back([*objects, *state.find_removed_jobs(kept, objects)], applied)
         return _with_inputs(found, kept.current.inputs if kept.current else {}), kept
 
     def _complete(self, interrupted: AppliedObjects, digests: Mapping[str, str]) -> bool:

@@ -20,7 +20,8 @@ _OF_A_CONTAINER = frozenset(
 )
 _LIST_IN_TEXT = re.compile(r"\b(containers|initContainers|ephemeralContainers)[\"']?[ \t]?:")
 _IMAGE_IN_TEXT = re.compile(r"\bimage[\"']?[ \t]?:")
-_LARGEST = 100_000  # characters of a text that is read as YAML
+_ESCAPED = re.compile(r"\\[uUx][0-9a-fA-F]{2}")
+_LARGEST = 30_000  # characters of a text that is read as YAML
 _COPY = "kubectl.kubernetes.io/last-applied-configuration"
 """An annotation that holds the object itself, as kubectl applied it: nobody starts anything from it."""
 
@@ -47,7 +48,8 @@ def _is_part(key: str, value: Any, judged: Collection[int]) -> bool:
 
 def _holds_containers(text: str) -> bool:
     """Return whether a text is a template of a workload: by its parts, or by its words if it is no YAML."""
-    if not ("image" in text and ("ontainers" in text or "apiVersion" in text)):
+    is_possible = "image" in text and ("ontainers" in text or "apiVersion" in text)
+    if not is_possible and not _ESCAPED.search(text):
         return False
     try:
         documents = go_yaml.load(text, "text") if len(text) <= _LARGEST else None

@@ -256,7 +256,13 @@ def _objects(document: Any, source: str) -> list[Manifest]:
         return [each for item in document["items"] for each in _objects(item, source)]
     metadata = document.get("metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else None
-    if not isinstance(name, str) or not name:
+    if name is not None and not isinstance(name, str):
+        raise ConfigError(
+            f"{source}: metadata.name of a {document['kind']} is {name!r} and not text",
+            why="kubectl reads words such as y, no and 010 so",
+            next="put it into quotes",
+        )
+    if not name:
         raise ConfigError(
             f"{source}: a {document['kind']} has no metadata.name",
             why="what is deployed must be found again, and generateName creates another object every time",

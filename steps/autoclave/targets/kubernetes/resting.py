@@ -16,33 +16,49 @@ from autoclave.targets.kubernetes.readiness import condition
 Object = Mapping[str, Any]
 
 
-def find_resting(objects: Sequence[Object]) -> Iterator[tuple[str, str, str]]:
-    """Yield image, digest and title of each workload of the device that rightly has no pod now."""
+def find_resting(objects: Sequence[Object], applied: Sequence[Object]) -> Iterator[tuple[str, str, str]]:
+    """Yield image, digest and title of each workload that rightly has no pod now.
+
+    `applied` are the objects as they were applied: what was scaled down or suspended since does not rest.
+    """
+    wanted = {title_of(each): each.get("spec") or {} for each in applied}
     for each in objects:
-        if not is_resting(each):
+        if not is_resting(each, wanted.get(title_of(each), {})):
             continue
         for template in find_templates([each]):
             names = read_image_names(template.get("metadata") or {})
             for container in _containers(template.get("spec") or {}):
                 if image := names.get(str(container.get("name"))):
-                    title = f"{each['kind']}/{each['metadata']['name']}"
-                    yield image, digest_in(str(container.get("image"))), title
+                    yield image, digest_in(str(container.get("image"))), title_of(each)
 
 
-def is_resting(of: Object) -> bool:
-    """Return whether rightly no pod of a workload runs now. What a controller made does not count."""
+def is_resting(of: Object, wanted: Mapping[str, Any]) -> bool:
+    """Return whether rightly no pod of a workload runs now. What a controller made does not count.
+
+    `wanted` is its specification as it was applied.
+    """
     spec, status = of.get("spec") or {}, of.get("status") or {}
     is_ours = not (of.get("metadata") or {}).get("ownerReferences")
     match of.get("kind"):
         case "CronJob":
-            return is_ours
+            return is_ours and (wanted.get("suspend") is True or spec.get("suspend") is not True)
         case "Job":
-            return is_ours and (condition(of, "Complete") == "True" or spec.get("suspend") is True)
+            return is_ours and (has_ended(of) or wanted.get("suspend") is True)
         case "Deployment" | "StatefulSet" | "ReplicaSet":
-            return is_ours and spec.get("replicas") == 0
+            return is_ours and spec.get("replicas") == wanted.get("replicas", 1) == 0
         case "DaemonSet":
             return is_ours and status.get("desiredNumberScheduled") == 0
     return is_ours and of.get("kind") == "Pod" and status.get("phase") == "Succeeded"
+
+
+def has_ended(job: Object) -> bool:
+    """Return whether a Job ended well."""
+    return job.get("kind") == "Job" and condition(job, "Complete") == "True"
+
+
+def title_of(of: Object) -> str:
+    """Return kind and name: `Job/migrate`."""
+    return f"{of.get('kind')}/{(of.get('metadata') or {}).get('name')}"
 
 
 def is_of_a_schedule(pod: Object, objects: Sequence[Object]) -> bool:

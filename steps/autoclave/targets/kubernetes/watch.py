@@ -16,7 +16,13 @@ from autoclave.targets.kubernetes.manifests import is_workload
 from autoclave.targets.kubernetes.objects import read_image_names
 from autoclave.targets.kubernetes.readiness import describe_pending, is_ready, is_terminating
 from autoclave.targets.kubernetes.reasons import Reason, find_reasons, is_permanent
-from autoclave.targets.kubernetes.resting import find_resting, is_of_a_schedule, is_resting
+from autoclave.targets.kubernetes.resting import (
+    find_resting,
+    has_ended,
+    is_of_a_schedule,
+    is_resting,
+    title_of,
+)
 
 Object = Mapping[str, Any]
 
@@ -43,7 +49,7 @@ def watch(
     reason, on one screen, when the rollout stalls or time runs out. `unstick` deletes the pods for which a
     StatefulSet would wait forever.
     """
-    titles = {_title(each): each for each in desired if is_workload(each)}
+    titles = {title_of(each): each for each in desired if is_workload(each)}
     ended: dict[str, Object] = {}
     began, away = time.monotonic(), kubectl.away
     # When reasons were last looked for, and since when a permanent one is known.
@@ -52,13 +58,13 @@ def watch(
     while True:
         objects: Sequence[Object] = kubectl.json("get", WORKLOADS, f"--selector={select}")
         # A Job may be removed as soon as it ended: what was seen of it counts.
-        ended |= {_title(each): each for each in objects if each.get("kind") == "Job" and is_resting(each)}
-        seen = {_title(each) for each in objects}
+        ended |= {title_of(each): each for each in objects if has_ended(each)}
+        seen = {title_of(each) for each in objects}
         removed = [each for key, each in ended.items() if key not in seen]
         objects = _leave_out_old(titles, [*objects, *removed])
         lines = _list_pending(titles, objects, digests)
         if not lines:
-            return read_back(objects)
+            return read_back(objects, desired)
         if "; ".join(lines) != pending:
             pending = "; ".join(lines)
             screen.note(STEP, pending)
@@ -78,7 +84,7 @@ def watch(
         time.sleep(_PAUSE)
 
 
-def read_back(objects: Sequence[Object]) -> list[Running]:
+def read_back(objects: Sequence[Object], applied: Sequence[Object] = ()) -> list[Running]:
     """Return what pods run, by image of the device: by their status, not by what was applied.
 
     What has no pod now, and rightly so, is read from the object that starts some at times. An image whose
@@ -94,7 +100,7 @@ def read_back(objects: Sequence[Object]) -> list[Running]:
                 seen.setdefault(image, []).append((digest_in(image_id), is_ready(pod)))
     resting: dict[str, list[str]] = {}
     count = {image: len(pods) for image, pods in seen.items()}
-    for image, digest, where in find_resting(objects):
+    for image, digest, where in find_resting(objects, applied):
         seen.setdefault(image, []).append((digest, True))
         resting.setdefault(image, []).append(where)
     late = any(describe_pending(each) for each in objects if each.get("kind") != "ReplicaSet")
@@ -112,8 +118,10 @@ def _describe_place(pods: int, resting: Sequence[str]) -> str:
 
 
 def _leave_out_old(titles: Mapping[str, Object], objects: Sequence[Object]) -> list[Object]:
-    """Return the objects without those that rest and are not to stay: they are deleted once all is ready."""
-    return [each for each in objects if _title(each) in titles or not is_resting(each)]
+    """Return the objects without the workloads of before: they are deleted once all is ready."""
+    return [
+        each for each in objects if title_of(each) in titles or not is_resting(each, each.get("spec") or {})
+    ]
 
 
 def find_stuck(objects: Sequence[Object]) -> list[str]:
@@ -142,13 +150,13 @@ def _list_pending(
     titles: Mapping[str, Object], objects: Sequence[Object], digests: Mapping[str, str]
 ) -> list[str]:
     """Return what is still to come, as lines of progress; empty when all runs as it was applied."""
-    mine = [each for each in objects if _title(each) in titles]
-    here = {_title(each) for each in mine}
+    mine = [each for each in objects if title_of(each) in titles]
+    here = {title_of(each) for each in mine}
     lines = [f"{each} {_explain_missing(titles[each])}" for each in sorted(titles.keys() - here)]
     lines += [line for each in mine if (line := describe_pending(each))]
     if lines:
         return lines
-    runs = {each.image: each for each in read_back(objects)}
+    runs = {each.image: each for each in read_back(objects, list(titles.values()))}
     return [
         f"{image}: pods run {runs[image].digest if image in runs else 'nothing'}, not {digest}"
         for image, digest in digests.items()
@@ -210,7 +218,3 @@ def _show_logs(kubectl: Kubectl, found: Sequence[Reason], screen: Screen) -> Non
                 screen.line(STEP, f"{pod} │ {line}")
             if printed.strip():
                 return
-
-
-def _title(of: Object) -> str:
-    return f"{of.get('kind')}/{(of.get('metadata') or {}).get('name')}"

@@ -22,8 +22,9 @@ def find_pods(manifests: Sequence[Manifest]) -> tuple[list[Pod], list[str]]:
     """
     found: list[Pod] = []
     unread: list[str] = []
+    settings = {each.name: _mapping(each.data.get("data")) for each in manifests if each.kind == "ConfigMap"}
     for each in manifests:
-        pods, is_read = _pods_of(each)
+        pods, is_read = _pods_of(each, settings)
         found += pods
         unread += [] if is_read else [each.title]
     return found, unread
@@ -39,20 +40,22 @@ def find_objects(manifests: Sequence[Manifest], *, has_flows: bool = False) -> l
     ]
 
 
-def _pods_of(manifest: Manifest) -> tuple[list[Pod], bool]:
+def _pods_of(manifest: Manifest, settings: Mapping[str, Mapping[str, Any]]) -> tuple[list[Pod], bool]:
     """Return the pods of one object, and whether all of it can be read."""
     places = pod_specs(manifest)
     pods = [
-        Pod(manifest.title, manifest.kind, place.value, _annotations(place.template))
+        Pod(manifest.title, manifest.kind, place.value, _annotations(place.template), settings=settings)
         for place in places
         if _is_readable(place.value)
     ]
     if manifest.is_workload:
-        return pods, len(pods) == 1
+        noted = [_annotations(manifest.data), *(each.annotations for each in pods)]
+        return pods, len(pods) == 1 and not has_containers(noted)
     named = [place for path in manifest.paths.containers for place in find_at(manifest.data, path)]
     for place in named:
         listed = place.value if isinstance(place.value, list) else [place.value]
-        pods.append(Pod(manifest.title, manifest.kind, {"containers": listed}, is_part=True))
+        spec = {"containers": listed}
+        pods.append(Pod(manifest.title, manifest.kind, spec, is_part=True, settings=settings))
     is_read = len(pods) == len(places) + len(named)
     judged = {id(place.value) for place in (*places, *named)}
     return pods, is_read and not has_containers(manifest.data, judged)
@@ -69,6 +72,8 @@ def _is_readable(spec: Any) -> bool:
 
 
 def _annotations(template: Any) -> Mapping[str, Any]:
-    metadata = template.get("metadata") if isinstance(template, Mapping) else None
-    noted = metadata.get("annotations") if isinstance(metadata, Mapping) else None
-    return noted if isinstance(noted, Mapping) else {}
+    return _mapping(_mapping(_mapping(template).get("metadata")).get("annotations"))
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

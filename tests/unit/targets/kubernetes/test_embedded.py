@@ -22,6 +22,7 @@ BAD: dict[str, dict[str, Any]] = {
     "text in text": {"data": {"a": json.dumps({"template": POD})}},
     "binary": {"binaryData": {"a": base64.b64encode(POD.encode()).decode()}},
     "annotation": {"metadata": {"name": "x", "annotations": {"example.org/template": POD}}},
+    "escaped": {"data": {"a": '{"spec": {"c\\u006fntainers": [{"name": "a", "im\\u0061ge": "x"}]}}'}},
     "huge": {"data": {"a": POD + "# x\n" * 100_000}},
 }
 GOOD: dict[str, dict[str, Any]] = {
@@ -53,3 +54,9 @@ def test_a_template_in_a_config_map_is_found(parts: dict[str, Any]) -> None:
 @pytest.mark.parametrize("parts", GOOD.values(), ids=GOOD)
 def test_configuration_is_not_taken_for_a_template(parts: dict[str, Any]) -> None:
     assert not is_unread(parts)
+
+
+def test_a_template_in_an_annotation_of_a_workload_is_found() -> None:
+    whole: dict[str, Any] = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "a"}]}}
+    whole["metadata"] = {"name": "x", "annotations": {"example.org/template": POD}}
+    assert find_pods(read(json.dumps(whole), "x.yaml"))[1] == ["Pod/x"]

@@ -204,3 +204,8 @@ def test_every_object_gets_the_namespace_and_no_other() -> None:
         set_namespace(read(POD.replace("name: p", "name: p, namespace: kube-system"), "p.yaml"), "ward")
     with pytest.raises(ConfigError, match="ClusterRoleBinding/p belongs to no namespace"):
         set_namespace(read(POD.replace("Pod", "ClusterRoleBinding"), "p.yaml"), "ward")
+
+
+def test_a_name_that_is_no_text_is_refused_by_its_value() -> None:
+    with pytest.raises(ConfigError, match=r"metadata\.name of a Pod is True and not text"):
+        read(POD.replace("name: p", "name: y"), "pod.yaml")

@@ -100,6 +100,20 @@ def test_an_object_with_another_digest_is_not_what_was_applied(monkeypatch: pyte
         wait([workload("CronJob", OLD)], [workload("CronJob")])
 
 
+@pytest.mark.parametrize(
+    ("live", "applied"),
+    [
+        (workload("Deployment", replicas=0), workload("Deployment", replicas=3)),
+        (workload("Deployment", replicas=0), workload("Deployment")),
+        (workload("CronJob", suspend=True), workload("CronJob")),
+        (workload("Job", suspend=True), workload("Job")),
+    ],
+)
+def test_what_somebody_scaled_down_or_suspended_is_not_deployed(live: Any, applied: Any) -> None:
+    assert read_back([live], [applied]) == []
+    assert read_back([live], [live])[0].healthy
+
+
 def test_what_ran_before_and_rests_does_not_count() -> None:
     old = workload("Job", OLD, name="app-1", status=COMPLETE)
     new = workload("Job", name="app-2", status=COMPLETE)
@@ -111,7 +125,7 @@ def test_old_revisions_of_a_deployment_do_not_count() -> None:
     of = workload("Deployment", replicas=0)
     revision = workload("ReplicaSet", OLD, replicas=0)
     revision["metadata"]["ownerReferences"] = [{"kind": "Deployment", "name": "app"}]
-    assert read_back([of, revision])[0].digest == NEW
+    assert read_back([of, revision], [of])[0].digest == NEW
 
 
 def test_a_run_that_a_schedule_started_before_does_not_hold_up_a_deployment() -> None:
