@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from autoclave.gates.hardening import Pod
-from autoclave.gates.hardening.program import CHECKS
+from autoclave.gates.hardening.program import CHECKS, list_programs
 
 SETTINGS = {"paths": {"PRELOAD": "/data/x.so", "LD_PRELOAD": "/data/x.so"}, "plain": {"LIMIT": "90"}}
 
@@ -100,3 +100,20 @@ def test_other_ways_to_another_program_are_found() -> None:
     assert ids(workingDir="/data") == {"AK-COMMAND"}
     assert ids(lifecycle={"postStart": {"exec": {"command": ["sh"]}}}) == {"AK-COMMAND"}
     assert ids(lifecycle={"preStop": {"exec": {"command": ["sleep", "5"]}}}) == set()
+
+
+@pytest.mark.parametrize(
+    ("command", "folder", "places"),
+    [
+        (["python", "app.py"], "/srv/x", {"/srv/x", "/srv/x/app.py"}),
+        (["python", "-m", "pump"], "/srv/x", {"/srv/x", "/srv/x/pump"}),
+        (["/srv/bin/pump"], "/data", {"/srv/bin/pump"}),
+        (["./pump"], "/data", {"/data", "/data/pump"}),
+        (["pump"], "/data", set()),
+        (["pump", "--data=/data"], "/data", set()),
+        (["java", "-jar", "/opt/x/pump.jar"], "", {"/opt/x/pump.jar"}),
+        ([], "/data", set()),
+    ],
+)
+def test_what_an_image_runs_is_at_these_places(command: list[str], folder: str, places: set[str]) -> None:
+    assert list_programs(command, folder) == places

@@ -13,8 +13,9 @@ from autoclave.model.facts import Severity
 class Pod(Struct, frozen=True):
     """The pods of one workload: its title (`Deployment/gateway`), kind, and their specification.
 
-    `settings` are the data of the ConfigMaps that are applied with it, by name. With `is_part` only the
-    containers are known, and a controller makes the pod around them.
+    `settings` are the data of the ConfigMaps that are applied with it, by name. `programs` are the paths at
+    which an image has what it runs, by container. With `is_part` only the containers are known, and a
+    controller makes the pod around them.
     """
 
     title: str
@@ -23,6 +24,7 @@ class Pod(Struct, frozen=True):
     annotations: Mapping[str, Any] = {}
     is_part: bool = False
     settings: Mapping[str, Mapping[str, Any]] = {}
+    programs: Mapping[str, frozenset[str]] = {}
 
 
 class KubernetesObject(Struct, frozen=True):

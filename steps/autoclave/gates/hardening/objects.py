@@ -40,9 +40,7 @@ def _role(of: KubernetesObject) -> str:
 
 def _explain_rule(rule: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a rule of a role allows that would undo what was judged."""
-    verbs, resources, groups = (
-        set(map(str, rule.get(key) or ())) for key in ("verbs", "resources", "apiGroups")
-    )
+    verbs, resources, groups = (_words(rule.get(key)) for key in ("verbs", "resources", "apiGroups"))
     if any("*" in word for word in (*verbs, *resources, *groups)):
         yield "a rule has a wildcard"
     if found := verbs & _ESCALATING:
@@ -59,6 +57,12 @@ def _explain_rule(rule: Mapping[str, Any]) -> Iterator[str]:
         yield "it changes every ConfigMap, also what is kept for restoring"
     if (found := groups - _GROUPS - {"*"}) and verbs - _READ:
         yield f"it changes objects of {', '.join(sorted(found))}, which may start anything"
+
+
+def _words(value: Any) -> set[str]:
+    if not isinstance(value, list | None):
+        raise TypeError("not a list")
+    return set(map(str, value or ()))
 
 
 _HARMLESS = frozenset({"view"})

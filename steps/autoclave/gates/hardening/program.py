@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoclave.gates.hardening.check import Check, Pod, for_containers
@@ -44,17 +44,36 @@ _CODE = re.compile(
 
 
 def _mounts(pod: Pod, container: Mapping[str, Any]) -> str:
-    covering = [
-        str(mount.get("mountPath"))
-        for mount in container.get("volumeMounts") or ()
-        if _covers_program(str(mount.get("mountPath")))
-    ]
+    ours = pod.programs.get(str(container.get("name")), frozenset())
+    paths = [str(mount.get("mountPath")) for mount in container.get("volumeMounts") or ()]
+    covering = [path for path in paths if _covers_program(path) or _covers(path, ours)]
     return f"a volume covers {', '.join(covering)}" if covering else ""
+
+
+def list_programs(command: Sequence[str], working_dir: str) -> frozenset[str]:
+    """Return the paths at which an image has what it runs, by its entrypoint and command.
+
+    The working directory is one of them where words may be relative to it: a script, a module.
+    """
+    folder = _normal(working_dir)
+    words = [word for word in command[1:] if not word.startswith("-")]
+    words += [word for word in command[:1] if "/" in word]  # without a slash it is looked up on PATH
+    places = {posixpath.normpath(posixpath.join(folder, word)) for word in words}
+    return frozenset(places | ({folder} if any(not word.startswith("/") for word in words) else set()))
+
+
+def _covers(path: str, places: frozenset[str]) -> bool:
+    path = _normal(path)
+    return any(place == path or place.startswith(f"{path}/") for place in places)
+
+
+def _normal(path: str) -> str:
+    return posixpath.normpath("/" + path.lstrip("/"))
 
 
 def _covers_program(path: str) -> bool:
     """Return whether programs or their libraries are at a path, by the names that they have everywhere."""
-    path = posixpath.normpath("/" + path.lstrip("/"))
+    path = _normal(path)
     if path in _WHOLE or path in _FILES or _CODE.search(path):
         return True
     if any(path == each or path.startswith(f"{each}/") for each in _BELOW):

@@ -12,12 +12,14 @@ from autoclave.context import Context
 from autoclave.device.schema import Environment, Image, Kubernetes
 from autoclave.errors import AutoclaveError, ClusterError, ConfigError
 from autoclave.gates.hardening import findings
+from autoclave.gates.hardening.program import list_programs
 from autoclave.model.digest import digest_of
 from autoclave.model.facts import Running
 from autoclave.model.place import Place
 from autoclave.model.release import manifests_of
 from autoclave.runtime.owner import owner
 from autoclave.store.base import is_address
+from autoclave.store.image import read_identity
 from autoclave.targets.base import (
     STEP,
     ForeignImage,
@@ -146,7 +148,7 @@ class KubernetesTarget:
         before = self._state.current
         return Preparation(
             findings=findings(
-                *find_pods(objects.manifests),
+                *find_pods(objects.manifests, self._find_programs(rollout)),
                 (
                     *find_objects(found, has_flows=bool(rollout.flows)),
                     *find_opening(live, self._desired, before.objects if before else ()),
@@ -297,6 +299,13 @@ class KubernetesTarget:
             self._note(f"{each.image}: restored {each.digest}, read back from {each.address.strip('()')}")
         self._write_state(RolloutState(kept.current))
         return Restoration(tuple(_with_inputs(running, kept.current.inputs)))
+
+    def _find_programs(self, rollout: Rollout) -> dict[str, frozenset[str]]:
+        """Return the paths at which each image of the device has what it runs."""
+        images_of = {each.image: read_identity(self._ctx.store, each.digest) for each in rollout.services}
+        return {
+            name: list_programs([*of.entrypoint, *of.cmd], of.working_dir) for name, of in images_of.items()
+        }
 
     def _leave_replicas(
         self, objects: list[Object], live: Sequence[Object] | None = None, leaving: Sequence[str] = ()

@@ -39,6 +39,19 @@ def has_containers(value: Any, judged: Collection[int] = ()) -> bool:
     return isinstance(value, str) and _holds_containers(value)
 
 
+def names_image(value: Any, judged: Collection[int], pinned: Collection[tuple[int, Any]]) -> bool:
+    """Return whether a key that names an image is anywhere but in what is judged or pinned."""
+    if id(value) in judged:
+        return False
+    if isinstance(value, Mapping):
+        return any(
+            (key.lower().endswith("image") and isinstance(each, str) and (id(value), key) not in pinned)
+            or names_image(each, judged, pinned)
+            for key, each in value.items()
+        )
+    return isinstance(value, list) and any(names_image(each, judged, pinned) for each in value)
+
+
 def _is_part(key: str, value: Any, judged: Collection[int]) -> bool:
     if key == "binaryData" and isinstance(value, Mapping):
         return any(_holds_containers(_decode(each)) for each in value.values())

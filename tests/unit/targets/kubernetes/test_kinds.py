@@ -135,6 +135,27 @@ def test_containers_beside_the_named_places_cannot_be_judged(more: str) -> None:
     assert find_pods(found)[1] == ["Rollout/app"]
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "{image: PINNED, thanos: {image: 'evil:latest'}}",
+        "{image: PINNED, baseImage: 'evil:latest'}",
+        "{Image: 'evil:latest'}",
+        "{image: PINNED, steps: [{image: 'evil:latest'}]}",
+    ],
+)
+def test_an_image_beside_the_named_places_cannot_be_judged(spec: str) -> None:
+    head = "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nmetadata: {name: m}\n"
+    found, _ = admit(read(f"{head}spec: {spec.replace('PINNED', PINNED)}\n", "x.yaml"), PATHS)
+    assert find_pods(found)[1] == ["Prometheus/m"]
+
+
+def test_an_object_of_a_named_kind_without_another_image_is_fine() -> None:
+    head = "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nmetadata: {name: m}\n"
+    found, _ = admit(read(f"{head}spec: {{image: {PINNED}, replicas: 1}}\n", "x.yaml"), PATHS)
+    assert find_pods(found) == ([], [])
+
+
 def test_a_named_place_that_holds_something_else_cannot_be_judged() -> None:
     for value in ("[a]", "text", "{containers: []}", "{containers: [a]}"):
         head = "apiVersion: argoproj.io/v1\nkind: Rollout\nmetadata: {name: a}\n"

@@ -13,6 +13,7 @@ from autoclave.context import Context
 from autoclave.device.schema import Environment, Kubernetes, Service
 from autoclave.errors import ClusterError, ToolError
 from autoclave.runtime.options import Common
+from autoclave.store.image import ImageIdentity
 from autoclave.store.oci import MANIFEST, Descriptor
 from autoclave.targets import base
 from autoclave.targets.base import Rollout, Target, Unhealthy
@@ -45,6 +46,10 @@ OLD, NEW, SICK = (f"sha256:{letter * 64}" for letter in "abc")
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> MemoryCluster:
     watch = import_module("autoclave.targets.kubernetes.watch")
+    image = ImageIdentity(
+        digest=NEW, config=NEW, diff_ids=(), cmd=("python", "app.py"), working_dir="/srv/pump"
+    )
+    monkeypatch.setattr(import_module("autoclave.targets.kubernetes"), "read_identity", lambda *_: image)
     monkeypatch.setattr(watch, "_PAUSE", 0)
     monkeypatch.setattr(watch, "_GRACE", 0.1)
     made = MemoryCluster()
@@ -276,3 +281,15 @@ def test_a_device_that_only_has_a_schedule_is_deployed_and_found(
     assert target.is_running(rollout(OLD))
     deploy(target, rollout(NEW))
     assert digests(target) == [NEW]
+
+
+@pytest.mark.parametrize(
+    ("path", "count"), [("/srv/pump", 1), ("/srv/pump/app.py", 1), ("/srv/pump/data", 0)]
+)
+def test_a_volume_over_what_the_image_runs_is_found(
+    folder: Path, cluster: MemoryCluster, path: str, count: int
+) -> None:
+    mount = f"image: pump/app, volumeMounts: [{{name: x, mountPath: {path}}}]"
+    (folder / "deploy.yaml").write_text(MANIFESTS.replace("image: pump/app", mount))
+    found = place(folder, cluster).prepare(rollout(NEW)).findings
+    assert [each.id for each in found].count("AK-PROGRAM-MOUNT") == count
