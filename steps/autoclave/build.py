@@ -9,17 +9,18 @@ from typing import Annotated
 
 from msgspec import Struct, structs
 
+from autoclave import materials
 from autoclave.context import Context
-from autoclave.device import dockerfile
-from autoclave.device.files import digest_of_files
-from autoclave.device.schema import Image, resolve_inside
+from autoclave.device.dockerfile.replacement import replace_stage
+from autoclave.device.schema import Image
 from autoclave.engines.base import BuildRequest
-from autoclave.errors import ConfigError, EngineError, SourceError
+from autoclave.errors import ConfigError, EngineError
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import PROVENANCE
 from autoclave.gates import build as gate
-from autoclave.model.digest import Digest, digest_of
-from autoclave.model.facts import BuildFacts, Material
+from autoclave.materials import Inputs
+from autoclave.model.digest import digest_of
+from autoclave.model.facts import BuildFacts
 from autoclave.model.plan import StepPlan
 from autoclave.runtime.options import SourceOptions, option
 from autoclave.runtime.variables import is_reserved
@@ -31,6 +32,7 @@ from autoclave.store.registry.auth import find_credentials
 from autoclave.store.users import resolve_user
 
 STEP = "build"
+_RELEASED = "autoclave-released"
 
 
 class Options(SourceOptions, frozen=True):
@@ -63,7 +65,7 @@ def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:
 def plan(image: Image, ctx: Context) -> StepPlan:
     """Return what building an image would run, and all of its inputs."""
     request = request_for(image, ctx)
-    return _plan(image, request, _materials(image, request, ctx), ctx)
+    return _plan(image, request, materials.collect(request, ctx.source, ctx.engine), ctx)
 
 
 def _add_caches(request: BuildRequest, opts: Options, ctx: Context) -> BuildRequest:
@@ -87,13 +89,13 @@ def _add_caches(request: BuildRequest, opts: Options, ctx: Context) -> BuildRequ
     )
 
 
-def _plan(image: Image, request: BuildRequest, materials: list[Material], ctx: Context) -> StepPlan:
+def _plan(image: Image, request: BuildRequest, inputs: Inputs, ctx: Context) -> StepPlan:
     return StepPlan(
         step=STEP,
         image=image.name,
         commands=((ctx.engine.name, *ctx.engine.build_arguments(request)),),
         tools={"builder": ctx.engine.builder()},
-        inputs={each.name: "+".join(sorted(each.digest.values())) for each in materials}
+        inputs={each.name: "+".join(sorted(each.digest.values())) for each in inputs.materials}
         | {"made from": "work tree" if ctx.source.is_worktree else "commit"}
         | ({"proxy": "of the client"} if request.client_proxy else {})
         | ({"cache": "kept in the image"} if request.inline_cache else {}),
@@ -101,9 +103,42 @@ def _plan(image: Image, request: BuildRequest, materials: list[Material], ctx: C
 
 
 def files_digest(image: Image, ctx: Context) -> str:
-    """Return one digest over sources and arguments: all that a stage is made of besides its bases."""
-    files = _sources(image, request_for(image, ctx), ctx)
-    return digest_of(repr([(each.name, each.digest) for each in files] + sorted(image.args.items())).encode())
+    """Return one digest over sources and arguments: all that an image is made of besides images of others."""
+    request = request_for(image, ctx)
+    own = materials.collect_own(request, ctx.source, ctx.engine)
+    return digest_of(repr([(each.name, each.digest) for each in own] + sorted(image.args.items())).encode())
+
+
+def stage_digest(image: Image, stage: str, ctx: Context) -> str:
+    """Return one digest over all that a stage on top of an image is made of, besides that image.
+
+    Another one each time when something is fetched without a checksum.
+    """
+    request = stage_on(_RELEASED, image, stage, ctx)
+    inputs = materials.collect_outside(request, ctx.engine, without=_RELEASED)
+    outside = [(each.name, each.digest) for each in inputs.materials]
+    more = "" if inputs.is_fixed else ctx.run_id
+    return digest_of(repr((files_digest(image, ctx), outside, more)).encode())
+
+
+def pull_images(image: Image, stage: str, ctx: Context) -> None:
+    """Pull the images of others that a stage on top of an image uses, so that their digests are known."""
+    if stage:
+        request = stage_on(_RELEASED, image, stage, ctx)
+        materials.pull(request, ctx.engine, lambda text: ctx.screen.line(STEP, text), without=_RELEASED)
+
+
+def stage_on(released: str, image: Image, stage: str, ctx: Context) -> BuildRequest:
+    """Return the request for a stage, with the released image in place of its own stage.
+
+    A machine that did not build the image has nothing in its build cache, and would build that stage
+    again, with other layers.
+    """
+    request = request_for(image, ctx, stage=stage)
+    raw = materials.read_dockerfile(request)
+    changed = replace_stage(raw, request.dockerfile.as_posix(), image.target, released)
+    # Without a name there is nothing to replace: the gate compares layers in any case.
+    return structs.replace(request, text=changed or b"")
 
 
 def request_for(image: Image, ctx: Context, *, stage: str = "") -> BuildRequest:
@@ -151,8 +186,10 @@ def _refuse_secrets(image: Image, ctx: Context) -> None:
 
 def _build(image: Image, opts: Options, ctx: Context) -> BuiltImage:
     request = _add_caches(request_for(image, ctx), opts, ctx)
-    materials = _materials(image, request, ctx)
-    held = None if opts.again else _find_previous(image, _plan(image, request, materials, ctx), ctx)
+    inputs = materials.collect(request, ctx.source, ctx.engine)
+    held = None
+    if inputs.is_fixed and not opts.again:
+        held = _find_previous(image, _plan(image, request, inputs, ctx), ctx)
     if held:
         ctx.built[image.name] = held.descriptor
         ctx.screen.skip(STEP, f"{image.name} {held.descriptor.digest}: nothing it is built from has changed")
@@ -161,10 +198,10 @@ def _build(image: Image, opts: Options, ctx: Context) -> BuiltImage:
     if ctx.source.is_worktree:
         ctx.screen.warn(STEP, "built from the work tree, not from a commit: the record says so")
     started = ctx.now()
-    if _pull_bases(image, request, ctx):
-        materials = _materials(image, request, ctx)
+    if materials.pull(request, ctx.engine, lambda text: ctx.screen.line(STEP, text)):
+        inputs = materials.collect(request, ctx.source, ctx.engine)
     image_id = ctx.engine.build(request, lambda text: ctx.screen.line(STEP, text))
-    _refuse_changed(materials, _materials(image, request, ctx))
+    materials.refuse_changed(inputs, materials.collect(request, ctx.source, ctx.engine))
     descriptor = archive.read_archive(ctx.engine.save(image_id), ctx.store, image_id=image_id)
     ctx.store.tag(image.name, descriptor)
     ctx.built[image.name] = descriptor
@@ -180,12 +217,12 @@ def _build(image: Image, opts: Options, ctx: Context) -> BuiltImage:
         config=made.config,
         builder=ctx.engine.builder(),
         engine=ctx.engine.info().name,
-        materials=tuple(materials),
+        materials=inputs.materials,
         started=started,
         finished=ctx.now(),
     )
     verdict = gate.judge(facts, ctx.policy)
-    info = ctx.info(_plan(image, request, materials, ctx), verdict, facts.started, facts.finished)
+    info = ctx.info(_plan(image, request, inputs, ctx), verdict, facts.started, facts.finished)
     ctx.attach(descriptor, PROVENANCE, predicates.provenance(info, facts, _parameters(image, request, ctx)))
     if opts.cache_to:
         _keep_cache(image_id, opts.cache_to, request, ctx)
@@ -231,80 +268,6 @@ def _parameters(image: Image, request: BuildRequest, ctx: Context) -> dict[str, 
     }
     found |= {"clientProxy": True} if image.client_proxy else {}
     return found | ({"cacheFrom": list(request.cache_from)} if request.cache_from else {})
-
-
-def _pull_bases(image: Image, request: BuildRequest, ctx: Context) -> bool:
-    """Pull base images that the engine does not have: BuildKit would not report which ones it pulled."""
-    text = _read_dockerfile(request, ctx).decode("utf-8", "replace")
-    missing = [base for base in dockerfile.bases(text, image.args) if ctx.engine.image(base) is None]
-    for base in missing:
-        ctx.engine.pull(base, lambda text: ctx.screen.line(STEP, text))
-    return bool(missing)
-
-
-def _refuse_changed(before: list[Material], after: list[Material]) -> None:
-    now = {each.name: each for each in after}
-    changed = [each.name for each in before if now.get(each.name) != each]
-    if changed:
-        raise SourceError(
-            f"the sources of the image changed while it was built: {', '.join(changed)}",
-            why="nobody could say which version the image contains",
-            next="build again, and do not change the files meanwhile",
-        )
-
-
-def _materials(image: Image, request: BuildRequest, ctx: Context) -> list[Material]:
-    """Return what an image is built from: its sources, and base images."""
-    found = _sources(image, request, ctx)
-    text = _read_dockerfile(request, ctx)
-    for base in dockerfile.bases(text.decode("utf-8", "replace"), image.args):
-        known = ctx.engine.image(base)
-        pulled = known.repo_digests[0] if known and known.repo_digests else ""
-        digest = known.id if known else "sha256:"
-        found.append(
-            Material(name=f"base {base}", digest=_bare(digest), uri=pulled or f"docker-image:{base}")
-        )
-    return found
-
-
-def _sources(image: Image, request: BuildRequest, ctx: Context) -> list[Material]:
-    """Return the commit and its tree, which name every file; of a work tree, Dockerfile and context."""
-    if not ctx.source.is_worktree:
-        return [Material(name="source", digest={"gitCommit": ctx.source.commit, "gitTree": ctx.source.tree})]
-    files = ctx.engine.context_files(request)
-    _refuse_store_in_context(files, ctx)
-    context = digest_of_files(
-        request.folder / image.context, (each for each in files if ".git" not in each.parts[:1])
-    )
-    found = [
-        Material(name="Dockerfile", digest=_bare(digest_of(_read_dockerfile(request, ctx)))),
-        Material(name="context", digest=_bare(context)),
-    ]
-    if ctx.source.commit:
-        found.append(Material(name="based on", digest={"gitCommit": ctx.source.commit}))
-    return found
-
-
-def _refuse_store_in_context(files: list[Path], ctx: Context) -> None:
-    if any(".autoclave" in each.parts for each in files):
-        raise SourceError(
-            "the build context contains the folder .autoclave, the store",
-            why="it would be sent to the engine with every build, and change the image",
-            next=f"add the line '.autoclave' to {ctx.source.folder / '.dockerignore'}",
-        )
-
-
-def _read_dockerfile(request: BuildRequest, ctx: Context) -> bytes:
-    path = resolve_inside(request.folder, str(request.dockerfile))
-    if not path.is_file():
-        raise SourceError(
-            f"the Dockerfile {path} is not a file", next="fix image.dockerfile, or add the file"
-        )
-    return path.read_bytes()
-
-
-def _bare(digest: str) -> dict[str, str]:
-    return {"sha256": Digest(digest).hex}
 
 
 def _utc(seconds: int) -> str:

@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
-from msgspec import structs
 
 from autoclave import build
 from autoclave.context import Context, load_image
-from autoclave.device import dockerfile
 from autoclave.device.schema import Image, TestService, UnitTest
-from autoclave.engines.base import BuildRequest, ContainerSpec, ImageState
+from autoclave.engines.base import ContainerSpec, ImageState
 from autoclave.errors import ConfigError, EngineError, UsageError
 from autoclave.evidence import predicates
 from autoclave.evidence.statement import TEST_RESULT
@@ -61,7 +59,7 @@ def plan(image: Image, ctx: Context) -> StepPlan:
         tools={},
         inputs={
             **_files_input(tests, ctx),
-            "stage": f"{tests.stage} {build.files_digest(image, ctx)}" if tests.stage else "",
+            "stage": f"{tests.stage} {build.stage_digest(image, tests.stage, ctx)}" if tests.stage else "",
             "junit": ", ".join(tests.junit),
             "coverage": tests.coverage,
             "network": str(tests.network).lower(),
@@ -97,6 +95,7 @@ def _test(image: Image, opts: Options, ctx: Context) -> Descriptor:
     _refuse_kept_services(tests, opts)
     descriptor = ctx.subject(image, ctx.digests(opts).of(image.name))
     chosen = services.pin(tests, ctx, ctx.digests(opts))
+    build.pull_images(image, tests.stage, ctx)
     planned = plan(image, ctx)
     looking = opts.shell or opts.keep
     if not opts.again and not looking and _is_recorded(descriptor, planned, chosen, ctx):
@@ -248,27 +247,14 @@ def _image_under_test(image: Image, tests: UnitTest, released: ImageState, ctx: 
     """Return the engine's image: the released one itself, or the test stage built on it."""
     if not tests.stage:
         return released
-    request = _on_top_of(released, build.request_for(image, ctx, stage=tests.stage), image, ctx)
+    name = f"autoclave-released/{ctx.device.device.name}/{image.name}:{Digest(released.id).hex[:12]}"
+    ctx.engine.tag(released.id, name)
+    request = build.stage_on(name, image, tests.stage, ctx)
     built = ctx.engine.build(request, lambda text: ctx.screen.line(STEP, text))
     found = ctx.engine.image(built)
     if found is None:
         raise EngineError(f"the engine does not have the test image {built} that was just built")
     return found
-
-
-def _on_top_of(released: ImageState, request: BuildRequest, image: Image, ctx: Context) -> BuildRequest:
-    """Return the request with the released image in place of its own stage.
-
-    A machine that did not build the image has nothing in its build cache, and would build that stage
-    again, with other layers.
-    """
-    text = (request.folder / request.dockerfile).read_text("utf-8", "replace")
-    name = f"autoclave-released/{ctx.device.device.name}/{image.name}:{Digest(released.id).hex[:12]}"
-    changed = dockerfile.replace_stage(text, image.target, name)
-    if changed is None:
-        return request  # the tests' stage is not based on a named one: the gate compares layers in any case
-    ctx.engine.tag(released.id, name)
-    return structs.replace(request, text=changed)
 
 
 def _differences(released: ImageState, stage: ImageState, ctx: Context) -> tuple[str, ...]:

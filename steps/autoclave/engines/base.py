@@ -38,9 +38,9 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
     """One image to build, with paths relative to `folder`, where the command runs.
 
     `secrets` maps ids to the environment variables that hold their values. `text` is the Dockerfile to
-    use instead of the one in the folder. `cache_from` are images whose layers may be used; with
-    `inline_cache` the image records what its layers were made from. `logins` are (user, password) by host.
-    Proxies of the client's configuration enter the build only with `client_proxy`.
+    use instead of the one in the folder, whose ignore file still counts. `cache_from` are images whose
+    layers may be used; with `inline_cache` the image records what its layers were made from. `logins` are
+    (user, password) by host. Proxies of the client's configuration enter the build only with `client_proxy`.
     """
 
     folder: Path
@@ -51,7 +51,7 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str] = {}
     secrets: Mapping[str, str] = {}
     source_date_epoch: int | None = None
-    text: str = ""
+    text: bytes = b""
     cache_from: tuple[str, ...] = ()
     inline_cache: bool = False
     client_proxy: bool = False
@@ -62,6 +62,8 @@ class ImageState(Struct, frozen=True, kw_only=True):
     """An image in the engine; `repo_digests` are `name@sha256:…` of where it was pulled from.
 
     `health` is the command of its HEALTHCHECK, empty without one; `environment` are the variables it sets.
+    `on_build` are instructions that run in builds based on it; `platform` is `os/architecture/variant`, empty
+    when the engine does not know it.
     """
 
     id: str
@@ -70,6 +72,8 @@ class ImageState(Struct, frozen=True, kw_only=True):
     repo_digests: tuple[str, ...] = ()
     health: tuple[str, ...] = ()
     environment: Mapping[str, str] = {}
+    on_build: tuple[str, ...] = ()
+    platform: str = ""
 
 
 class ContainerSpec(Struct, frozen=True, kw_only=True):
@@ -155,6 +159,9 @@ class Engine(Protocol):
     def builder(self) -> str:
         """Return how images are built: `buildkit` or `classic`."""
 
+    def platform(self) -> str:
+        """Return what images are built for, `os/architecture/variant`, unless a Dockerfile says otherwise."""
+
     def build(self, request: BuildRequest, line: Callable[[str], None]) -> str:
         """Build an image and return its id. Raises BuildFailed; output goes to `line` as it comes."""
 
@@ -162,7 +169,7 @@ class Engine(Protocol):
         """Return the arguments of the command that `build` runs, for the plan: the same on every machine."""
 
     def context_files(self, request: BuildRequest) -> list[Path]:
-        """Return the files of the build context, relative and sorted, without what .dockerignore excludes."""
+        """Return files and folders of the build context that the builder is sent, relative and sorted."""
 
     def image(self, reference: str) -> ImageState | None:
         """Return an image by name or id, or None."""

@@ -32,7 +32,9 @@ def provenance(info: StepInfo, facts: BuildFacts, parameters: Mapping[str, Any])
             "externalParameters": dict(parameters),
             "internalParameters": {"builder": facts.builder},
             "resolvedDependencies": [
-                {"name": each.name, "digest": each.digest} | ({"uri": each.uri} if each.uri else {})
+                {"name": each.name}
+                | ({"digest": each.digest} if each.digest else {})
+                | ({"uri": each.uri} if each.uri else {})
                 for each in facts.materials
             ],
         },

@@ -10,6 +10,11 @@ from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
 from autoclave.runtime.variables import is_reserved
 
+_FRONTEND = re.compile(
+    r"frontend (?:[^/@]+/)*docker/dockerfile(?:-upstream)?(?::[^/@]+)?(?:@sha256:[0-9a-f]{64})?"
+)
+"""Docker's own frontend, also from the registry of somebody who mirrors it: the record has its digest."""
+
 
 def judge(facts: BuildFacts, policy: Policy) -> Verdict:
     """Judge one build (NIST SP 800-190 4.1.2: images run as a non-root user)."""
@@ -32,7 +37,30 @@ def judge(facts: BuildFacts, policy: Policy) -> Verdict:
         reasons.append(
             f"the digest of {', '.join(unknown)} is not known, so nobody knows what the image was made of"
         )
+    if policy.build.known_materials:
+        reasons += _not_known(facts)
     return Verdict("build", tuple(reasons))
+
+
+def _not_known(facts: BuildFacts) -> list[str]:
+    """Return why the record cannot name everything that the image was made of."""
+    fetched = [each.name.removeprefix("remote ") for each in facts.materials if not each.digest]
+    reasons = [
+        f"the build fetches {each} without a checksum, so its content can change without a trace: write "
+        "ADD --checksum=sha256:…, or the commit for a repository of git"
+        for each in fetched
+    ]
+    foreign = [
+        each.name.removeprefix("frontend ")
+        for each in facts.materials
+        if each.name.startswith("frontend ") and not _FRONTEND.fullmatch(each.name)
+    ]
+    reasons += [
+        f"the frontend {each} reads the Dockerfile, and what it makes of it is not known: "
+        "use docker/dockerfile"
+        for each in foreign
+    ]
+    return reasons
 
 
 def refused_secrets(names: Iterable[str], policy: Policy) -> list[str]:

@@ -232,7 +232,11 @@ class TestFacts(Struct, frozen=True, kw_only=True):
 
 
 class Material(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Something an image was made of: base image, Dockerfile, context, commit."""
+    """Something an image was made of: commit or files, images of others, what the build fetched.
+
+    The name begins with what it is (`base`, `image`, `frontend`, `remote`). What was fetched without a
+    checksum has no digest.
+    """
 
     name: str
     digest: dict[str, str]

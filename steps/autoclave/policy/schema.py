@@ -45,6 +45,13 @@ class BuildPolicy(_Section, frozen=True):
     """What the build gate requires."""
 
     non_root: Annotated[bool, _stricter("true", "the image must run as a non-root user")]
+    known_materials: Annotated[
+        bool,
+        _stricter(
+            "true",
+            "what a build fetches (`ADD` of an address) has a checksum; Docker's frontend reads the file",
+        ),
+    ]
     secrets: Annotated[
         frozenset[Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*|\*")]],
         _granted(

@@ -78,6 +78,7 @@ TIGHTER = [
 ]
 LOOSER = [
     ("build", "non-root", False, "true"),
+    ("build", "known-materials", False, "true"),
     ("scan", "fixable-only", True, "false"),
     ("unit-test", "max-skipped", 4, "0"),
     ("unit-test", "max-skipped", 1, "0"),

@@ -16,7 +16,6 @@ import docker
 from docker.constants import IS_WINDOWS_PLATFORM
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.utils import kwargs_from_env, parse_host
-from docker.utils.build import exclude_paths
 from urllib3.exceptions import HTTPError
 
 from autoclave.engines.base import (
@@ -29,9 +28,10 @@ from autoclave.engines.base import (
     VolumeState,
 )
 from autoclave.engines.docker import build as docker_build
+from autoclave.engines.docker import ignore
 from autoclave.engines.docker import networks as docker_networks
 from autoclave.engines.docker.run import as_command, create_arguments
-from autoclave.errors import EngineError, SourceError
+from autoclave.errors import EngineError
 from autoclave.model.place import Place, normalise
 from autoclave.runtime.neutral import split_lines
 from autoclave.runtime.shell import Shell
@@ -99,19 +99,20 @@ class DockerEngine:
         """Return the arguments of the command that `build` runs."""
         return docker_build.command(self._client, request)[1:]
 
+    def platform(self) -> str:
+        """Return what images are built for: DOCKER_DEFAULT_PLATFORM, as for the client, else the engine's."""
+        chosen = os.environ.get("DOCKER_DEFAULT_PLATFORM", "")
+        if chosen:
+            return chosen
+        with _translate_errors("the engine does not report its platform"):
+            about = self._api.version()
+        return f"{about.get('Os', 'linux')}/{about.get('Arch', '')}".rstrip("/")
+
     def context_files(self, request: BuildRequest) -> list[Path]:
-        """Return the files of the build context that .dockerignore does not exclude."""
-        context = request.folder / request.context
-        ignore = context / ".dockerignore"
-        patterns: list[str] = []
-        if ignore.is_file():
-            lines = (line.strip() for line in ignore.read_text("utf-8").splitlines())
-            patterns = [line for line in lines if line and not line.startswith("#")]
-        try:
-            named = str((request.folder / request.dockerfile).relative_to(context))
-        except ValueError as error:
-            raise SourceError(f"{request.dockerfile} is outside the context {request.context}") from error
-        return sorted(Path(item) for item in exclude_paths(str(context), patterns, dockerfile=named))
+        """Return files and folders of the build context that the ignore file does not leave out."""
+        name, raw = docker_build.read_ignore_file(self._client, request)
+        patterns = ignore.read_ignore_file(raw, name)
+        return ignore.walk(request.folder / request.context, patterns)
 
     def image(self, reference: str) -> ImageState | None:
         """Return an image by name or id, or None."""
@@ -127,6 +128,8 @@ class DockerEngine:
             repo_digests=tuple(found.get("RepoDigests") or ()),
             health=docker_networks.health_command(found.get("Config") or {}),
             environment=_variables((found.get("Config") or {}).get("Env") or ()),
+            on_build=tuple((found.get("Config") or {}).get("OnBuild") or ()),
+            platform="/".join(filter(None, (found.get(key) for key in ("Os", "Architecture", "Variant")))),
         )
 
     def tag(self, image: str, name: str) -> None:

@@ -15,12 +15,13 @@ from urllib.parse import unquote
 from msgspec import Struct
 
 from autoclave.engines.base import BuildRequest
-from autoclave.errors import BuildFailed, ConfigError, ToolError
+from autoclave.errors import BuildFailed, ConfigError, SourceError, ToolError
 from autoclave.runtime.shell import Shell
 from autoclave.runtime.surroundings import docker_folder
 
 BUILDKIT_HINT = "install buildx (Debian: apt-get install docker.io), or name a client with --engine-command"
 
+_LARGEST_IGNORE_FILE = 1 << 20  # bytes; what is longer is refused where it is read
 _TAIL = 20  # lines of a failed build that the error shows
 
 
@@ -111,7 +112,8 @@ def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[s
         id_file = Path(folder) / "id"
         dockerfile = Path(folder) / "Dockerfile"
         if request.text:
-            dockerfile.write_text(request.text, "utf-8")
+            dockerfile.write_bytes(request.text)
+            _keep_ignore_file(client, request, dockerfile)
         argv = command(
             client, request, id_file=str(id_file), dockerfile=str(dockerfile) if request.text else ""
         )
@@ -129,6 +131,34 @@ def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[s
                 next="fix the Dockerfile; 'autoclave build -v' shows the command to run by hand",
             )
         return id_file.read_text("ascii").strip()
+
+
+def read_ignore_file(client: Client, request: BuildRequest) -> tuple[str, bytes]:
+    """Return the ignore file of a build by name, and its bytes: none when there is no such file.
+
+    BuildKit reads the one beside the Dockerfile, and only without it the context's (dockerui/config.go).
+    """
+    name = str(request.context / ".dockerignore")
+    beside = f"{request.dockerfile}.dockerignore"
+    if client.builder == "buildkit" and (request.folder / beside).is_file():
+        name = beside
+    file = request.folder / name
+    return name, _read_limited(file) if file.is_file() else b""
+
+
+def _keep_ignore_file(client: Client, request: BuildRequest, dockerfile: Path) -> None:
+    """Put the ignore file of the Dockerfile in the folder beside the one that is used in its place."""
+    name, raw = read_ignore_file(client, request)
+    if name == f"{request.dockerfile}.dockerignore":
+        dockerfile.with_name(f"{dockerfile.name}.dockerignore").write_bytes(raw)
+
+
+def _read_limited(file: Path) -> bytes:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(_LARGEST_IGNORE_FILE + 1)
+    except OSError as error:
+        raise SourceError(f"{file} cannot be read", why=str(error)) from error
 
 
 def _configure(request: BuildRequest, folder: Path, shell: Shell) -> dict[str, str]:
