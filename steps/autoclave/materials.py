@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 from msgspec import Struct
 
 from autoclave.device.dockerfile import sources
+from autoclave.device.dockerfile.reading import LARGEST
 from autoclave.device.dockerfile.sources import BaseImage, Source, Target
 from autoclave.device.files import digest_of_all, digests_of_files
 from autoclave.device.schema import resolve_inside
@@ -85,7 +86,8 @@ def read_dockerfile(request: BuildRequest) -> bytes:
         raise SourceError(
             f"the Dockerfile {path} is not a file", next="fix image.dockerfile, or add the file"
         )
-    return path.read_bytes()
+    with path.open("rb") as file:
+        return file.read(LARGEST + 1)
 
 
 def refuse_changed(before: Inputs, after: Inputs) -> None:

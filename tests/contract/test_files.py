@@ -20,11 +20,10 @@ DOORS = {
     "store/layout/blobs.py": "a store, by descriptors that a Folder opened",
 }
 SOURCE = {
-    "build.py": "the Dockerfile of the source, a plain file inside of it",
-    "unit_test.py": "the same one",
+    "materials.py": "the Dockerfile of the source, a plain file inside of it",
     "device/files.py": "digests of the source's files",
     "device/requirements/rows.py": "requirements of the source, each resolved inside of it",
-    "engines/docker/__init__.py": "the ignore file of a build context of the source",
+    "engines/docker/ignore.py": "which files a build context of the source has",
     "harness/archive.py": "tests of the source, each resolved inside of it",
     "targets/kubernetes/manifests.py": "manifests of the source, each resolved inside of it",
 }
@@ -33,7 +32,7 @@ OWN_FOLDER = {
     "actions/catalogues.py": "the copies of catalogues in the user's cache",
     "actions/databases.py": "the scanners' databases in the user's cache",
     "cli/commands/verify.py": "the same, for one verification",
-    "engines/docker/build.py": "the client's configuration, for one build, and the image's id",
+    "engines/docker/build.py": "the client configuration of one build, its ignore file and id",
     "evidence/timestamps/rfc3161.py": "what openssl reads and writes",
     "report/pdf.py": "what Chromium prints",
     "scan.py": "what a scanner wrote",

@@ -52,7 +52,7 @@ def test_files_that_change_during_the_build_stop_it(tmp_path: Path) -> None:
             done = repository.run("build", "--worktree")
             writer.kill()
         assert done.code == 12, done.err
-        assert "changed while it was built: context" in done.message
+        assert "changed while it was built: context (app.py)" in done.message
         assert repository.index["manifests"] == []
 
 

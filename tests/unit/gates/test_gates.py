@@ -46,6 +46,45 @@ def test_a_base_image_that_cannot_be_resolved_is_refused() -> None:
     assert "the digest of base python is not known" in build.judge(facts, POLICY["A"]).reasons[0]
 
 
+FETCHED = Material(name="remote https://h/x", digest={}, uri="https://h/x")
+
+
+@pytest.mark.parametrize(
+    ("material", "says"),
+    [
+        (FETCHED, "the build fetches https://h/x without a checksum"),
+        (Material(name="frontend me/front:1", digest={"sha256": "1" * 64}), "the frontend me/front:1 reads"),
+        (
+            Material(name="frontend evil.example/docker/dockerfile-x:1", digest={"sha256": "1" * 64}),
+            "reads the Dockerfile",
+        ),
+    ],
+)
+def test_what_may_change_unseen_is_refused_where_materials_must_be_known(
+    material: Material, says: str
+) -> None:
+    facts = replace(BUILD, materials=(material,))
+    assert build.judge(facts, POLICY["A"]).passed
+    for name in ("B", "C"):
+        assert says in build.judge(facts, POLICY[name]).reasons[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "frontend docker/dockerfile:1.7",
+        "frontend docker/dockerfile",
+        "frontend docker.io/docker/dockerfile-upstream:master",
+        f"frontend mirror.example:5000/hub/docker/dockerfile:1@sha256:{'1' * 64}",
+        "remote https://h/x",
+        "image busybox:1",
+    ],
+)
+def test_materials_with_a_digest_pass(name: str) -> None:
+    facts = replace(BUILD, materials=(Material(name=name, digest={"sha256": "1" * 64}),))
+    assert build.judge(facts, POLICY["C"]).passed
+
+
 BAD = TestCase(name="t::a", outcome="failed", message="no")
 SKIPPED = TestCase(name="t::b", outcome="skipped")
 TEST_FAULTS: list[tuple[dict[str, Any], str]] = [

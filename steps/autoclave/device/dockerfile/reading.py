@@ -16,7 +16,8 @@ from autoclave.device.dockerfile import text as lines_of
 from autoclave.device.dockerfile.directives import Reading
 from autoclave.errors import SourceError
 
-_LARGEST = 1 << 20  # bytes of a Dockerfile
+LARGEST = 1 << 20
+"""Bytes of a Dockerfile; longer ones are refused."""
 _LONGEST = 64 * 1024 - 1  # bytes of a line, as the builder limits it
 _MOST = 10_000  # instructions
 _HEREDOC = re.compile(r"\d*<<(?P<tabs>-?)(?P<space>[\t\n\f\r ]*)(?P<name>[^<]*)", re.ASCII)
@@ -65,10 +66,10 @@ class Dockerfile(Struct, frozen=True, kw_only=True):
 
 def decode(raw: bytes, name: str) -> str:
     """Return the text; bytes that are no UTF-8 are kept. Raises SourceError when there is too much of it."""
-    if len(raw) > _LARGEST:
+    if len(raw) > LARGEST:
         raise SourceError(
-            f"{name} has {len(raw)} bytes",
-            why=f"a Dockerfile may have {_LARGEST} at most",
+            f"{name} has more than {LARGEST} bytes",
+            why="no Dockerfile needs that much",
             next="copy large files from the build context instead of writing them into it",
         )
     return raw.decode("utf-8", "surrogateescape")

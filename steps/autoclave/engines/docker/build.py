@@ -143,7 +143,7 @@ def read_ignore_file(client: Client, request: BuildRequest) -> tuple[str, bytes]
     if client.builder == "buildkit" and (request.folder / beside).is_file():
         name = beside
     file = request.folder / name
-    return name, _read_limited(file) if file.is_file() else b""
+    return name, _read_limited(file, request.folder) if file.is_file() else b""
 
 
 def _keep_ignore_file(client: Client, request: BuildRequest, dockerfile: Path) -> None:
@@ -153,7 +153,9 @@ def _keep_ignore_file(client: Client, request: BuildRequest, dockerfile: Path) -
         dockerfile.with_name(f"{dockerfile.name}.dockerignore").write_bytes(raw)
 
 
-def _read_limited(file: Path) -> bytes:
+def _read_limited(file: Path, folder: Path) -> bytes:
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise SourceError(f"{file} leads out of the device folder", next="make it a plain file")
     try:
         with file.open("rb") as opened:
             return opened.read(_LARGEST_IGNORE_FILE + 1)

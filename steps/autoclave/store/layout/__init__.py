@@ -148,7 +148,8 @@ class LayoutStore:
     def locate(self, digest: str) -> str:
         """Return where a scanner finds the image, `DIR@sha256:…`, after reading and verifying all of it.
 
-        Scanners read the files and do not verify them, so damage must be found before. Raises
+        The digest is what follows the last '@': CI hosts have folders such as `job@2`. Scanners read the
+        files and do not verify them, so damage must be found before. Raises
         StoreError when the image, its configuration or a layer is missing or damaged.
         """
         image = self.find_image(digest)

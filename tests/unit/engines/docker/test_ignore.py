@@ -99,3 +99,7 @@ def test_the_ignore_file_beside_the_dockerfile_comes_first_with_buildkit(tmp_pat
     (tmp_path / "images" / "app.Dockerfile.dockerignore").write_text("b\n")
     assert read_ignore_file(BUILDKIT, request) == ("images/app.Dockerfile.dockerignore", b"b\n")
     assert read_ignore_file(CLASSIC, request) == (".dockerignore", b"a\n")
+    (tmp_path / ".dockerignore").unlink()
+    (tmp_path / ".dockerignore").symlink_to("/etc/passwd")
+    with pytest.raises(SourceError, match="leads out of the device folder"):
+        read_ignore_file(CLASSIC, request)
