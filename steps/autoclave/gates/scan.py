@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from autoclave.gates import gaps, vulnerabilities
 from autoclave.gates.waivers import JudgedWaiver, explain_refusal, find_refused, find_waived, key
 from autoclave.model.facts import Database, Finding, Kind, ScanFacts, Severity
+from autoclave.model.inventory import Gap
 from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy, ProductionPolicy, ScanPolicy
 
 _SHOWN = 10
+_GAPS: dict[str, int] = {gap: rank for rank, gap in enumerate(Gap)}
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
@@ -116,11 +118,17 @@ def check_database_age(facts: ScanFacts, policy: ScanPolicy, at: datetime) -> st
 
 
 def _list_blocking(blocking: list[Finding], refused: dict[str, JudgedWaiver]) -> list[str]:
-    worst = sorted(blocking, key=lambda each: (-_RANK[each.severity], each.kind, each.id, each.target))
+    worst = sorted(blocking, key=_order)
     reasons = [_describe(finding) + explain_refusal(finding, refused) for finding in worst[:_SHOWN]]
     if len(worst) > _SHOWN:
         reasons.append(f"and {len(worst) - _SHOWN} more blocking findings")
     return reasons
+
+
+def _order(finding: Finding) -> tuple[int, str, int, str, str]:
+    """Return what sorts findings: the worst first, and what the scan is blind to by how much it hides."""
+    blind = _GAPS.get(finding.id, 0) if finding.kind is Kind.UNJUDGED else 0
+    return -_RANK[finding.severity], finding.kind, blind, finding.id, finding.target
 
 
 def _describe(finding: Finding) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from autoclave.inventory.claims import find_claims
 from autoclave.inventory.history import History, Kind, State, list_states
 from autoclave.inventory.packages import Package, read_dpkg_lists
 from autoclave.model.inventory import LostPackage, PackageDatabase
@@ -30,7 +31,7 @@ def _judge(history: History, kind: Kind, states: list[State]) -> PackageDatabase
     lists = sorted(path for path in last.digests if kind.is_list(path))
     before = sorted({path for state in earlier for path in state.digests if kind.is_list(path)})
     path = next(iter(lists or before or sorted(last.digests)), kind.name)
-    lost = tuple(_find_lost(history, last, earlier))
+    lost = (*_find_lost(history, last, earlier), *find_claims(history, last, earlier))
     if kind.name == "dpkg":
         lost += tuple(_find_orphans(history, last, {each.name for each in lost}))
     defect = _explain(history, kind, states, lists)
@@ -61,14 +62,22 @@ def _find_lost(history: History, last: State, earlier: list[State]) -> Iterator[
     now: dict[str, list[Package]] = {}
     for each in last.found.values():
         now.setdefault(each.name, []).append(each)
-    owned = _owned(history, last)
     known = {key: (each, state) for state in earlier for key, each in state.found.items()}
+    owners = _owners(history, last)
+    old = {each.name for each, _ in known.values()}
     for package, state in known.values():
         there = now.get(package.name, [])
-        if not there and _is_left(history, package, state, owned):
-            why = "a lower layer lists it, and its files are still there"
-            yield LostPackage(name=package.name, version=package.version, why=why)
-        elif there and package.version not in {each.version for each in there}:
+        if not there:
+            # Another package takes a file over by installing its own: a list that claims it is not enough.
+            owned = {
+                path
+                for path, name in owners.items()
+                if name in old or history.written.get(path, 0) > state.layer
+            }
+            if _is_left(history, package, state, owned):
+                why = "a lower layer lists it, and its files are still there"
+                yield LostPackage(name=package.name, version=package.version, why=why)
+        elif package.version not in {each.version for each in there}:
             files = {*package.files, *(path for each in there for path in each.files)}
             if _is_untouched(history, files, state):
                 why = f"version {there[0].version} is listed now, but none of its files was replaced"
@@ -83,7 +92,9 @@ def _is_left(history: History, package: Package, state: State, owned: set[str]) 
     ]
     if any(there[1].content == state.contents[path] for path, there in left):
         return True
-    return bool(left) and 2 * len(left) >= len(had)
+    programs = {state.contents[path] for path in had} & history.programs.keys()
+    elsewhere = {entry.content for entry in history.files.values()} if programs else set()
+    return bool(programs & elsewhere) or (bool(left) and 2 * len(left) >= len(had))
 
 
 def _is_untouched(history: History, files: set[str], state: State) -> bool:
@@ -95,7 +106,7 @@ def _find_orphans(history: History, last: State, reported: set[str]) -> Iterator
     """Yield packages of which dpkg's list of files is there, with files of it, but no entry."""
     bodies = {path: body for path in last.digests if (body := history.body(path)) is not None}
     names = {each.name for each in last.found.values()} | reported
-    owned = _owned(history, last)
+    owned = _owners(history, last)
     for package in read_dpkg_lists(bodies).values():
         left = [
             path
@@ -107,8 +118,14 @@ def _find_orphans(history: History, last: State, reported: set[str]) -> Iterator
             yield LostPackage(name=package.name, version="", why=why)
 
 
-def _owned(history: History, state: State) -> set[str]:
-    return {there[0] for each in state.found.values() for path in each.files if (there := history.find(path))}
+def _owners(history: History, state: State) -> dict[str, str]:
+    """Return the name of a package that lists each file."""
+    return {
+        there[0]: each.name
+        for each in state.found.values()
+        for path in each.files
+        if (there := history.find(path))
+    }
 
 
 def _find_library(history: History) -> str:

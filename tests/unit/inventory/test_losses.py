@@ -70,7 +70,11 @@ def test_a_package_is_lost_although_a_byte_of_each_of_its_files_was_changed() ->
 
 
 def test_files_that_another_package_took_over_are_not_lost() -> None:
-    other = {STATUS: ZLIB + entry("curl-next", "8"), f"{INFO}/curl-next.list": "/usr/bin/curl\n"}
+    other = {
+        STATUS: ZLIB + entry("curl-next", "8"),
+        f"{INFO}/curl-next.list": "/usr/bin/curl\n",
+        "usr/bin/curl": "the next program",
+    }
     assert lost(BASE, {**RM, **other}) == []
 
 
@@ -170,3 +174,28 @@ def test_a_hostile_database_is_read_within_bounds() -> None:
     raw = b"Package: \xff\n :\n\n\n\nPackage: a\n" + b"\0" * 10_000 + b"\nVersion: 1\nPackage: b\n\n"
     assert judge({STATUS: raw}).packages == 1
     assert judge({STATUS: b""}).packages == 0
+
+
+ELF = b"\x7fELF" + bytes(100)
+
+
+def test_a_package_whose_program_was_only_moved_is_lost() -> None:
+    base = {**BASE, "usr/bin/curl": ELF}
+    moved = {**RM, "usr/bin/curl": None, "usr/local/bin/fetch": ELF}
+    assert lost(base, moved) == ["curl 7.88.1-10"]
+
+
+def test_files_that_a_package_only_claims_are_still_lost() -> None:
+    claimed = {STATUS: ZLIB + entry("fake", "1"), f"{INFO}/fake.list": "/usr/bin/curl\n"}
+    assert lost(BASE, {**RM, **claimed}) == ["curl 7.88.1-10"]
+
+
+@pytest.mark.parametrize("path", ["usr/lib/python3/x.dist-info/METADATA", "app/x.jar"])
+def test_a_list_of_files_to_which_another_package_was_added_is_named(path: str) -> None:
+    base = {**BASE, path: "of another package"}
+    edited = {f"{INFO}/curl.list": f"/usr/bin/curl\n/{path}\n"}
+    (found,) = judge(base, edited).lost
+    assert found.why == f"the list of its files names {path}, which it did not install"
+    # The same list with a new version is an upgrade, unless no distribution installs there.
+    upgraded = {STATUS: entry("curl", "8") + ZLIB, "usr/bin/curl": "new", **edited}
+    assert bool(lost(base, upgraded)) is path.startswith("app/")

@@ -1,0 +1,37 @@
+"""Files that a package's list names and that the package did not install.
+
+Scanners leave out packages of languages whose files belong to the system's packages: the distribution's
+advisories are about those. An edited list of files hides them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from autoclave.inventory.history import History, State
+from autoclave.model.inventory import LostPackage
+
+_METADATA = (
+    "/METADATA", "/PKG-INFO", ".egg-info", "/package.json", ".gemspec", ".jar", ".war", ".ear", ".deps.json",
+    "/installed.json",
+)  # fmt: skip
+# Where distributions install (Filesystem Hierarchy Standard 3.0): never in /usr/local, /opt is for others.
+_SYSTEM = ("usr/", "lib", "etc/", "var/", "bin/", "sbin/", "boot/")
+_LOCAL = "usr/local/"
+
+
+def find_claims(history: History, last: State, earlier: list[State]) -> Iterator[LostPackage]:
+    """Yield each package of which the list of files names another's: by its place, or since a lower layer."""
+    known = {(key, each.version): set(each.files) for state in earlier for key, each in state.found.items()}
+    for key, package in last.found.items():
+        before = known.get((key, package.version))
+        for path in package.files:
+            added = before is not None and path not in before
+            if path.endswith(_METADATA) and (added or _is_elsewhere(path)) and history.find(path):
+                why = f"the list of its files names {path}, which it did not install"
+                yield LostPackage(name=package.name, version=package.version, why=why)
+                break
+
+
+def _is_elsewhere(path: str) -> bool:
+    return path.startswith(_LOCAL) or not path.startswith(_SYSTEM)
