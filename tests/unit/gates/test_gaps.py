@@ -95,3 +95,33 @@ def test_findings_about_the_scan_are_added_once() -> None:
     once = gaps.complete(with_ecosystems(CONDA))
     assert len(once.findings) == 1
     assert gaps.complete(once) == once
+
+
+def test_packages_that_the_scanner_did_not_see_close_the_gate() -> None:
+    (reason,) = reasons(with_database(packages=121))
+    assert reason == (
+        "not-judged: 121 packages are listed in var/lib/dpkg/status, but the scanner saw 120 of them"
+    )
+    assert reasons(with_database(packages=120)) == ()
+    others = replace(DEBIAN, packages=1, is_system=False, of_system=True)
+    seen = replace(with_database(packages=121), ecosystems=(DEBIAN, others))
+    assert reasons(seen) == ()
+
+
+@pytest.mark.parametrize(
+    ("releases", "passes"),
+    [
+        ((), True),
+        (("3.20",), True),
+        (("3.20", "edge"), False),
+        (("9.9",), False),
+        (("latest-stable",), False),
+    ],
+)
+def test_an_alpine_with_repositories_of_another_release_was_not_judged(
+    releases: tuple[str, ...], passes: bool
+) -> None:
+    alpine = replace(DEBIAN, name="alpine", version="3.20.3")
+    facts = replace(with_ecosystems(alpine), contents=Contents(releases=releases))
+    assert (reasons(facts) == ()) is passes
+    assert reasons(replace(facts, ecosystems=(DEBIAN,))) == ()  # no Alpine: nobody asks apk
