@@ -147,7 +147,10 @@ class TestRecord(Struct, frozen=True, kw_only=True):
 
 
 class ScanRow(Struct, frozen=True, kw_only=True):
-    """What one scanner examined, and with which database; `partial` is the reason when it is partial."""
+    """What one scanner examined, and with which database; `partial` is the reason when it is partial.
+
+    `judged` is a line for each kind of package; `unowned` counts the programs that belong to none.
+    """
 
     scanner: str
     database_updated: Moment
@@ -156,6 +159,8 @@ class ScanRow(Struct, frozen=True, kw_only=True):
     partial: str
     os: str
     packages: int
+    judged: tuple[str, ...] = ()
+    unowned: int | None = None
 
 
 class Findings(Struct, frozen=True, kw_only=True):

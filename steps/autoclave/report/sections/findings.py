@@ -9,6 +9,7 @@ from autoclave.gates import vulnerabilities
 from autoclave.gates.scan import explain_partial, is_blocking, is_partial
 from autoclave.gates.waivers import JudgedWaiver, find_refused, find_waived, key
 from autoclave.model.facts import Finding, ScanFacts, Severity
+from autoclave.model.inventory import Ecosystem
 from autoclave.policy.schema import Policy, ScanPolicy
 from autoclave.report.inputs import Inputs
 from autoclave.report.rows import Disposition, FindingRow, SeverityRow
@@ -42,7 +43,15 @@ def _scan(scan: ScanFacts, policy: Policy) -> ScanRow:
         partial=explain_partial(scan.database) if partial else "",
         os=scan.os,
         packages=scan.packages,
+        judged=tuple(_judged(each) for each in scan.ecosystems),
+        unowned=scan.contents.unowned if scan.contents else None,
     )
+
+
+def _judged(each: Ecosystem) -> str:
+    by = f"by {each.source or 'its scanner'}" if each.judged else "NOT JUDGED"
+    ended = ", past its end of life" if each.end_of_life else ""
+    return f"{each} ({each.packages:,}): {by}{ended}"
 
 
 def rows_of(
