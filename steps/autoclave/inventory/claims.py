@@ -15,8 +15,8 @@ _METADATA = (
     "/METADATA", "/PKG-INFO", ".egg-info", "/package.json", ".gemspec", ".jar", ".war", ".ear", ".deps.json",
     "/installed.json",
 )  # fmt: skip
-# Where distributions install (Filesystem Hierarchy Standard 3.0): never in /usr/local, /opt is for others.
-_SYSTEM = ("usr/", "lib", "etc/", "var/", "bin/", "sbin/", "boot/")
+# Where packages install (Filesystem Hierarchy Standard 3.0): never in /usr/local.
+_SYSTEM = ("usr/", "lib", "etc/", "var/", "bin/", "sbin/", "boot/", "opt/")
 _LOCAL = "usr/local/"
 
 
