@@ -12,7 +12,7 @@ from autoclave.model.inventory import Contents, Ecosystem, Gap, PackageDatabase
 
 def complete(facts: ScanFacts) -> ScanFacts:
     """Return facts whose findings say, too, what the scan could not judge."""
-    there = set(facts.findings)
+    there = {each for each in facts.findings if each.kind is Kind.UNJUDGED}
     missing = tuple(each for each in find_gaps(facts) if each not in there)
     return replace(facts, findings=(*facts.findings, *missing)) if missing else facts
 
