@@ -52,4 +52,7 @@ _VARYING = [
     # What the base image holds changes with Debian's updates.
     (r"(?<=of )\d+(?= components)", "…"),
     (r"(?<=debian 12\.)\d+", "…"),
+    (r"(\nlost-package: [^\n]*){2,}", "\nlost-package: …"),
+    (r"(?<=lost-package: openssl )\S+", "…"),
+    (r"(?<=and )\d+(?= more blocking)", "…"),
 ]
