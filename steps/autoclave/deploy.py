@@ -23,6 +23,7 @@ from autoclave.model.facts import Deployment, Finding, Running
 from autoclave.model.plan import StepPlan
 from autoclave.model.release import OpenedRelease
 from autoclave.model.verdict import Verdict
+from autoclave.model.vex import Product
 from autoclave.release import Release, candidate, seal, strays
 from autoclave.release.deployments import find_release, foreign_release
 from autoclave.release.document import find_newer_builds, open_release
@@ -300,7 +301,7 @@ def _judge_findings(
         signed,
         found,
         device=rollout.device,
-        digest=rollout.services[0].digest if len(rollout.services) == 1 else "",
+        product=Product(digest=rollout.services[0].digest if len(rollout.services) == 1 else ""),
         policy=ctx.policy.waivers,
         now=ctx.now(),
     )

@@ -24,6 +24,7 @@ from autoclave.model.digest import Digest
 from autoclave.model.facts import ScanFacts
 from autoclave.model.plan import StepPlan
 from autoclave.release import decisions
+from autoclave.release.products import find_product
 from autoclave.runtime.folder import Folder
 from autoclave.runtime.options import SourceOptions
 from autoclave.scanners import catalogues, reports, sarif
@@ -120,7 +121,7 @@ def _scan(
         scans.append(facts)
     found += [(image.name, facts) for facts in scans]
     _write_host_report(found, ctx)
-    judged = _judge_waivers(scans, descriptor, ctx)
+    judged = _judge_waivers(scans, image.name, descriptor, ctx)
     if scanned:
         _report_waivers(judged, ctx)
         _report_differences(scans, ctx)
@@ -157,7 +158,7 @@ def _scan_with(scanner: Scanner, planned: StepPlan, subject: _Subject, ctx: Cont
         kept += _keep_imported(subject.additions, image, ctx)
     _note_ages(facts, ctx)
     _warn_if_partial(facts, ctx)
-    verdict = gate.judge(facts, ctx.policy, ctx.now(), _judge_waivers([facts], descriptor, ctx))
+    verdict = gate.judge(facts, ctx.policy, ctx.now(), _judge_waivers([facts], image, descriptor, ctx))
     info = ctx.info(planned, verdict, facts.started, facts.finished)
     if bom is not None:
         ctx.attach(descriptor, SBOM, bom)
@@ -215,19 +216,21 @@ def _find_valid(
     if record is None:
         return None
     facts = predicates.facts_of(record.statement, ScanFacts)
-    passed = gate.judge(facts, ctx.policy, ctx.now(), _judge_waivers([facts], descriptor, ctx)).passed
+    passed = gate.judge(
+        facts, ctx.policy, ctx.now(), _judge_waivers([facts], planned.image, descriptor, ctx)
+    ).passed
     return facts if passed else None
 
 
 def _judge_waivers(
-    scans: Sequence[ScanFacts], descriptor: Descriptor, ctx: Context
+    scans: Sequence[ScanFacts], image: str, descriptor: Descriptor, ctx: Context
 ) -> tuple[waivers.JudgedWaiver, ...]:
     """Judge the checkout's waivers by what was found."""
     return waivers.judge(
         decisions.read_decisions(ctx),
         [finding for facts in scans for finding in facts.findings],
         device=ctx.device.device.name,
-        digest=descriptor.digest,
+        product=find_product(image, descriptor.digest, ctx),
         policy=ctx.policy.waivers,
         now=ctx.now(),
     )

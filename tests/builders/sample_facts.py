@@ -33,6 +33,7 @@ from autoclave.model.facts import (
     TracedTest,
 )
 from autoclave.model.inventory import Contents, Ecosystem
+from autoclave.model.vex import Product
 from autoclave.policy.load import read_profile
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -136,7 +137,7 @@ EVIDENCE = Evidence(
     scans=(SCAN,),
     config=CONFIG,
     device="pump",
-    digest=DIGEST,
+    product=Product(digest=DIGEST, names=("app",)),
     components=(COMPONENT,),
     declared=DECLARED,
     origins={name: Origin("1" * 40, "2" * 40) for name in (*REQUIRED, "verification") if name != "sbom"},

@@ -128,7 +128,6 @@ GOOD = Inputs(
         finished=EVIDENCE.finished | {"verification": THEN, "deployment": THEN},
         unit_test=RUN,
         device="pump",
-        digest=DIGEST,
         components=(COMPONENT,),
         declared=Declared(requirements=(REQUIREMENT,), register=(ENTRY,)),
     ),
@@ -145,9 +144,7 @@ GOOD = Inputs(
 )
 NOTHING = structs.replace(
     GOOD,
-    evidence=structs.replace(
-        EVIDENCE, finished={}, build=None, unit_test=None, scans=(), digest=DIGEST, device="pump"
-    ),
+    evidence=structs.replace(EVIDENCE, finished={}, build=None, unit_test=None, scans=(), device="pump"),
     records=(),
     summary="",
     signature="the image is not signed: nobody did",

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from autoclave.evidence import dsse, statement, vex, waivers
+from autoclave.evidence import dsse, statement, waivers
+from autoclave.evidence.vex import openvex
 from autoclave.model.declared import Scope, VexStatus, Waiver
 from autoclave.signers import open_signer
 from builders.devices import KNOWN_BAD, Repository
@@ -170,14 +171,14 @@ def commit_vex(repository: Repository, people: Organisation, status: str, key: s
         "status": status,
     }
     document = {
-        "@context": vex.CONTEXT,
+        "@context": openvex.CONTEXT,
         "@id": "https://example.org/vex/1",
         "author": "Pallets",
         "timestamp": NOW.isoformat(),
         "version": 1,
         "statements": [said],
     }
-    payload = statement.make("sha256:" + "0" * 64, vex.CONTEXT, document)
+    payload = statement.make("sha256:" + "0" * 64, openvex.CONTEXT, document)
     raw = dsse.sign(payload, statement.PAYLOAD_TYPE, open_signer(f"file:{people.folder / key}.pem", None))
     commit_decision(repository, "pallets.vex.json", raw)
 

@@ -13,7 +13,9 @@ from autoclave.context import Context
 from autoclave.device.schema import WAIVER
 from autoclave.errors import DecisionError, SignerError, UsageError
 from autoclave.evidence import waivers
-from autoclave.gates.waivers import defect, places_of
+from autoclave.gates.vex import fold
+from autoclave.gates.waiver_defects import defect
+from autoclave.gates.waivers import places_of
 from autoclave.model.declared import Justification, Person, Scope, SignedWaiver, VexStatus, Waiver
 from autoclave.model.facts import Finding, Kind
 from autoclave.release import decisions
@@ -52,7 +54,8 @@ def person_of(signer: Signer, role: str, ctx: Context) -> Person:
 
 def make_waiver(request: WaiverRequest, found: Sequence[Finding], author: Person, ctx: Context) -> Waiver:
     """Return the waiver that is requested. Raises UsageError, DecisionError when it could never count."""
-    named = [each for each in found if request.finding in {each.id, *each.aliases}]
+    wanted = fold(request.finding)
+    named = [each for each in found if wanted in {fold(name) for name in (each.id, *each.aliases)}]
     now = ctx.now().replace(microsecond=0)
     waiver = Waiver(
         id=request.id or f"{now:%Y%m%d}-{request.finding}",

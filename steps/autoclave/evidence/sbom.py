@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from autoclave.errors import RecordError
 from autoclave.evidence.statement import Statement
+from autoclave.model import purl
 from autoclave.model.declared import Component
 
 
@@ -91,7 +92,7 @@ def _component(each: _Component, edges: dict[str, tuple[str, ...]]) -> Component
         purl=each.purl,
         supplier=(each.supplier.name if each.supplier else "") or each.publisher,
         license=", ".join(filter(None, map(_license, each.licenses))),
-        distro=_qualifier(each.purl, "distro"),
+        distro=purl.qualifier_of(each.purl, "distro"),
         kind=each.type,
         ref=ref,
         depends=edges.get(ref, ()),
@@ -103,11 +104,3 @@ def _license(entry: dict[str, Any]) -> str:
     if isinstance(inner, dict):
         return str(inner.get("id") or inner.get("name") or "")
     return str(entry.get("expression") or "")
-
-
-def _qualifier(purl: str, name: str) -> str:
-    for pair in purl.partition("?")[2].partition("#")[0].split("&"):
-        key, _, value = pair.partition("=")
-        if key == name:
-            return value
-    return ""

@@ -7,7 +7,6 @@ development keys of this user are trusted, and no production environment accepts
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fnmatch import fnmatchcase
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
@@ -44,10 +43,6 @@ class TrustedKey(Struct, frozen=True, kw_only=True):
     development: bool = False
     person: Person | None = None
     packages: tuple[str, ...] = ()
-
-    def may_speak_of(self, package: str) -> bool:
-        """Return whether a supplier's key may sign for a package, given as its URL without version."""
-        return "vex" in self.may and any(fnmatchcase(package, each) for each in self.packages)
 
     @property
     def label(self) -> str:

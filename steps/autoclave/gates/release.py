@@ -14,6 +14,7 @@ from autoclave.model.declared import Component, Declared, SignedWaiver
 from autoclave.model.facts import BuildFacts, Finding, Origin, ScanFacts, TestRun
 from autoclave.model.steps import Step
 from autoclave.model.verdict import Verdict
+from autoclave.model.vex import Product
 from autoclave.policy.schema import Policy
 
 
@@ -24,8 +25,8 @@ class Evidence(Struct, frozen=True, kw_only=True):
     (name, reason) of what a trusted key signed and does not verify, `strays` of what anybody can attach: no
     gate closes for it, but it may explain what is missing. A missing record's facts are None. `scans` are
     the newest ones, one of each scanner.
-    `device` and `digest` say which image it is. `runs` are the test runs of all images of the device by name:
-    requirements are the device's. `components` are the SBOM's. `declared` and `waivers` are the device
+    `device` and `product` say which image it is. `runs` are the test runs of all images of the device by
+    name: requirements are the device's. `components` are the SBOM's. `declared` and `waivers` are the device
     repository's when it signs, and what the verification record says and holds of them when it deploys;
     `unjudged` when there is none, so that neither is known. `others` are the facts of further steps, by the
     step's name. `origins` are what the newest records are made from, by short name: the same for all of them.
@@ -38,7 +39,7 @@ class Evidence(Struct, frozen=True, kw_only=True):
     scans: tuple[ScanFacts, ...]
     config: str
     device: str = ""
-    digest: str = ""
+    product: Product = Product()
     runs: Mapping[str, TestRun | None] = {}
     components: tuple[Component, ...] = ()
     declared: Declared = Declared()
@@ -58,6 +59,11 @@ class Evidence(Struct, frozen=True, kw_only=True):
             case "scan":
                 return self.scans
         return self.others.get(step.name)
+
+    @property
+    def digest(self) -> str:
+        """The image's digest."""
+        return self.product.digest
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -124,7 +130,7 @@ def judge_waivers(evidence: Evidence, policy: Policy, now: datetime) -> tuple[wa
         evidence.waivers,
         evidence.findings,
         device=evidence.device,
-        digest=evidence.digest,
+        product=evidence.product,
         policy=policy.waivers,
         now=now,
     )

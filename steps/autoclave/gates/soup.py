@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from msgspec import Struct
 
 from autoclave.model.declared import Component, SoupEntry
+from autoclave.model.purl import is_listed, package_of
 from autoclave.policy.schema import SoupPolicy
 
 _SHOWN = 8
@@ -31,7 +32,7 @@ def match_components(components: Sequence[Component], register: Sequence[SoupEnt
     exact: dict[str, list[SoupEntry]] = {}
     for entry in register:
         if not _PATTERN.search(entry.component):
-            exact.setdefault(entry.component, []).append(entry)
+            exact.setdefault(package_of(entry.component) or entry.component, []).append(entry)
     patterns = [entry for entry in register if _PATTERN.search(entry.component)]
     return tuple(_match(each, exact, patterns) for each in components)
 
@@ -88,13 +89,17 @@ def _review_defect(entry: SoupEntry, policy: SoupPolicy, today: date) -> str:
 
 def identity(component: Component) -> str:
     """Return a component's package URL without version, or its name where it has none."""
-    return component.purl.partition("?")[0].rpartition("@")[0] or component.purl or component.name
+    return package_of(component.purl) or component.purl or component.name
 
 
 def _match(component: Component, exact: dict[str, list[SoupEntry]], patterns: Sequence[SoupEntry]) -> Match:
     name = identity(component)
     # With an entry of its own, it is not matched by a pattern as well: another version must not pass so.
-    candidates = exact.get(name) or [each for each in patterns if fnmatchcase(name, each.component)]
+    candidates = exact.get(name) or [
+        each
+        for each in patterns
+        if fnmatchcase(name, each.component) or is_listed(component.purl, (each.component,))
+    ]
     for entry in candidates:
         if fnmatchcase(component.version, entry.version):
             return Match(component, entry)

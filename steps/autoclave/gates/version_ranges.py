@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from autoclave.model.purl import type_of
+
 _PART = re.compile(r"(<=|>=|<|>|=)?\s*([^\s,<>=]+)")
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -31,16 +33,23 @@ def in_range(version: str, versions: str, purl: str) -> bool:
     bounds = [(sign, bound) for sign, bound in split if sign != "="]
     if version in exact:
         return True
-    return bool(bounds) and all(_is_within(version, sign, bound, _kind(purl)) for sign, bound in bounds)
+    return bool(bounds) and all(_is_within(version, sign, bound, type_of(purl)) for sign, bound in bounds)
+
+
+def in_vers(version: str, versions: str) -> bool | None:
+    """Return whether a version is in a range of the form `vers:TYPE/…`; None when that cannot be judged."""
+    from univers.version_range import VersionRange
+
+    try:
+        found: Any = VersionRange.from_string(versions)  # type: ignore[no-untyped-call]
+        return found.version_class(version) in found
+    except (ValueError, TypeError, AttributeError, NotImplementedError, RecursionError):
+        return None
 
 
 def is_range(versions: str) -> bool:
     """Return whether the text can be read as versions or a range."""
     return bool(versions) and all(_PART.fullmatch(part.strip()) for part in versions.split(","))
-
-
-def _kind(purl: str) -> str:
-    return purl.removeprefix("pkg:").partition("/")[0] if purl.startswith("pkg:") else ""
 
 
 def _is_within(version: str, sign: str, bound: str, kind: str) -> bool:

@@ -12,15 +12,17 @@ from enum import StrEnum
 
 from msgspec import Struct, structs
 
+from autoclave.gates import vex
 from autoclave.gates.version_ranges import in_range
-from autoclave.model.declared import SignedWaiver, VexStatus, Waiver
+from autoclave.gates.waiver_defects import WARNINGS, defect
+from autoclave.model.declared import SignedWaiver, Waiver
 from autoclave.model.digest import Digest
 from autoclave.model.facts import Finding, Kind
+from autoclave.model.purl import package_of
+from autoclave.model.vex import Product, Statement
 from autoclave.policy.schema import WaiversPolicy
 
 _SOON = timedelta(days=30)
-_COUNTING = frozenset({VexStatus.NOT_AFFECTED, VexStatus.AFFECTED, VexStatus.FIXED})
-"""A person may accept what affects the device, for a reason. From a supplier that status is a warning."""
 
 
 class WaiverState(StrEnum):
@@ -31,10 +33,6 @@ class WaiverState(StrEnum):
     EXPIRED = "expired"
     STALE = "stale"
     REFUSED = "refused"
-
-
-_WORDS = frozenset({WaiverState.USED, WaiverState.REFUSED})
-"""A supplier's statement in one of these states is about what was found, and still in force."""
 
 
 class JudgedWaiver(Struct, frozen=True, kw_only=True):
@@ -66,7 +64,7 @@ class WaiverContext(Struct, frozen=True, kw_only=True):
     """What waivers are judged for: an image, the policy and the moment."""
 
     device: str
-    digest: str
+    product: Product
     policy: WaiversPolicy
     now: datetime
 
@@ -76,18 +74,36 @@ def judge(
     findings: Sequence[Finding],
     *,
     device: str,
-    digest: str,
+    product: Product,
     policy: WaiversPolicy,
     now: datetime,
 ) -> tuple[JudgedWaiver, ...]:
-    """Judge each waiver for an image: its digest, and everything that was found in it."""
-    named = {each.waiver.finding for each in waivers}
-    by_id: dict[str, list[Finding]] = {}
-    for finding in findings if named else ():
-        for name in named.intersection((finding.id, *finding.aliases)):
-            by_id.setdefault(name, []).append(finding)
-    image = WaiverContext(device=device, digest=digest, policy=policy, now=now)
-    return _apply_newest([_judge_one(each, by_id.get(each.waiver.finding, ()), image) for each in waivers])
+    """Judge each waiver for an image, and everything that was found in it."""
+    image = WaiverContext(device=device, product=product, policy=policy, now=now)
+    found = _index(waivers, findings)
+    return _apply_newest(
+        [
+            _judge_statement(each, each.statement, found[at], image)
+            if each.statement
+            else _judge_waiver(each, found[at], image)
+            for at, each in enumerate(waivers)
+        ]
+    )
+
+
+def _index(waivers: Sequence[SignedWaiver], findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Return for each waiver the findings that it names."""
+    names = [{vex.fold(name) for name in _names_of(each)} for each in waivers]
+    wanted = set().union(*names)
+    by_name: dict[str, list[Finding]] = {}
+    for finding in findings if wanted else ():
+        for name in wanted.intersection(vex.names_of(finding)):
+            by_name.setdefault(name, []).append(finding)
+    return [list(dict.fromkeys(one for name in each for one in by_name.get(name, ()))) for each in names]
+
+
+def _names_of(signed: SignedWaiver) -> Sequence[str]:
+    return signed.statement.names if signed.statement else (signed.waiver.finding,)
 
 
 def find_waived(judged: Sequence[JudgedWaiver]) -> dict[str, JudgedWaiver]:
@@ -123,28 +139,63 @@ def list_expiring(judged: Sequence[JudgedWaiver]) -> list[str]:
     ]
 
 
-def _judge_one(signed: SignedWaiver, found: Sequence[Finding], image: WaiverContext) -> JudgedWaiver:
-    waiver = signed.waiver
-    # A supplier speaks of vulnerabilities in its packages, of nothing else.
-    named = [each for each in found if not signed.supplier or each.kind is Kind.VULNERABILITY]
-    covers = tuple(key(each) for each in named if _is_in_scope(waiver, each, image.digest))
+def _judge_waiver(signed: SignedWaiver, found: Sequence[Finding], image: WaiverContext) -> JudgedWaiver:
+    """Judge what a person decided."""
+    waiver, digest = signed.waiver, image.product.digest
+    # A bulletin is about several vulnerabilities: nobody decides about all of them by its name.
+    named = [each for each in found if _is_named(waiver, each)]
+    covers = tuple(key(each) for each in named if _is_in_scope(waiver, each, digest))
     # What does not count is shown at every finding that it names.
     about = covers or tuple(key(each) for each in named)
-    why = defect(signed, image.device, image.policy, image.now)
-    # What a supplier states about other versions is not about this one, good or bad.
-    elsewhere = bool(signed.supplier and not signed.defect and named and not covers)
-    if why and not elsewhere:
+    if why := defect(signed, image.device, image.policy, image.now):
         return JudgedWaiver(signed=signed, state=WaiverState.REFUSED, why=why, covers=about)
-    if image.now >= waiver.expires:
-        reason = f"it expired on {waiver.expires:%Y-%m-%d %H:%M} UTC"
-        return JudgedWaiver(signed=signed, state=WaiverState.EXPIRED, why=reason, covers=about)
-    if not covers and (named or waiver.scope.digest not in {"", image.digest}):
-        reason = _explain_stale(waiver, named, image.digest)
+    if expired := _explain_expired(waiver, image.now):
+        return JudgedWaiver(signed=signed, state=WaiverState.EXPIRED, why=expired, covers=about)
+    if not covers and (named or waiver.scope.digest not in {"", digest}):
+        reason = _explain_stale(waiver, named, digest)
         return JudgedWaiver(signed=signed, state=WaiverState.STALE, why=reason, covers=about)
+    return _make_counting(signed, covers, image)
+
+
+def _judge_statement(
+    signed: SignedWaiver, said: Statement, found: Sequence[Finding], image: WaiverContext
+) -> JudgedWaiver:
+    """Judge what a supplier states. A warning is refused where it may be about a finding, and overrules."""
+    product, is_warning = image.product, signed.waiver.status in WARNINGS
+    # A supplier speaks of vulnerabilities in its packages, of nothing else.
+    found = [each for each in found if each.kind is Kind.VULNERABILITY]
+    matches = vex.warns if is_warning else vex.opens
+    about = [each for each in found if matches(said, each, product)]
+    mine = [each for each in about if vex.may_sign(said, each, product, signed.packages)]
+    keys = tuple(key(each) for each in mine or about or found)
+    why = defect(signed, image.device, image.policy, image.now)
+    if signed.defect or (why and mine):
+        return JudgedWaiver(signed=signed, state=WaiverState.REFUSED, why=why, covers=keys)
+    if about and not mine:
+        why = vex.explain_signer(
+            package_of(about[0].purl) or about[0].package, signed.supplier, signed.packages
+        )
+        unsigned = structs.replace(signed, defect=why)
+        return JudgedWaiver(signed=unsigned, state=WaiverState.REFUSED, why=why, covers=keys)
+    if found and not about:
+        unversioned = vex.explain_open_version(said, product)
+        if unversioned and any(vex.warns(said, each, product) for each in found):
+            return JudgedWaiver(signed=signed, state=WaiverState.REFUSED, why=unversioned, covers=keys)
+        why = vex.explain_elsewhere(said, found, product)
+        return JudgedWaiver(signed=signed, state=WaiverState.STALE, why=why, covers=keys)
+    if expired := _explain_expired(signed.waiver, image.now):
+        return JudgedWaiver(signed=signed, state=WaiverState.EXPIRED, why=expired, covers=keys)
+    return _make_counting(signed, keys, image)
+
+
+def _make_counting(signed: SignedWaiver, covers: tuple[str, ...], image: WaiverContext) -> JudgedWaiver:
     state = WaiverState.USED if covers else WaiverState.UNUSED
-    return JudgedWaiver(
-        signed=signed, state=state, covers=covers, expiring=waiver.expires - image.now <= _SOON
-    )
+    expiring = signed.waiver.expires - image.now <= _SOON
+    return JudgedWaiver(signed=signed, state=state, covers=covers, expiring=expiring)
+
+
+def _explain_expired(waiver: Waiver, now: datetime) -> str:
+    return f"it expired on {waiver.expires:%Y-%m-%d %H:%M} UTC" if now >= waiver.expires else ""
 
 
 def _apply_newest(found: Sequence[JudgedWaiver]) -> tuple[JudgedWaiver, ...]:
@@ -154,8 +205,7 @@ def _apply_newest(found: Sequence[JudgedWaiver]) -> tuple[JudgedWaiver, ...]:
     """
     newest: dict[str, JudgedWaiver] = {}
     for each in found:
-        about = each.signed.supplier and not each.signed.defect and each.state in _WORDS
-        for name in each.covers if about else ():
+        for name in each.covers if _is_in_force(each) else ():
             newest[name] = max(newest.get(name, each), each, key=_weight)
     return tuple(
         _overrule(each, {name: newest[name] for name in each.covers})
@@ -163,6 +213,14 @@ def _apply_newest(found: Sequence[JudgedWaiver]) -> tuple[JudgedWaiver, ...]:
         else each
         for each in found
     )
+
+
+def _is_in_force(judged: JudgedWaiver) -> bool:
+    """Return whether it is a supplier's statement that counts, or a warning of one about what was found."""
+    signed = judged.signed
+    if not signed.supplier or signed.defect:
+        return False
+    return judged.counts or (judged.state is WaiverState.REFUSED and signed.waiver.status in WARNINGS)
 
 
 def _weight(judged: JudgedWaiver) -> tuple[datetime, bool]:
@@ -180,83 +238,8 @@ def _overrule(judged: JudgedWaiver, newest: dict[str, JudgedWaiver]) -> JudgedWa
     return structs.replace(judged, state=WaiverState.STALE, why=why, expiring=False)
 
 
-def defect(
-    signed: SignedWaiver, device: str, policy: WaiversPolicy, now: datetime, *, is_draft: bool = False
-) -> str:
-    """Return why a waiver counts for nothing under a policy, whatever it covers; empty when it counts.
-
-    A draft is not signed by a second person yet.
-    """
-    waiver = signed.waiver
-    if signed.defect:
-        return signed.defect
-    if waiver.device != device:
-        return f"it is about the device '{waiver.device}'"
-    if waiver.status not in _COUNTING:
-        return f"its status is {waiver.status}: nothing is decided yet"
-    if signed.supplier:
-        return _supplier_defect(waiver, policy, now)
-    return (
-        _person_defect(signed, policy, is_draft=is_draft)
-        or _date_defect(waiver, policy, now)
-        or _form_defect(waiver, policy)
-    )
-
-
-def _supplier_defect(waiver: Waiver, policy: WaiversPolicy, now: datetime) -> str:
-    if waiver.status is VexStatus.AFFECTED:
-        return "its supplier says that the package is affected"
-    if not policy.supplier_vex:
-        return "a supplier's statement alone does not count under this policy"
-    if not waiver.scope.versions:
-        return "its scope names a package, but no versions"
-    return _future_defect(waiver, now)
-
-
-def needs_two_persons(waiver: Waiver, policy: WaiversPolicy) -> bool:
-    """Return whether a second person must sign a waiver: always when it is about a secret."""
-    return policy.two_persons or bool(waiver.scope.fingerprint)
-
-
-def _person_defect(signed: SignedWaiver, policy: WaiversPolicy, *, is_draft: bool) -> str:
-    ids = [person.id for person in signed.persons]
-    author = signed.waiver.author
-    if author not in ids:
-        return f"its author {author} did not sign it"
-    if not is_draft and needs_two_persons(signed.waiver, policy) and len(set(ids)) < 2:
-        twice = (
-            "author and approver are the same person" if len(ids) > 1 else "nobody but its author signed it"
-        )
-        return f"{twice} ({author}): a second person must approve it"
-    return ""
-
-
-def _date_defect(waiver: Waiver, policy: WaiversPolicy, now: datetime) -> str:
-    life = waiver.expires - waiver.created
-    if life > timedelta(days=policy.max_days):
-        return f"it would apply for {life.days} days, the policy allows {policy.max_days}"
-    return _future_defect(waiver, now)
-
-
-def _future_defect(waiver: Waiver, now: datetime) -> str:
-    if waiver.created - now > timedelta(minutes=5):
-        return f"it is dated in the future ({waiver.created:%Y-%m-%d %H:%M} UTC)"
-    return ""
-
-
-def _form_defect(waiver: Waiver, policy: WaiversPolicy) -> str:
-    if policy.risk_reference and not waiver.risk_reference.strip():
-        return "it does not refer to the risk file"
-    if not waiver.rationale.strip():
-        return "it has no rationale"
-    scope = waiver.scope
-    if not scope.digest and not scope.package:
-        return "its scope is neither a digest nor a package"
-    if scope.fingerprint and not scope.package:
-        return "its scope names the content of a file, but not its path"
-    if scope.package.startswith("pkg:") and not scope.digest and not scope.versions:
-        return "its scope names a package, but no versions"
-    return ""
+def _is_named(waiver: Waiver, finding: Finding) -> bool:
+    return vex.fold(waiver.finding) in {vex.fold(each) for each in (finding.id, *finding.aliases)}
 
 
 def _is_in_scope(waiver: Waiver, finding: Finding, digest: str) -> bool:
@@ -266,7 +249,7 @@ def _is_in_scope(waiver: Waiver, finding: Finding, digest: str) -> bool:
     if finding.kind is Kind.SECRET or scope.fingerprint:
         here = (finding.target, finding.fingerprint)
         return bool(finding.fingerprint) and (scope.package, scope.fingerprint) == here
-    if scope.package and scope.package not in places_of(finding):
+    if scope.package and (package_of(scope.package) or scope.package) not in places_of(finding):
         return False
     if scope.versions and not in_range(finding.version, scope.versions, finding.purl):
         return False
@@ -278,7 +261,7 @@ def places_of(finding: Finding) -> Collection[str]:
     if finding.kind is Kind.UNJUDGED:
         return (finding.package or finding.target,)
     if finding.purl:
-        return (finding.purl.partition("?")[0].rpartition("@")[0] or finding.purl,)
+        return (package_of(finding.purl) or finding.purl,)
     return (finding.package, finding.target, finding.target.partition(" ")[0])
 
 

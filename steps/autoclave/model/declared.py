@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 
 from autoclave.model.moment import Moment
 from autoclave.model.text import matching
+from autoclave.model.vex import Statement
 
 Text = Annotated[str, Meta(min_length=1, max_length=4000)]
 
@@ -115,7 +116,8 @@ class SignedWaiver(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A waiver after its signatures were verified: who signed it, and why it does not count, if so.
 
     `persons` are the ids of the persons whose trusted keys signed, the author's first. `digest` is the
-    envelope's. `supplier` is the supplier whose VEX document it comes from; then no person signed it.
+    envelope's. `supplier` is the supplier whose VEX document it comes from; then no person signed it,
+    `statement` is what the document states, and `packages` are those for which its signers may sign.
     """
 
     waiver: Waiver
@@ -123,6 +125,8 @@ class SignedWaiver(Struct, frozen=True, kw_only=True, omit_defaults=True):
     persons: tuple[Person, ...] = ()
     defect: str = ""
     supplier: str = ""
+    statement: Statement | None = None
+    packages: tuple[str, ...] = ()
 
 
 class Meaning(StrEnum):

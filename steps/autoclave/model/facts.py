@@ -91,8 +91,9 @@ class Catalogue(Struct, frozen=True, kw_only=True):
 class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One scanner result, normalised.
 
-    `id` is the CVE when any alias is one; `aliases` never repeats `id`. `target` is where it was found
-    (a file in the image, or the OS package set). `fixed` lists versions that fix it, as the
+    `id` is the CVE when any alias is one; `aliases` never repeats `id`. `bulletins` are vendors' names for
+    several vulnerabilities, this one among them (DSA, RHSA): they identify none. `target` is where it was
+    found (a file in the image, or the OS package set). `fixed` lists versions that fix it, as the
     scanner prints them. `cvss` is the highest v3 (else v2) base score, 0.0 to 10.0. `layer` is the digest of
     the uncompressed layer with the file (of a secret alone), `fingerprint` that of the file itself. `ratings`
     is what each source says about the severity, `found_by` how the scanner came to it, `published` when its
@@ -120,6 +121,7 @@ class Finding(Struct, frozen=True, kw_only=True, omit_defaults=True):
     found_by: str = ""
     published: Moment | None = None
     blocks: bool = False
+    bulletins: tuple[str, ...] = ()
 
 
 class Database(Struct, frozen=True, kw_only=True, omit_defaults=True):

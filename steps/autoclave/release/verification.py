@@ -22,6 +22,7 @@ from autoclave.model.facts import BuildFacts, Origin, ScanFacts, TestRun
 from autoclave.model.place import Destination
 from autoclave.model.release import TITLE
 from autoclave.release import decisions
+from autoclave.release.products import find_product
 from autoclave.store.image import read_identity
 from autoclave.store.oci import Descriptor
 
@@ -115,7 +116,7 @@ def read(
         scans=scans,
         config=read_identity(ctx.store, descriptor.digest).config,
         device=ctx.device.device.name,
-        digest=descriptor.digest,
+        product=find_product(image.name, descriptor.digest, ctx),
         components=components,
         declared=decisions.declared_of(summary) if summary else Declared(),
         waivers=decisions.decisions_of(summary, ctx) if summary else (),

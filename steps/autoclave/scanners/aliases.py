@@ -39,13 +39,14 @@ def merge_aliases(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 
 def _prefer_cve(finding: Finding) -> Finding:
-    """Give a finding its CVE as id when it has one, and leave vendors' bulletins out of the aliases."""
+    """Give a finding its CVE as id when it has one, and keep vendors' bulletins apart from the aliases."""
     names = dict.fromkeys((finding.id, *(name for name in finding.aliases if name.startswith(_SINGLE))))
+    bulletins = tuple(dict.fromkeys(name for name in finding.aliases if name not in names))
     first = next((name for name in names if name.startswith("CVE-")), finding.id)
     aliases = tuple(name for name in names if name != first)
     if first == finding.id and aliases == finding.aliases:
         return finding
-    return replace(finding, id=first, aliases=aliases)
+    return replace(finding, id=first, aliases=aliases, bulletins=bulletins)
 
 
 def _is_same(one: Finding, other: Finding) -> bool:
@@ -72,4 +73,5 @@ def _merge_pair(one: Finding, other: Finding) -> Finding:
         found_by="; ".join(dict.fromkeys(filter(None, (lead.found_by, rest.found_by)))),
         # The earlier one: a grace that begins with the publication is over sooner.
         published=min((each for each in (lead.published, rest.published) if each), default=None),
+        bulletins=tuple(dict.fromkeys((*lead.bulletins, *rest.bulletins))),
     )

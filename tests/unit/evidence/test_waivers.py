@@ -16,11 +16,14 @@ from autoclave.errors import RecordError
 from autoclave.evidence import dsse, sbom, vex, waivers
 from autoclave.evidence.statement import PAYLOAD_TYPE, SBOM, make, parse
 from autoclave.evidence.trust import Trust, TrustedKey
+from autoclave.evidence.vex import cyclonedx, openvex
 from autoclave.gates import approvals
 from autoclave.model.declared import Justification, Meaning, Person, Scope, VexStatus, Waiver
+from autoclave.model.vex import Product
 from builders.sample_facts import ADA, BEN, DIGEST, NOW, approval
 from builders.sample_waiver import FINDING, SIGNED, WAIVER
 
+PRODUCT = Product(names=("app",), digest=DIGEST)
 QUORUM = {"engineering": 1, "quality": 1}
 
 
@@ -90,7 +93,7 @@ def document(**changed: Any) -> bytes:
     }
     return msgspec.json.encode(
         {
-            "@context": vex.CONTEXT,
+            "@context": openvex.CONTEXT,
             "@id": "urn:x",
             "author": "Pallets",
             "timestamp": NOW - timedelta(days=3),
@@ -101,7 +104,7 @@ def document(**changed: Any) -> bytes:
 
 
 def verify_document(hand: Hand, body: bytes) -> tuple[Any, ...]:
-    payload = make(DIGEST, vex.CONTEXT, msgspec.Raw(body))
+    payload = make(DIGEST, openvex.CONTEXT, msgspec.Raw(body))
     raw = dsse.sign(payload, PAYLOAD_TYPE, hand.signer)
     return vex.verify(raw, TRUST, name="pallets.vex.json", device="pump")
 
@@ -150,10 +153,13 @@ def test_a_malformed_document_is_an_error() -> None:
 
 
 def test_openvex_says_what_was_decided() -> None:
-    made = vex.openvex([(SIGNED, [FINDING])], image="pkg:oci/app", author="pump", now=NOW)
+    made = openvex.write([(SIGNED, [FINDING])], product=PRODUCT, author="pump", now=NOW)
     (said,) = made["statements"]
     assert made["@context"] == "https://openvex.dev/ns/v0.2.0" and made["version"] == 1
-    assert said["products"] == [{"@id": "pkg:oci/app", "subcomponents": [{"@id": "pkg:pypi/jinja2@2.10"}]}]
+    (product,) = said["products"]
+    assert product["@id"] == f"pkg:oci/app@{DIGEST}" and product["hashes"] == {"sha-256": "1" * 64}
+    assert [each["@id"] for each in product["subcomponents"]] == ["pkg:pypi/jinja2@2.10"]
+    assert said["vulnerability"] == {"name": "CVE-2026-1", "aliases": ("GHSA-1",)}
     assert (said["status"], said["impact_statement"]) == ("not_affected", WAIVER.rationale)
     assert "justification" not in said
 
@@ -164,18 +170,24 @@ def test_openvex_says_what_was_decided() -> None:
 )
 def test_openvex_has_the_field_that_each_status_needs(status: VexStatus, key: str) -> None:
     signed = replace(SIGNED, waiver=replace(WAIVER, status=status))
-    made = vex.openvex([(signed, [FINDING])], image="pkg:oci/app", author="pump", now=NOW)
+    made = openvex.write([(signed, [FINDING])], product=PRODUCT, author="pump", now=NOW)
     assert made["statements"][0][key] == WAIVER.rationale
 
 
 def test_what_we_write_as_openvex_we_read_as_a_suppliers() -> None:
-    made = vex.openvex([(SIGNED, [FINDING])], image="pkg:oci/app", author="pump", now=NOW)
+    made = openvex.write([(SIGNED, [FINDING])], product=PRODUCT, author="pump", now=NOW)
     (signed,) = verify_document(SUPPLIER, msgspec.json.encode(made))
     assert signed.waiver.scope == Scope(package="pkg:pypi/jinja2", versions="2.10")
 
 
 def test_cyclonedx_points_into_the_sbom() -> None:
-    made = vex.cyclonedx([(SIGNED, [FINDING])], serial="urn:uuid:1234", refs={FINDING.purl: "ref-7"})
+    made = cyclonedx.write(
+        [(SIGNED, [FINDING])],
+        serial="urn:uuid:1234",
+        refs={FINDING.purl: "ref-7"},
+        author="pump",
+        now=NOW,
+    )
     (said,) = made["vulnerabilities"]
     assert said["analysis"]["state"] == "not_affected"
     assert said["affects"] == [{"ref": "urn:cdx:1234/1#ref-7"}]

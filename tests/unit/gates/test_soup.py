@@ -169,3 +169,11 @@ def test_what_is_compared_has_no_line_end(line: str, tmp_path: Path) -> None:
     (tmp_path / "soup.toml").write_text(text)
     with pytest.raises(ConfigError, match=line.partition(" ")[0]):
         soup_register.read(tmp_path, "soup.toml")
+
+
+def test_an_entry_names_a_package_in_any_spelling() -> None:
+    angular = Component(name="@angular/core", version="12.3.1", purl="pkg:npm/%40angular/core@12.3.1")
+    for name in ("pkg:npm/@angular/core", "pkg:npm/%40angular/core", "pkg:npm/@angular/*"):
+        entry = replace(ENTRY, component=name, version="12.3.1")
+        (found,) = match_components([angular], [entry])
+        assert found.entry == entry, name

@@ -16,8 +16,11 @@ from autoclave.gates.version_ranges import in_range
 from autoclave.gates.waivers import WaiverState
 from autoclave.model.declared import Scope, SignedWaiver, VexStatus
 from autoclave.model.facts import Finding, Kind, Severity
+from autoclave.model.vex import Named, Product, Statement
 from builders.sample_facts import ADA, BEN, DIGEST, NOW, POLICY, SCAN, vulnerability
 from builders.sample_waiver import FACTS, FINDING, SIGNED, WAIVER
+
+PRODUCT = Product(names=("app",), digest=DIGEST)
 
 
 def judge_waiver(signed: SignedWaiver, *found: Finding, policy: str = "C") -> waiving.JudgedWaiver:
@@ -25,7 +28,7 @@ def judge_waiver(signed: SignedWaiver, *found: Finding, policy: str = "C") -> wa
         [signed],
         found or (FINDING,),
         device="pump",
-        digest=DIGEST,
+        product=PRODUCT,
         policy=POLICY[policy].waivers,
         now=NOW,
     )
@@ -34,6 +37,23 @@ def judge_waiver(signed: SignedWaiver, *found: Finding, policy: str = "C") -> wa
 
 def change_waiver(**fields: Any) -> SignedWaiver:
     return replace(SIGNED, waiver=replace(WAIVER, **fields))
+
+
+def state_as_supplier(signed: SignedWaiver, *, supplier: str = "Pallets") -> SignedWaiver:
+    """The same as a supplier's statement about its package."""
+    scope = signed.waiver.scope
+    version = f"@{scope.versions}" if scope.versions else ""
+    named = Named(purls=(f"{scope.package}{version}",))
+    return replace(
+        signed,
+        persons=(),
+        supplier=supplier,
+        statement=Statement(names=(signed.waiver.finding,), product=named),
+        packages=("pkg:pypi/jinja2",),
+    )
+
+
+FOUND = Scope(package="pkg:pypi/jinja2", versions="2.10")
 
 
 def test_a_good_waiver_opens_the_gate_and_only_for_its_finding() -> None:
@@ -69,7 +89,7 @@ REFUSED: list[tuple[SignedWaiver, WaiverState, str]] = [
     (change_waiver(status=VexStatus.UNDER_INVESTIGATION), WaiverState.REFUSED, "nothing is decided yet"),
     (change_waiver(scope=Scope()), WaiverState.REFUSED, "neither a digest nor a package"),
     (change_waiver(scope=Scope(package="pkg:pypi/jinja2")), WaiverState.REFUSED, "no versions"),
-    (replace(SIGNED, supplier="Pallets"), WaiverState.REFUSED, "a supplier's statement alone"),
+    (state_as_supplier(change_waiver(scope=FOUND)), WaiverState.REFUSED, "a supplier's statement alone"),
     (
         change_waiver(scope=Scope(digest="sha256:" + "9" * 64)),
         WaiverState.STALE,
@@ -117,7 +137,7 @@ def test_a_waiver_that_expires_soon_is_reported_while_it_counts() -> None:
 
 
 def test_a_supplier_counts_where_the_policy_lets_it() -> None:
-    vex = replace(SIGNED, persons=(), supplier="Pallets")
+    vex = state_as_supplier(change_waiver(scope=FOUND))
     assert judge_waiver(vex, policy="B").counts
     assert not judge_waiver(vex, policy="C").counts
 
@@ -132,7 +152,7 @@ def test_a_supplier_counts_where_the_policy_lets_it() -> None:
     ],
 )
 def test_a_suppliers_warning_opens_no_gate(fields: dict[str, Any], says: str) -> None:
-    one = judge_waiver(replace(change_waiver(**fields), persons=(), supplier="Pallets"), policy="B")
+    one = judge_waiver(state_as_supplier(change_waiver(**{"scope": FOUND, **fields})), policy="B")
     assert one.state is WaiverState.REFUSED
     assert says in one.why
     assert not scan.judge(FACTS, POLICY["B"], NOW, (one,)).passed
@@ -141,9 +161,8 @@ def test_a_suppliers_warning_opens_no_gate(fields: dict[str, Any], says: str) ->
 def words(*statuses: VexStatus, supplier: str = "Pallets") -> list[SignedWaiver]:
     """What a supplier said of the finding, one word a day."""
     return [
-        replace(
-            change_waiver(status=status, created=NOW - timedelta(days=30 - day)),
-            persons=(),
+        state_as_supplier(
+            change_waiver(status=status, created=NOW - timedelta(days=30 - day), scope=FOUND),
             supplier=supplier,
         )
         for day, status in enumerate(statuses)
@@ -166,7 +185,7 @@ def test_the_latest_document_of_a_supplier_counts(said: list[VexStatus], passes:
         signed[::-1] if turned else signed,
         [FINDING],
         device="pump",
-        digest=DIGEST,
+        product=PRODUCT,
         policy=POLICY["B"].waivers,
         now=NOW,
     )
@@ -180,7 +199,7 @@ def test_of_two_documents_of_one_moment_the_warning_counts() -> None:
     said = [replace(each, waiver=replace(each.waiver, created=NOW)) for each in words(*VexStatus)]
     for signed in (said, said[::-1]):
         found = waiving.judge(
-            signed, [FINDING], device="pump", digest=DIGEST, policy=POLICY["B"].waivers, now=NOW
+            signed, [FINDING], device="pump", product=PRODUCT, policy=POLICY["B"].waivers, now=NOW
         )
         assert not scan.judge(FACTS, POLICY["B"], NOW, found).passed
 
@@ -198,7 +217,7 @@ OTHER_VERSION = Scope(package="pkg:pypi/jinja2", versions="2.9")
             [
                 *words(VexStatus.NOT_AFFECTED),
                 *(
-                    replace(each, waiver=replace(each.waiver, scope=OTHER_VERSION))
+                    state_as_supplier(replace(each, waiver=replace(each.waiver, scope=OTHER_VERSION)))
                     for each in words(*[VexStatus.AFFECTED] * 2)
                 ),
             ],
@@ -209,7 +228,7 @@ OTHER_VERSION = Scope(package="pkg:pypi/jinja2", versions="2.9")
 )
 def test_which_waiver_or_document_counts(waivers: list[SignedWaiver], passes: bool) -> None:
     found = waiving.judge(
-        waivers, [FINDING], device="pump", digest=DIGEST, policy=POLICY["B"].waivers, now=NOW
+        waivers, [FINDING], device="pump", product=PRODUCT, policy=POLICY["B"].waivers, now=NOW
     )
     assert scan.judge(FACTS, POLICY["B"], NOW, found).passed is passes
 
@@ -334,3 +353,35 @@ def test_versions_are_compared_as_their_ecosystem_does(
 @given(st.text(max_size=30), st.text(max_size=30), st.sampled_from(["pkg:pypi/x", "pkg:deb/debian/x", ""]))
 def test_no_text_breaks_the_comparison(version: str, wanted: str, purl: str) -> None:
     assert in_range(version, wanted, purl) in {True, False}
+
+
+def test_a_waiver_names_a_package_in_any_spelling() -> None:
+    assert judge_waiver(change_waiver(scope=Scope(package="pkg:pypi/Jinja2", versions="2.10"))).counts
+    scoped = replace(FINDING, purl="pkg:npm/%40acme/pump@2.10")
+    one = judge_waiver(change_waiver(scope=Scope(package="pkg:npm/@acme/pump", versions="2.10")), scoped)
+    assert one.counts
+
+
+@pytest.mark.parametrize("status", [VexStatus.NOT_AFFECTED, VexStatus.FIXED])
+@pytest.mark.parametrize(
+    "changed", [{"created": NOW + timedelta(days=3)}, {"scope": Scope(package="pkg:pypi/jinja2")}]
+)
+def test_a_newer_statement_that_counts_for_nothing_overrules_nothing(
+    status: VexStatus, changed: dict[str, Any]
+) -> None:
+    newer = {"scope": FOUND, "created": NOW, "status": status} | changed
+    useless = state_as_supplier(change_waiver(**newer))
+    for older, passes in ((VexStatus.NOT_AFFECTED, True), (VexStatus.AFFECTED, False)):
+        found = waiving.judge(
+            [*words(older), useless],
+            [FINDING],
+            device="pump",
+            product=PRODUCT,
+            policy=POLICY["B"].waivers,
+            now=NOW,
+        )
+        assert scan.judge(FACTS, POLICY["B"], NOW, found).passed is passes
+
+
+def test_a_bulletin_names_no_single_vulnerability() -> None:
+    assert not judge_waiver(change_waiver(finding="DSA-1"), replace(FINDING, bulletins=("DSA-1",))).counts

@@ -15,10 +15,12 @@ from autoclave.context import Context
 from autoclave.device.schema import WAIVER
 from autoclave.errors import UsageError
 from autoclave.evidence import waivers
-from autoclave.gates.waivers import JudgedWaiver, judge, needs_two_persons
+from autoclave.gates.waiver_defects import needs_two_persons
+from autoclave.gates.waivers import JudgedWaiver, judge
 from autoclave.model.declared import Person, SignedWaiver, VexStatus
 from autoclave.model.facts import Finding
 from autoclave.release import decisions
+from autoclave.release.products import find_product
 from autoclave.runtime.options import StepOptions, option
 from autoclave.signers import Signer
 
@@ -123,7 +125,7 @@ def _list(opts: Options, ctx: Context) -> None:
             found,
             findings,
             device=ctx.device.device.name,
-            digest=digest,
+            product=find_product(image, digest, ctx),
             policy=ctx.policy.waivers,
             now=ctx.now(),
         ):
