@@ -15,6 +15,7 @@ from autoclave.evidence import predicates, records
 from autoclave.evidence.statement import DEPLOYMENT, SEAL
 from autoclave.model.facts import Deployment, Finding, Kind, Running, Severity
 from autoclave.model.verdict import Verdict
+from autoclave.model.vex import Product
 from autoclave.release import document
 from autoclave.runtime.options import Common
 from autoclave.store.layout import LayoutStore
@@ -279,8 +280,8 @@ def test_a_waiver_for_one_digest_covers_pods_of_no_other_image(
 ) -> None:
     asked: list[str] = []
 
-    def judge(*_: object, digest: str, **__: object) -> tuple[()]:
-        asked.append(digest)
+    def judge(*_: object, product: Product, **__: object) -> tuple[()]:
+        asked.append(product.digest)
         return ()
 
     monkeypatch.setattr(deploy.waivers, "judge", judge)

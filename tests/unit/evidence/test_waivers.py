@@ -16,7 +16,7 @@ from autoclave.errors import RecordError
 from autoclave.evidence import dsse, sbom, vex, waivers
 from autoclave.evidence.statement import PAYLOAD_TYPE, SBOM, make, parse
 from autoclave.evidence.trust import Trust, TrustedKey
-from autoclave.evidence.vex import cyclonedx, openvex
+from autoclave.evidence.vex import cyclonedx_export, openvex
 from autoclave.gates import approvals
 from autoclave.model.declared import Justification, Meaning, Person, Scope, VexStatus, Waiver
 from autoclave.model.vex import Product
@@ -181,16 +181,17 @@ def test_what_we_write_as_openvex_we_read_as_a_suppliers() -> None:
 
 
 def test_cyclonedx_points_into_the_sbom() -> None:
-    made = cyclonedx.write(
+    made = cyclonedx_export.write(
         [(SIGNED, [FINDING])],
         serial="urn:uuid:1234",
         refs={FINDING.purl: "ref-7"},
         author="pump",
         now=NOW,
     )
-    (said,) = made["vulnerabilities"]
-    assert said["analysis"]["state"] == "not_affected"
-    assert said["affects"] == [{"ref": "urn:cdx:1234/1#ref-7"}]
+    assert [said["id"] for said in made["vulnerabilities"]] == ["CVE-2026-1", "GHSA-1"]
+    for said in made["vulnerabilities"]:
+        assert said["analysis"]["state"] == "not_affected"
+        assert said["affects"] == [{"ref": "urn:cdx:1234/1#ref-7"}]
 
 
 def test_an_sbom_gives_its_software_with_supplier_and_distribution() -> None:

@@ -16,7 +16,7 @@ from autoclave.context import Context
 from autoclave.errors import UsageError
 from autoclave.evidence import records, sbom
 from autoclave.evidence.statement import SBOM
-from autoclave.evidence.vex import cyclonedx, openvex
+from autoclave.evidence.vex import cyclonedx_export, openvex
 from autoclave.gates import waivers
 from autoclave.model.declared import SignedWaiver
 from autoclave.model.facts import Finding
@@ -56,7 +56,7 @@ def _run(opts: Options, ctx: Context) -> None:
             record = records.latest(found.records, SBOM)
             serial = sbom.serial(record.statement) if record else ""
             refs = {each.purl: each.ref for each in found.evidence.components}
-            document = cyclonedx.write(waived, serial=serial, refs=refs, author=author, now=ctx.now())
+            document = cyclonedx_export.write(waived, serial=serial, refs=refs, author=author, now=ctx.now())
         text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
         ctx.screen.result(text, {"image": image.name, "vex": document})
 

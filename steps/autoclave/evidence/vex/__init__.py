@@ -1,7 +1,7 @@
 """Suppliers' signed VEX documents, in three formats, as statements that gates can judge.
 
 A document is the predicate of an attestation; its type says which format it has. The same decisions of ours
-are written by `openvex` and `cyclonedx`.
+are written by `openvex` and `cyclonedx_export`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""CycloneDX VEX documents: read a supplier's, and write our decisions with references into our SBOM.
+"""CycloneDX VEX documents of suppliers.
 
 Source: CycloneDX 1.4 to 1.7, `vulnerabilities[].analysis` and `affects[]`.
 """
@@ -6,10 +6,7 @@ Source: CycloneDX 1.4 to 1.7, `vulnerabilities[].analysis` and `affects[]`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from enum import StrEnum
-from typing import Any
-from urllib.parse import quote
 
 import msgspec
 from msgspec import Struct, field
@@ -17,8 +14,7 @@ from msgspec import Struct, field
 from autoclave.errors import RecordError
 from autoclave.evidence.vex.document import Claim, Document, name
 from autoclave.model import purl
-from autoclave.model.declared import Justification, SignedWaiver, VexStatus, Waiver
-from autoclave.model.facts import Finding
+from autoclave.model.declared import Justification, VexStatus
 from autoclave.model.moment import Moment
 from autoclave.model.vex import Named, Statement
 
@@ -45,6 +41,12 @@ _STATUS = {
 }
 
 
+_READ = {
+    "code_not_present": Justification.VULNERABLE_CODE_NOT_PRESENT,
+    "code_not_reachable": Justification.VULNERABLE_CODE_NOT_IN_EXECUTE_PATH,
+    "requires_environment": Justification.VULNERABLE_CODE_CANNOT_BE_CONTROLLED,
+    "protected_by_mitigating_control": Justification.INLINE_MITIGATIONS,
+}
 _APPLY = {
     VexStatus.FIXED: frozenset({"affected", "unaffected"}),
     VexStatus.NOT_AFFECTED: frozenset({"affected", "unaffected"}),
@@ -207,67 +209,3 @@ def _name(component: _Component) -> Named:
         return found
     # A reference is often the package URL itself.
     return name([component.bom_ref], others=(component.name or "a component without a name",))
-
-
-def write(
-    waived: Sequence[tuple[SignedWaiver, Sequence[Finding]]],
-    *,
-    serial: str,
-    refs: dict[str, str],
-    author: str,
-    now: datetime,
-) -> dict[str, Any]:
-    """Return our decisions as a CycloneDX VEX. `serial` is the SBOM's; `refs` its bom-refs by package URL."""
-    return {
-        "bomFormat": _FORMAT,
-        "specVersion": "1.6",
-        "version": 1,
-        "metadata": {"timestamp": now, "authors": [{"name": author}]},
-        "vulnerabilities": [
-            _vulnerability(signed.waiver, finding, serial, refs)
-            for signed, found in waived
-            for finding in found
-            if finding.purl
-        ],
-    }
-
-
-_WRITTEN = {
-    VexStatus.NOT_AFFECTED: _State.NOT_AFFECTED,
-    VexStatus.AFFECTED: _State.EXPLOITABLE,
-    VexStatus.FIXED: _State.RESOLVED,
-    VexStatus.UNDER_INVESTIGATION: _State.IN_TRIAGE,
-}
-_JUSTIFIED = {
-    Justification.COMPONENT_NOT_PRESENT: "code_not_present",
-    Justification.VULNERABLE_CODE_NOT_PRESENT: "code_not_present",
-    Justification.VULNERABLE_CODE_NOT_IN_EXECUTE_PATH: "code_not_reachable",
-    Justification.VULNERABLE_CODE_CANNOT_BE_CONTROLLED: "requires_environment",
-    Justification.INLINE_MITIGATIONS: "protected_by_mitigating_control",
-}
-_READ = {
-    "code_not_present": Justification.VULNERABLE_CODE_NOT_PRESENT,
-    "code_not_reachable": Justification.VULNERABLE_CODE_NOT_IN_EXECUTE_PATH,
-    "requires_environment": Justification.VULNERABLE_CODE_CANNOT_BE_CONTROLLED,
-    "protected_by_mitigating_control": Justification.INLINE_MITIGATIONS,
-}
-
-
-def _vulnerability(waiver: Waiver, finding: Finding, serial: str, refs: dict[str, str]) -> dict[str, Any]:
-    analysis: dict[str, Any] = {
-        "state": _WRITTEN[waiver.status],
-        "detail": waiver.rationale,
-        "lastUpdated": waiver.created,
-    }
-    if waiver.justification:
-        analysis["justification"] = _JUSTIFIED[waiver.justification]
-    ref = refs.get(finding.purl, finding.purl)
-    # A link into a BOM has the reference percent-encoded: those of Trivy are package URLs.
-    where = f"urn:cdx:{serial.removeprefix('urn:uuid:')}/1#{quote(ref, safe='')}" if serial else ref
-    return {
-        "id": finding.id,
-        "references": [{"id": each, "source": {"name": each.partition("-")[0]}} for each in finding.aliases],
-        "ratings": [{"severity": str(finding.severity)}],
-        "analysis": analysis,
-        "affects": [{"ref": where}],
-    }
