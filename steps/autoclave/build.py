@@ -79,7 +79,10 @@ def _add_caches(request: BuildRequest, opts: Options, ctx: Context) -> BuildRequ
             why="only BuildKit can reuse single layers of an image",
             next=f"{ctx.engine.buildkit_hint}, or leave the cache out",
         )
-    found = {name: find_credentials(registry_of(name), ctx.shell) for name in names}
+    found = {
+        name: find_credentials(f"{registry_of(name)}/{name.partition('/')[2].rpartition(':')[0]}", ctx.shell)
+        for name in names
+    }
     logins = {registry_of(name): each for name, each in found.items() if each and each.password}
     return structs.replace(
         request,

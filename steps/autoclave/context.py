@@ -265,7 +265,7 @@ class Context:
             from autoclave.store.registry.store import RegistryStore
 
             cache = LayoutStore(self.state.at("registry"))
-            return RegistryStore(chosen, cache, lambda host: find_credentials(host, self.shell))
+            return RegistryStore(chosen, cache, lambda place: find_credentials(place, self.shell))
         return LayoutStore(self.folder_at(chosen) if chosen else self.state.at("store"))
 
     @property

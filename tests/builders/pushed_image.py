@@ -1,4 +1,4 @@
-"""A tiny image with known findings in a registry, and what `autoclave vex` writes about it for others' scanners."""
+"""A tiny image with known findings in a registry, and what `autoclave vex` writes about it."""
 
 from __future__ import annotations
 

@@ -115,4 +115,4 @@ def _target(opts: Options, beside: Folder, shell: Shell) -> Store:
     from autoclave.store.registry.store import RegistryStore
 
     cache = LayoutStore(open_state(Path(opts.into or opts.folder)).at("registry"))
-    return RegistryStore(opts.store, cache, lambda host: find_credentials(host, shell))
+    return RegistryStore(opts.store, cache, lambda place: find_credentials(place, shell))

@@ -10,7 +10,7 @@ import base64
 import binascii
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,16 +44,18 @@ class Credentials(Struct, frozen=True, kw_only=True):
 
 
 class _Entry(Struct, rename="lower"):
-    auth: str = ""
-    username: str = ""
-    password: str = ""
-    identityToken: str = ""  # noqa: N815
+    """An entry; programs write null for what there is not."""
+
+    auth: str | None = None
+    username: str | None = None
+    password: str | None = None
+    identityToken: str | None = None  # noqa: N815
 
 
 class _Config(Struct, rename="camel"):
-    auths: dict[str, _Entry | None] = {}
-    cred_helpers: dict[str, str] = {}
-    creds_store: str = ""
+    auths: dict[str, _Entry | None] | None = None
+    cred_helpers: dict[str, str | None] | None = None
+    creds_store: str | None = None
 
 
 class _FromHelper(Struct, rename="pascal"):
@@ -61,15 +63,17 @@ class _FromHelper(Struct, rename="pascal"):
     secret: str = ""
 
 
-def find_credentials(host: str, shell: Shell) -> Credentials | None:
-    """Find the credentials for a registry host (with its port), or None; secrets are masked from then on.
+def find_credentials(place: str, shell: Shell) -> Credentials | None:
+    """Find the credentials for `HOST[:PORT]` or `HOST[:PORT]/REPOSITORY`; secrets are masked from then on.
 
-    Raises StoreError when a file that could have them is invalid, and ToolError when a helper is missing.
+    None when there are none. As with Podman, a key of `auths` may name a part of the repository's path: the
+    longest one is taken, before the host's. Raises StoreError when a file that could have them is invalid,
+    and ToolError when a helper is missing.
     """
     for path in _files():
-        if (config := _read(path)) and (found := _find_in(config, host, path, shell)):
+        if (config := _read(path)) and (found := _find_in(config, place, path, shell)):
             return _mask(found, shell)
-    found = _read_ci_variables(host)
+    found = _read_ci_variables(place.partition("/")[0])
     return _mask(found, shell) if found else None
 
 
@@ -103,17 +107,34 @@ def _read(path: Path) -> _Config | None:
         raise _make_error(path, "it is not the JSON that Docker writes") from None
 
 
-def _find_in(config: _Config, host: str, path: Path, shell: Shell) -> Credentials | None:
-    names = _names(host)
-    helper = next((config.cred_helpers[name] for name in names if name in config.cred_helpers), "")
-    if helper := helper or config.creds_store:
+def _find_in(config: _Config, place: str, path: Path, shell: Shell) -> Credentials | None:
+    host, _, repository = place.partition("/")
+    names, auths, helpers = _names(host), config.auths or {}, config.cred_helpers or {}
+    if repository and (found := _from_path(auths, host, repository, path)):
+        return found
+    helper = next((named for name in names if (named := helpers.get(name))), "")
+    if helper := helper or config.creds_store or "":
         found = _from_helper(helper, names[0], path, shell)
         if found:
             return found
-    for name, entry in config.auths.items():
-        if entry and _bare(name) in map(_bare, names):
+    for name, entry in auths.items():
+        if entry and not _path_of(name) and _bare(name) in map(_bare, names):
             found = _from_entry(entry, path)
             if found:
+                return found
+    return None
+
+
+def _from_path(
+    auths: Mapping[str, _Entry | None], host: str, repository: str, path: Path
+) -> Credentials | None:
+    """Return the credentials of the longest part of a repository's path that has some."""
+    parts = repository.split("/")
+    for count in range(len(parts), 0, -1):
+        wanted = "/".join(parts[:count])
+        for name, entry in auths.items():
+            is_it = _path_of(name) == wanted and _bare(name) in map(_bare, _names(host))
+            if entry and is_it and (found := _from_entry(entry, path)):
                 return found
     return None
 
@@ -122,13 +143,19 @@ def _names(host: str) -> list[str]:
     return [_HUB, *sorted(_HUB_NAMES)] if host in _HUB_NAMES else [host, f"https://{host}", f"http://{host}"]
 
 
+def _path_of(name: str) -> str:
+    """Return the path in a key of `auths`; none in a URL, or in what Docker wrote for versions of the API."""
+    rest = "" if name.startswith(("http://", "https://")) else name.partition("/")[2].strip("/")
+    return "" if rest in {"v1", "v2"} else rest
+
+
 def _bare(name: str) -> str:
     """Return the host of a key of `auths`, which old versions of Docker wrote as a URL."""
     return re.sub(r"^https?://", "", name).split("/", 1)[0].lower()
 
 
 def _from_entry(entry: _Entry, path: Path) -> Credentials | None:
-    user, password = entry.username, entry.password
+    user, password = entry.username or "", entry.password or ""
     if entry.auth:
         try:
             user, _, password = base64.b64decode(entry.auth, validate=True).decode().partition(":")
@@ -137,7 +164,9 @@ def _from_entry(entry: _Entry, path: Path) -> Credentials | None:
         password = password.strip("\0")  # as Docker does
     if not password and not entry.identityToken:
         return None
-    return Credentials(user=user, password=password, identity_token=entry.identityToken, source=str(path))
+    return Credentials(
+        user=user, password=password, identity_token=entry.identityToken or "", source=str(path)
+    )
 
 
 def _from_helper(name: str, host: str, path: Path, shell: Shell) -> Credentials | None:

@@ -34,6 +34,7 @@ _PARAMETER = re.compile(
 _ANSWER = 1024 * 1024
 
 Source = Callable[[str], Credentials | None]
+"""Finds the credentials for `HOST[:PORT]/REPOSITORY`."""
 
 
 class Challenge(Struct, frozen=True):
@@ -106,7 +107,7 @@ class Authority:
 
     def _find(self) -> Credentials | None:
         if not self._asked:
-            self._credentials = self._source(self._address.host)
+            self._credentials = self._source(f"{self._address.host}/{self._address.repository}")
             self._asked = True
             if found := self._credentials:
                 secrets = [found.password, found.identity_token]

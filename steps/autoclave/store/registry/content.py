@@ -19,7 +19,13 @@ from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import Descriptor
 from autoclave.store.registry.client import Client
 from autoclave.store.registry.download import download
-from autoclave.store.registry.errors import RegistryError
+from autoclave.store.registry.errors import (
+    RegistryError,
+    explain_immutable,
+    explain_rewriting,
+    is_immutable,
+    refuse_page,
+)
 from autoclave.store.registry.http import Answer
 from autoclave.store.registry.upload import is_there, upload
 
@@ -64,12 +70,31 @@ class Content:
                 )
                 break
             except RegistryError as error:
+                if is_immutable(error) and (known := self._find_same(reference, raw, error)):
+                    return known
                 # While another client uploads the same blob, Debian's registry does not have it for a moment.
                 if "MANIFEST_BLOB_UNKNOWN" not in error.codes or turn == _TURNS:
                     raise
                 self.client.retry.wait(turn)
+        stored = answer.headers.get("Docker-Content-Digest", digest)
+        if stored != digest:
+            raise explain_rewriting(self.client.address.host, digest, stored)
         self._known[digest] = _MANIFESTS
         return answer
+
+    def _find_same(self, tag: str, raw: bytes, refused: RegistryError) -> Answer | None:
+        """Return the answer for a tag that refers to this manifest already, whatever the registry refused.
+
+        Raises RegistryError when the tag refers to another one.
+        """
+        if ":" in tag:  # a digest
+            return None
+        found = self.client.send("GET", f"{_MANIFESTS}/{tag}", headers=_ACCEPT, ok=(200, 404))
+        if found.status == 404:
+            return None
+        if found.body == raw:
+            return found
+        raise explain_immutable(tag, refused)
 
     def require(self, blob: Descriptor) -> None:
         """Make sure that the registry has a blob that an artifact names; upload it from the cache if not."""
@@ -127,6 +152,7 @@ class Content:
         answer = self.client.send("GET", f"{_MANIFESTS}/{tag}", headers=_ACCEPT, ok=(200, 404))
         if answer.status == 404:
             return None
+        refuse_page(answer)
         if keep:
             kept = self.cache.write([answer.body], media_type=_ANY)
             self._known[kept.digest] = _MANIFESTS

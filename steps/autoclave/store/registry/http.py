@@ -7,6 +7,7 @@ SSL_CERT_FILE are used on purpose.
 from __future__ import annotations
 
 import os
+import re
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,10 @@ CONNECT, READ = 10.0, 60.0
 
 CHUNK = 256 * 1024
 """Bytes of a piece of an answer; a broken download continues after the last whole piece."""
+
+
+_TUNNEL = re.compile(r"Tunnel connection failed: ([0-9]{3}[A-Za-z -]{0,60})")
+"""What `http.client` raises when a proxy opens no connection to the registry."""
 
 
 class Broken(Exception):
@@ -122,6 +127,19 @@ def _explain(error: OSError | ValueError) -> Broken:
     for each in chain:
         if isinstance(each, ssl.SSLCertVerificationError):
             return Broken(f"its certificate is not trusted: {each.verify_message}", final=True)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return _explain_proxy(chain)
+    return _explain_silence(error, chain)
+
+
+def _explain_proxy(chain: list[BaseException]) -> Broken:
+    if refused := next(filter(None, (_TUNNEL.search(str(each)) for each in chain)), None):
+        return Broken(f"the proxy refused the connection: {refused[1].strip()}", final=refused[1][:1] == "4")
+    reasons = [each.strerror for each in chain if isinstance(each, OSError) and each.strerror]
+    return Broken(f"the proxy does not answer: {reasons[-1] if reasons else 'it closed the connection'}")
+
+
+def _explain_silence(error: OSError | ValueError, chain: list[BaseException]) -> Broken:
     if isinstance(error, requests.ConnectTimeout):
         return Broken(f"no connection within {CONNECT:g} s")
     if isinstance(error, requests.Timeout) or any(isinstance(each, TimeoutError) for each in chain):

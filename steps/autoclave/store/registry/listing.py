@@ -15,14 +15,16 @@ from autoclave.errors import StoreError
 from autoclave.store.artifacts import media_type_of
 from autoclave.store.oci import INDEX, Descriptor
 from autoclave.store.registry.client import Client
-from autoclave.store.registry.errors import RegistryError, codes
+from autoclave.store.registry.errors import RegistryError, codes, refuse_page
 from autoclave.store.registry.http import Answer
 
 _PAGE = 1000
 """Some registries refuse more, and each of them may return less."""
 _PAGES = 10_000
 _NEXT = re.compile(r"<([^>]*)>\s*;[^,]*\brel\s*=\s*\"?next\b", re.IGNORECASE)
-_NO_API = frozenset({404, 405})
+_NO_API = frozenset({400, 403, 404, 405, 406, 410, 415, 422, 501})
+"""What registries, and proxies before them, answer to a request that they do not know. Not 401, 429 or 5xx:
+those may be answered for a list that exists."""
 
 
 _EMPTY = msgspec.json.encode({"schemaVersion": 2, "mediaType": INDEX, "manifests": []})
@@ -37,12 +39,27 @@ class _Tags(Struct):
 
 
 def tags(client: Client, prefix: str) -> list[str]:
-    """List the tags that begin with `prefix` and are longer; none when there is no repository yet."""
+    """List the tags that begin with `prefix` and are longer; none when there is no repository yet.
+
+    Some registries know no `last=` that is not a tag: they refuse it, or list nothing. So an empty list
+    counts only when the whole list is without the prefix too. Others refuse pages of this size.
+    """
+    answer = client.send("GET", f"tags/list?n={_PAGE}&last={prefix}", ok=(200, *_NO_API))
+    if answer.status == 200:
+        found = _follow(client, answer, prefix)
+        if found or min(_tags(answer), default="") > prefix:
+            return found
+    answer = client.send("GET", f"tags/list?n={_PAGE}", ok=(200, *_NO_API))
+    if answer.status not in {200, 404}:
+        answer = client.send("GET", "tags/list")
+    return _follow(client, answer, prefix) if answer.status == 200 else []
+
+
+def _follow(client: Client, answer: Answer, prefix: str) -> list[str]:
+    """Return the tags of a list from its first page on."""
     seen: dict[str, None] = {}
-    target = f"tags/list?n={_PAGE}&last={prefix}"
     for _ in range(_PAGES):
-        answer = client.send("GET", target, ok=(200, 404))
-        page = _tags(answer) if answer.status == 200 else []
+        page = _tags(answer)
         fresh = [tag for tag in page if tag not in seen]
         seen |= dict.fromkeys(fresh)
         following = _next_page(client, answer)
@@ -50,8 +67,8 @@ def tags(client: Client, prefix: str) -> list[str]:
             # go-containerregistry truncates the list without a link; Debian's registry 2.8 does not.
             following = f"tags/list?n={_PAGE}&last={page[-1]}"
         if not fresh or not following or _is_beyond(page, prefix):
-            return [tag for tag in seen if tag.startswith(prefix)]
-        target = following
+            return [tag for tag in seen if tag.startswith(prefix) and tag != prefix]
+        answer = client.send("GET", following)
     raise _make_endless_error(client, "tags")
 
 
@@ -63,7 +80,10 @@ def referrers(client: Client, subject: str) -> tuple[list[Descriptor] | None, bo
     found: dict[str, Descriptor] = {}
     target = f"referrers/{subject}"
     for number in range(_PAGES):
-        answer = client.send("GET", target, headers={"Accept": INDEX}, ok=(200, *_NO_API))
+        answer = client.send("GET", target, headers={"Accept": INDEX}, ok=(200, 401, *_NO_API))
+        if answer.status == 401 and "WWW-Authenticate" in answer.headers:
+            # Harbor 2.7 refuses the API so, but without a challenge: it asks for no credentials.
+            answer = client.send("GET", target, headers={"Accept": INDEX})
         page = entries(answer.body) if answer.status == 200 else None
         if page is None:
             if number:
@@ -107,7 +127,7 @@ def add_entries(raw: bytes, more: Iterable[Descriptor]) -> bytes:
 
 def _tags(answer: Answer) -> list[str]:
     try:
-        return msgspec.json.decode(answer.body, type=_Tags).tags or []
+        return msgspec.json.decode(refuse_page(answer).body, type=_Tags).tags or []
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RegistryError("the registry's list of tags is malformed", why=str(error)) from error
 

@@ -37,8 +37,9 @@ class RegistryStore:
     ) -> None:
         """Use the repository `oci://HOST[:PORT]/REPOSITORY`; nothing is sent before the first use.
 
-        `credentials` returns a host's credentials when the registry requires them. `ca` is a file of
-        certificates to trust instead of the environment's. Raises StoreError when the address is malformed.
+        `credentials` returns those for `HOST[:PORT]/REPOSITORY` when the registry requires some. `ca` is a
+        file of certificates to trust instead of the environment's. Raises StoreError when the address is
+        malformed.
         """
         parsed = registry_address.parse(address)
         self.address = str(parsed)

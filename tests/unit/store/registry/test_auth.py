@@ -219,3 +219,53 @@ def test_on_this_machine_credentials_need_no_encryption() -> None:
     authority = authority_of(Address("http", "127.0.0.1:5000", "a"), [])
     assert authority.renew(Challenged('Basic realm="r"'), "")  # type: ignore[arg-type]
     assert authority.header.startswith("Basic ")
+
+
+def entry_of(user: str) -> dict[str, str]:
+    return {"auth": auth(user)}
+
+
+@pytest.mark.parametrize(
+    ("place", "user"),
+    [
+        (f"{HOST}/team/app", "app"),
+        (f"{HOST}/team/app/cache", "app"),
+        (f"{HOST}/team/other", "team"),
+        (f"{HOST}/teams/app", "host"),
+        (f"{HOST}/apple", "host"),
+        (HOST, "host"),
+        ("other.example.com/team/app", None),
+    ],
+)
+def test_the_longest_path_of_a_repository_has_its_own_credentials(
+    place: str, user: str | None, home: Path
+) -> None:
+    names = {HOST: "host", f"{HOST}/team": "team", f"{HOST}/team/app": "app"}
+    login(home, {"auths": {key: entry_of(name) for key, name in names.items()}})
+    found = find_credentials(place, Shell())
+    assert (found.user if found else None) == user
+
+
+def test_credentials_of_one_path_are_sent_to_no_other(home: Path) -> None:
+    login(home, {"auths": {f"{HOST}/team": entry_of("team")}})
+    assert find_credentials(f"{HOST}/other/app", Shell()) is None
+    assert find_credentials(HOST, Shell()) is None
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"auths": {HOST: {"auth": auth()}}, "credsStore": None, "credHelpers": None},
+        {"auths": {HOST: {"auth": auth(), "identitytoken": None, "username": None}}, "credHelpers": {}},
+        {"auths": {"a.example": None, HOST: {"auth": auth()}}, "credHelpers": {HOST: None}},
+    ],
+)
+def test_null_is_nothing(config: dict[str, Any], home: Path) -> None:
+    login(home, config)
+    found = find_credentials(HOST, Shell())
+    assert found and found.user == "ci"
+
+
+def test_null_instead_of_all_credentials_is_no_login(home: Path) -> None:
+    login(home, {"auths": None})
+    assert find_credentials(HOST, Shell()) is None

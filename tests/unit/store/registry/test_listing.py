@@ -129,6 +129,51 @@ def test_pages_beyond_the_wanted_ones_are_not_asked_for() -> None:
     assert len(client.asked) == 1
 
 
+class Picky(Pages):
+    """A registry with its own view of `last=` and `n=`, as some of the reports about them say."""
+
+    def __init__(self, tags: list[str], *, last: int | str = 0, n: int = 0) -> None:
+        super().__init__(tags, "whole")
+        self.last, self.n = last, n
+
+    def send(self, method: str, target: str, **more: Any) -> Reply:
+        ok = more.get("ok", (200,))
+        answer = super().send(method, target)
+        if "last=" in target and self.last:
+            answer = Reply(200, {"tags": []}) if self.last == "empty" else Reply(int(self.last))
+        if "n=" in target and self.n:
+            answer = Reply(self.n)
+        if answer.status not in ok:
+            raise RegistryError(f"{answer.status}")
+        return answer
+
+
+@pytest.mark.parametrize("last", [0, 400, 404, 405, 406, 422, 501, "empty"])
+@pytest.mark.parametrize("n", [0, 400, 422])
+def test_a_registry_that_refuses_where_to_begin_hides_no_record(last: int | str, n: int) -> None:
+    wanted = [f"{SUBJECT}.{number:040x}" for number in range(3)]
+    client: Any = Picky(["a", *wanted, "v1"], last=last, n=n)
+    assert listing.tags(client, SUBJECT) == wanted
+
+
+def test_a_list_that_nothing_gets_is_an_error_and_not_an_empty_one() -> None:
+    client: Any = Picky([])
+    client.n = client.last = 400
+    client.send = lambda *_, **more: Reply(403) if 403 in more.get("ok", ()) else _refuse()
+    with pytest.raises(RegistryError):
+        listing.tags(client, SUBJECT)
+
+
+def _refuse() -> Reply:
+    raise RegistryError("403")
+
+
+def test_a_list_that_begins_behind_the_prefix_is_not_asked_for_twice() -> None:
+    client: Any = Pages([f"v{number:03}" for number in range(2)], "linked")
+    assert listing.tags(client, SUBJECT) == []
+    assert len(client.asked) == 1
+
+
 def test_a_registry_without_the_repository_has_no_tags() -> None:
     client: Any = Pages([], "linked")
     client.send = lambda *_, **__: Reply(404)
@@ -162,7 +207,7 @@ def test_referrers_are_listed_page_by_page() -> None:
     ("reply", "sure"),
     [
         (Reply(404, b"404 page not found\n"), True),
-        (Reply(405), True),
+        *((Reply(status), True) for status in (400, 403, 405, 406, 410, 415, 422, 501)),
         (Reply(200, b"<html>"), True),
         (Reply(200, {"errors": []}), True),
         (Reply(404, {"errors": [{"code": "NAME_UNKNOWN"}]}), False),
