@@ -1,10 +1,10 @@
 """A small registry in memory with habits of products that cannot be had here, and a proxy that refuses.
 
 Where the habits were read: the referrers API refused with 406 (Artifactory: google/go-containerregistry issue
-1962), or with 401 that asks for nothing (Harbor 2.7: goharbor/harbor issue 18305); pages of a size, or a `last=`
-that are refused or mean something else (distribution/distribution issue 4844, renovatebot/renovate issue
-15080); a tag that may not move, 412 (goharbor/harbor issue 17332), the text of 400 in Amazon ECR's guide (image
-tag mutability); manifests that are written anew (moby/buildkit issue 2963). The other statuses are what the
+1962), or with 401 that asks for nothing (Harbor 2.7: goharbor/harbor issue 18305); pages of a size, or a
+`last=`, that are refused or mean something else (distribution/distribution issue 4844, renovatebot/renovate
+issue 15080); a tag that may not move, 412 (goharbor/harbor issue 17332), 400 in Amazon ECR's guide (image tag
+mutability); manifests that are written anew (moby/buildkit issue 2963). The other statuses are what the
 same servers could answer. CONNECT that is refused: RFC 9110, 9.3.6 and 15.5.8.
 """
 

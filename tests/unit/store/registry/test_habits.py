@@ -11,7 +11,8 @@ from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import LAYER, Descriptor
 from autoclave.store.registry.auth import Credentials
 from autoclave.store.registry.store import RegistryStore
-from builders.registries import add_image, no_credentials, open_store
+from builders.registries import no_credentials, open_store
+from builders.sample_image import write_image
 from doubles.picky_registry import Habits, serve_picky, serve_proxy
 
 TYPE = "application/vnd.example.record"
@@ -34,7 +35,7 @@ def test_records_are_found_without_a_referrers_api_and_without_last(
 ) -> None:
     with serve_picky(Habits(referrers=referrers, last=last)) as registry:
         store = open_store(registry.address, tmp_path / "one")
-        image = add_image(store)
+        image = write_image(store, b"layer")
         made = [attach(store, image, b"first").digest, attach(store, image, b"second").digest]
         fresh = open_store(registry.address, tmp_path / "two")
         assert {each.digest for each in fresh.referrers(image.digest)} == set(made)
@@ -44,7 +45,7 @@ def test_a_registry_that_converts_manifests_is_refused(tmp_path: Path) -> None:
     with serve_picky(Habits(converts=True)) as registry:
         store = open_store(registry.address, tmp_path)
         with pytest.raises(StoreError, match="stored another manifest than was sent") as caught:
-            add_image(store)
+            write_image(store, b"layer")
         assert "it converts manifests" in str(caught.value.why)
         assert "byte for byte" in str(caught.value.next)
 
@@ -55,10 +56,10 @@ def test_a_tag_that_may_not_move_works_for_the_same_image_and_is_named_for_anoth
 ) -> None:
     with serve_picky(Habits(immutable=status)) as registry:
         store = open_store(registry.address, tmp_path)
-        image = add_image(store)
+        image = write_image(store, b"layer")
         store.tag("app", image)
         store.tag("app", image)
-        other = add_image(store, b"another")
+        other = write_image(store, b"another")
         with pytest.raises(StoreError, match="does not let the tag 'app' move") as caught:
             store.tag("app", other)
         assert f"the registry refused: {status}" in str(caught.value.why)
@@ -76,7 +77,7 @@ def test_each_repository_is_used_with_its_own_user(tmp_path: Path) -> None:
     with serve_picky(Habits(users={"one": "one", "two": "two"})) as registry:
         for name in ("one", "two"):
             store = open_store(registry.address, tmp_path / name, find, repository=f"{name}/app")
-            store.tag("app", add_image(store))
+            store.tag("app", write_image(store, b"layer"))
         assert asked == [f"{registry.address}/one/app", f"{registry.address}/two/app"]
 
 
@@ -84,7 +85,7 @@ def test_each_repository_is_used_with_its_own_user(tmp_path: Path) -> None:
 def test_a_page_instead_of_a_list_is_no_empty_list(page: bytes, tmp_path: Path) -> None:
     with serve_picky(Habits()) as registry:
         store = open_store(registry.address, tmp_path)
-        image = add_image(store)
+        image = write_image(store, b"layer")
         registry.habits.page = page
         with pytest.raises(StoreError, match="is not a registry's answer") as caught:
             store.referrers(image.digest)
