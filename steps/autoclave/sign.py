@@ -24,7 +24,7 @@ from autoclave.model.verdict import Verdict
 from autoclave.release import Release, decisions, document, seal, strays
 from autoclave.release.verification import explain_unsigned
 from autoclave.runtime.options import SourceOptions, option
-from autoclave.signers import Signer, development
+from autoclave.signers import Signer, development, keys
 from autoclave.store.oci import Descriptor
 
 STEP = "sign"
@@ -59,6 +59,7 @@ def run(opts: Options, ctx: Context) -> list[Descriptor]:
     """Judge every image of the device, and sign all of them or none."""
     given = opts.release_signer
     signer = ctx.open_signer(given.release_key, given.release_public_key, development.RELEASE)
+    keys.refuse_other_than_cosigns(signer.public_key)
     # Whatever image was named: a device is released whole or not at all.
     judged = _judge(opts, ctx)
     together = _make_whole(judged, ctx)

@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from msgspec import structs
-from securesystemslib.signer import CryptoSigner, SSlibKey
+from securesystemslib.signer import CryptoSigner
 
 from autoclave.bundles import contents, write
 from autoclave.cli import screen
@@ -29,6 +29,7 @@ from autoclave.cli.commands.import_bundle import Options, run_import
 from autoclave.errors import AutoclaveError
 from autoclave.evidence import trust_export
 from autoclave.evidence.trust import Trust, TrustedKey
+from autoclave.signers import keys as key_kinds
 from builders import sample_bundle
 from builders.sample_bundle import Members
 from builders.sample_facts import APPROVALS
@@ -92,7 +93,7 @@ def _load(path: Path) -> Any:
 
 def signer(private: Any) -> CryptoSigner:
     """Return the signer of a private key."""
-    return CryptoSigner(private, SSlibKey.from_crypto(private.public_key()))
+    return CryptoSigner(private, key_kinds.accept(private.public_key(), "the key"))
 
 
 KINDS: dict[str, tuple[Callable[[], CryptoSigner], float]] = {
@@ -100,7 +101,7 @@ KINDS: dict[str, tuple[Callable[[], CryptoSigner], float]] = {
     "P-384": (lambda: signer(ec.generate_private_key(ec.SECP384R1())), 0.2),
     "P-521": (lambda: signer(ec.generate_private_key(ec.SECP521R1())), 0.2),
     "Ed25519": (CryptoSigner.generate_ed25519, 0.6),
-    "RSA-3072": (CryptoSigner.generate_rsa, 0.6),
+    "RSA-3072": (lambda: signer(rsa.generate_private_key(65537, 3072)), 0.6),
 }
 """Every kind of key that signs, and which share of the mutants is tried with it."""
 

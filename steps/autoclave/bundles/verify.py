@@ -63,7 +63,7 @@ STAR, LOCAL_FILES = "[A-Za-z0-9._-]*", ("unix:///", "npipe:////./", "file:///")
 LOCAL_HOST = (
     r"(?:(?:tcp|https?)://)?(?P<host>[A-Za-z0-9.]+|\[[0-9A-Fa-f:]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._/-]*)?"
 )
-RSA = "dgst -sha256 -sigopt rsa_padding_mode:pss -verify {key} " + FILES_OF_DGST
+RSA = "dgst -sha256 -verify {key} " + FILES_OF_DGST
 RSA_BITS, RSA_KEY = (3072, 16384), "2a864886f70d010101"
 SMALL_ORDER = {  # with such an Ed25519 key everybody can sign anything; the highest bit is a sign
     "00" * 32,

@@ -29,6 +29,9 @@ LARGEST = 64 * 1024
 _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\s[A-Za-z0-9+/=\s]+-----END ([A-Z0-9 ]+)-----")
 _KINDS = (b"PUBLIC KEY", b"RSA PUBLIC KEY")
 _CURVES = (SECP256R1, SECP384R1, SECP521R1)
+_RSA_SCHEME = "rsa-pkcs1v15-sha256"
+"""What cosign verifies with an RSA key (sigstore, pkg/signature, LoadVerifier); PSS is the library's default."""
+_COSIGN = frozenset({"ecdsa-sha2-nistp256", "ed25519", _RSA_SCHEME})
 _RSA_BITS = (3072, 16_384)
 _RSA_EXPONENTS = (1 << 16, 1 << 256)
 # Points of small order: for such a key, everybody can sign anything.
@@ -85,7 +88,21 @@ def accept(key: PublicKeyTypes, what: str) -> SSlibKey:
             why=f"accepted are {_USABLE}",
             next="make another key: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out KEY",
         )
-    return SSlibKey.from_crypto(key)
+    return SSlibKey.from_crypto(key, scheme=_RSA_SCHEME if isinstance(key, RSAPublicKey) else None)
+
+
+def refuse_other_than_cosigns(key: Key) -> None:
+    """Raise SignerError for a key whose signature of an image cosign cannot verify.
+
+    It takes SHA-256 with every ECDSA key, and the signers here the hash that belongs to the curve.
+    """
+    if key.scheme in _COSIGN:
+        return
+    raise SignerError(
+        f"the release key {key.keyid[:12]} cannot sign for others",
+        why=f"cosign cannot verify its signatures ({key.scheme}): of ECDSA it verifies SHA-256 alone",
+        next="release with a P-256, Ed25519 or RSA key; steps may sign records with P-384 and P-521",
+    )
 
 
 def weakness(key: PublicKeyTypes) -> str:

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from securesystemslib.signer import CryptoSigner
 
 from autoclave.errors import SignerError
-from autoclave.signers import _exposure, open_signer
+from autoclave.signers import _exposure, keys, open_signer
 from autoclave.signers.keys import read_public, weakness
 
 ONE, TWO = (CryptoSigner.generate_ecdsa() for _ in range(2))
@@ -170,3 +170,27 @@ def test_a_weak_private_key_does_not_sign(tmp_path: Path) -> None:
         path.chmod(0o600)
         with pytest.raises(SignerError, match="is not accepted"):
             open_signer(f"file:{path}", None)
+
+
+def test_rsa_signs_as_cosign_verifies() -> None:
+    assert keys.accept(rsa_key(3072), "it").scheme == "rsa-pkcs1v15-sha256"
+
+
+@pytest.mark.parametrize(
+    ("public", "good"),
+    [
+        (rsa_key(3072), True),
+        (ed25519.Ed25519PrivateKey.generate().public_key(), True),
+        (ec.generate_private_key(ec.SECP256R1()).public_key(), True),
+        (ec.generate_private_key(ec.SECP384R1()).public_key(), False),
+        (ec.generate_private_key(ec.SECP521R1()).public_key(), False),
+    ],
+)
+def test_a_release_key_is_one_whose_signatures_cosign_can_verify(public: PublicKeyTypes, good: bool) -> None:
+    key = keys.accept(public, "it")
+    if good:
+        keys.refuse_other_than_cosigns(key)
+        return
+    with pytest.raises(SignerError, match="cannot sign for others") as caught:
+        keys.refuse_other_than_cosigns(key)
+    assert "cosign cannot verify" in str(caught.value.why)
