@@ -30,7 +30,7 @@ _BLOCK = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----\s[A-Za-z0-9+/=\s]+-----END (
 _KINDS = (b"PUBLIC KEY", b"RSA PUBLIC KEY")
 _CURVES = (SECP256R1, SECP384R1, SECP521R1)
 _RSA_SCHEME = "rsa-pkcs1v15-sha256"
-"""What cosign verifies with an RSA key (sigstore, pkg/signature, LoadVerifier); PSS is the library's default."""
+"""What cosign verifies with an RSA key (sigstore, pkg/signature, LoadVerifier); the library's own is PSS."""
 _COSIGN = frozenset({"ecdsa-sha2-nistp256", "ed25519", _RSA_SCHEME})
 _RSA_BITS = (3072, 16_384)
 _RSA_EXPONENTS = (1 << 16, 1 << 256)
