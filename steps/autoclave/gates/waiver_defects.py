@@ -26,6 +26,8 @@ def defect(
         return f"it is about the device '{waiver.device}'"
     if waiver.status not in _COUNTING:
         return f"its status is {waiver.status}: nothing is decided yet"
+    if signed.supplier and signed.statement is None:
+        return "it does not say what it is about"
     if signed.supplier:
         return _supplier_defect(waiver, policy, now)
     return (

@@ -292,6 +292,10 @@ def test_no_supplier_waives_a_secret() -> None:
     said = change_waiver(finding="private-key", scope=replace(FILE, versions="*"))
     found = (SECRET, replace(SECRET, kind=Kind.UNJUDGED))
     assert not judge_waiver(replace(said, supplier="Pallets", persons=()), *found, policy="A").counts
+    whole = Statement(names=("private-key",), product=Named(purls=("pkg:oci/app",), digests=(DIGEST,)))
+    signed = replace(state_as_supplier(said), statement=whole, packages=("pkg:oci/app",))
+    assert not judge_waiver(signed, *found, policy="A").counts
+    assert judge_waiver(signed, replace(SECRET, kind=Kind.VULNERABILITY), policy="A").counts
 
 
 def test_the_scope_of_a_secret_covers_no_other_finding() -> None:
