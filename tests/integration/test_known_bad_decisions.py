@@ -163,11 +163,13 @@ def assert_refused(vulnerable: Repository, people: Organisation, case: str, says
     assert not is_released(vulnerable)
 
 
-def commit_vex(repository: Repository, people: Organisation, status: str, key: str) -> None:
+def commit_vex(
+    repository: Repository, people: Organisation, status: str, key: str, *, product: str = "pkg:oci/app"
+) -> None:
     """Commit what a supplier says of the finding, as an attestation that anybody's tools can make."""
     said = {
         "vulnerability": {"name": "CVE-2019-10906"},
-        "products": [{"@id": "pkg:oci/app", "subcomponents": [{"@id": "pkg:pypi/jinja2@2.10"}]}],
+        "products": [{"@id": product, "subcomponents": [{"@id": "pkg:pypi/jinja2@2.10"}]}],
         "status": status,
     }
     document = {
@@ -212,6 +214,16 @@ def test_a_suppliers_document_about_anothers_package_does_not_count(
     commit_vex(vulnerable, suppliers, "not_affected", "somebody")
     says = "the trust file lets no signer sign for pkg:pypi/jinja2"
     assert_refused(vulnerable, suppliers, "supplier's VEX of another's package", says)
+
+
+@on_the_finding
+def test_a_suppliers_document_about_another_product_does_not_count(
+    vulnerable: Repository, suppliers: Organisation
+) -> None:
+    product = "pkg:oci/pallets-website@sha256:" + "a" * 64
+    commit_vex(vulnerable, suppliers, "not_affected", "pallets", product=product)
+    says = "which is not known to be this image"
+    assert_refused(vulnerable, suppliers, "supplier's VEX of another product", says)
 
 
 @on_the_finding

@@ -169,6 +169,10 @@ def test_a_document_that_names_no_product_is_about_what_is_attested() -> None:
     assert outcome(judge(attest(document, subject=HEX))) == "warns"
     assert outcome(judge(attest(openvex(products=None), subject=HEX))) == "opens"
     assert outcome(judge(attest(openvex(products=None)))) == "-"
+    for said, result in ((document, "warns"), (openvex(products=[]), "warns")):
+        payload = {"_type": TYPE, "subject": [], "predicateType": OPENVEX, "predicate": said}
+        raw = dsse.sign(json.dumps(payload).encode(), PAYLOAD_TYPE, KEY)
+        assert outcome(judge(raw)) == result, "without any product it opens nothing, and may warn"
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,8 @@ def read(raw: bytes, subjects: Sequence[Named]) -> Document:
 
 def _claims(said: _Statement, issued: datetime, subjects: Sequence[Named]) -> Iterator[Claim]:
     names = _names_of(said.vulnerability)
-    for product, parts in _things(said.products) or [(each, [None]) for each in subjects]:
+    # Without any product a warning is about whatever has the vulnerability, and nothing else is certain.
+    for product, parts in _things(said.products) or [(each, [None]) for each in subjects or (Named(),)]:
         for part in parts:
             yield Claim(
                 statement=Statement(names=names, product=product, part=part),
