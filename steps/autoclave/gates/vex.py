@@ -33,7 +33,7 @@ def names_of(finding: Finding) -> set[str]:
 
 def fold(name: str) -> str:
     """Return a vulnerability's name as it is compared: databases differ in upper and lower case."""
-    return name.strip().casefold()
+    return name.casefold()
 
 
 def opens(said: Statement, finding: Finding, product: Product) -> bool:

@@ -97,8 +97,9 @@ def _index(waivers: Sequence[SignedWaiver], findings: Sequence[Finding]) -> list
     wanted = set().union(*names)
     by_name: dict[str, list[Finding]] = {}
     for finding in findings if wanted else ():
-        for name in wanted.intersection(vex.names_of(finding)):
-            by_name.setdefault(name, []).append(finding)
+        for name in (finding.id, *finding.aliases, *finding.bulletins):
+            if (folded := vex.fold(name)) in wanted:
+                by_name.setdefault(folded, []).append(finding)
     return [list(dict.fromkeys(one for name in each for one in by_name.get(name, ()))) for each in names]
 
 
