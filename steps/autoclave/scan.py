@@ -104,7 +104,8 @@ def _scan(
     descriptor = ctx.subject(image, ctx.digests(opts).of(image.name))
     scanners = create_scanners(opts.scanners, ctx)
     subject: _Subject | None = None
-    earlier = [] if opts.again else records.read_all(ctx.store, descriptor.digest, ctx.trust)[0]
+    attached = records.read_all(ctx.store, descriptor.digest, ctx.trust)[0]
+    earlier = [] if opts.again else attached
     scans: list[ScanFacts] = []
     scanned = False
     for scanner in scanners:
@@ -126,7 +127,8 @@ def _scan(
         _report_waivers(judged, ctx)
         _report_differences(scans, ctx)
     # Each may pass by itself, as it was scanned before, and together they may not have looked for all.
-    verdict = gate.judge_all(scans, ctx.policy, ctx.now(), judged)
+    besides = _read_others(attached, scanners)
+    verdict = gate.judge_all(scans, ctx.policy, ctx.now(), judged, besides=besides)
     ctx.require(verdict, repeat=f"autoclave scan --image {image.name} --again -v")
     return descriptor
 
@@ -206,6 +208,17 @@ def _write_host_report(found: Sequence[tuple[str, ScanFacts]], ctx: Context) -> 
     """Write the findings of all images of this run in the host's format, when it has one."""
     if report := ctx.host.scan_report(found):
         ctx.state.write(f"{REPORTS}/{report.name}", [report.content])
+
+
+def _read_others(attached: Sequence[Record], scanners: Sequence[Scanner]) -> list[ScanFacts]:
+    """Return what scanners found that scanned the image before, and do not now: other jobs' may."""
+    named = {each.name for each in scanners}
+    found = [
+        predicates.facts_of(each.statement, ScanFacts)
+        for each in attached
+        if each.statement.predicate_type == VULNS
+    ]
+    return [each for each in found if each.scanner not in named]
 
 
 def _find_valid(

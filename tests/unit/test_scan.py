@@ -336,7 +336,9 @@ def test_a_scanner_that_looks_for_no_secrets_never_passes_alone(
             run(tmp_path, "toy")
         assert "nothing looked for secrets in the image: toy does not" in caught.value.why
     assert len(known["toy"].scanned) == 1
-    run(tmp_path, "toy", "other")
+    run(tmp_path, "other")  # in a job of its own
+    run(tmp_path, "toy")
+    run(tmp_path, "toy", again=True)
 
 
 def test_an_exploited_vulnerability_closes_the_gate_of_every_class_and_the_catalogue_is_on_record(

@@ -51,11 +51,17 @@ type kind struct{ ecosystem, versions string }
 
 // The beginnings of Trivy's buckets; a bucket of a distribution ends with its release.
 var kinds = map[string]kind{
-	"pip":    {"python", "python"},
-	"npm":    {"npm", "semver"},
-	"go":     {"go-module", "go"},
-	"maven":  {"java-archive", "maven"},
-	"debian": {"deb", "dpkg"},
+	"pip":      {"python", "python"},
+	"npm":      {"npm", "semver"},
+	"go":       {"go-module", "go"},
+	"maven":    {"java-archive", "maven"},
+	"cargo":    {"rust-crate", "semver"},
+	"rubygems": {"gem", "gem"},
+	"composer": {"php-composer", "semver"},
+	"nuget":    {"dotnet", "semver"},
+	"alpine":   {"apk", "apk"},
+	"debian":   {"deb", "dpkg"},
+	"ubuntu":   {"deb", "dpkg"},
 }
 
 // A release with a codename in its os-release matches only records that have it.
@@ -157,8 +163,12 @@ func affect(writer v6.ReadWriter, feed source, name, id string, one advisory, ab
 		return err
 	}
 	var system *v6.OperatingSystem
-	if kind.ecosystem == "deb" {
-		system = &v6.OperatingSystem{Name: start, ReleaseID: start, MajorVersion: release, Codename: codenames[release]}
+	if kind.ecosystem == "apk" || kind.ecosystem == "deb" {
+		major, minor, _ := strings.Cut(release, ".")
+		system = &v6.OperatingSystem{Name: start, ReleaseID: start, MajorVersion: major, MinorVersion: minor}
+		if start == "debian" {
+			system.Codename = codenames[release]
+		}
 	}
 	return writer.AddAffectedPackages(&v6.AffectedPackageHandle{
 		VulnerabilityID: vulnerability.ID,

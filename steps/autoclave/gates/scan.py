@@ -36,15 +36,23 @@ def judge(facts: ScanFacts, policy: Policy, now: datetime, waivers: Sequence[Jud
 
 
 def judge_all(
-    scans: Sequence[ScanFacts], policy: Policy, now: datetime, waivers: Sequence[JudgedWaiver] = ()
+    scans: Sequence[ScanFacts],
+    policy: Policy,
+    now: datetime,
+    waivers: Sequence[JudgedWaiver] = (),
+    *,
+    besides: Sequence[ScanFacts] = (),
 ) -> Verdict:
-    """Judge the scans of one image, one of each scanner: what any of them found counts."""
+    """Judge the scans of one image, one of each scanner: what any of them found counts.
+
+    `besides` are scans that are on record and not judged here: they looked for something all the same.
+    """
     reasons = [
         f"{label}{reason}"
         for label, facts in label_scans(scans)
         for reason in judge(facts, policy, now, waivers).reasons
     ]
-    return Verdict("scan", (*find_missing_parts(scans, policy.scan), *reasons))
+    return Verdict("scan", (*find_missing_parts((*scans, *besides), policy.scan), *reasons))
 
 
 def find_missing_parts(scans: Sequence[ScanFacts], policy: ScanPolicy) -> list[str]:

@@ -126,10 +126,11 @@ def _indexes(scanner: Scanner, ctx: Context) -> Check:
     versions = scanner.versions()
     old = [check_index_age(each, ctx.policy.scan, ctx.now()) for each in versions.indexes]
     seen = ", ".join(f"{each.name} of {each.updated:%Y-%m-%d}" for each in versions.indexes)
+    without = "no index of Java archives" if versions.renew_indexes else "needs no index"
     return Check(
         "database",
         fine=not any(old),
-        seen=f"{scanner.name}: {'; '.join(filter(None, old)) or seen or 'no index of Java archives'}",
+        seen=f"{scanner.name}: {'; '.join(filter(None, old)) or seen or without}",
         fix=versions.renew_indexes,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -26,6 +27,8 @@ _IMAGE, _DATABASE, _CONFIG = (
     "database",
     "settings.yaml",
 )  # the names in reports: the same on every machine
+
+_COLOUR = re.compile(r"(?:\x1b|\u241b)\[[0-9;]*m")  # neutral or not
 
 _PACKED = ("import.json", "vulnerability.db")
 
@@ -194,7 +197,8 @@ def _environment(cache: Path, folder: Path | None) -> Mapping[str, str]:
 
 def _find_error(printed: str) -> str:
     """Return the line that says why Grype failed: the last one that it marks as an error, else the last."""
-    lines = [line.strip() for line in printed.splitlines() if line.strip()]
+    plain = _COLOUR.sub("", printed)
+    lines = [line.strip() for line in plain.splitlines() if line.strip()]
     marked = [line for line in lines if "ERROR" in line or "error" in line.lower()]
     return (marked or lines or [""])[-1][:1000]
 

@@ -64,6 +64,8 @@ def examine(cache: Path) -> Database:
     file = path(cache)
     if not file.is_file():
         raise refuse(cache, "is missing", f"there is no file {file}")
+    if not (file.parent / "import.json").is_file():
+        raise refuse(cache, "has no usable metadata", f"{file.parent} has no import.json with its digest")
     with _open(cache) as database:
         built = _read_time(cache, database)
         counts = dict(
