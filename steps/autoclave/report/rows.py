@@ -108,6 +108,9 @@ class FindingRow(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cvss: float | None = None
     aliases: tuple[str, ...] = ()
     waiver: str = ""
+    vectors: tuple[str, ...] = ()
+    cwes: tuple[str, ...] = ()
+    found_by: str = ""
 
 
 class SeverityRow(Struct, frozen=True, kw_only=True):

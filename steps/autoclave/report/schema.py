@@ -150,6 +150,7 @@ class ScanRow(Struct, frozen=True, kw_only=True):
     """What one scanner examined, and with which database; `partial` is the reason when it is partial.
 
     `judged` is a line for each kind of package; `unowned` counts the programs that belong to none.
+    `catalogues` are those about exploitation that were used, `reports` those of other tools.
     """
 
     scanner: str
@@ -161,12 +162,15 @@ class ScanRow(Struct, frozen=True, kw_only=True):
     packages: int
     judged: tuple[str, ...] = ()
     unowned: int | None = None
+    catalogues: tuple[str, ...] = ()
+    reports: tuple[str, ...] = ()
 
 
 class Findings(Struct, frozen=True, kw_only=True):
-    """What the scanners found, worst first, and with which databases."""
+    """What the scanners found, worst first, and with which databases; `alone` is what one alone found."""
 
     scans: tuple[ScanRow, ...]
+    alone: tuple[str, ...] = ()
     severities: tuple[SeverityRow, ...]
     rows: tuple[FindingRow, ...]
 

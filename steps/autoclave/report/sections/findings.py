@@ -28,6 +28,7 @@ def findings(known: Inputs, standings: Sequence[JudgedWaiver]) -> Findings | Non
     rows = sorted(rows_of(evidence.findings, standings, known.policy.scan, known.now), key=_order)
     return Findings(
         scans=tuple(_scan(each, known.policy) for each in evidence.scans),
+        alone=tuple(vulnerabilities.compare(evidence.scans)),
         severities=severities(rows),
         rows=tuple(rows),
     )
@@ -45,6 +46,12 @@ def _scan(scan: ScanFacts, policy: Policy) -> ScanRow:
         packages=scan.packages,
         judged=tuple(_judged(each) for each in scan.ecosystems),
         unowned=scan.contents.unowned if scan.contents else None,
+        catalogues=tuple(
+            f"{each.name} of {each.updated:%Y-%m-%d}, {each.entries:,} entries" for each in scan.catalogues
+        ),
+        reports=tuple(
+            f"{each.tool} {each.version}: {each.findings} findings in {each.path}" for each in scan.imported
+        ),
     )
 
 
@@ -99,6 +106,9 @@ def _row(
         cvss=finding.cvss,
         aliases=finding.aliases,
         waiver=speaking.signed.waiver.id if speaking else "",
+        vectors=tuple(f"{each.source}: {each.vector}" for each in finding.ratings if each.vector),
+        cwes=finding.cwes,
+        found_by=finding.found_by,
     )
 
 

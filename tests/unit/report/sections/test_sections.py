@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from msgspec import structs
@@ -10,7 +10,18 @@ from msgspec import structs
 from autoclave.evidence.timestamps.rfc3161 import Stamp
 from autoclave.evidence.timestamps.seals import SealStamp
 from autoclave.model.declared import Approval, Declared, Meaning, SignedApproval
-from autoclave.model.facts import Finding, Kind, Severity, TestCase, TestFacts
+from autoclave.model.facts import (
+    Catalogue,
+    CatalogueName,
+    Exploited,
+    Finding,
+    ImportedReport,
+    Kind,
+    Rating,
+    Severity,
+    TestCase,
+    TestFacts,
+)
 from autoclave.report import charts
 from autoclave.report.inputs import Inputs, Snapshot
 from autoclave.report.rows import Change, Disposition, GateState
@@ -151,6 +162,33 @@ def test_each_finding_says_what_was_done_about_it() -> None:
         (Severity.HIGH, 2),
         (Severity.MEDIUM, 0),
     ]
+
+
+def test_how_severe_by_whom_and_what_was_used_is_in_the_report() -> None:
+    rated = structs.replace(
+        vulnerability(Severity.LOW),
+        ratings=(
+            Rating(source="nvd", severity=Severity.HIGH, vector="CVSS:3.1/AV:N", score=7.5),
+            Rating(source="ghsa", severity=Severity.LOW),
+        ),
+        cwes=("CWE-400",),
+        exploited=Exploited(source="CISA KEV", added=date(2026, 1, 2)),
+        found_by="version, by nvd",
+    )
+    kev = Catalogue(name=CatalogueName.EXPLOITED, updated=THEN, digest=DIGEST, entries=1400)
+    checker = ImportedReport(tool="Checker", version="2.1", path="a.sarif", digest=DIGEST, findings=0)
+    one = structs.replace(SCAN, findings=(rated,), catalogues=(kev,), imported=(checker,))
+    other = structs.replace(SCAN, findings=(), scanner="grype")
+    made = report(with_evidence(scans=(one, other))).findings
+    assert made
+    row = made.rows[0]
+    assert (row.vectors, row.cwes, row.found_by) == (("nvd: CVSS:3.1/AV:N",), ("CWE-400",), "version, by nvd")
+    assert row.disposition is Disposition.BLOCKS
+    assert "known to be exploited since 2026-01-02" in row.explanation
+    assert "sources disagree: ghsa low, nvd high" in row.explanation
+    assert made.scans[0].catalogues == ("exploited of 2026-11-24, 1,400 entries",)
+    assert made.scans[0].reports == ("Checker 2.1: 0 findings in a.sarif",)
+    assert len(made.alone) == 1
 
 
 def test_a_secret_blocks_whatever_a_waiver_says() -> None:
