@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -95,9 +96,37 @@ def test_every_test_says_its_requirements(tmp_path: Path, workers: tuple[str, ..
     assert facts.unlinked_names == ("test_it::test_unlinked",)
 
 
-@pytest.mark.parametrize("mark", ["()", "(1)", "('')", "('R-1,R-2')", "(id='R-1')"])
+@pytest.mark.parametrize(
+    "mark", ["()", "(1)", "('')", "('R-1,R-2')", "(id='R-1')", "('R-1', kind='x')", "('R-1', test_type=1)"]
+)
 def test_an_invalid_id_stops_pytest(tmp_path: Path, mark: str) -> None:
     tests = f"import pytest\n@pytest.mark.requirement{mark}\ndef test_it(): pass\n"
     done, _ = pytest_of(tmp_path, tests)
     assert done.returncode == 4
     assert "requirement" in done.stderr
+
+
+def test_the_report_lists_the_plugins_that_ran(tmp_path: Path) -> None:
+    _, facts = pytest_of(tmp_path, "def test_it(): pass\n", "-n", "2")
+    report = (tmp_path / "r.xml").read_text()
+    listed = re.findall(r'name="pytest-plugins" value="([^"]*)"', report)
+    assert re.search(r"pytest-xdist \d", listed[0])
+    assert "autoclave" in listed[0]
+    assert facts.hidden_retries == {}
+
+
+def test_the_mark_says_kind_and_derivation_the_closest_one_first(tmp_path: Path) -> None:
+    tests = """
+import pytest
+
+@pytest.mark.requirement("R-1", test_type="integration", derivation_technique="requirements-analysis")
+class TestClass:
+    def test_plain(self): pass
+    @pytest.mark.requirement("R-2", test_type="fault-injection")
+    def test_more(self): pass
+"""
+    _, facts = pytest_of(tmp_path, tests)
+    assert [(each.name.rpartition("::")[2], each.kind, each.technique) for each in facts.traced] == [
+        ("test_plain", "integration", "requirements-analysis"),
+        ("test_more", "fault-injection", "requirements-analysis"),
+    ]

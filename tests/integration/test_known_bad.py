@@ -53,6 +53,20 @@ CASES = [
     ("tests pass but exit code 3", "exit-code-3", "unit-test", 22, "ended with exit code 3"),
     ("JUnit missing", "no-junit", "unit-test", 22, "wrote no JUnit report"),
     ("JUnit with an external entity", "xxe-junit", "unit-test", 22, "entity declaration, which is refused"),
+    (
+        "report that hides a retry",
+        "hidden-retry",
+        "unit-test",
+        22,
+        "would not show in the report of Mocha (this.retries() and --retries)",
+    ),
+    (
+        "test with an unknown status",
+        "unreadable-status",
+        "unit-test",
+        22,
+        "status='accepted', which is not known to mean that it passed",
+    ),
     ("test that hangs", "hanging-test", "unit-test", 22, "did not end within 3 s and were killed"),
     ("test killed for memory", "memory-hog", "unit-test", 22, "killed for memory (limit 64 MiB)"),
     (

@@ -32,11 +32,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     manager = session.config.pluginmanager
     listed = ", ".join(_plugins(manager))
     for plugin in manager.get_plugins():
-        add = getattr(
-            plugin, "add_global_property", None
-        )  # pytest's LogXML, behind record_testsuite_property
-        if callable(add):
-            add(_PLUGINS, listed)
+        if hasattr(type(plugin), "add_global_property"):  # LogXML, behind record_testsuite_property
+            plugin.add_global_property(_PLUGINS, listed)
 
 
 @pytest.hookimpl(trylast=True)
