@@ -71,9 +71,7 @@ WRITERS = (
         # LogXML.pytest_sessionfinish: numtests counts reports, so each subtest adds one without an element.
         source="https://github.com/pytest-dev/pytest/blob/03fd05ad/src/_pytest/junitxml.py",
         recognises=is_pytest,
-        explains=lambda says, count: (
-            0 < count.tests <= max(says["tests"], says["tests"] + count.skipped) and _no_failure(says, count)
-        ),
+        explains=lambda says, count: 0 < count.tests <= says["tests"] and _no_failure(says, count),
         hides_retries="plug-ins: load Autoclave's with -p autoclave_requirements, which records them",
     ),
     Writer(
@@ -91,15 +89,6 @@ WRITERS = (
             "doctest_version" in shape.suite or (shape.suite == _DOCTEST and "status" in shape.case)
         ),
         explains=lambda says, count: count.tests > 0 and _no_failure(says, count),
-    ),
-    Writer(
-        name="Boost.Test",
-        # junit_result_helper: tests is p_test_cases_passed and failed; disabled ones are in skipped alone.
-        source="https://github.com/boostorg/test/blob/boost-1.74.0/include/boost/test/impl/junit_log_formatter.ipp",
-        recognises=lambda shape: "assertions" in shape.case and shape.suite[:2] == ("tests", "skipped"),
-        explains=lambda says, count: (
-            says["tests"] + count.skipped == count.tests and _no_failure(says, count)
-        ),
     ),
     Writer(
         name="node:test",

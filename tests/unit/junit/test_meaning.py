@@ -150,6 +150,12 @@ NODE = "".join(
 )
 
 
+def test_a_total_may_leave_skipped_tests_out() -> None:
+    text = '<testsuite tests="1"><testcase name="a"/><testcase name="b"><skipped/></testcase></testsuite>'
+    assert counts(read(text)) == (1, 0, 0, 1)
+    assert "says 0 tests, contains 2" in read(text.replace('tests="1"', 'tests="0"')).defect
+
+
 def test_nodes_comments_count_tests_with_steps() -> None:
     text = '<testsuites><testcase name="a" classname="test"/>{}</testsuites>'
     assert counts(read(text.format(NODE))) == (1, 0, 0, 0)
