@@ -103,7 +103,11 @@ def parse(text: str, name: str) -> list[Element]:
         source = f"{name}:{number}"
         if opened := _ELEMENT.fullmatch(line.rstrip()):
             element = None
-            if not opened["close"]:
+            if (
+                opened["tag"] == "FREETEXT" and not opened["close"]
+            ):  # older documents: text up to its end mark
+                _lines(lines, source, end="[/FREETEXT]")
+            elif not opened["close"]:
                 element = Element(opened["tag"], source)
                 found.append(element)
         elif line.startswith("RELATIONS:"):
@@ -117,14 +121,14 @@ def parse(text: str, name: str) -> list[Element]:
     return found
 
 
-def _lines(lines: Iterator[tuple[int, str]], source: str) -> str:
+def _lines(lines: Iterator[tuple[int, str]], source: str, *, end: str = "<<<") -> str:
     """Return the lines of a text up to its end mark; nothing in them is an element."""
     body: list[str] = []
     for _, line in lines:
-        if line.startswith("<<<"):
+        if line.startswith(end):
             return "\n".join(body)
         body.append(line)
-    raise ConfigError(f"{source}: the text has no end", next="close it with <<< on a line of its own")
+    raise ConfigError(f"{source}: the text has no end", next=f"close it with {end} on a line of its own")
 
 
 def _put(element: Element, field: str, value: str, source: str) -> None:

@@ -25,6 +25,11 @@ ELEMENTS:
 [TEXT]
 STATEMENT: Some words.
 
+[FREETEXT]
+[Note]
+UID: NONE-1
+[/FREETEXT]
+
 [SW_REQ]
 UID: PUMP-1
 STATEMENT: The pump shall stop.
@@ -117,6 +122,13 @@ def test_an_element_that_cannot_be_a_requirement_is_refused_by_its_tag(tmp_path:
     assert "the element [COMPONENT] has no UID and STATEMENT" in caught.value.what
     assert "traceability.not-requirements" in caught.value.next
     assert ids(tmp_path, "a.sdoc", ignored=("COMPONENT",))[-1] == "PUMP-4"
+
+
+def test_a_text_without_end_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, a_sdoc="[DOCUMENT]\nTITLE: x\n\n[FREETEXT]\n[REQUIREMENT]\nUID: A\n")
+    with pytest.raises(ConfigError) as caught:
+        requirements.read(tmp_path, "a.sdoc")
+    assert caught.value.what == "a.sdoc:4: the text has no end"
 
 
 def test_too_many_documents_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
