@@ -15,6 +15,7 @@ from autoclave.device.schema import Flow
 from autoclave.errors import ConfigError
 from autoclave.gates import hardening
 from autoclave.targets.kubernetes import manifests, network
+from autoclave.targets.kubernetes.pods import pod_spec
 
 PAGE = (Path(__file__).parents[2] / "docs" / "openshift.md").read_text("utf-8")
 
@@ -75,7 +76,7 @@ def test_the_flows_let_router_and_names_through() -> None:
 
 def test_a_pod_without_a_user_id_is_not_a_finding() -> None:
     (pod,) = manifests.read(POD, "backend.yaml")
-    judged = hardening.Pod(pod.title, pod.kind, manifests.pod_spec(pod))
+    judged = hardening.Pod(pod.title, pod.kind, pod_spec(pod))
     assert hardening.findings([judged]) == ()
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from autoclave.gates.hardening import KubernetesObject
 from autoclave.targets.kubernetes import network, volumes
 from autoclave.targets.kubernetes.labels import has_labels
-from autoclave.targets.kubernetes.manifests import find_templates
+from autoclave.targets.kubernetes.pods import find_templates
 from autoclave.targets.kubernetes.state import title
 
 Object = Mapping[str, Any]

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from autoclave.targets.kubernetes.manifests import Manifest, containers, copy_manifest, pod_specs
+from autoclave.targets.kubernetes.manifests import Manifest, copy_manifest
 from autoclave.targets.kubernetes.places import find_at
+from autoclave.targets.kubernetes.pods import containers, pod_specs
 
 PINNED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]*@(sha256:[0-9a-f]{64})")
 

@@ -11,13 +11,8 @@ from msgspec import Struct
 from autoclave.errors import ConfigError
 from autoclave.targets.base import Rollout
 from autoclave.targets.kubernetes import images, labels, network
-from autoclave.targets.kubernetes.manifests import (
-    Manifest,
-    containers,
-    is_workload,
-    pod_metadata,
-    set_namespace,
-)
+from autoclave.targets.kubernetes.manifests import Manifest, is_workload, set_namespace
+from autoclave.targets.kubernetes.pods import containers, pod_metadata
 from autoclave.targets.kubernetes.revisions import name_jobs, note_configuration
 
 _FIRST = (

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from autoclave.targets.kubernetes.images import digest_in
-from autoclave.targets.kubernetes.manifests import find_templates
 from autoclave.targets.kubernetes.objects import read_image_names
+from autoclave.targets.kubernetes.pods import find_templates
 from autoclave.targets.kubernetes.readiness import condition
 
 Object = Mapping[str, Any]

@@ -13,7 +13,8 @@ from typing import Any
 
 from autoclave.model.digest import digest_of
 from autoclave.targets.kubernetes.labels import CONFIGURATION
-from autoclave.targets.kubernetes.manifests import Manifest, pod_metadata, pod_specs
+from autoclave.targets.kubernetes.manifests import Manifest
+from autoclave.targets.kubernetes.pods import pod_metadata, pod_specs
 
 _NAMES = {
     **dict.fromkeys(("configMap", "configMapRef", "configMapKeyRef"), "ConfigMap"),

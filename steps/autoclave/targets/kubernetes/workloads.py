@@ -11,9 +11,10 @@ from msgspec import structs
 from autoclave.gates.hardening import KubernetesObject, Pod
 from autoclave.targets.kubernetes.embedded import has_containers, names_image
 from autoclave.targets.kubernetes.kinds import is_known
-from autoclave.targets.kubernetes.manifests import Manifest, pod_specs
+from autoclave.targets.kubernetes.manifests import Manifest
 from autoclave.targets.kubernetes.objects import read_image_names
 from autoclave.targets.kubernetes.places import find_at
+from autoclave.targets.kubernetes.pods import pod_specs
 
 _LISTS = ("containers", "initContainers", "ephemeralContainers")
 

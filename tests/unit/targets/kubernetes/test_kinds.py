@@ -10,7 +10,8 @@ from autoclave.gates import hardening
 from autoclave.policy.schema import ObjectPaths
 from autoclave.targets.kubernetes.images import find_unpinned, pin
 from autoclave.targets.kubernetes.kinds import PLAIN, admit
-from autoclave.targets.kubernetes.manifests import POD_SPECS, containers, pod_metadata, read
+from autoclave.targets.kubernetes.manifests import POD_SPECS, read
+from autoclave.targets.kubernetes.pods import containers, pod_metadata
 from autoclave.targets.kubernetes.workloads import find_pods
 
 FOLDER = Path(__file__).parents[3] / "fixtures" / "kubernetes" / "unknown"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from autoclave.errors import AutoclaveError, ConfigError, SourceError
 from autoclave.targets.kubernetes.images import find_unpinned, match_image, pin
-from autoclave.targets.kubernetes.manifests import containers, dump, read, read_files, set_namespace
+from autoclave.targets.kubernetes.manifests import dump, read, read_files, set_namespace
+from autoclave.targets.kubernetes.pods import containers
 
 DIGEST = "sha256:" + "a" * 64
 POD = "{apiVersion: v1, kind: Pod, metadata: {name: p}}"

@@ -11,8 +11,9 @@ from autoclave.store.oci import MANIFEST, Descriptor
 from autoclave.targets import base
 from autoclave.targets.base import Rollout
 from autoclave.targets.kubernetes.labels import CONFIGURATION
-from autoclave.targets.kubernetes.manifests import find_templates, read
+from autoclave.targets.kubernetes.manifests import read
 from autoclave.targets.kubernetes.objects import DesiredObjects, make_objects, read_digests
+from autoclave.targets.kubernetes.pods import find_templates
 
 DIGEST, NEXT = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 SETTINGS = """
