@@ -6,6 +6,7 @@ import json
 import signal
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 
@@ -147,7 +148,13 @@ def test_pods_that_are_not_confined_are_refused_and_nothing_applied(clinic: Clin
     assert clinic.get("deployments") == []
 
 
-def test_a_kind_of_which_only_the_server_knows_that_it_is_in_no_namespace_is_refused(clinic: Clinic) -> None:
+def test_a_kind_of_which_only_the_server_knows_that_it_is_in_no_namespace_is_refused(
+    clinic: Clinic, tmp_path: Path
+) -> None:
+    policy = Path(clinic.repository.more["AUTOCLAVE_POLICY"]).read_text("utf-8")
+    allowed = '[kubernetes.kinds."PriorityLevelConfiguration.flowcontrol.apiserver.k8s.io"]\n'
+    (tmp_path / "policy.toml").write_text(f"{policy}\n{allowed}", "utf-8")
+    clinic.repository.more["AUTOCLAVE_POLICY"] = str(tmp_path / "policy.toml")
     clinic.write(
         "level.yaml",
         "apiVersion: flowcontrol.apiserver.k8s.io/v1\nkind: PriorityLevelConfiguration\n"

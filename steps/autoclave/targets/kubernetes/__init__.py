@@ -198,9 +198,10 @@ class KubernetesTarget:
         """Watch until the pods are ready, and read their digests from their status. Raises Unhealthy."""
         digests = {each.image: each.digest for each in rollout.services}
         with _unhealthy_when_refused():
-            running = self._watch(self._desired, digests)
-            if self._state.current:
-                self._prune(find_missing(self._state.current.objects, self._desired))
+            before = self._state.current.objects if self._state.current else []
+            leaving = find_missing(before, self._desired)
+            running = self._watch(self._desired, digests, leaving)
+            self._prune(leaving)
         for each in running:
             self._note(f"{each.image}: {each.digest} read back from the status of {each.address.strip('()')}")
         return _with_inputs(running, {each.image: each.inputs for each in rollout.services})
@@ -274,9 +275,10 @@ class KubernetesTarget:
         try:
             with _unhealthy_when_refused():
                 self._kubectl.apply(self._leave_replicas(interrupted.objects))
-                self._watch(interrupted.objects, digests)
                 before = self._state.current.objects if self._state.current else []
-                self._prune(find_missing(before, interrupted.objects))
+                leaving = find_missing(before, interrupted.objects)
+                self._watch(interrupted.objects, digests, leaving)
+                self._prune(leaving)
         except Unhealthy as error:
             self._warn(f"what an earlier deployment began cannot be completed: {error}")
             return False
@@ -294,7 +296,7 @@ class KubernetesTarget:
             self._note("nothing ran here before: what was new is deleted again, except claims")
             self._write_state(RolloutState())
             return Restoration(())
-        running = self._watch(before, read_digests(before), unstick=True)
+        running = self._watch(before, read_digests(before), new, unstick=True)
         for each in running:
             self._note(f"{each.image}: restored {each.digest}, read back from {each.address.strip('()')}")
         self._write_state(RolloutState(kept.current))
@@ -318,7 +320,12 @@ class KubernetesTarget:
         return scaling.leave_replicas(objects, self._kubectl.live(objects) if live is None else live, scaled)
 
     def _watch(
-        self, objects: Sequence[Object], digests: Mapping[str, str], *, unstick: bool = False
+        self,
+        objects: Sequence[Object],
+        digests: Mapping[str, str],
+        leaving: Sequence[str],
+        *,
+        unstick: bool = False,
     ) -> list[Running]:
         return watch(
             self._kubectl,
@@ -327,6 +334,7 @@ class KubernetesTarget:
             digests,
             self._ctx.screen,
             timeout=self._settings.timeout,
+            leaving=leaving,
             unstick=unstick,
         )
 

@@ -5,15 +5,17 @@ No pod says what they run. The object in the cluster does, by the digest that pi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+from autoclave.targets.kubernetes import state
 from autoclave.targets.kubernetes.images import digest_in
 from autoclave.targets.kubernetes.objects import read_image_names
 from autoclave.targets.kubernetes.pods import find_templates
 from autoclave.targets.kubernetes.readiness import condition
 
 Object = Mapping[str, Any]
+_OWNERS = 5  # a pod's ReplicaSet, its Deployment, and what an operator puts above
 
 
 def find_resting(objects: Sequence[Object], applied: Sequence[Object]) -> Iterator[tuple[str, str, str]]:
@@ -59,6 +61,25 @@ def has_ended(job: Object) -> bool:
 def title_of(of: Object) -> str:
     """Return kind and name: `Job/migrate`."""
     return f"{of.get('kind')}/{(of.get('metadata') or {}).get('name')}"
+
+
+def leave_out(objects: Sequence[Object], leaving: Collection[str]) -> list[Object]:
+    """Return the objects without those of these titles (with their group), and without what is theirs."""
+    here = {state.title(each): each for each in objects}
+    return [each for each in objects if not _is_leaving(each, here, leaving)]
+
+
+def _is_leaving(of: Object, here: Mapping[str, Object], leaving: Collection[str]) -> bool:
+    found: Object | None = of
+    for _ in range(_OWNERS):
+        if found is None:
+            return False
+        references = (found.get("metadata") or {}).get("ownerReferences") or ()
+        owners = [state.title({**each, "metadata": {"name": each.get("name")}}) for each in references]
+        if state.title(found) in leaving or any(owner in leaving for owner in owners):
+            return True
+        found = next((here[owner] for owner in owners if owner in here), None)
+    return False
 
 
 def is_of_a_schedule(pod: Object, objects: Sequence[Object]) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from autoclave.console.base import Screen
@@ -20,7 +20,7 @@ from autoclave.targets.kubernetes.resting import (
     find_resting,
     has_ended,
     is_of_a_schedule,
-    is_resting,
+    leave_out,
     title_of,
 )
 
@@ -41,13 +41,14 @@ def watch(
     screen: Screen,
     *,
     timeout: float,
+    leaving: Collection[str] = (),
     unstick: bool = False,
 ) -> list[Running]:
     """Wait until all workloads exist and their pods run `digests` (by image); read them back.
 
-    `timeout` is seconds, and excludes those for which the API server is absent. Raises Unhealthy with the
-    reason, on one screen, when the rollout stalls or time runs out. `unstick` deletes the pods for which a
-    StatefulSet would wait forever.
+    `timeout` is seconds, and excludes those for which the API server is absent. Those in `leaving` (titles)
+    are deleted afterwards and need not run the digests. `unstick` deletes the pods for which a StatefulSet
+    would wait forever. Raises Unhealthy with the reason, on one screen, when it stalls or time runs out.
     """
     titles = {title_of(each): each for each in desired if is_workload(each)}
     ended: dict[str, Object] = {}
@@ -61,7 +62,7 @@ def watch(
         ended |= {title_of(each): each for each in objects if has_ended(each)}
         seen = {title_of(each) for each in objects}
         removed = [each for key, each in ended.items() if key not in seen]
-        objects = _leave_out_old(titles, [*objects, *removed])
+        objects = leave_out([*objects, *removed], leaving)
         lines = _list_pending(titles, objects, digests)
         if not lines:
             return read_back(objects, desired)
@@ -115,13 +116,6 @@ def _describe_place(pods: int, resting: Sequence[str]) -> str:
     if not pods:
         return f"(no pod now: {', '.join(sorted(set(resting)))})"
     return f"({pods} {'pod' if pods == 1 else 'pods'})"
-
-
-def _leave_out_old(titles: Mapping[str, Object], objects: Sequence[Object]) -> list[Object]:
-    """Return the objects without the workloads of before: they are deleted once all is ready."""
-    return [
-        each for each in objects if title_of(each) in titles or not is_resting(each, each.get("spec") or {})
-    ]
 
 
 def find_stuck(objects: Sequence[Object]) -> list[str]:

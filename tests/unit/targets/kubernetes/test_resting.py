@@ -41,6 +41,7 @@ def workload(
 def pod(digest: str, owner: str = "", kind: str = "Job") -> dict[str, Any]:
     owners = [{"kind": kind, "name": owner}] if owner else []
     return {
+        "apiVersion": "v1",
         "kind": "Pod",
         "metadata": {
             "name": "p",
@@ -77,7 +78,9 @@ def wait(objects: list[dict[str, Any]], desired: list[dict[str, Any]], **more: A
 
     cluster: Any = Cluster()
     found: Kubectl = cluster
-    return watch(found, desired, "x=y", {"gateway": NEW}, JsonScreen(), timeout=more.get("timeout", 0.05))
+    leaving = more.get("leaving", ())
+    timeout = more.get("timeout", 0.05)
+    return watch(found, desired, "x=y", {"gateway": NEW}, JsonScreen(), timeout=timeout, leaving=leaving)
 
 
 @pytest.mark.parametrize("of", RESTING.values(), ids=RESTING)
@@ -117,8 +120,23 @@ def test_what_somebody_scaled_down_or_suspended_is_not_deployed(live: Any, appli
 def test_what_ran_before_and_rests_does_not_count() -> None:
     old = workload("Job", OLD, name="app-1", status=COMPLETE)
     new = workload("Job", name="app-2", status=COMPLETE)
-    assert wait([old, new], [new])[0].digest == NEW
+    assert wait([old, new], [new], leaving=["Job.batch/app-1"])[0].digest == NEW
     assert read_back([old, new])[0].digest == f"mixed: {OLD}, {NEW}"
+
+
+def test_a_workload_that_will_be_deleted_need_not_run_the_new_version() -> None:
+    status = {"updatedReplicas": 1, "availableReplicas": 1, "replicas": 1}
+    kept = workload("Deployment", replicas=1, status=status)
+    gone = workload("Deployment", OLD, name="gone", replicas=1, status=status)
+    revision = workload("ReplicaSet", OLD, name="gone-1", replicas=1, status=status)
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "gone"}
+    revision["metadata"]["ownerReferences"] = [owner]
+    running, old = pod(NEW), pod(OLD, "gone-1", "ReplicaSet")
+    old["metadata"]["ownerReferences"][0]["apiVersion"] = "apps/v1"
+    objects = [kept, gone, revision, running, old]
+    assert wait(objects, [kept], leaving=["Deployment.apps/gone"])[0].digest == NEW
+    with pytest.raises(Unhealthy, match="mixed"):
+        wait(objects, [kept])
 
 
 def test_old_revisions_of_a_deployment_do_not_count() -> None:

@@ -293,3 +293,15 @@ def test_a_volume_over_what_the_image_runs_is_found(
     (folder / "deploy.yaml").write_text(MANIFESTS.replace("image: pump/app", mount))
     found = place(folder, cluster).prepare(rollout(NEW)).findings
     assert [each.id for each in found].count("AK-PROGRAM-MOUNT") == count
+
+
+def test_a_workload_that_a_version_no_longer_has_does_not_hold_it_up(
+    folder: Path, cluster: MemoryCluster
+) -> None:
+    second = "---\n" + MANIFESTS.partition("---")[0].replace("name: app}\n", "name: second}\n", 1)
+    (folder / "deploy.yaml").write_text(MANIFESTS + second)
+    deploy(place(folder, cluster), rollout(OLD))
+    (folder / "deploy.yaml").write_text(MANIFESTS)
+    deploy(place(folder, cluster), rollout(NEW))
+    assert digests(place(folder, cluster)) == [NEW]
+    assert "Pod/second" not in cluster.objects
