@@ -64,9 +64,13 @@ def title_of(of: Object) -> str:
 
 
 def leave_out(objects: Sequence[Object], leaving: Collection[str]) -> list[Object]:
-    """Return the objects without those of these titles (with their group), and without what is theirs."""
+    """Return the objects without those of these titles (with their group), and without what is theirs.
+
+    The runs that a schedule started are left out as well: of one that leaves, their name alone says so.
+    """
     here = {state.title(each): each for each in objects}
-    return [each for each in objects if not _is_leaving(each, here, leaving)]
+    kept = [each for each in objects if not is_of_a_schedule(each, objects)]
+    return [each for each in kept if not _is_leaving(each, here, leaving)]
 
 
 def _is_leaving(of: Object, here: Mapping[str, Object], leaving: Collection[str]) -> bool:
@@ -83,10 +87,12 @@ def _is_leaving(of: Object, here: Mapping[str, Object], leaving: Collection[str]
 
 
 def is_of_a_schedule(pod: Object, objects: Sequence[Object]) -> bool:
-    """Return whether a pod is of a run that a CronJob started: of a Job that was not applied."""
-    jobs = {each["metadata"]["name"] for each in objects if each.get("kind") == "Job"}
+    """Return whether a pod is of a run that a CronJob of the device started: its Job is named after it."""
+    schedules = {each["metadata"]["name"] for each in objects if each.get("kind") == "CronJob"}
     owners = (pod.get("metadata") or {}).get("ownerReferences") or ()
-    return any(each.get("kind") == "Job" and each.get("name") not in jobs for each in owners)
+    return any(
+        each.get("kind") == "Job" and str(each.get("name")).rpartition("-")[0] in schedules for each in owners
+    )
 
 
 def _containers(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -151,6 +151,10 @@ def test_a_run_that_a_schedule_started_before_does_not_hold_up_a_deployment() ->
     assert wait([of, pod(OLD, "app-29384")], [of])[0].digest == NEW
     running = read_back([workload("Job"), pod(OLD, "app")])
     assert running[0].digest == OLD
+    new = workload("Job", name="new", status=COMPLETE)
+    assert wait([of, new, pod(OLD, "app-29384")], [new], leaving=["CronJob.batch/app"])[0].digest == NEW
+    stranger = read_back([of, pod(OLD, "other-29384")])
+    assert stranger[0].digest == f"mixed: {OLD}, {NEW}"
 
 
 def test_a_job_that_is_removed_once_it_ended_has_been_seen(monkeypatch: pytest.MonkeyPatch) -> None:
