@@ -221,6 +221,7 @@ def _build(image: Image, opts: Options, ctx: Context) -> BuiltImage:
         builder=ctx.engine.builder(),
         engine=ctx.engine.info().name,
         materials=inputs.materials,
+        contradicted=materials.contradict(inputs, ctx.engine.used(image_id) or ()),
         started=started,
         finished=ctx.now(),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit, urlunsplit
 
 from msgspec import Struct
@@ -13,7 +13,7 @@ from autoclave.device.dockerfile.sources import BaseImage, Source, Target
 from autoclave.device.files import digest_of_all, digests_of_files
 from autoclave.device.schema import resolve_inside
 from autoclave.device.source import Source as Tree
-from autoclave.engines.base import BuildRequest, Engine, ImageState
+from autoclave.engines.base import BuildRequest, Engine, ImageState, Used
 from autoclave.errors import EngineError, SourceError
 from autoclave.model.digest import Digest, digest_of
 from autoclave.model.facts import Material
@@ -24,10 +24,11 @@ class Inputs(Struct, frozen=True, kw_only=True):
     """What an image is made of. `files` are the digests of a work tree's context, by path.
 
     `is_fixed` is whether building again uses the same: what is fetched without a checksum can change
-    without a trace.
+    without a trace. `same_as` are the digests under which a builder may know an image or a fetched file.
     """
 
     materials: tuple[Material, ...]
+    same_as: Mapping[str, frozenset[str]] = {}
     files: Mapping[str, str] = {}
     is_fixed: bool = True
 
@@ -41,7 +42,27 @@ def collect(request: BuildRequest, tree: Tree, engine: Engine) -> Inputs:
     found, images = _resolve(request, engine)
     outside = [_describe(each, images.get(each.name), request) for each in found]
     fixed = all(each.kind != "remote" or each.checksum for each in found)
-    return Inputs(materials=(*own, *outside), files=files, is_fixed=fixed)
+    same_as: dict[str, frozenset[str]] = {}
+    for each in found:
+        name = _normalise(each)
+        same_as[name] = same_as.get(name, frozenset()) | _digests(each, images.get(each.name))
+    return Inputs(materials=(*own, *outside), same_as=same_as, files=files, is_fixed=fixed)
+
+
+def contradict(inputs: Inputs, used: Iterable[Used]) -> tuple[str, ...]:
+    """Return in which way the builder says that it used something else than the record names."""
+    found: list[str] = []
+    for each in used:
+        name = _full_name(each.name) if each.is_image else _without_login(each.name)
+        known = inputs.same_as.get(name)
+        value = each.digest.partition(":")[2]  # a commit is sha1, sha256 or gitCommit
+        if known is None:
+            # Addresses of git are written in several ways, and BuildKit writes the one that it used.
+            if each.is_image or ".git" not in name:
+                found.append(f"{each.name}, which is not found in the Dockerfile")
+        elif known and value and value not in {one.partition(":")[2] for one in known}:
+            found.append(f"{each.name} was {each.digest}, and not {' or '.join(sorted(known))}")
+    return tuple(found)
 
 
 def collect_own(request: BuildRequest, tree: Tree, engine: Engine) -> list[Material]:
@@ -206,6 +227,39 @@ def _own_files(request: BuildRequest, tree: Tree, engine: Engine) -> tuple[list[
     if tree.commit:
         found.append(Material(name="based on", digest={"gitCommit": tree.commit}))
     return found, files
+
+
+def _normalise(source: Source) -> str:
+    return _without_login(source.name) if source.kind == "remote" else _full_name(source.name)
+
+
+def _full_name(name: str) -> str:
+    """Return an image's name with registry and tag; without the digest, when there is a tag before it."""
+    name, _, digest = name.partition("@")
+    host, slash, rest = name.partition("/")
+    if not slash or not (set(host) & {".", ":"} or host == "localhost"):
+        host, rest = "docker.io", name
+    if host == "docker.io" and "/" not in rest:
+        rest = f"library/{rest}"
+    if ":" in rest.rpartition("/")[2]:
+        return f"{host}/{rest}"
+    return f"{host}/{rest}@{digest}" if digest else f"{host}/{rest}:latest"
+
+
+def _digests(source: Source, image: ImageState | None) -> frozenset[str]:
+    """Return the digests under which a builder may know a source.
+
+    Docker's builder names an image of its own store by the chain of its layers (builder-next,
+    adapters/containerimage/pull.go), and one that it pulled by its manifest or index.
+    """
+    found = {source.checksum, source.name.partition("@")[2] if source.kind != "remote" else ""}
+    if image is not None:
+        found |= {image.id, *(each.partition("@")[2] for each in image.repo_digests)}
+        chain = ""
+        for layer in image.layers:
+            chain = digest_of(f"{chain} {layer}".encode()) if chain else layer
+        found.add(chain)
+    return frozenset(found - {""})
 
 
 def _without_login(address: str) -> str:

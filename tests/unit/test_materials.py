@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from autoclave import materials
 from autoclave.device.source import Source
-from autoclave.engines.base import BuildRequest
+from autoclave.engines.base import BuildRequest, Used
 from autoclave.errors import SourceError
 from autoclave.model.facts import Material
 from builders.memory_engine import MemoryEngine, image
@@ -154,3 +156,49 @@ def test_a_store_in_the_context_is_refused(tmp_path: Path) -> None:
     tree: Source = Tree(tmp_path, is_worktree=True)
     with pytest.raises(SourceError, match=r"contains the folder \.autoclave"):
         materials.collect(request(tmp_path, "FROM scratch\n"), tree, MemoryEngine().as_engine)
+
+
+def used(name: str, digest: str, *, is_image: bool = True) -> Used:
+    return Used(name=name, digest=digest, is_image=is_image)
+
+
+def test_what_the_builder_says_is_compared_with_what_was_read(tmp_path: Path) -> None:
+    engine = MemoryEngine()
+    pulled = (f"debian@sha256:{SUM}",)
+    layers = ("sha256:" + "1" * 64, "sha256:" + "2" * 64)
+    engine.images["debian:12"] = image("debian", repo_digests=pulled)
+    engine.images["own/tools"] = replace(image("own"), layers=layers)
+    inputs = collect(
+        tmp_path,
+        f"FROM debian:12\nCOPY --from=own/tools /a /b\nADD --checksum=sha256:{SUM} https://u:p@h/x /x\n"
+        f"ADD --checksum={'b' * 40} git@h:r.git#main /r\nCOPY --from=pin:1@sha256:{SUM} /a /b\n",
+        engine,
+    )
+    chain = f"sha256:{hashlib.sha256(' '.join(layers).encode()).hexdigest()}"
+    good = [
+        used("debian:12", f"sha256:{SUM}"),
+        used("docker.io/library/debian:12", engine.images["debian:12"].id),
+        used("own/tools:latest", chain),
+        used("own/tools", ""),
+        used("pin:1", f"sha256:{SUM}"),
+        used("https://h/x", f"sha256:{SUM}", is_image=False),
+        used("ssh://git@h/r.git#main", f"gitCommit:{'b' * 40}", is_image=False),
+    ]
+    assert materials.contradict(inputs, good) == ()
+    other = f"sha256:{'c' * 64}"
+    said = materials.contradict(
+        inputs,
+        [
+            used("debian:12", other),
+            used("hidden:1", other),
+            used("https://h/x", other, is_image=False),
+            used("https://hidden/x", other, is_image=False),
+        ],
+    )
+    assert [each.split(" ")[0].rstrip(",") for each in said] == [
+        "debian:12",
+        "hidden:1",
+        "https://h/x",
+        "https://hidden/x",
+    ]
+    assert "which is not found in the Dockerfile" in said[1]

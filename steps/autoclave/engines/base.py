@@ -58,6 +58,14 @@ class BuildRequest(Struct, frozen=True, kw_only=True):
     logins: Mapping[str, tuple[str, str]] = {}
 
 
+class Used(Struct, frozen=True, kw_only=True):
+    """Something that the builder says it used: an image, or an address that it fetched, with the digest."""
+
+    name: str
+    digest: str
+    is_image: bool
+
+
 class ImageState(Struct, frozen=True, kw_only=True):
     """An image in the engine; `repo_digests` are `name@sha256:…` of where it was pulled from.
 
@@ -164,6 +172,9 @@ class Engine(Protocol):
 
     def build(self, request: BuildRequest, line: Callable[[str], None]) -> str:
         """Build an image and return its id. Raises BuildFailed; output goes to `line` as it comes."""
+
+    def used(self, image_id: str) -> tuple[Used, ...] | None:
+        """Return what the builder says it used for an image just built; None when it does not say."""
 
     def build_arguments(self, request: BuildRequest) -> list[str]:
         """Return the arguments of the command that `build` runs, for the plan: the same on every machine."""

@@ -37,6 +37,7 @@ def judge(facts: BuildFacts, policy: Policy) -> Verdict:
         reasons.append(
             f"the digest of {', '.join(unknown)} is not known, so nobody knows what the image was made of"
         )
+    reasons += [f"the builder says otherwise about what it used: {each}" for each in facts.contradicted]
     if policy.build.known_materials:
         reasons += _not_known(facts)
     return Verdict("build", tuple(reasons))

@@ -266,7 +266,8 @@ class BuildFacts(Struct, frozen=True, kw_only=True):
     was built instead: `tree` is empty, and `commit` the one that it is based on, empty when there is none.
     `uid` is the user's number, looked up in the image's own files; None for a user whom no engine finds.
     `secrets` are the variables that the build could read. `image_id` is what the engine calls the image,
-    `config` the digest of its configuration.
+    `config` the digest of its configuration. `contradicted` is what the builder itself says otherwise about
+    what it used.
     """
 
     commit: str
@@ -280,6 +281,7 @@ class BuildFacts(Struct, frozen=True, kw_only=True):
     builder: str
     engine: str
     materials: tuple[Material, ...]
+    contradicted: tuple[str, ...] = ()
     started: datetime
     finished: datetime
 

@@ -69,6 +69,12 @@ def test_what_may_change_unseen_is_refused_where_materials_must_be_known(
         assert says in build.judge(facts, POLICY[name]).reasons[0]
 
 
+def test_a_builder_that_contradicts_the_record_closes_the_gate_in_every_class() -> None:
+    facts = replace(BUILD, contradicted=("base:1, which is not found in the Dockerfile",))
+    for policy in POLICY.values():
+        assert "says otherwise about what it used: base:1" in build.judge(facts, policy).reasons[0]
+
+
 @pytest.mark.parametrize(
     "name",
     [

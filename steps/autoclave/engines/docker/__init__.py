@@ -25,6 +25,7 @@ from autoclave.engines.base import (
     EngineInfo,
     ImageState,
     NetworkState,
+    Used,
     VolumeState,
 )
 from autoclave.engines.docker import build as docker_build
@@ -56,6 +57,7 @@ class DockerEngine:
     def __init__(self, shell: Shell, client: str = "") -> None:
         self._shell = shell
         self._client_name = client
+        self._used: dict[str, tuple[Used, ...] | None] = {}
         self._host = os.environ.get("DOCKER_HOST") or _context_host()
         with _translate_errors("the container engine does not answer"):
             self._api = _connect(self._host)
@@ -86,7 +88,8 @@ class DockerEngine:
 
     def build(self, request: BuildRequest, line: Callable[[str], None]) -> str:
         """Build an image and return its id."""
-        image_id = docker_build.build(self._shell, self._client, request, line)
+        image_id, used = docker_build.build(self._shell, self._client, request, line)
+        self._used[image_id] = used
         if self.image(image_id) is None:
             raise EngineError(
                 f"the engine does not have the image {image_id} that was just built",
@@ -94,6 +97,10 @@ class DockerEngine:
                 next="set DOCKER_HOST, so that both use the same engine",
             )
         return image_id
+
+    def used(self, image_id: str) -> tuple[Used, ...] | None:
+        """Return what the builder says it used for an image just built."""
+        return self._used.get(image_id)
 
     def build_arguments(self, request: BuildRequest) -> list[str]:
         """Return the arguments of the command that `build` runs."""

@@ -14,7 +14,8 @@ from urllib.parse import unquote
 
 from msgspec import Struct
 
-from autoclave.engines.base import BuildRequest
+from autoclave.engines.base import BuildRequest, Used
+from autoclave.engines.docker import provenance
 from autoclave.errors import BuildFailed, ConfigError, SourceError, ToolError
 from autoclave.runtime.shell import Shell
 from autoclave.runtime.surroundings import docker_folder
@@ -30,6 +31,7 @@ class Client(Struct, frozen=True):
 
     program: str
     builder: str
+    has_metadata: bool = False  # buildx can write what it did into a file
 
     @property
     def environment(self) -> dict[str, str]:
@@ -42,6 +44,7 @@ class Client(Struct, frozen=True):
             "DOCKER_BUILDKIT": "1" if self.builder == "buildkit" else "0",
             "BUILDX_GIT_INFO": "false",
             "BUILDX_GIT_LABELS": "false",
+            "BUILDX_METADATA_PROVENANCE": "min",
             "GIT_DIR": os.devnull,
         }
 
@@ -58,26 +61,30 @@ def find_client(shell: Shell, named: str = "") -> Client:
             why="images are built with the engine's own command line",
             next="install Docker's client (Debian: apt-get install docker.io)",
         )
-    clients = (Client(program, _builder(shell, program)) for program in programs)
+    clients = (_look_at(shell, program) for program in programs)
     return next(
         (client for client in clients if client.builder == "buildkit"), Client(programs[0], "classic")
     )
 
 
-def _builder(shell: Shell, program: str) -> str:
+def _look_at(shell: Shell, program: str) -> Client:
     """Return how a client builds: buildx is BuildKit; clients before 23 contain BuildKit."""
     if shell.run([program, "buildx", "version"], ok=range(256)).code == 0:
-        return "buildkit"
+        return Client(program, "buildkit", has_metadata=True)
     version_line = shell.run([program, "--version"], ok=range(256)).out.decode("utf-8", "replace")
     version = re.search(r"version (\d+)\.", version_line)
-    return "buildkit" if version and 18 < int(version[1]) < 23 else "classic"
+    return Client(program, "buildkit" if version and 18 < int(version[1]) < 23 else "classic")
 
 
-def command(client: Client, request: BuildRequest, *, id_file: str = "", dockerfile: str = "") -> list[str]:
+def command(
+    client: Client, request: BuildRequest, *, id_file: str = "", metadata_file: str = "", dockerfile: str = ""
+) -> list[str]:
     """Return the build command. Secret values are never in it: BuildKit reads them from the environment."""
     argv = [client.program, "build", "--file", dockerfile or str(request.dockerfile)]
     if id_file:
         argv += ["--iidfile", id_file]
+    if metadata_file:
+        argv += ["--metadata-file", metadata_file]
     if client.builder == "buildkit":
         argv += ["--progress", "plain"]
         if request.source_date_epoch is not None:
@@ -97,8 +104,13 @@ def command(client: Client, request: BuildRequest, *, id_file: str = "", dockerf
     return [*argv, str(request.context)]
 
 
-def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[str], None]) -> str:
-    """Build and return the image id. Raises BuildFailed, ConfigError for unusable secrets."""
+def build(
+    shell: Shell, client: Client, request: BuildRequest, line: Callable[[str], None]
+) -> tuple[str, tuple[Used, ...] | None]:
+    """Build; return the image id, and what the builder says it used, None when it does not say.
+
+    Raises BuildFailed, ConfigError for unusable secrets.
+    """
     _check_secrets(client, request)
     tail: list[str] = []
 
@@ -109,13 +121,17 @@ def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[s
             line(text)
 
     with tempfile.TemporaryDirectory(prefix="autoclave-build-") as folder:
-        id_file = Path(folder) / "id"
+        id_file, metadata = Path(folder) / "id", Path(folder) / "metadata.json"
         dockerfile = Path(folder) / "Dockerfile"
         if request.text:
             dockerfile.write_bytes(request.text)
             _keep_ignore_file(client, request, dockerfile)
         argv = command(
-            client, request, id_file=str(id_file), dockerfile=str(dockerfile) if request.text else ""
+            client,
+            request,
+            id_file=str(id_file),
+            metadata_file=str(metadata) if client.has_metadata else "",
+            dockerfile=str(dockerfile) if request.text else "",
         )
         code = shell.stream(
             argv,
@@ -130,7 +146,14 @@ def build(shell: Shell, client: Client, request: BuildRequest, line: Callable[[s
                 why="\n".join(tail),
                 next="fix the Dockerfile; 'autoclave build -v' shows the command to run by hand",
             )
-        return id_file.read_text("ascii").strip()
+        return id_file.read_text("ascii").strip(), _read_metadata(metadata)
+
+
+def _read_metadata(file: Path) -> tuple[Used, ...] | None:
+    if not file.is_file():
+        return None
+    with file.open("rb") as opened:
+        return provenance.read(opened.read(provenance.LARGEST))
 
 
 def read_ignore_file(client: Client, request: BuildRequest) -> tuple[str, bytes]:
