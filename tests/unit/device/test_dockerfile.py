@@ -223,6 +223,9 @@ def test_large_and_deep_files_are_refused() -> None:
     assert "line 2: the line has more than" in refusal("FROM a\nRUN " + "x" * 70_000 + "\n")
     assert "line 10001: more than 10000 instructions" in refusal("FROM a\n" + "USER 1\n" * 10_001)
     assert "inside of each other" in refusal("FROM " + "${A:-" * 200 + "}" * 200 + "\n")
+    assert "line 501: more than 500 stages" in refusal("FROM a\n" * 501)
+    for pattern in ("***", "x" * 400):
+        assert "a pattern may have" in refusal(f"ARG V=1\nFROM ${{V%{pattern}}}\n")
     doubling = "ARG A=xxxxxxxx\n" + "ARG A=$A$A\n" * 40 + "FROM $A\n"
     assert "a value has more than" in refusal(doubling)
 

@@ -7,33 +7,38 @@ from __future__ import annotations
 
 import re
 
-_ESCAPED = frozenset("[]{}.+()|^$")
-_MOST = 5  # stars, each of which may try every length
+_MOST = 2  # stars, each of which may try every length
+_LONGEST = 300  # characters of pattern and value
 
 
 class WordError(ValueError):
-    """A word that the builder refuses."""
+    """A word that the builder refuses, or that is too large to be resolved."""
 
 
 def trim(value: str, pattern: str, kind: str) -> str:
     """Return the value without a beginning (`#`) or an end (`%`): the shortest, or with `##` the longest."""
     greedy = pattern[:1] == kind
-    pattern = pattern[1:] if greedy else pattern
+    parts = _parts(pattern[1:] if greedy else pattern, value, greedy=greedy)
     if kind == "#":
-        found = compile_pattern(pattern, greedy=greedy).match(value)
+        found = re.match("".join(parts), value)
         return value[found.end() :] if found else value
-    ends = [
-        at for at in range(len(value), -1, -1) if compile_pattern(pattern, greedy=True).fullmatch(value, at)
-    ]
-    if not ends:
-        return value
-    return value[: ends[-1] if greedy else ends[0]]
+    # From the end: the shortest end is the first match of all that is reversed.
+    found = re.match("".join(reversed(parts)), value[::-1])
+    return value[: len(value) - found.end()] if found else value
 
 
-def compile_pattern(pattern: str, *, greedy: bool) -> re.Pattern[str]:
-    """Return a shell pattern as an expression: only `*` and `?` are special."""
-    if len(pattern) > 100 or pattern.count("*") > _MOST:
-        raise WordError(f"the pattern '{pattern[:40]}' is too long")
+def replace(value: str, pattern: str, new: str, *, every: bool) -> str:
+    """Return the value with the first match of a pattern, or with every one, replaced."""
+    expression = re.compile("".join(_parts(pattern, value, greedy=True)))
+    return expression.sub(lambda _: new, value, count=0 if every else 1)
+
+
+def _parts(pattern: str, value: str, *, greedy: bool) -> list[str]:
+    """Return a shell pattern as the parts of an expression. Raises WordError."""
+    if max(len(pattern), len(value)) > _LONGEST or pattern.count("*") > _MOST:
+        raise WordError(
+            f"a pattern may have {_MOST} times '*', and be used on a value of {_LONGEST} characters at most"
+        )
     result: list[str] = []
     chars = iter(pattern)
     for char in chars:
@@ -47,5 +52,5 @@ def compile_pattern(pattern: str, *, greedy: bool) -> re.Pattern[str]:
                 raise WordError(f"the pattern has the invalid escape '\\{escaped}'")
             result.append(re.escape(escaped))
         else:
-            result.append(f"\\{char}" if char in _ESCAPED else re.escape(char))
-    return re.compile("".join(result))
+            result.append(re.escape(char))
+    return result

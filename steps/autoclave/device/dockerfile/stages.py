@@ -16,6 +16,7 @@ from autoclave.device.dockerfile.reading import Dockerfile, Instruction
 from autoclave.model.platform import Platform
 
 SCRATCH = "scratch"
+_MOST = 500  # stages
 _STAGE_NAME = re.compile(r"[a-z][a-z0-9._-]*")
 _REFERENCE = re.compile(
     r"(?:[A-Za-z0-9.:\[\]-]+/)?[a-z0-9]+(?:[._/-]+[a-z0-9]+)*"
@@ -81,6 +82,10 @@ class Stages(Struct, frozen=True):
 def find_stages(file: Dockerfile, target: Target, how: Reading) -> Stages:
     """Return the stages of a Dockerfile. Raises SourceError that names the line."""
     starts = [at for at, each in enumerate(file.instructions) if each.keyword == "FROM"]
+    if len(starts) > _MOST:
+        raise file.error(
+            file.instructions[starts[_MOST]].line, f"more than {_MOST} stages", next="split the file"
+        )
     first = starts[0] if starts else len(file.instructions)
     for each in file.instructions[:first]:
         if each.keyword != "ARG":

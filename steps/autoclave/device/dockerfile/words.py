@@ -14,7 +14,7 @@ from autoclave.device.dockerfile.text import is_space
 __all__ = ["WordError", "expand", "split", "split_raw"]
 
 _DEEPEST = 50  # variables in the default of a variable
-_LONGEST = 1 << 20  # characters of one value, which may double at each use of a variable
+_LONGEST = 1 << 16  # characters of one value, which may double at each use of a variable
 _SPECIAL = frozenset("@*#?-$!0")
 
 
@@ -23,7 +23,7 @@ def expand(text: str, variables: Mapping[str, str], escape: str = "\\") -> str:
 
     Raises WordError.
     """
-    result, _ = _Lexer(text, variables, escape).read_until("")
+    result, _ = _Lexer(text, variables, escape, splits=False).read_until("")
     return result
 
 
@@ -54,6 +54,7 @@ class _Lexer:
         *,
         raw: bool = False,
         keep_unset: bool = False,
+        splits: bool = True,
     ) -> None:
         self._text = text
         self._at = 0
@@ -62,6 +63,7 @@ class _Lexer:
         self._raw_quotes = raw
         self._raw_escapes = raw
         self._keep_unset = keep_unset
+        self._splits = splits
         self._word: list[str] = []
         self._depth = 0
 
@@ -81,7 +83,7 @@ class _Lexer:
             self._depth -= 1
 
     def _read_until(self, stop: str, in_pattern: bool) -> tuple[str, list[str]]:
-        words = _Words(self._word)
+        words = _Words(self._word, is_used=self._splits)
         result: list[str] = []
         length = 0
         while char := self._peek():
@@ -227,9 +229,7 @@ class _Lexer:
         # The builder's own library gives `$1` and the like a meaning, but only where all are replaced.
         if every and "$" in new:
             raise WordError("'$' in what replaces a pattern is not supported")
-        return patterns.compile_pattern(pattern, greedy=True).sub(
-            lambda _: new, value, count=0 if every else 1
-        )
+        return patterns.replace(value, pattern, new, every=every)
 
     def _read_name(self) -> str:
         start = self._at
@@ -259,14 +259,15 @@ class _Lexer:
 class _Words:
     """The words of one level. A level inside another one clears the word that was begun there."""
 
-    def __init__(self, word: list[str]) -> None:
+    def __init__(self, word: list[str], *, is_used: bool) -> None:
         self._word = word
+        self._is_used = is_used
         self._word.clear()
         self._words: list[str] = []
         self._inside = False
 
     def add(self, text: str) -> None:
-        for char in text:
+        for char in text if self._is_used else "":
             if not is_space(char):
                 self.add_quoted(char)
             elif self._inside and "".join(self._word):
@@ -275,8 +276,9 @@ class _Words:
                 self._inside = False
 
     def add_quoted(self, text: str) -> None:
-        self._word.append(text)
-        self._inside = True
+        if self._is_used:
+            self._word.append(text)
+            self._inside = True
 
     def finish(self) -> list[str]:
         if "".join(self._word):
