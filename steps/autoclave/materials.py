@@ -55,12 +55,16 @@ def contradict(inputs: Inputs, used: Iterable[Used]) -> tuple[str, ...]:
     for each in used:
         name = _full_name(each.name) if each.is_image else _without_login(each.name)
         known = inputs.same_as.get(name)
-        value = each.digest.partition(":")[2]  # a commit is sha1, sha256 or gitCommit
+        value = each.digest.partition(":")[2]
         if known is None:
             # Addresses of git are written in several ways, and BuildKit writes the one that it used.
             if each.is_image or ".git" not in name:
                 found.append(f"{each.name}, which is not found in the Dockerfile")
-        elif known and value and value not in {one.partition(":")[2] for one in known}:
+            continue
+        # Digests of one length are of one kind: a commit is called sha1 or gitCommit.
+        same = {one.partition(":")[2] for one in known}
+        same = {one for one in same if len(one) == len(value)}
+        if same and value not in same:
             found.append(f"{each.name} was {each.digest}, and not {' or '.join(sorted(known))}")
     return tuple(found)
 

@@ -171,7 +171,8 @@ def test_what_the_builder_says_is_compared_with_what_was_read(tmp_path: Path) ->
     inputs = collect(
         tmp_path,
         f"FROM debian:12\nCOPY --from=own/tools /a /b\nADD --checksum=sha256:{SUM} https://u:p@h/x /x\n"
-        f"ADD --checksum={'b' * 40} git@h:r.git#main /r\nCOPY --from=pin:1@sha256:{SUM} /a /b\n",
+        f"ADD --checksum={'b' * 40} git@h:r.git#main /r\nCOPY --from=pin:1@sha256:{SUM} /a /b\n"
+        f"COPY --from=only@sha256:{SUM} /a /b\nADD --checksum=sha512:{'d' * 128} https://h/long /x\n",
         engine,
     )
     chain = f"sha256:{hashlib.sha256(' '.join(layers).encode()).hexdigest()}"
@@ -182,6 +183,8 @@ def test_what_the_builder_says_is_compared_with_what_was_read(tmp_path: Path) ->
         used("own/tools", ""),
         used("pin:1", f"sha256:{SUM}"),
         used("https://h/x", f"sha256:{SUM}", is_image=False),
+        used(f"only@sha256:{SUM}", f"sha256:{SUM}"),
+        used("https://h/long", f"sha256:{SUM}", is_image=False),  # another kind of digest
         used("ssh://git@h/r.git#main", f"gitCommit:{'b' * 40}", is_image=False),
     ]
     assert materials.contradict(inputs, good) == ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote
 
 import msgspec
 
@@ -50,8 +50,9 @@ def _used(material: _Material) -> Used:
     if image is None:
         return Used(name=material.uri, digest=digest.replace("sha1:", "gitCommit:"), is_image=False)
     name, version = unquote(image["name"]), unquote(image["version"] or "")
-    return Used(
-        name=f"{name}{'@' if ':' in version else ':'}{version}" if version else name,
-        digest=digest,
-        is_image=True,
-    )
+    pin = parse_qs(image["more"] or "").get("digest", [""])[0]
+    if ":" in version or (pin and not version):  # by digest alone
+        name = f"{name}@{version or pin}"
+    elif version:
+        name = f"{name}:{version}"
+    return Used(name=name, digest=digest, is_image=True)

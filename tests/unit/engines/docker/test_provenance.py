@@ -35,6 +35,13 @@ def test_a_builder_that_says_nothing_is_not_one_that_used_nothing() -> None:
     assert read(by_platform) == (Used(name="a:1", digest="", is_image=True),)
 
 
+def test_an_image_by_digest_alone_has_its_digest_in_the_name() -> None:
+    digest = f"sha256:{'a' * 64}"
+    for uri in (f"pkg:docker/a/b?digest={digest}&platform=linux%2Famd64", f"pkg:docker/a/b@{digest}"):
+        raw = f'{{"buildx.build.provenance": {{"materials": [{{"uri": "{uri}"}}]}}}}'.encode()
+        assert read(raw) == (Used(name=f"a/b@{digest}", digest="", is_image=True),)
+
+
 @pytest.mark.parametrize(
     "raw",
     [
