@@ -61,7 +61,7 @@ def run(tree: Path, device: Path, *words: str, **variables: str) -> subprocess.C
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=1200,
     )
 
 

@@ -67,7 +67,7 @@ def python(tree: Path, *words: str, cwd: Path, **variables: str) -> subprocess.C
         env=environ | variables,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
         check=False,
     )
 

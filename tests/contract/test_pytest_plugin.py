@@ -71,7 +71,7 @@ def pytest_of(
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=1200,
     )
     report = folder / "r.xml"
     return done, reader.read([report.read_bytes()]) if report.exists() else TestFacts()

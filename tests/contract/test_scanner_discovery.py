@@ -41,7 +41,7 @@ def run(tree: Path, *words: str) -> subprocess.CompletedProcess[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AUTOCLAVE_")}
     environment |= {"PYTHONPATH": str(tree / "steps"), "XDG_CONFIG_HOME": str(tree / "keys")}
     return subprocess.run(
-        [sys.executable, *words], env=environment, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, *words], env=environment, capture_output=True, text=True, timeout=1200, check=False
     )
 
 
