@@ -37,7 +37,9 @@ def _judge(history: History, kind: Kind, states: list[State]) -> PackageDatabase
     defect = _explain(history, kind, states, lists)
     if not defect and before and not lists and (lost or kind.name == "rpm"):
         defect = "is missing: a lower layer has it"
-    packages = None if kind.name == "rpm" else len(last.found)
+    # As scanners count: a package of several architectures is one.
+    listed = {(each.name, each.version) for each in last.found.values()}
+    packages = None if kind.name == "rpm" else len(listed)
     return PackageDatabase(kind=kind.name, path=path, packages=packages, lost=lost, defect=defect)
 
 
@@ -77,11 +79,20 @@ def _find_lost(history: History, last: State, earlier: list[State]) -> Iterator[
             if _is_left(history, package, state, owned):
                 why = "a lower layer lists it, and its files are still there"
                 yield LostPackage(name=package.name, version=package.version, why=why)
+        elif changed := _find_changed(package, there):
+            why = f"its source is now given as '{changed.source}', at the same version"
+            yield LostPackage(name=package.name, version=package.version, why=why)
         elif package.version not in {each.version for each in there}:
             files = {*package.files, *(path for each in there for path in each.files)}
             if _is_untouched(history, files, state):
                 why = f"version {there[0].version} is listed now, but none of its files was replaced"
                 yield LostPackage(name=package.name, version=package.version, why=why)
+
+
+def _find_changed(package: Package, there: list[Package]) -> Package | None:
+    """Return the same version of a package with another source, when none has the source that it had."""
+    same = [each for each in there if each.version == package.version]
+    return same[0] if same and package.source not in {each.source for each in same} else None
 
 
 def _is_left(history: History, package: Package, state: State, owned: set[str]) -> bool:

@@ -13,11 +13,15 @@ from msgspec import Struct
 
 
 class Package(Struct, frozen=True):
-    """An installed package: its name, its version, and the files that it installed, without folders."""
+    """An installed package: its name, its version, and the files that it installed, without folders.
+
+    `source` is of whom and of which source package it is: scanners look for advisories by that.
+    """
 
     name: str
     version: str
     files: tuple[str, ...] = ()
+    source: str = ""
 
 
 DPKG: Final = "var/lib/dpkg/"
@@ -46,7 +50,8 @@ def read_dpkg(files: Mapping[str, bytes]) -> dict[str, Package]:
                 )
                 if name and version and _is_installed(fields.get("status", "installed")):
                     listed = _dpkg_files(files, name, architecture)
-                    found[f"{name}:{architecture}"] = Package(name, version, listed)
+                    source = f"{fields.get('source', '')} {fields.get('maintainer', '')}".strip()
+                    found[f"{name}:{architecture}"] = Package(name, version, listed, source)
     return found
 
 
@@ -70,7 +75,7 @@ def read_apk(files: Mapping[str, bytes]) -> dict[str, Package]:
     found: dict[str, Package] = {}
     for raw in files.values():
         for paragraph in raw.decode("utf-8", "replace").split("\n\n"):
-            name = version = folder = ""
+            name = version = folder = origin = ""
             listed: list[str] = []
             for line in paragraph.splitlines():
                 key, _, value = line.partition(":")
@@ -79,12 +84,14 @@ def read_apk(files: Mapping[str, bytes]) -> dict[str, Package]:
                         name = value
                     case "V":
                         version = value
+                    case "o":
+                        origin = value
                     case "F":
                         folder = value
                     case "R":
                         listed.append(f"{folder}/{value}".lstrip("/"))
             if name and version:
-                found[name] = Package(name, version, tuple(listed))
+                found[name] = Package(name, version, tuple(listed), origin)
     return found
 
 

@@ -199,3 +199,18 @@ def test_a_list_of_files_to_which_another_package_was_added_is_named(path: str) 
     # The same list with a new version is an upgrade, unless no distribution installs there.
     upgraded = {STATUS: entry("curl", "8") + ZLIB, "usr/bin/curl": "new", **edited}
     assert bool(lost(base, upgraded)) is path.startswith("app/")
+
+
+@pytest.mark.parametrize("line", ["Source: harmless\n", "Maintainer: Somebody <else@example.org>\n"])
+def test_a_source_that_changed_at_the_same_version_is_named(line: str) -> None:
+    edited = CURL.replace("Architecture", f"{line}Architecture")
+    (found,) = judge(BASE, {STATUS: edited + ZLIB}).lost
+    assert (found.name, found.why.partition(" is now")[0]) == ("curl", "its source")
+    # A new version may come from another source.
+    newer = edited.replace("7.88.1-10", "8")
+    assert lost(BASE, {STATUS: newer + ZLIB, "usr/bin/curl": "new"}) == []
+    assert lost(ALPINE, {APK: MUSL.replace("V:", "o:harmless\nV:") + BUSYBOX}) == ["musl 1.2.4"]
+
+
+def test_a_package_of_two_architectures_is_counted_once() -> None:
+    assert judge({**BASE, STATUS: CURL + CURL.replace("amd64", "i386") + ZLIB}).packages == 2
