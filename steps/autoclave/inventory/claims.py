@@ -35,3 +35,26 @@ def find_claims(history: History, last: State, earlier: list[State]) -> Iterator
 
 def _is_elsewhere(path: str) -> bool:
     return path.startswith(_LOCAL) or not path.startswith(_SYSTEM)
+
+
+_RELEASES = frozenset({
+    "etc/alpine-release", "etc/debian_version", "etc/lsb-release", "etc/os-release", "usr/lib/os-release",
+})  # fmt: skip
+
+
+def find_other_release(history: History, states: list[State]) -> Iterator[LostPackage]:
+    """Yield a package whose file says which release the system is, when it says another now.
+
+    Scanners look for the advisories of that release. A package that is upgraded changes it, too.
+    """
+    last = {each.name: each.version for each in states[-1].found.values()}
+    for state in states:
+        for package in state.found.values():
+            if last.get(package.name) != package.version:
+                continue
+            for path in _RELEASES.intersection(package.files):
+                there = history.find(path)
+                if path in state.contents and (there is None or there[1].content != state.contents[path]):
+                    why = f"its file {path} was edited or removed: by it scanners know the release"
+                    yield LostPackage(name=package.name, version=package.version, why=why)
+                    return

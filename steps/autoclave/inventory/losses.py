@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from autoclave.inventory.claims import find_claims
+from autoclave.inventory.claims import find_claims, find_other_release
 from autoclave.inventory.history import History, Kind, State, list_states
 from autoclave.inventory.packages import Package, read_dpkg_lists
 from autoclave.model.inventory import LostPackage, PackageDatabase
@@ -31,7 +31,11 @@ def _judge(history: History, kind: Kind, states: list[State]) -> PackageDatabase
     lists = sorted(path for path in last.digests if kind.is_list(path))
     before = sorted({path for state in earlier for path in state.digests if kind.is_list(path)})
     path = next(iter(lists or before or sorted(last.digests)), kind.name)
-    lost = (*_find_lost(history, last, earlier), *find_claims(history, last, earlier))
+    lost = (
+        *_find_lost(history, last, earlier),
+        *find_claims(history, last, earlier),
+        *find_other_release(history, states),
+    )
     if kind.name == "dpkg":
         lost += tuple(_find_orphans(history, last, {each.name for each in lost}))
     defect = _explain(history, kind, states, lists)

@@ -214,3 +214,34 @@ def test_a_source_that_changed_at_the_same_version_is_named(line: str) -> None:
 
 def test_a_package_of_two_architectures_is_counted_once() -> None:
     assert judge({**BASE, STATUS: CURL + CURL.replace("amd64", "i386") + ZLIB}).packages == 2
+
+
+RELEASE: Change = {
+    STATUS: entry("base-files", "12.4+deb12u8"),
+    f"{INFO}/base-files.list": "/etc/debian_version\n/usr/lib/os-release\n/etc/os-release\n/etc/issue\n",
+    "etc/debian_version": "12.8",
+    "usr/lib/os-release": "VERSION_ID=12",
+    "etc/os-release": "->../usr/lib/os-release",
+    "etc/issue": "Debian",
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"etc/debian_version": "13.0"},
+        {"usr/lib/os-release": "VERSION_ID=99"},
+        {"etc/os-release": "VERSION_ID=99"},
+        {"etc/os-release": None, "usr/lib/os-release": None},
+        {"usr/lib": None},
+    ],
+    ids=str,
+)
+def test_another_release_of_the_same_packages_is_named(change: Change) -> None:
+    assert lost(RELEASE, change) == ["base-files 12.4+deb12u8"]
+
+
+def test_a_release_that_came_with_its_package_is_not_lost() -> None:
+    upgraded = {STATUS: entry("base-files", "12.4+deb12u9"), "etc/debian_version": "12.9"}
+    assert lost(RELEASE, upgraded) == []
+    assert lost(RELEASE, {"etc/issue": "a device", "app/x": "y"}) == []
