@@ -92,7 +92,9 @@ def test_what_is_judged_is_what_the_page_says(title: str, scanner: Trivy, tmp_pa
         return
     judged = [each for each in facts.ecosystems if each.judged and each.packages]
     assert (ID in {each.id for each in facts.findings}) is bool(judged), "Trivy does not judge what it says"
-    seen = ", ".join(f"{each} ({each.packages})" for each in facts.ecosystems) or "nothing"
+    # How many modules the program of Go has changes with its versions.
+    counted = {each: str(each.packages) if each.packages < 10 else "several" for each in facts.ecosystems}
+    seen = ", ".join(f"{each} ({count})" for each, count in counted.items()) or "nothing"
     policy = read_profile(SafetyClass.C).scan
     reasons = [
         f"`{each.id}`: {each.title}"
