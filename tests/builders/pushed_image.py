@@ -18,7 +18,8 @@ from autoclave.evidence.vex import openvex
 from autoclave.model.declared import Scope, SignedWaiver, VexStatus, Waiver
 from autoclave.model.facts import Finding
 from autoclave.model.vex import Product
-from autoclave.scanners.trivy.report import read
+from autoclave.runtime.shell import Shell
+from autoclave.scanners.trivy import Trivy
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import MANIFEST, parse_manifest
 from builders import real_trivy
@@ -62,10 +63,10 @@ class Pushed:
 
     def _find(self) -> tuple[Finding, ...]:
         """Return what our own scan finds in the image."""
-        report = self.folder / "report.json"
-        report.write_bytes(trivy(self.cache, "image", "--input", f"{self.folder / 'image'}@{self.digest}"))
-        version = json.loads(report.read_bytes())["Trivy"]["Version"]
-        return read(report, config_digest=self.config, version=version).findings
+        work = self.folder / "scan"
+        work.mkdir()
+        scanner = Trivy(Shell(), program=real_trivy.program(), cache=self.cache)
+        return scanner.scan(f"{self.folder / 'image'}@{self.digest}", work).facts.findings
 
 
 def trivy(cache: Path, command: str, *words: str) -> bytes:
