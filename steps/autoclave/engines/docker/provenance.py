@@ -6,18 +6,17 @@ buildx 0.38.2: build/provenance.go. Engines before BuildKit 0.11 (Docker 23) say
 
 from __future__ import annotations
 
-import re
 from typing import Any
-from urllib.parse import parse_qs, unquote
 
 import msgspec
 
 from autoclave.engines.base import Used
 from autoclave.errors import EngineError
+from autoclave.model import purl
 
 LARGEST = 64 << 20  # bytes of a metadata file
 _KEY = "buildx.build.provenance"
-_IMAGE = re.compile(r"pkg:(?:docker|oci)/(?P<name>[^@?#]+)(?:@(?P<version>[^?#]+))?(?:\?(?P<more>[^#]*))?")
+_IMAGES = {"docker", "oci"}
 
 
 class _Material(msgspec.Struct):
@@ -46,11 +45,11 @@ def read(raw: bytes) -> tuple[Used, ...] | None:
 
 def _used(material: _Material) -> Used:
     digest = next((f"{name}:{value}" for name, value in sorted(material.digest.items())), "")
-    image = _IMAGE.fullmatch(material.uri)
-    if image is None:
+    image = purl.parse(material.uri)
+    if image is None or image.type not in _IMAGES:
         return Used(name=material.uri, digest=digest.replace("sha1:", "gitCommit:"), is_image=False)
-    name, version = unquote(image["name"]), unquote(image["version"] or "")
-    pin = parse_qs(image["more"] or "").get("digest", [""])[0]
+    name = "/".join(filter(None, (image.namespace, image.name)))
+    version, pin = image.version or "", purl.qualifier_of(material.uri, "digest")
     if ":" in version or (pin and not version):  # by digest alone
         name = f"{name}@{version or pin}"
     elif version:
