@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections import defaultdict
 from collections.abc import Generator
 from pathlib import Path
@@ -14,7 +15,8 @@ import pytest
 class SharedFolders:
     """Removes the folders of a fixture that ended, unless a test failed meanwhile: then they tell why.
 
-    Folders of single tests (`tmp_path`) are pytest's own to remove.
+    Folders that somebody else's function makes meanwhile can belong to a fixture that lives longer; those of
+    single tests (`tmp_path`) are pytest's own to remove.
     """
 
     def __init__(self) -> None:
@@ -28,8 +30,9 @@ class SharedFolders:
 
         def mktemp(basename: str, numbered: bool = True) -> Path:
             folder = make(basename, numbered)
-            if self._setting_up and self._setting_up[-1].argname != "tmp_path":
-                self._made[self._setting_up[-1]].append((folder, self._failed))
+            fixture = self._setting_up[-1] if self._setting_up else None
+            if fixture and sys._getframe(1).f_code is getattr(fixture.func, "__code__", None):
+                self._made[fixture].append((folder, self._failed))
             return folder
 
         factory.mktemp = mktemp  # type: ignore[method-assign]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -32,20 +33,22 @@ def set_up(watcher: SharedFolders, fixture: Any, factory: Any, name: str) -> Pat
 
 
 class Fixture:
-    """As much of a fixture as is looked at."""
+    """As much of a fixture as is looked at: its function."""
 
-    def __init__(self, argname: str) -> None:
-        self.argname = argname
+    def __init__(self, func: Callable[..., object]) -> None:
+        self.func = func
 
 
-@pytest.mark.parametrize(("name", "failed", "stays"), [
-    ("image", False, False),
-    ("image", True, True),
-    ("tmp_path", False, True),
+@pytest.mark.parametrize(("func", "failed", "stays"), [
+    (set_up, False, False),
+    (set_up, True, True),
+    (make_watched, False, True),  # a function that another fixture gave made it: that one may live longer
 ])  # fmt: skip
-def test_a_folder_goes_with_its_fixture(tmp_path: Path, name: str, failed: bool, stays: bool) -> None:
+def test_a_folder_goes_with_its_fixture(
+    tmp_path: Path, func: Callable[..., object], failed: bool, stays: bool
+) -> None:
     watcher, factory = make_watched(tmp_path)
-    fixture: Any = Fixture(name)
+    fixture: Any = Fixture(func)
     folder = set_up(watcher, fixture, factory, "made")
     watcher.pytest_runtest_logreport(SimpleNamespace(failed=failed))  # type: ignore[arg-type]
     watcher.pytest_fixture_post_finalizer(fixture)
@@ -54,8 +57,8 @@ def test_a_folder_goes_with_its_fixture(tmp_path: Path, name: str, failed: bool,
 
 def test_a_folder_of_another_fixture_stays(tmp_path: Path) -> None:
     watcher, factory = make_watched(tmp_path)
-    first: Any = Fixture("first")
-    second: Any = Fixture("second")
+    first: Any = Fixture(set_up)
+    second: Any = Fixture(set_up)
     kept, gone = (set_up(watcher, each, factory, name) for each, name in ((first, "kept"), (second, "gone")))
     watcher.pytest_fixture_post_finalizer(second)
     assert kept.exists()
