@@ -105,7 +105,8 @@ def test_decisions_are_written_as_openvex_and_as_cyclonedx(here: Repository, peo
     openvex = json.loads(here.run("vex", *people.trust).out)
     (said,) = openvex["statements"]
     assert said["vulnerability"]["name"] == FOUND
-    assert said["products"][0]["subcomponents"] == [{"@id": "pkg:pypi/jinja2@2.10"}]
+    purl = "pkg:pypi/jinja2@2.10"
+    assert said["products"][0]["subcomponents"] == [{"@id": purl, "identifiers": {"purl": purl}}]
     cyclonedx = json.loads(here.run("vex", "--format", "cyclonedx", *people.trust).out)
     assert cyclonedx["vulnerabilities"][0]["affects"][0]["ref"].startswith("urn:cdx:")
 
