@@ -16,7 +16,9 @@ from pipelines.gitlab_local import records
 from pipelines.jenkins_unit import IMPORT, PULL_REQUEST, Build, Scenario
 from worker_results import report
 
-COMMANDS = [f"autoclave {step}" for step in ("build", "unit-test", "scan", "sign", "deploy")]
+COMMAND_OF = {step: f"autoclave {step}" for step in ("build", "unit-test", "scan", "sign", "deploy")}
+COMMAND_OF["scan"] = "autoclave database update --named && autoclave scan"
+COMMANDS = list(COMMAND_OF.values())
 PAGE = (ROOT / "docs" / "jenkins.md").read_text("utf-8")
 WHOLE_FLOW, RELEASING, DECLARATIVE = re.findall(r"```groovy\n(.*?)```", PAGE, re.DOTALL)
 SCRIPTED = IMPORT + (
@@ -100,7 +102,7 @@ def test_a_bad_device_stops_the_build_with_the_code_of_its_gate(
         assert build.error == f"script returned exit code {code}"
         # Both steps beside each other have finished, and nothing came after them.
         assert sorted(build.commands) == sorted(COMMANDS[:3])
-        assert build.codes[f"autoclave {step}"] == code
+        assert build.codes[COMMAND_OF[step]] == code
         assert records(build.artifact(f".autoclave/handover/{step}/store"))[step]["passed"] is False
         other = ({"unit-test", "scan"} - {step}).pop()
         assert records(build.artifact(f".autoclave/handover/{other}/store"))[other]["passed"] is True
