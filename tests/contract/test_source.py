@@ -128,10 +128,17 @@ def test_modes_and_times_are_the_same_under_every_umask(device: Path) -> None:
                     (".", 0o755),
                 ):
                     about = (top / name).stat()
-                    assert (stat.S_IMODE(about.st_mode), about.st_mtime) == (mode, 1700000000), name
+                    assert (stat.S_IMODE(about.st_mode), int(about.st_mtime)) == (mode, 1700000000), name
                 assert stat.S_IMODE(top.parent.stat().st_mode) == 0o700
         finally:
             os.umask(before)
+
+
+def test_files_of_one_size_have_other_times_when_their_contents_are_others(tmp_path: Path) -> None:
+    commit(tmp_path / "a", {"autoclave.toml": "", "one": "same", "two": "same", "six": "emas"})
+    with opened(tmp_path / "a") as found:
+        times = {name: (found.folder / name).stat().st_mtime_ns for name in ("one", "two", "six")}
+    assert times["one"] == times["two"] != times["six"]
 
 
 def test_names_that_are_not_utf8_and_large_files_are_the_same(device: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import subprocess
+import uuid
 from pathlib import Path
 
 import docker
@@ -54,6 +55,37 @@ def test_files_that_change_during_the_build_stop_it(tmp_path: Path) -> None:
         assert done.code == 12, done.err
         assert "changed while it was built: context (app.py)" in done.message
         assert repository.index["manifests"] == []
+
+
+SAME = {
+    "its Dockerfile": "FROM scratch\nCOPY {word} /\nUSER 10001\n",
+    "a file of its context": "FROM python:3.11-slim-bookworm\nARG EXPECTED\nCOPY marker /marker\n"
+    'RUN test "$(cat /marker)" = "$EXPECTED"\nUSER 10001\n',
+}
+
+
+@pytest.mark.parametrize("dockerfile", SAME.values(), ids=SAME)
+def test_no_file_of_the_same_name_size_and_time_is_taken_for_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dockerfile: str
+) -> None:
+    """BuildKit takes a file that it was sent before for one of the same name, size and time."""
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "1700000000 +0000")
+    run = uuid.uuid4().hex
+    for name in ("one", "two"):
+        with device(KNOWN_BAD / "control", tmp_path / name, name="t-same") as repository:
+            for word in (f"{run}-{name}", f"{run[::-1]}-{name}"):
+                (repository.folder / word).touch()
+                (repository.folder / "marker").write_text(word)
+                (repository.folder / "Dockerfile").write_text(dockerfile.format(word=word))
+                (repository.folder / "autoclave.toml").write_text(
+                    f'[device]\nname = "{repository.name}"\nversion = "1.0.0"\nsafety-class = "B"\n'
+                    'requirements = "requirements.csv"\nsoup = "soup.toml"\n'
+                    f'[[image]]\nname = "app"\nargs = {{ EXPECTED = "{word}" }}\n'
+                )
+                repository.commit()
+                done = repository.run("build")
+                assert done.code == 0, done.err
+                (repository.folder / word).unlink()
 
 
 def test_a_key_that_trust_does_not_list_makes_no_record(tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 def write(parts: Sequence[Part], root: int, time: int) -> None:
     """Write all parts below an empty folder, an open descriptor; `time` is in seconds since 1970.
 
+    A file's nanoseconds follow from its content: BuildKit takes files of one name, size and time for the same
+    file, and one that it was sent before in the place of this one (moby/buildkit, issues 1368 and 4950).
+
     Raises SourceError.
     """
     writer = _Writer(root, time * 10**9)
@@ -29,7 +32,7 @@ def write(parts: Sequence[Part], root: int, time: int) -> None:
         for part in parts:
             for path, target in part.links.items():
                 os.symlink(target, path, dir_fd=root)
-                os.utime(path, ns=writer.times, dir_fd=root, follow_symlinks=False)
+                os.utime(path, ns=(writer.time, writer.time), dir_fd=root, follow_symlinks=False)
         for folder in (b".", *(each for part in parts for each in part.folders)):
             writer.finish_folder(folder)
     except OSError as error:
@@ -41,7 +44,7 @@ def write(parts: Sequence[Part], root: int, time: int) -> None:
 class _Writer:
     def __init__(self, root: int, nanoseconds: int) -> None:
         self._root = root
-        self.times = (nanoseconds, nanoseconds)
+        self.time = nanoseconds
         self._is_masked = _find_mask(root)
 
     def write_files(self, part: Part) -> None:
@@ -57,7 +60,7 @@ class _Writer:
                     opened, folder = following, where
                 is_pointer = part.has_lfs and size < lfs.LARGEST
                 body = _resolve(file, b"".join(chunks), part) if is_pointer else chunks
-                self._write_file(name, file.mode, body, opened)
+                self._write_file(name, file, body, opened)
         finally:
             os.close(opened)
 
@@ -66,20 +69,21 @@ class _Writer:
         opened = os.open(folder, _FOLDER, dir_fd=self._root)
         try:
             os.fchmod(opened, 0o755)
-            os.utime(opened, ns=self.times)
+            os.utime(opened, ns=(self.time, self.time))
         finally:
             os.close(opened)
 
-    def _write_file(self, name: bytes, mode: int, chunks: Iterable[bytes], folder: int) -> None:
-        opened = os.open(name, _FLAGS, mode, dir_fd=folder)
+    def _write_file(self, name: bytes, file: File, chunks: Iterable[bytes], folder: int) -> None:
+        opened = os.open(name, _FLAGS, file.mode, dir_fd=folder)
         try:
             for chunk in chunks:
                 written = os.write(opened, chunk)
                 while written < len(chunk):
                     written += os.write(opened, chunk[written:])
             if self._is_masked:
-                os.fchmod(opened, mode)
-            os.utime(opened, ns=self.times)
+                os.fchmod(opened, file.mode)
+            time = self.time + int(file.id[:12], 16) % 10**9
+            os.utime(opened, ns=(time, time))
         finally:
             os.close(opened)
 
