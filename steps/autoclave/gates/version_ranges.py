@@ -44,6 +44,7 @@ def in_vers(version: str, versions: str) -> bool | None:
         found: Any = VersionRange.from_string(versions)  # type: ignore[no-untyped-call]
         return found.version_class(version) in found
     except (ValueError, TypeError, AttributeError, NotImplementedError, RecursionError):
+        # What univers ends with for ranges that are malformed, or of a kind that it cannot order.
         return None
 
 

@@ -133,7 +133,7 @@ def build(
             metadata_file=str(metadata) if client.has_metadata else "",
             dockerfile=str(dockerfile) if request.text else "",
         )
-        # Docker's client names what it sends by this path: of two that are "." one would be taken for the other.
+        # Docker's client names what it sends by this path: one of two that are "." is taken for the other.
         argv[-1] = str(request.folder.absolute() / request.context)
         code = shell.stream(
             argv,

@@ -10,23 +10,20 @@ from secrets import token_hex
 import msgspec
 from msgspec import Struct
 
-from autoclave.errors import DatabaseError, ScannerError, StoreError, ToolError
-from autoclave.model.digest import Digest, check_digest, digest_of
+from autoclave.errors import DatabaseError, ScannerError, ToolError
 from autoclave.model.facts import Finding, ScanFacts
 from autoclave.runtime.shell import Completed, Shell
 from autoclave.runtime.surroundings import base_folder
-from autoclave.scanners import archives
+from autoclave.scanners import archives, images
 from autoclave.scanners.base import Report, ReportKind, Scan, Setup, Versions
 from autoclave.scanners.reports import FILES
 from autoclave.scanners.trivy import database, java, report
-from autoclave.store.oci import parse_manifest
 
 VERSION = "0.74.0"
 """The version that was tested; any other one is refused."""
 
 _FOUND = 5  # exit code for findings; Trivy's own errors end with 1 or 2
 _LONGEST = 1800.0  # seconds
-_LARGEST_MANIFEST = 4 * 1024 * 1024
 # The image's name in reports: the same on every machine. Without the './' Trivy reads the name as a URL
 # with a bad scheme and crashes while it writes SARIF.
 _IMAGE = "./image"
@@ -124,8 +121,8 @@ class Trivy:
         Raises ScannerError when the scanner or its report cannot be relied on, DatabaseError when the
         database cannot, or changed meanwhile, StoreError when the image is missing.
         """
-        layout, digest = split(image)
-        config_digest = read_config_digest(layout, digest)
+        layout, digest = images.split(image)
+        config_digest = images.read_config_digest(layout, digest)
         versions = self.versions()
         before = self._fingerprint()
         started = datetime.now(UTC)
@@ -240,29 +237,6 @@ def parse_version(raw: bytes) -> database.Metadata | None:
             next=_install_hint(),
         )
     return database.decode(printed.database)
-
-
-def split(location: str) -> tuple[Path, str]:
-    """Split `DIR@sha256:…` at its last '@'; raise StoreError when the end is not a digest."""
-    folder, _, digest = location.rpartition("@")
-    return Path(folder), check_digest(digest)
-
-
-def read_config_digest(layout: Path, digest: str) -> str:
-    """Return the config digest of an image manifest in a layout: what Trivy calls the image id.
-
-    Raises StoreError when the manifest is missing, has another digest, or is an index.
-    """
-    try:
-        with (layout / "blobs" / "sha256" / Digest(digest).hex).open("rb") as file:
-            raw = file.read(_LARGEST_MANIFEST)
-    except OSError as error:
-        raise StoreError(
-            f"{digest} is not in {layout}", why=str(error), next="build the image first"
-        ) from error
-    if digest_of(raw) != digest:
-        raise StoreError(f"{digest} is damaged in {layout}", next="build the image again")
-    return parse_manifest(raw, digest).config.digest
 
 
 def check_exit_code(code: int, findings: tuple[Finding, ...]) -> None:
