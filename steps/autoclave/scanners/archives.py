@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import tarfile
+import zlib
 from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
@@ -12,7 +14,10 @@ from autoclave.errors import DatabaseError
 
 _LARGEST = 16 << 30  # bytes, unpacked: the largest database has a tenth of it
 _MEMBERS = 32
+_PADDING = 64 << 20  # bytes behind the last member that are read; tar writes 10 KiB
 _CHUNK = 1 << 20
+# Not all of them are what a damaged archive should end with: decompressors have errors of their own.
+_DAMAGE = (tarfile.TarError, EOFError, ValueError, OSError, zlib.error, lzma.LZMAError)
 
 
 def unpack(archive: Path, files: Mapping[str, Path]) -> None:
@@ -36,7 +41,8 @@ def unpack(archive: Path, files: Mapping[str, Path]) -> None:
                 left -= member.size
                 found.add(name)
                 _copy(tar, member, files[name])
-    except (tarfile.TarError, EOFError, ValueError, OSError) as error:
+            _read_checksum(tar, archive)
+    except _DAMAGE as error:
         raise _refuse(archive, str(error)) from error
     if missing := sorted(files.keys() - found):
         raise _refuse(archive, f"it has no {', '.join(missing)}")
@@ -48,8 +54,17 @@ def has(archive: Path, name: str) -> bool:
         with tarfile.open(archive, "r:*") as tar:
             first = islice(tar, _MEMBERS)
             return any(member.name.removeprefix("./") == name for member in first)
-    except (tarfile.TarError, EOFError, ValueError, OSError):
+    except _DAMAGE:
         return False
+
+
+def _read_checksum(tar: tarfile.TarFile, archive: Path) -> None:
+    """Read what follows the last member: only then does a decompressor compare its checksum."""
+    assert tar.fileobj is not None  # noqa: S101 -- it is open
+    for _ in range(_PADDING // _CHUNK):
+        if not tar.fileobj.read(_CHUNK):
+            return
+    raise _refuse(archive, f"more than {_PADDING >> 20} MiB follow its last member")
 
 
 def pack(archive: Path, files: Mapping[str, Path]) -> None:

@@ -13,6 +13,7 @@ import gzip
 import hashlib
 import io
 import re
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -203,7 +204,7 @@ def _unpack(source: Source, raw: bytes) -> bytes:
     try:
         with gzip.open(io.BytesIO(raw)) as stream:
             text = stream.read(_LARGEST + 1)
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise refuse(source, "is not whole", str(error)) from error
     if len(text) > _LARGEST:
         raise refuse(source, "is too large", f"it unpacks to more than {_LARGEST:,} bytes")

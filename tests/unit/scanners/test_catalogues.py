@@ -96,6 +96,7 @@ def test_a_pinned_catalogue_must_have_its_digest(tmp_path: Path) -> None:
         (CatalogueName.PREDICTED, EPSS.replace(b"cve,epss", b"id,epss"), "is not FIRST's"),
         (CatalogueName.PREDICTED, b"\n".join(EPSS.split(b"\n")[:2]) + b"\n", "is empty"),
         (CatalogueName.PREDICTED, gzip.compress(EPSS)[:-9], "is not whole"),
+        (CatalogueName.PREDICTED, gzip.compress(EPSS)[:10] + b"\xff" * 20, "is not whole"),
         (CatalogueName.PREDICTED, gzip.compress(bytes(65 << 20)), "is too large"),
         (CatalogueName.PREDICTED, b"x" * ((64 << 20) + 1), "is too large"),
     ],
