@@ -52,6 +52,11 @@ def pytest_configure(config: pytest.Config) -> None:
         _rename_host(f"{socket.gethostname()}-{worker_results.worker()}")
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Call bytes by their parameter: content may hold a time or a key, and workers must agree on names."""
+    return argname if isinstance(val, bytes) else None
+
+
 def _rename_host(name: str) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.unshare(_NEW_HOST_NAME) == 0:  # not as a user without rights: then engine tests cannot run either
