@@ -57,7 +57,7 @@ def _case(row: str) -> str:
 TABLES = {
     "gates": Table(DOCS / "gates.md", "| case | stopped by | exit code | it says |"),
     "scanning": Table(
-        DOCS / "scanning.md", "| packages | Trivy sees | Trivy judges by | the gate says | Grype |"
+        DOCS / "scanning.md", "| packages | Trivy sees | Trivy judges by | the gate says | Grype judges by |"
     ),
     "registry": Table(DOCS / "registry.md", "| what happens | requests | ends | it says |"),
     "overrides": Table(DOCS / "gitlab.md", "| in the repository's CI file | refused by | it says |"),

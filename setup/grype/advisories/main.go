@@ -49,7 +49,7 @@ type facts struct {
 // kind is how Grype names what a bucket's packages are: the ecosystem, and how their versions are compared.
 type kind struct{ ecosystem, versions string }
 
-// The beginnings of Trivy's buckets; a bucket of a distribution ends with its release.
+// The beginnings of Trivy's buckets, and of names that Grype alone has; that of a distribution ends with its release.
 var kinds = map[string]kind{
 	"pip":      {"python", "python"},
 	"npm":      {"npm", "semver"},
@@ -62,6 +62,20 @@ var kinds = map[string]kind{
 	"alpine":   {"apk", "apk"},
 	"debian":   {"deb", "dpkg"},
 	"ubuntu":   {"deb", "dpkg"},
+	"erlang":   {"hex", "semver"},
+	"pub":      {"dart-pub", "semver"},
+	"swift":    {"swift", "semver"},
+
+	"wolfi":      {"apk", "apk"},
+	"chainguard": {"apk", "apk"},
+	"rhel":       {"rpm", "rpm"},
+	"ol":         {"rpm", "rpm"},
+	"amzn":       {"rpm", "rpm"},
+	"sles":       {"rpm", "rpm"},
+	"photon":     {"rpm", "rpm"},
+	"azurelinux": {"rpm", "rpm"},
+	"mariner":    {"rpm", "rpm"},
+	"fedora":     {"rpm", "rpm"},
 }
 
 // A release with a codename in its os-release matches only records that have it.
@@ -163,7 +177,7 @@ func affect(writer v6.ReadWriter, feed source, name, id string, one advisory, ab
 		return err
 	}
 	var system *v6.OperatingSystem
-	if kind.ecosystem == "apk" || kind.ecosystem == "deb" {
+	if kind.ecosystem == "apk" || kind.ecosystem == "deb" || kind.ecosystem == "rpm" {
 		major, minor, _ := strings.Cut(release, ".")
 		system = &v6.OperatingSystem{Name: start, ReleaseID: start, MajorVersion: major, MinorVersion: minor}
 		if start == "debian" {
