@@ -1,4 +1,4 @@
-"""Send one reading to the deployed sample device and read it back as a FHIR Observation.
+"""Send one reading to the deployed sample device, read it back as FHIR, find its alarm on the page.
 
 Usage: observe.py DEVICE_FILE ENVIRONMENT. Prints each request as the curl command that repeats it.
 Exits 1 with a message when the device does not answer as it should.
@@ -23,8 +23,8 @@ def port(device_file: Path, environment: str) -> int:
     return int(next(iter(published.values())))
 
 
-def ask(at: int, method: str, path: str, body: dict[str, object] | None = None) -> dict[str, Any]:
-    """Send one request to the device, print it and the answer, return the answer's JSON object."""
+def send(at: int, method: str, path: str, body: dict[str, object] | None = None) -> str:
+    """Send one request to the device, print it as a command, return the answer's text."""
     line = ["curl", "-s", f"http://127.0.0.1:{at}{path}"]
     if body is not None:
         line += ["-H", "Content-Type: application/json", "-d", json.dumps(body)]
@@ -37,13 +37,26 @@ def ask(at: int, method: str, path: str, body: dict[str, object] | None = None) 
     text = response.read().decode()
     if response.status not in {200, 201}:
         raise ValueError(f"{method} {path} answered {response.status}: {text[:300]}")
-    answer = json.loads(text)
+    return text
+
+
+def ask(at: int, method: str, path: str, body: dict[str, object] | None = None) -> dict[str, Any]:
+    """Send one request to the device, print it and the answer, return the answer's JSON object."""
+    answer = json.loads(send(at, method, path, body))
     print(json.dumps(answer, indent=2))
     return dict(answer)
 
 
+def find_alarm(at: int, kind: str) -> None:
+    """Fetch the page for staff, and raise ValueError when it does not show an alarm of this kind."""
+    page = send(at, "GET", "/")
+    if kind not in page:
+        raise ValueError(f"GET / answered a page without {kind}, the alarm of this reading")
+    print(f"a page of {len(page)} characters, with the alarm {kind}")
+
+
 def main(device_file: str, environment: str) -> None:
-    """Post a reading with a low oxygen saturation, then fetch its first Observation."""
+    """Post a reading with a low oxygen saturation, fetch its Observation, find its alarm on the page."""
     try:
         at = port(Path(device_file), environment)
         taken = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -53,6 +66,7 @@ def main(device_file: str, environment: str) -> None:
         stored = ask(at, "POST", "/readings", reading)
         first = next(iter(stored["observations"]))
         ask(at, "GET", f"/fhir/Observation/{first}")
+        find_alarm(at, "spo2-low")
     except (OSError, http.client.HTTPException, ValueError, LookupError, StopIteration) as error:
         sys.exit(
             f"error: the deployed device does not answer as it should\n  why:  {error}\n"

@@ -154,6 +154,6 @@ def test_the_samples_tests_say_their_requirements_by_the_plugin(tmp_path: Path) 
         assert report["unlinked"] == 0
         assert len(report["traced"]) == report["passed"] > 20
         assert {one for each in report["traced"] for one in each["requirements"]} == {
-            f"SRS-{number:03}" for number in range(1, 15)
+            f"SRS-{number:03}" for number in range(1, 17)
         }
-        assert repository.run("trace").out.splitlines()[-1] == "14 requirements: 14 verified"
+        assert repository.run("trace").out.splitlines()[-1] == "16 requirements: 16 verified"

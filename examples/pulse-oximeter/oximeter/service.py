@@ -14,13 +14,14 @@ from urllib.parse import urlencode
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from oximeter import fhir
+from oximeter import fhir, page
 from oximeter.limits import Limits
 from oximeter.reading import NotJSON, Refused, parse
 from oximeter.storage import Conflict, Storage
 
 MOST_BYTES = 4096
 MOST_PER_PAGE = 1000
+MOST_PATIENTS = 50  # on the page for staff
 ISSUES = {400: "invalid", 404: "not-found", 409: "conflict", 413: "too-long", 422: "value"}
 _USER = re.compile(r"[A-Za-z0-9._@-]{1,64}")
 
@@ -43,6 +44,7 @@ def create(storage: Storage, limits: Limits, now: Callable[[], datetime]) -> Fla
     _errors(app)
     _devices(app, storage, limits, now)
     _alarms(app, storage, now)
+    _page(app, storage, now)
     _records(app, storage)
     return app
 
@@ -103,6 +105,13 @@ def _alarms(app: Flask, storage: Storage, now: Callable[[], datetime]) -> None:
             raise Problem(404, "no such open alarm")
         log.info("alarm %s acknowledged", key)
         return Response(status=204)
+
+
+def _page(app: Flask, storage: Storage, now: Callable[[], datetime]) -> None:
+    @app.get("/")
+    def show() -> Response:
+        text = page.write(now(), storage.open_alarms(), storage.latest(MOST_PATIENTS))
+        return Response(text, headers=page.HEADERS, mimetype="text/html")
 
 
 def _records(app: Flask, storage: Storage) -> None:

@@ -112,6 +112,17 @@ class Storage:
             ).fetchall()
         return total, [Observation(*row) for row in rows]
 
+    def latest(self, patients: int) -> list[Observation]:
+        """List the values of each patient's latest reading, of the patients heard of last."""
+        with self._transaction() as db:
+            rows = db.execute(
+                "SELECT o.* FROM observation o JOIN (SELECT patient, max(taken) AS taken FROM observation"
+                " GROUP BY patient ORDER BY 2 DESC, 1 LIMIT ?) USING (patient, taken)"
+                " ORDER BY o.taken DESC, o.patient, o.device, o.code DESC",
+                (patients,),
+            ).fetchall()
+        return [Observation(*row) for row in rows]
+
     def open_alarms(self) -> list[OpenAlarm]:
         """List the active alarms, most urgent first, then oldest first."""
         with self._transaction() as db:
