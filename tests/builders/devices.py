@@ -166,7 +166,7 @@ def copy_device(source: Path, folder: Path, *, name: str) -> Repository:
             lines[number] = f'name = "{name}"'
             break
     text = "\n".join(lines) + "\n"
-    for port in ("18080", "18081", "18082"):
+    for port in ("18080", "18081", "18082", "18083"):
         text = text.replace(port, str(repository.port))
     file.write_text(text, "utf-8")
     git(device, "init", "-q")

@@ -1,0 +1,3 @@
+module example.org/infusion-gateway
+
+go 1.25
