@@ -109,9 +109,24 @@ class _LazyGroup(click.Group):
     help="Gated pipeline steps for medical-device software, tied to one image digest.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, "-V", "--version", message="autoclave %(version)s")
+@click.option(
+    "-V",
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, chosen: _print_version(context) if chosen else None,
+    help="Show the version, and the commit that it was built from.",
+)
 def program() -> None:
     """Run a subcommand."""
+
+
+def _print_version(context: click.Context) -> None:
+    from autoclave.cli.version import describe_origin
+
+    click.echo(f"autoclave {__version__} ({describe_origin()})")
+    context.exit()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
