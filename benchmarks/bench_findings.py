@@ -52,15 +52,17 @@ def write(path: Path, findings: int) -> None:
 
 def child(path: Path) -> None:
     """Normalise once and print seconds, peak memory (MiB) and the number of findings."""
+    from autoclave import tools
     from autoclave.model.facts import Database
-    from autoclave.scanners.trivy import VERSION
     from autoclave.scanners.trivy import report as trivy_report
 
     image = json.loads(RECORDED.read_bytes())["Metadata"]["ImageID"]
     began = time.perf_counter()
     database = Database(updated=datetime.now(UTC), digest="")
     known = trivy_report.Advisories(database=database, feeds=frozenset())
-    content = trivy_report.read(path, config_digest=image, version=VERSION, advisories=known)
+    content = trivy_report.read(
+        path, config_digest=image, version=tools.find("trivy").tested[-1], advisories=known
+    )
     seconds = time.perf_counter() - began
     print(seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, len(content.findings))
 

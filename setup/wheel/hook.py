@@ -44,7 +44,7 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
 
 
 def find_commit(root: Path) -> tuple[str, int]:
-    """Return the commit that is built, and its time in seconds. Raises ValueError for a wrong AUTOCLAVE_COMMIT."""
+    """Return the commit that is built, and its time in seconds. Raises ValueError for a wrong variable."""
     moment = int(os.environ.get("SOURCE_DATE_EPOCH") or 0)
     if named := os.environ.get("AUTOCLAVE_COMMIT", ""):
         if not _COMMIT.fullmatch(named):

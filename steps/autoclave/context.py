@@ -21,6 +21,7 @@ from autoclave import __version__, engines, hosts
 from autoclave.console.base import Screen
 from autoclave.device import schema, source
 from autoclave.device.repository import refuse_own
+from autoclave.device.root import find_root
 from autoclave.device.schema import Device, Image
 from autoclave.device.source import Source
 from autoclave.engines.base import DEVICE_LABEL, OWNER_LABEL, RUN_LABEL, Engine, ImageState
@@ -125,7 +126,7 @@ class Context:
         _refuse_other_template(options.template)
         self.options = options
         self.screen = screen
-        self.folder = Path(options.folder).resolve()
+        self.folder = find_root(Path(options.folder))
         is_address(options.store)  # a registry that is written in another way is refused before any work
         if options.policy:
             refuse_own(Path(options.policy), self.folder, "policy")

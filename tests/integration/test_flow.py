@@ -220,7 +220,12 @@ def test_doctor_finds_this_machine_fit(device: Callable[..., Repository]) -> Non
     repository = device(KNOWN_BAD / "control", "t-doctor")
     done = repository.run("doctor")
     assert done.code == 0, done.out + done.err
-    assert done.out.count("✔") == 9  # the database of advisories, and the index of Java archives
+    assert [line.split()[1] for line in done.out.splitlines()] == [
+        "device", "autoclave", "engine", "builder", "clock", "scanner",
+        "database", "database",  # of advisories, and the index of Java archives
+        "keys", "git", "disk", "store", "caches",
+    ]  # fmt: skip
+    assert done.out.count("✔") == 13
     lost = repository.run("doctor", AUTOCLAVE_SCANNER_COMMAND="/nonexistent/trivy")
     assert lost.code == 60
     assert "✘ scanner" in lost.out

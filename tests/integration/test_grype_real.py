@@ -12,16 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from autoclave import tools
 from autoclave.errors import DatabaseError, ScannerError
 from autoclave.gates import vulnerabilities
 from autoclave.model.facts import Kind, Severity
 from autoclave.runtime.shell import Shell
 from autoclave.scanners import reports
 from autoclave.scanners.base import ReportKind, Scan, Scanner
-from autoclave.scanners.grype import VERSION, Grype, database
+from autoclave.scanners.grype import Grype, database
 from autoclave.scanners.trivy import Trivy
 from builders import real_grype, real_trivy
 from fixtures.reports import record, tiny_layout
+
+VERSION = tools.find("grype").tested[-1]
 
 
 @pytest.fixture(scope="module")

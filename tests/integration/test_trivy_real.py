@@ -13,15 +13,17 @@ from pathlib import Path
 
 import pytest
 
+from autoclave import tools
 from autoclave.errors import DatabaseError, ScannerError
 from autoclave.model.facts import Kind, Severity
 from autoclave.runtime.shell import Shell
 from autoclave.scanners import reports
 from autoclave.scanners.base import ReportKind, Scan
-from autoclave.scanners.trivy import VERSION, Trivy, database
+from autoclave.scanners.trivy import Trivy, database
 from builders import real_trivy
 from fixtures.reports import record, tiny_layout
 
+VERSION = tools.find("trivy").tested[-1]
 NO_ADVISORIES = '{"sources": [], "vulnerabilities": {}}'
 
 

@@ -20,6 +20,7 @@ from msgspec import Struct
 from plumbum import local
 
 from autoclave.errors import Interrupted, ToolError
+from autoclave.runtime import programs
 from autoclave.runtime.neutral import cut, neutralise, split_lines
 from autoclave.runtime.redact import Mask
 
@@ -70,7 +71,7 @@ class Shell:
         return found[0] if found else None
 
     def find_all(self, program: str) -> list[str]:
-        """Return every program of that name in the order of PATH; a path is returned as it is.
+        """Return every program of that name: an installed one, then in the order of PATH; a path as it is.
 
         A relative folder of PATH does not count: it would be one of the device repository.
         """
@@ -78,6 +79,8 @@ class Shell:
             return [program] if os.access(program, os.X_OK) and Path(program).is_file() else []
         folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
         paths = [str(Path(folder) / program) for folder in folders if Path(folder).is_absolute()]
+        if installed := programs.find(program):
+            paths.insert(0, installed)
         return [path for path in dict.fromkeys(paths) if os.access(path, os.X_OK) and Path(path).is_file()]
 
     def show(
@@ -235,7 +238,7 @@ class Shell:
             raise ToolError(
                 f"{argv[0]} is missing",
                 why="no program of that name is on PATH" if os.sep not in argv[0] else "no such program",
-                next="run 'autoclave doctor': it says how to install it",
+                next="'autoclave tools' lists what is needed, and 'autoclave tools install' gets it",
             )
         inherited: dict[str, Any] = {"stdin": None, "stdout": None, "stderr": None, "env": dict(os.environ)}
         try:

@@ -56,4 +56,4 @@ def test_a_streamed_line_has_no_secret() -> None:
 def test_a_missing_program_is_reported_with_how_to_install_it() -> None:
     with pytest.raises(ToolError, match="is missing") as caught:
         Shell().run(["no-such-program-of-ours"])
-    assert "autoclave doctor" in caught.value.next
+    assert "autoclave tools install" in caught.value.next

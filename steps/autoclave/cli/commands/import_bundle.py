@@ -16,6 +16,7 @@ from autoclave.cli.commands.export_bundle import describe
 from autoclave.console.base import Screen
 from autoclave.context import STATE, open_state
 from autoclave.device import schema
+from autoclave.device.root import find_root
 from autoclave.evidence import trust, trust_export
 from autoclave.evidence.trust import Trust
 from autoclave.release import document
@@ -57,7 +58,7 @@ def run_import(opts: Options, view: Screen, *, released: bool = True) -> StagedB
 
     With `released`, it must be a release: passed, and signed.
     """
-    folder = Path(opts.into or opts.folder)
+    folder = _device_folder(opts)
     beside = Folder(folder).at(f"{STATE}/store")
     if opts.store and not is_address(opts.store):
         beside = folder_at(Path(opts.store), folder)
@@ -88,12 +89,15 @@ def run_import(opts: Options, view: Screen, *, released: bool = True) -> StagedB
     return staged
 
 
+def _device_folder(opts: Options) -> Path:
+    return Path(opts.into) if opts.into else find_root(Path(opts.folder))
+
+
 def _trust(opts: Options, staged: StagedBundle, view: Screen) -> Trust:
     """Return the site's trust, else the bundle's own, said loudly."""
     own = check.read_own_trust(staged)
     if opts.trust:
-        folder = Path(opts.into or opts.folder)
-        return trust.load(Path(opts.trust), device=folder)
+        return trust.load(Path(opts.trust), device=_device_folder(opts))
     view.warn(STEP, "no --trust is given: THIS BUNDLE VOUCHES FOR ITSELF")
     view.warn(STEP, "whoever made it chose these keys; compare their fingerprints with the maker's:")
     for key in own.keys:
@@ -114,5 +118,5 @@ def _target(opts: Options, beside: Folder, shell: Shell) -> Store:
     from autoclave.store.registry.auth import find_credentials
     from autoclave.store.registry.store import RegistryStore
 
-    cache = LayoutStore(open_state(Path(opts.into or opts.folder)).at("registry"))
+    cache = LayoutStore(open_state(_device_folder(opts)).at("registry"))
     return RegistryStore(opts.store, cache, lambda place: find_credentials(place, shell))

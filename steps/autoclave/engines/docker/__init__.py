@@ -29,7 +29,7 @@ from autoclave.engines.base import (
     VolumeState,
 )
 from autoclave.engines.docker import build as docker_build
-from autoclave.engines.docker import ignore
+from autoclave.engines.docker import ignore, silence
 from autoclave.engines.docker import networks as docker_networks
 from autoclave.engines.docker.run import as_command, create_arguments
 from autoclave.errors import EngineError
@@ -59,7 +59,7 @@ class DockerEngine:
         self._client_name = client
         self._used: dict[str, tuple[Used, ...] | None] = {}
         self._host = os.environ.get("DOCKER_HOST") or _context_host()
-        with _translate_errors("the container engine does not answer"):
+        with _translate_errors("the container engine does not answer", _display(self._host)):
             self._api = _connect(self._host)
 
     @property
@@ -384,6 +384,14 @@ def find_address(host: str) -> str:
     return normalise(f"{_SCHEMES.get(scheme, scheme)}://{rest}")
 
 
+def _display(host: str) -> str:
+    """Return an engine's address for a message; as it was given when the SDK cannot read it."""
+    try:
+        return find_address(host)
+    except DockerException:
+        return host
+
+
 def _probe_host(host: str) -> str:
     """Return where ports published on 127.0.0.1 of the engine's machine are reached from here."""
     parts = urlsplit(host)
@@ -392,18 +400,15 @@ def _probe_host(host: str) -> str:
 
 
 @contextmanager
-def _translate_errors(what: str) -> Iterator[None]:
-    """Turn every error of the SDK and its connection into EngineError."""
+def _translate_errors(what: str, address: str = "") -> Iterator[None]:
+    """Turn every error of the SDK and its connection, to the engine at an address, into EngineError."""
     try:
         yield
     except APIError as error:
         raise EngineError(what, why=str(error.explanation or error)) from error
     except (DockerException, HTTPError, OSError) as error:
-        raise EngineError(
-            what,
-            why=f"{type(error).__name__}: {str(error)[:300]}",
-            next="check that it runs ('autoclave doctor'); DOCKER_HOST selects another engine",
-        ) from error
+        found = silence.explain(error, address)
+        raise EngineError(what, why=found.why, next=found.next) from error
 
 
 def _variables(listed: Sequence[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from autoclave import tools
 from autoclave.errors import DatabaseError, ScannerError, ToolError
 from autoclave.model.facts import Kind, ScanFacts
 from autoclave.runtime.shell import Completed, Shell
@@ -17,9 +18,6 @@ from autoclave.scanners import archives, images
 from autoclave.scanners.base import Report, ReportKind, Scan, Setup, Versions
 from autoclave.scanners.grype import database, report
 from autoclave.scanners.reports import FILES
-
-VERSION = "0.119.0"
-"""The version that was tested; any other one is refused."""
 
 _LONGEST = 1800.0  # seconds
 _IMAGE, _DATABASE, _CONFIG = (
@@ -65,9 +63,8 @@ class Grype:
 
     def versions(self) -> Versions:
         """Return what would scan. Raise ScannerError (missing, other version) or DatabaseError."""
-        self._check_version()
         return Versions(
-            version=VERSION,
+            version=self._check_version(),
             database=database.examine(self._cache),
             renew="autoclave database update --scanner grype",
         )
@@ -110,7 +107,8 @@ class Grype:
         """
         layout, digest = images.split(image)
         config_digest = images.read_config_digest(layout, digest)
-        used = self.versions().database
+        versions = self.versions()
+        used = versions.database
         before = self._fingerprint()
         images.write_single(layout, digest, folder / _IMAGE)
         # Behind a link: its path would be in every report.
@@ -131,13 +129,13 @@ class Grype:
             folder / FILES[ReportKind.RAW],
             digest=digest,
             config_digest=config_digest,
-            version=VERSION,
+            version=versions.version,
             system=packages.system,
         )
         ended = content.is_ended or (advisories.ended is not None and advisories.ended < finished)
         facts = ScanFacts(
             scanner=self.name,
-            scanner_version=VERSION,
+            scanner_version=versions.version,
             database=used,
             started=started,
             finished=finished,
@@ -147,14 +145,16 @@ class Grype:
         )
         return Scan(facts=facts, reports=tuple(_report(kind, folder) for kind in _FORMS))
 
-    def _check_version(self) -> None:
+    def _check_version(self) -> str:
         printed = self._run("--version", folder=None).out.decode("utf-8", "replace").split()
-        if printed != ["grype", VERSION]:
+        accepted = tools.find(self.name).accepted
+        if len(printed) != 2 or printed[0] != self.name or not accepted.has(printed[1]):
             raise ScannerError(
-                f"Grype {' '.join(printed)[:50].removeprefix('grype ')} is installed, required is {VERSION}",
+                f"Grype {' '.join(printed)[:50].removeprefix('grype ')} is installed, accepted is {accepted}",
                 why="another version may find, name or report things differently",
                 next=_install_hint(),
             )
+        return printed[1]
 
     def _run(self, *args: str, folder: Path | None, cache: Path | None = None) -> Completed:
         if self._shell.which(self._program) is None:
@@ -211,4 +211,7 @@ def _report(kind: ReportKind, folder: Path) -> Report:
 
 
 def _install_hint() -> str:
-    return f"install Grype {VERSION}, or name its path with --scanner-command grype=PATH"
+    tested = tools.find(Grype.name).tested[-1]
+    return (
+        f"'autoclave tools install grype' gets {tested}; --scanner-command grype=PATH names another program"
+    )

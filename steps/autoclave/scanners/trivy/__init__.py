@@ -10,6 +10,7 @@ from secrets import token_hex
 import msgspec
 from msgspec import Struct
 
+from autoclave import tools
 from autoclave.errors import DatabaseError, ScannerError, ToolError
 from autoclave.model.facts import Finding, ScanFacts
 from autoclave.runtime.shell import Completed, Shell
@@ -18,9 +19,6 @@ from autoclave.scanners import archives, images
 from autoclave.scanners.base import Report, ReportKind, Scan, Setup, Versions
 from autoclave.scanners.reports import FILES
 from autoclave.scanners.trivy import database, java, report
-
-VERSION = "0.74.0"
-"""The version that was tested; any other one is refused."""
 
 _FOUND = 5  # exit code for findings; Trivy's own errors end with 1 or 2
 _LONGEST = 1800.0  # seconds
@@ -76,10 +74,10 @@ class Trivy:
 
     def versions(self) -> Versions:
         """Return what would scan. Raise ScannerError (missing, other version) or DatabaseError."""
-        metadata = parse_version(self._run("version", "--format", "json").out)
+        version, metadata = parse_version(self._run("version", "--format", "json").out)
         index = java.examine(self._cache)
         return Versions(
-            version=VERSION,
+            version=version,
             database=database.examine(self._cache, metadata),
             indexes=(index,) if index else (),
             renew="autoclave database update",
@@ -132,7 +130,9 @@ class Trivy:
         if self._fingerprint() != before:
             raise DatabaseError("Trivy's database changed during the scan", next="scan again")
         advisories = report.Advisories(database=versions.database, feeds=database.read_feeds(self._cache))
-        content = report.read(raw, config_digest=config_digest, version=VERSION, advisories=advisories)
+        content = report.read(
+            raw, config_digest=config_digest, version=versions.version, advisories=advisories
+        )
         check_exit_code(code, content.findings)
         facts = _facts(versions, started, finished, content)
         return Scan(facts=facts, reports=(_report(ReportKind.RAW, raw), *self._derive(raw)))
@@ -222,21 +222,22 @@ def create(setup: Setup) -> Trivy:
     return Trivy(setup.shell, program=setup.command or "trivy", cache=cache)
 
 
-def parse_version(raw: bytes) -> database.Metadata | None:
-    """Check the version in `trivy version` output; return what it says about the database, if anything."""
+def parse_version(raw: bytes) -> tuple[str, database.Metadata | None]:
+    """Return the version that `trivy version` prints, checked, and what it says about the database."""
     try:
         printed = msgspec.json.decode(raw, type=_Printed)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ScannerError(
             "Trivy prints no readable version", why=str(error), next=_install_hint()
         ) from error
-    if printed.version != VERSION:
+    accepted = tools.find(Trivy.name).accepted
+    if not accepted.has(printed.version):
         raise ScannerError(
-            f"Trivy {printed.version[:50]} is installed, required is {VERSION}",
+            f"Trivy {printed.version[:50]} is installed, accepted is {accepted}",
             why="another version may find, name or report things differently",
             next=_install_hint(),
         )
-    return database.decode(printed.database)
+    return printed.version, database.decode(printed.database)
 
 
 def check_exit_code(code: int, findings: tuple[Finding, ...]) -> None:
@@ -265,7 +266,7 @@ def _report(kind: ReportKind, path: Path) -> Report:
 def _facts(used: Versions, started: datetime, finished: datetime, content: report.Content) -> ScanFacts:
     return ScanFacts(
         scanner=Trivy.name,
-        scanner_version=VERSION,
+        scanner_version=used.version,
         database=used.database,
         indexes=used.indexes,
         started=started,
@@ -288,4 +289,5 @@ def _without_foreign_settings() -> dict[str, str]:
 
 
 def _install_hint() -> str:
-    return f"install Trivy {VERSION}, or name its path with --scanner-command"
+    tested = tools.find(Trivy.name).tested[-1]
+    return f"'autoclave tools install trivy' gets {tested}; --scanner-command names another program"

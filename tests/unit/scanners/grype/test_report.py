@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from autoclave import tools
 from autoclave.errors import ScannerError
 from autoclave.model.facts import Database, Exploited, Finding, Prediction, Severity
-from autoclave.scanners.grype import VERSION, report
+from autoclave.scanners.grype import report
 from autoclave.scanners.grype.database import Advisories, System, find_lack
 
+VERSION = tools.find("grype").tested[-1]
 REPORTS = Path(__file__).parents[3] / "fixtures" / "reports"
 RECORDED: dict[str, Any] = json.loads((REPORTS / "grype_bad.json").read_bytes())
 DIGEST = RECORDED["source"]["target"]["manifestDigest"]

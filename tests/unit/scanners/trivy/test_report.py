@@ -10,12 +10,13 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from autoclave import tools
 from autoclave.errors import ScannerError
 from autoclave.model.facts import Database, Finding, Kind, Rating, Severity
 from autoclave.model.inventory import Ecosystem
-from autoclave.scanners.trivy import VERSION
 from autoclave.scanners.trivy import report as trivy_report
 
+VERSION = tools.find("trivy").tested[-1]
 REPORTS = Path(__file__).parents[3] / "fixtures" / "reports"
 THEN = datetime(2026, 11, 24, tzinfo=UTC)
 DATABASE = Database(updated=THEN, digest="sha256:" + "1" * 64)
