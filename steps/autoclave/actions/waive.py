@@ -52,8 +52,18 @@ def person_of(signer: Signer, role: str, ctx: Context) -> Person:
     )
 
 
-def make_waiver(request: WaiverRequest, found: Sequence[Finding], author: Person, ctx: Context) -> Waiver:
-    """Return the waiver that is requested. Raises UsageError, DecisionError when it could never count."""
+def make_waiver(
+    request: WaiverRequest,
+    found: Sequence[Finding],
+    author: Person,
+    ctx: Context,
+    *,
+    unread: Sequence[str] = (),
+) -> Waiver:
+    """Return the waiver that is requested. Raises UsageError, DecisionError when it could never count.
+
+    `unread` says why the scan of an image does not count: then it is not known what was found there.
+    """
     wanted = fold(request.finding)
     named = [each for each in found if wanted in {fold(name) for name in (each.id, *each.aliases)}]
     now = ctx.now().replace(microsecond=0)
@@ -61,7 +71,7 @@ def make_waiver(request: WaiverRequest, found: Sequence[Finding], author: Person
         id=request.id or f"{now:%Y%m%d}-{request.finding}",
         device=ctx.device.device.name,
         finding=request.finding,
-        scope=_scope(request, named),
+        scope=_scope(request, named, unread),
         status=_one_of(VexStatus, request.status, "status"),
         justification=_one_of(Justification, request.justification, "justification")
         if request.justification
@@ -114,7 +124,7 @@ def find_unapproved(name: str, approver: Person, ctx: Context) -> tuple[str, byt
     raise UsageError(f"there is no waiver '{name}' here", next="'autoclave waive' lists them")
 
 
-def _scope(request: WaiverRequest, named: Sequence[Finding]) -> Scope:
+def _scope(request: WaiverRequest, named: Sequence[Finding], unread: Sequence[str]) -> Scope:
     """Return the scope: as requested, else the package and version in which it was found."""
     if any(each.kind is Kind.SECRET for each in named):
         return _scope_of_secret(request, named)
@@ -125,6 +135,12 @@ def _scope(request: WaiverRequest, named: Sequence[Finding]) -> Scope:
     places = sorted({(next(iter(places_of(each))) or each.target, each.version) for each in named})
     places = [each for each in places if request.package in {"", each[0]}]
     if not places:
+        if unread:
+            raise UsageError(
+                f"it is not known whether the image has the finding {request.finding}",
+                why="\n".join(unread),
+                next="'autoclave trust check' says what the trust file lacks; or scan again with its key",
+            )
         raise UsageError(
             f"the image has no finding {request.finding}",
             next="scan first, or name what it is about: --package pkg:TYPE/NAME --versions '<2.10.1'",

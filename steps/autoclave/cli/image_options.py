@@ -9,9 +9,10 @@ from autoclave.bundles import check
 from autoclave.context import Context
 from autoclave.device.schema import Image
 from autoclave.model.digest import Digest, Digests
-from autoclave.release import decisions, strays
+from autoclave.release import Release, decisions, strays
 from autoclave.release.document import open_latest
 from autoclave.release.status import ImageStatus, read_status
+from autoclave.release.verification import read
 from autoclave.runtime.options import Common, DigestText, ImageNames, ReleaseName, TakeFrom
 from autoclave.store.oci import Descriptor
 
@@ -33,6 +34,16 @@ def read_standings(opts: ImageOptions, ctx: Context) -> list[ImageStatus]:
     found = [read_status(image, digests.of(image.name), ctx) for image in ctx.images(opts.image)]
     for each in found:
         strays.warn("records", each.image, each.strays, ctx)
+    return found
+
+
+def read_release(step: str, image: Image, digest: str, ctx: Context) -> Release:
+    """Read the records of an image, and warn of those that do not count: the trust file may be why.
+
+    `digest` is that of the image, empty for what was built last.
+    """
+    found = read(image, ctx.subject(image, digest), ctx)
+    strays.warn_of_all(step, image.name, found.evidence, ctx)
     return found
 
 

@@ -37,7 +37,12 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "waive": ("cli.commands.waive", "sign a decision about a finding, as a person; list all decisions"),
         "approve": ("cli.commands.approve", "sign a release for an environment, as a person"),
         "vex": ("cli.commands.vex", "print the decisions about findings, as OpenVEX or CycloneDX"),
-        "soup": ("cli.commands.soup", "list the components that are missing in the SOUP register"),
+        "soup": (
+            "cli.commands.soup",
+            "list the components that are missing in the SOUP register, or add them",
+        ),
+        "key": ("cli.commands.key", "make a key for a person or a pipeline; print the other kinds of keys"),
+        "trust": ("cli.commands.trust", "make, explain and check the organisation's trust file"),
     },
     "CI hosts": {},  # see `groups`
     "Setup and status": {

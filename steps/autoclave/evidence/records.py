@@ -29,6 +29,7 @@ from autoclave.evidence.statement import (
     parse,
 )
 from autoclave.evidence.trust import Trust, TrustedKey
+from autoclave.evidence.trust_reasons import describe_place, explain_refusal
 from autoclave.model.place import Destination
 from autoclave.store.base import Store
 from autoclave.store.oci import Descriptor, parse_manifest
@@ -248,11 +249,13 @@ def _restrict_keys(record: Record, trust: Trust, place: str | None, *, productio
     keys = tuple(each for each in record.keys if each in allowed)
     if keys:
         return structs.replace(record, keys=keys)
-    labels = ", ".join(each.label for each in record.keys)
-    where = f" in {place or 'a place that is not named'}" if place is not None else ""
+    if not any(set(roles) & set(each.may) for each in record.keys):
+        place = None  # it may not sign that anywhere
+    where = describe_place(place)
+    why = explain_refusal(record.keys, roles, trust, place=place, production=production)
     if production and any(each.development for each in record.keys):
-        raise RecordError("the record is signed by a development key", why=f"{labels} does not count{where}")
-    raise RecordError(f"the record is signed by a key that may not sign {role}{where}", why=labels)
+        raise RecordError("the record is signed by a development key", why=why)
+    raise RecordError(f"the record is signed by a key that may not sign {role}{where}", why=why)
 
 
 def environment_of(record: Record) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cryptography.x509 import load_pem_x509_certificates
 from msgspec import Meta, Struct
@@ -21,7 +21,7 @@ from autoclave.model import steps
 from autoclave.model.declared import Person
 from autoclave.model.place import explain_pattern, find_match
 from autoclave.model.text import Line, Role, UserId, find_alike, is_line, matching
-from autoclave.runtime.toml import convert, read_toml
+from autoclave.runtime.toml import convert, parse_toml, read_toml
 from autoclave.signers.keys import LARGEST, read_public
 
 PERSONAL = ("waive", "approve")
@@ -120,7 +120,16 @@ def load(path: Path, *, device: Path | None = None) -> Trust:
     """
     if device:
         refuse_own(path, device, "trust file")
-    listed = convert(read_toml(path), _File, source=str(path))
+    return _interpret(read_toml(path), path, device)
+
+
+def parse(text: str, path: Path) -> Trust:
+    """Return what a text would mean as the trust file at `path`. Raises what `load` does."""
+    return _interpret(parse_toml(text, str(path)), path, None)
+
+
+def _interpret(data: dict[str, Any], path: Path, device: Path | None) -> Trust:
+    listed = convert(data, _File, source=str(path))
     for entry in listed.key:
         _check(entry, path)
     keys = tuple(

@@ -7,6 +7,7 @@ import json
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from securesystemslib.signer import Key
 
 from autoclave.evidence.trust import Authority, Trust, TrustedKey
 from autoclave.model.digest import digest_of
@@ -30,8 +31,13 @@ def fingerprint(key: TrustedKey) -> str:
 
 def pem(key: TrustedKey) -> str:
     """Return the public key in PEM form."""
-    public = str(key.key.keyval["public"])
-    if key.key.keytype == "ed25519":  # kept as 32 bytes in hexadecimal
+    return pem_of(key.key)
+
+
+def pem_of(key: Key) -> str:
+    """Return a public key in PEM form."""
+    public = str(key.keyval["public"])
+    if key.keytype == "ed25519":  # kept as 32 bytes in hexadecimal
         made = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public))
         public = made.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     return public.strip() + "\n"

@@ -15,6 +15,7 @@ from autoclave.evidence.image_records import ImageRecords
 from autoclave.evidence.records import RawRecord, Record, Rejected
 from autoclave.evidence.statement import PROVENANCE, SBOM, TEST_RESULT, VERIFICATION, VULNS, info
 from autoclave.evidence.trust import TrustedKey
+from autoclave.evidence.trust_reasons import explain_refusal
 from autoclave.gates.release import Evidence
 from autoclave.model import steps
 from autoclave.model.declared import Component, Declared
@@ -169,12 +170,17 @@ def verify_attached_signature(
     attached: ImageRecords, ctx: Context, destination: Destination | None = None
 ) -> list[TrustedKey]:
     """Return the trusted release keys that signed an image. Raises RecordError when none did."""
-    keys = ctx.trust.for_role(
-        "release",
-        place=destination.place if destination else None,
-        production=destination is not None and destination.production,
-    )
-    return cosign.verify_signature(ctx.store, attached.signatures, keys)
+    place = destination.place if destination else None
+    production = destination is not None and destination.production
+    keys = ctx.trust.for_role("release", place=place, production=production)
+    try:
+        return cosign.verify_signature(ctx.store, attached.signatures, keys)
+    except RecordError as error:
+        listed = cosign.find_signatures(ctx.store, attached.signatures, ctx.trust.keys)
+        if known := tuple(dict.fromkeys(key for _, by in listed for key in by)):
+            why = explain_refusal(known, ("release",), ctx.trust, place=place, production=production)
+            error.why = f"{error.why}; {why}"
+        raise
 
 
 def explain_unsigned(release: Release, ctx: Context) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+from functools import cache
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -11,25 +13,33 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from securesystemslib.exceptions import UnsupportedLibraryError
 from securesystemslib.signer import CryptoSigner, Key, Signer
 
-from autoclave.errors import SignerError
-from autoclave.signers import keys
+from autoclave.errors import AutoclaveError, SignerError
+from autoclave.signers import keys, passphrase
 
 __all__ = ["Signer", "open_signer"]
 
 _LONGEST = 20  # what is longer may be the key itself, and is not printed
 _SCHEMES = ("hsm", "awskms", "gcpkms", "azurekms", "hv", "tkey")
+_PASSPHRASE = re.compile(r"[?&]passphrase-from=([^?&]*)\Z")
 
 
 def open_signer(uri: str, public: Key | None) -> Signer:
     """Open a signer by URI. Raises SignerError.
 
-    `file:PATH` is a PEM (PKCS#8) private key, which includes its public key. Every other scheme is
-    passed to securesystemslib as it is (`hsm:`, `awskms:`, `gcpkms:`, `azurekms:`, `hv:` …) and needs
-    the public key. Its own `file2:` is no way around the checks of a key file.
+    `file:PATH` is a PEM (PKCS#8) private key, which includes its public key. Every other scheme is passed to
+    securesystemslib as it is (`hsm:`, `awskms:`, `gcpkms:`, `azurekms:`, `hv:` …) and needs the public key.
+    Its own `file2:` is no way around the checks of a key file. `?passphrase-from=VARIABLE` at the end names
+    where the passphrase of an encrypted file or the PIN of a token is; else it is asked for at the terminal.
     """
+    named = _PASSPHRASE.search(uri)
+    uri, variable = (uri[: named.start()], named[1]) if named else (uri, None)
     scheme, _, rest = uri.partition(":")
+    if variable == "":
+        raise SignerError(
+            "passphrase-from= names no variable", next="write it as file:PATH?passphrase-from=VARIABLE"
+        )
     if scheme == "file":
-        return _read_file(Path(rest))
+        return _read_file(Path(rest), variable)
     if scheme not in _SCHEMES:
         raise SignerError(
             f"'{scheme}:' is no kind of key"
@@ -45,12 +55,16 @@ def open_signer(uri: str, public: Key | None) -> Signer:
             next="name the PEM file of its public key with --public-key",
         )
     try:
-        return Signer.from_priv_key_uri(uri, public)
+        # Asked once: the library asks again for every signature.
+        secret = cache(lambda kind: passphrase.read(f"the {kind} of {uri}", variable or "").decode())
+        return Signer.from_priv_key_uri(uri, public, secret)
+    except AutoclaveError:
+        raise
     except UnsupportedLibraryError as error:
         raise SignerError(
             f"no library for keys of the kind '{scheme}:'",
             why=str(error),
-            next="install the matching extra of securesystemslib",
+            next="install the matching extra of securesystemslib: 'autoclave key kinds' prints it",
         ) from error
     except Exception as error:  # every key service raises its own errors
         raise SignerError(
@@ -60,8 +74,8 @@ def open_signer(uri: str, public: Key | None) -> Signer:
         ) from error
 
 
-def _read_file(path: Path) -> Signer:
-    """Open a private key's file, which nobody but its owner can read. Raises SignerError."""
+def _read_file(path: Path, variable: str | None) -> Signer:
+    """Read a private key's file, which nobody but its owner can read. Raises SignerError."""
     pem = _read_private(path)
     if pem.count(b"PRIVATE KEY-----") > 2:
         raise SignerError(
@@ -69,15 +83,35 @@ def _read_file(path: Path) -> Signer:
             why="it must be certain which one signs",
             next="leave one in it",
         )
+    secret = _find_passphrase(pem, path, variable)
     try:
-        private = load_pem_private_key(pem, None)
-        return CryptoSigner(private, keys.accept(private.public_key(), f"the key of {path}"))
+        private = load_pem_private_key(pem, secret)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        if secret is not None:
+            raise SignerError(
+                f"{path} cannot be opened with that passphrase",
+                why="it is another key's passphrase, mistyped, or the file is damaged",
+                next="repeat it; a passphrase that is lost cannot be found again: make a new key",
+            ) from error
         raise SignerError(
             f"{path} is not a usable private key",
             why=str(error),
-            next="use an unencrypted PKCS#8 PEM file (mode 600), or a token or key service by its URI",
+            next="make one with 'autoclave key new', or name a token or key service by its URI",
         ) from error
+    return CryptoSigner(private, keys.accept(private.public_key(), f"the key of {path}"))
+
+
+def _find_passphrase(pem: bytes, path: Path, variable: str | None) -> bytes | None:
+    """Return the passphrase of an encrypted key; None for one that is not. Raises SignerError."""
+    if b"ENCRYPTED" not in pem:
+        if variable is not None:
+            raise SignerError(
+                f"{path} is not encrypted, so it needs no passphrase",
+                why="?passphrase-from= is written after its name: it may not be the file that is meant",
+                next="leave that out, or name the encrypted file",
+            )
+        return None
+    return passphrase.read(f"the passphrase of {path}", variable or "")
 
 
 def _read_private(path: Path) -> bytes:

@@ -10,6 +10,7 @@ from securesystemslib.signer import CryptoSigner
 
 from autoclave.errors import SignerError
 from autoclave.signers import open_signer
+from autoclave.signers.key_pair import write_new
 
 STEPS = "development-steps"
 RELEASE = "development-release"
@@ -63,9 +64,5 @@ def _ensure(name: str) -> tuple[Path, Path]:
 
 def _write_once(path: Path, content: bytes, mode: int) -> None:
     """Write a file at once or not at all; the first of several writers wins."""
-    made = path.with_name(f"{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)
     with contextlib.suppress(FileExistsError):
-        os.link(made, path)
-    made.unlink()
+        write_new(path, content, mode)

@@ -73,7 +73,7 @@ def test_a_dry_run_signs_no_waiver(
     monkeypatch.setattr(Context, "open_signer", lambda *_: object())
     monkeypatch.setattr(action, "person_of", lambda *_: ANN)
     monkeypatch.setattr(action, "find_unapproved", lambda *_: ("W-1.waiver.json", b""))
-    monkeypatch.setattr(waive, "_findings", lambda *_: {})
+    monkeypatch.setattr(waive, "_findings", lambda *_: ({}, []))
     monkeypatch.setattr(action, "write", refuse)
     monkeypatch.setattr(waive.waivers, "sign", refuse)
     monkeypatch.setattr(action.waivers, "countersign", refuse)

@@ -53,7 +53,8 @@ def _run(opts: Options, ctx: Context) -> None:
     for image in chosen:
         good, bad = records.read_all(ctx.store, image.digest, ctx.trust)
         if opts.record:
-            _print_statement([each for each in good if each.name == opts.record], opts.record, ctx)
+            out = [each.why for each in bad if each.name == opts.record]
+            _print_statement([each for each in good if each.name == opts.record], opts.record, out, ctx)
             continue
         ctx.screen.result(f"image {image.digest}", {"image": image.digest})
         for record in good:
@@ -93,10 +94,16 @@ def _print_attestations(image: Descriptor, ours: list[str], ctx: Context) -> Non
         ctx.screen.result(text, {"unverified": others})
 
 
-def _print_statement(found: list[Record], name: str, ctx: Context) -> None:
-    """Print the newest record of a type as indented JSON."""
+def _print_statement(found: list[Record], name: str, out: list[str], ctx: Context) -> None:
+    """Print the newest record of a type as indented JSON; `out` says why others do not count."""
     if not found:
-        raise UsageError(f"the image has no valid record '{name}'", next="'autoclave show' lists what it has")
+        raise UsageError(
+            f"the image has no valid record '{name}'",
+            why="\n".join(f"one does not count: {why}" for why in out),
+            next="'autoclave trust check' says what the trust file lacks"
+            if out
+            else "'autoclave show' lists what it has",
+        )
     statement: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(found[-1].statement))
     text = msgspec.json.format(msgspec.json.encode(statement), indent=2).decode()
     ctx.screen.result(text, {"statement": statement})

@@ -9,10 +9,9 @@ from typing import Annotated
 import click
 import msgspec
 
-from autoclave import release
 from autoclave.actions import handover
 from autoclave.cli.click_options import make_command
-from autoclave.cli.image_options import ImageOptions
+from autoclave.cli.image_options import ImageOptions, read_release
 from autoclave.context import Context
 from autoclave.errors import UsageError
 from autoclave.gates import traceability
@@ -79,7 +78,7 @@ def _matrix(opts: Options, ctx: Context) -> Matrix:
     digests = ctx.digests(opts)
     handover.read(opts.take_from, ctx)
     runs = {
-        image.name: release.read(image, ctx.subject(image, digests.of(image.name)), ctx).evidence.unit_test
+        image.name: read_release("trace", image, digests.of(image.name), ctx).evidence.unit_test
         for image in ctx.images(opts.image)
     }
     return traceability.matrix(Declared(requirements=requirements_of(ctx)), runs)

@@ -9,9 +9,8 @@ import click
 import msgspec
 from msgspec import structs
 
-from autoclave import release
 from autoclave.cli.click_options import make_command
-from autoclave.cli.image_options import ImageOptions
+from autoclave.cli.image_options import ImageOptions, read_release
 from autoclave.context import Context
 from autoclave.errors import UsageError
 from autoclave.evidence import records, sbom
@@ -46,8 +45,7 @@ def _run(opts: Options, ctx: Context) -> None:
         raise UsageError(f"there is no format '{opts.format}'", next="openvex or cyclonedx")
     digests, author = ctx.digests(opts), ctx.device.device.name
     for image in ctx.images(opts.image):
-        descriptor = ctx.subject(image, digests.of(image.name))
-        found = release.read(image, descriptor, ctx)
+        found = read_release("vex", image, digests.of(image.name), ctx)
         waived = _find_waived(found, ctx)
         if opts.format == "openvex":
             product = _name(found.evidence.product, opts.repository)

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import click
 from msgspec import structs
 
-from autoclave import release
 from autoclave.actions import waive
 from autoclave.actions.waive import WaiverRequest
 from autoclave.cli.click_options import make_command
+from autoclave.cli.image_options import read_release
 from autoclave.context import Context
 from autoclave.device.schema import WAIVER
 from autoclave.errors import UsageError
@@ -19,7 +19,7 @@ from autoclave.gates.waiver_defects import needs_two_persons
 from autoclave.gates.waivers import JudgedWaiver, judge
 from autoclave.model.declared import Person, SignedWaiver, VexStatus
 from autoclave.model.facts import Finding
-from autoclave.release import decisions
+from autoclave.release import decisions, strays
 from autoclave.release.products import find_product
 from autoclave.runtime.options import StepOptions, option
 from autoclave.signers import Signer
@@ -71,7 +71,7 @@ def _make(opts: Options, signer: Signer, ctx: Context) -> None:
     if not opts.rationale.strip() or not opts.expires:
         raise UsageError("a waiver needs --rationale and --expires", next="say why, and until when")
     author = waive.person_of(signer, "waive", ctx)
-    found = _findings(opts, ctx)
+    found, unread = _findings(opts, ctx)
     request = WaiverRequest(
         **{
             name: value
@@ -80,7 +80,8 @@ def _make(opts: Options, signer: Signer, ctx: Context) -> None:
         },
         digest=_digest(opts, ctx) if opts.exact else "",
     )
-    waiver = waive.make_waiver(request, [each for finds in found.values() for each in finds], author, ctx)
+    named = [each for finds in found.values() for each in finds]
+    waiver = waive.make_waiver(request, named, author, ctx, unread=unread)
     name = f"{waiver.id}{WAIVER}"
     if opts.dry_run:
         _print_plan(name, author, {"waiver": waiver}, ctx)
@@ -119,7 +120,7 @@ def _list(opts: Options, ctx: Context) -> None:
     found = decisions.read_decisions(ctx)
     if not found:
         ctx.screen.result(f"no waiver in {ctx.device.device.decisions}/", {"waivers": []})
-    for image, findings in _findings(opts, ctx).items():
+    for image, findings in _findings(opts, ctx)[0].items():
         digest = digests.of(image) or ctx.subject(ctx.device.find_image(image)).digest
         for each in judge(
             found,
@@ -135,16 +136,19 @@ def _list(opts: Options, ctx: Context) -> None:
             )
 
 
-def _findings(opts: Options, ctx: Context) -> dict[str, tuple[Finding, ...]]:
-    """Return what the newest verified scan of each image found; nothing for an image without one."""
+def _findings(opts: Options, ctx: Context) -> tuple[dict[str, tuple[Finding, ...]], list[str]]:
+    """Return what the newest verified scan of each image found, and why a scan of one does not count."""
     found: dict[str, tuple[Finding, ...]] = {}
+    unread: list[str] = []
     digests = ctx.digests(opts)
     for image in ctx.images(opts.image):
         if not digests.of(image.name) and ctx.store.find(image.name) is None:
             continue
-        descriptor = ctx.subject(image, digests.of(image.name))
-        found[image.name] = release.read(image, descriptor, ctx).evidence.findings
-    return found
+        evidence = read_release("waive", image, digests.of(image.name), ctx).evidence
+        found[image.name] = evidence.findings
+        if why := strays.explain_missing("vulns", evidence):
+            unread.append(f"{image.name}: {why}")
+    return found, unread
 
 
 def _digest(opts: Options, ctx: Context) -> str:
