@@ -9,10 +9,13 @@ from typing import Annotated
 import click
 import msgspec
 
-from autoclave.actions import handover
+from autoclave.actions import handover, link_draft
+from autoclave.actions.link_draft import LinkDraft
 from autoclave.cli.click_options import make_command
 from autoclave.cli.image_options import ImageOptions, read_release
 from autoclave.context import Context
+from autoclave.device.requirements import links
+from autoclave.device.schema import FILE
 from autoclave.errors import UsageError
 from autoclave.gates import traceability
 from autoclave.gates.traceability import Matrix, RequirementRow, RequirementState, TestRow
@@ -35,6 +38,7 @@ _MARK = {
     RequirementState.BY_OTHER_METHOD: "✔",
     RequirementState.OUT_OF_SCOPE: "-",
 }
+_LINKS = "links.toml"
 _SHOWN = 10  # tests of one requirement, on the screen
 
 
@@ -42,6 +46,9 @@ class Options(ImageOptions, frozen=True):
     """Options of `autoclave trace`."""
 
     csv: Annotated[bool, option("print the matrix as CSV: a row for each requirement and test")] = False
+    write_links: Annotated[
+        bool, option("add the tests without a requirement to the links file, or begin one")
+    ] = False
 
 
 def command(name: str, text: str) -> click.Command:
@@ -56,6 +63,9 @@ def _run(opts: Options, ctx: Context) -> None:
             next='write requirements = "requirements.csv" below [device] in autoclave.toml',
         )
     traced = _matrix(opts, ctx)
+    if opts.write_links:
+        _write_links(traced, ctx)
+        return
     rows = sorted(traced.requirements, key=lambda row: _ORDER.index(row.state))
     if opts.csv:
         ctx.screen.result(_table(rows, traced).rstrip("\n"), {"matrix": msgspec.to_builtins(traced)})
@@ -82,6 +92,37 @@ def _matrix(opts: Options, ctx: Context) -> Matrix:
         for image in ctx.images(opts.image)
     }
     return traceability.matrix(Declared(requirements=requirements_of(ctx)), runs)
+
+
+def _write_links(traced: Matrix, ctx: Context) -> None:
+    """Add the tests without a requirement to the links file, for a person to fill in."""
+    named = ctx.device.traceability.links
+    name = named or _LINKS
+    tests = [each.partition(": ")[2] for each in traced.unlinked_names]
+    made = LinkDraft("", 0, 0)
+    untested = {
+        row.requirement.id: row.requirement.text
+        for row in traced.requirements
+        if row.state is RequirementState.UNTESTED
+    }
+
+    def change(text: str) -> str:
+        nonlocal made
+        made = link_draft.draft(tests, [row.requirement for row in traced.requirements], text)
+        return link_draft.append(text, made, untested) if made.text else text
+
+    path = links.append(ctx.folder, name, change) if tests else ctx.folder / name
+    ctx.screen.result(
+        f"{name}: {made.linked} tests linked by the ids in their names, {made.open} for a person to fill in",
+        {"file": str(path), "linked": made.linked, "open": made.open},
+    )
+    if traced.unlinked > len(tests):
+        more = traced.unlinked - len(tests)
+        ctx.screen.note(
+            "trace", f"the record counts {more} more, and does not name them: repeat it afterwards"
+        )
+    if made.text and not named:
+        ctx.screen.note("trace", f'write links = "{name}" below [traceability] in {FILE}')
 
 
 def _describe(row: RequirementRow) -> str:

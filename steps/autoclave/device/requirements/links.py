@@ -14,6 +14,7 @@ from autoclave.device.requirements import rows
 from autoclave.device.schema import resolve_inside
 from autoclave.errors import ConfigError
 from autoclave.model.text import Line
+from autoclave.runtime.folder import Folder
 from autoclave.runtime.toml import convert, parse_toml
 
 _MOST_PATTERNS = 1000  # each is tried on every test
@@ -52,6 +53,21 @@ def read(folder: Path, name: str) -> Callable[[str], tuple[str, ...]]:
             next="write whole names, or name the ids in the tests",
         )
     return lambda test: _ids(test, exact, patterns)
+
+
+def append(folder: Path, name: str, change: Callable[[str], str]) -> Path:
+    """Replace a links file by what `change` makes of its text, whole or not at all; return its path.
+
+    It is made when it is missing. Raises ConfigError, SourceError, and leaves it as it was, when what is
+    there or what it would become cannot be read.
+    """
+    path, place = resolve_inside(folder, name), Folder(folder)
+    before = "" if place.kind(name) is None else rows.read_text(folder, path)
+    text = change(before)
+    data = parse_toml(text, name)
+    if "link" in data or before:  # a new file may have nothing but comments, until the device file names it
+        convert(data, _File, source=name)
+    return place.write(name, [text.encode()], durable=True) if text != before else path
 
 
 def _ids(
