@@ -19,7 +19,7 @@ from msgspec import Raw
 
 from autoclave import __version__, engines, hosts
 from autoclave.console.base import Screen
-from autoclave.device import schema, source
+from autoclave.device import device_file, schema, source
 from autoclave.device.repository import refuse_own
 from autoclave.device.root import find_root
 from autoclave.device.schema import Device, Image
@@ -166,7 +166,7 @@ class Context:
 
     def _is_commit_required(self) -> bool:
         """Return whether the policy of what lies in the folder requires a clean tree."""
-        demanded = policy.effective_policy(schema.load(self.folder), self.options.policy)
+        demanded = policy.effective_policy(device_file.load(self.folder), self.options.policy)
         return demanded.release.clean_tree
 
     def _require_device_file(self) -> None:
@@ -206,7 +206,7 @@ class Context:
     def device(self) -> Device:
         """What the device file describes: the release's, once one is adopted."""
         self._require_device_file()
-        device = schema.load(self.source.folder)
+        device = device_file.load(self.source.folder)
         self._mask_secrets(device)
         self._note_differences()
         return device

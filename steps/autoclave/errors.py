@@ -6,6 +6,7 @@ catches them. The table in the documentation is generated from this file.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -25,6 +26,22 @@ class AutoclaveError(Exception):
     def reason(self) -> str:
         """What happened and why, as the reason of another error."""
         return ": ".join(filter(None, (self.what, self.why)))
+
+
+def combine(errors: Sequence[AutoclaveError], of: str) -> AutoclaveError | None:
+    """Return the one error, or one of their common kind that lists all of them; None without any."""
+    if len(errors) < 2:
+        return errors[0] if errors else None
+    kinds = {type(each) for each in errors}
+    kind = kinds.pop() if len(kinds) == 1 else ConfigError
+    lines = [line for number, each in enumerate(errors, 1) for line in _lines(number, each, of)]
+    return kind(f"{of}: {len(errors)} mistakes", why="\n".join(lines), next="fix all of them, then repeat")
+
+
+def _lines(number: int, error: AutoclaveError, of: str) -> list[str]:
+    head = f"{number}. {error.what.removeprefix(f'{of}: ')}"
+    following = error.next.split("\n") if error.next else []
+    return [f"{head}: {error.why}" if error.why else head, *(f"   {line}" for line in following)]
 
 
 class UsageError(AutoclaveError):

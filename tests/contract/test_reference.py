@@ -18,6 +18,11 @@ def test_the_reference_page_is_made_from_this_code() -> None:
     assert made["PAGE"].read_text("utf-8") == made["page"](), "run: python docs/make_reference.py"
 
 
+def test_the_device_file_s_page_is_made_from_its_types() -> None:
+    made = runpy.run_path(str(ROOT / "docs" / "make_device_file.py"))
+    assert made["PAGE"].read_text("utf-8") == made["page"](), "run: python docs/make_device_file.py"
+
+
 def test_every_command_of_the_table_is_on_the_page_with_its_options() -> None:
     page = (ROOT / "docs" / "reference.md").read_text("utf-8")
     listed = re.findall(r"^\| `autoclave (\S+)` \|", page, re.MULTILINE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autoclave.device.schema import load
+from autoclave.device.device_file import load
 from autoclave.gates import hardening
 from autoclave.targets.kubernetes import images, manifests, network
 from autoclave.targets.kubernetes.pods import containers, pod_spec

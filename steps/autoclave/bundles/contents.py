@@ -33,7 +33,12 @@ COPIES = {DEVICE: "autoclave.toml", POLICY: "policy.json", RELEASE: "release.jso
 
 _MOST_BYTES = 1 << 50
 
-Digest = Annotated[str, matching("sha256:[0-9a-f]{64}")]
+Digest = Annotated[
+    str,
+    matching(
+        "sha256:[0-9a-f]{64}", says="sha256: and 64 digits of 0 to 9 and a to f", example="sha256:" + "0" * 64
+    ),
+]
 
 
 class Bundle(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ipaddress
 import posixpath
-import re
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Any, Literal
@@ -14,26 +12,59 @@ from msgspec import Meta, Struct
 
 from autoclave.errors import ConfigError, SourceError
 from autoclave.model.facts import Severity
-from autoclave.model.text import Line, for_schema, matching
-from autoclave.runtime.folder import Folder
-from autoclave.runtime.toml import convert, nearest, parse_toml
+from autoclave.model.text import HYPHENATED, Line, matching
+from autoclave.runtime.toml import nearest
+from autoclave.runtime.values import UNIT
 
 FILE = "autoclave.toml"
 DECISIONS, WAIVER, VEX = "decisions", ".waiver.json", ".vex.json"
 
-_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_PINNED = re.compile(r"[a-z0-9][a-zA-Z0-9._:/-]{0,255}@sha256:[0-9a-f]{64}")
-_MEMORY = (6 << 20, 1 << 40)  # bytes: less starts no container, more is no machine's
-_LARGEST = 1 << 20  # bytes of a device file
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
-Name = Annotated[str, matching(r"[a-z0-9]+(-[a-z0-9]+)*", max_length=50)]
-Size = Annotated[str, matching(r"[1-9][0-9]{0,15}[kmg]?", description="bytes, or with k, m, g")]
-Cpus = Annotated[float, Meta(ge=0.01, le=64)]
-Pids = Annotated[int, Meta(ge=1, le=32_768)]
-Seconds = Annotated[int, Meta(ge=1, le=86_400)]
+Name = Annotated[
+    str, matching(r"[a-z0-9]+(-[a-z0-9]+)*", says=HYPHENATED, example="infusion-pump", max_length=50)
+]
+Size = Annotated[
+    str,
+    matching(
+        r"[1-9][0-9]{0,15}[kmg]?",
+        says="a number of bytes, or of KiB, MiB or GiB with k, m or g behind it, from 6m to 1024g",
+        example="512m",
+    ),
+]
+Cpus = Annotated[float, Meta(ge=0.01, le=64, extra={UNIT: "processors"})]
+Pids = Annotated[int, Meta(ge=1, le=32_768, extra={UNIT: "processes and threads"})]
+Seconds = Annotated[int, Meta(ge=1, le=86_400, extra={UNIT: "seconds"})]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
-Variable = Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*", max_length=200)]
+Variable = Annotated[
+    str,
+    matching(
+        r"[A-Za-z_][A-Za-z0-9_]*",
+        says="the name of a variable: letters, digits and _, not beginning with a digit",
+        example="LOG_LEVEL",
+        max_length=200,
+    ),
+]
+ContainerPath = Annotated[
+    str,
+    matching(
+        r"/[^:\x00-\x1f\x7f]+",
+        says="a path in the container that begins with / and has no colon",
+        example="/var/lib/data",
+        max_length=1000,
+    ),
+]
+
+
+HttpPath = Annotated[
+    str,
+    matching(
+        r"/[!-~]*",
+        says="a path that begins with /, without blanks",
+        example="/health",
+        max_length=2000,
+    ),
+]
 
 
 class SafetyClass(StrEnum):
@@ -56,7 +87,15 @@ class Identity(_Table, frozen=True):
     """
 
     name: Name
-    version: Annotated[str, matching(r"[0-9A-Za-z][0-9A-Za-z.+-]*", max_length=64)]
+    version: Annotated[
+        str,
+        matching(
+            r"[0-9A-Za-z][0-9A-Za-z.+-]*",
+            says="letters, digits and . + -, beginning with a letter or a digit",
+            example="1.4.0",
+            max_length=64,
+        ),
+    ]
     safety_class: SafetyClass
     requirements: str = ""
     soup: str = ""
@@ -66,7 +105,10 @@ class Identity(_Table, frozen=True):
 class BuildSecret(_Table, frozen=True):
     """A secret for the build: BuildKit mounts it; its value is in an environment variable."""
 
-    id: Annotated[str, matching(r"[A-Za-z0-9_.-]+", max_length=200)]
+    id: Annotated[
+        str,
+        matching(r"[A-Za-z0-9_.-]+", says="letters, digits and _ . -", example="pip-token", max_length=200),
+    ]
     env: Variable
 
 
@@ -74,8 +116,8 @@ class Service(_Table, frozen=True):
     """`[image.service]`: how the image runs when it is deployed. Times are seconds."""
 
     port: Port | None = None
-    health: Annotated[str, matching(r"/[!-~]*", max_length=2000)] = ""
-    volumes: dict[Name, Annotated[str, matching(r"/[^:\x00-\x1f\x7f]+", max_length=1000)]] = {}
+    health: HttpPath = ""
+    volumes: dict[Name, ContainerPath] = {}
     environment: dict[Variable, str] = {}
     memory: Size = "512m"
     cpus: Cpus = 1.0
@@ -97,8 +139,18 @@ class TestService(_Table, frozen=True):
     name: Name
     image: str
     health: list[str] = []
-    user: Annotated[str, matching(r"[1-9][0-9]{0,9}(:[0-9]{1,10})?")] | None = None
-    scratch: list[Annotated[str, matching(r"/[^:\x00-\x1f\x7f]+", max_length=1000)]] = []
+    user: (
+        Annotated[
+            str,
+            matching(
+                r"[1-9][0-9]{0,9}(:[0-9]{1,10})?",
+                says="the number of a user other than root, or numbers of user and group",
+                example="1000:1000",
+            ),
+        ]
+        | None
+    ) = None
+    scratch: list[ContainerPath] = []
     environment: dict[Variable, str] = {}
     memory: Size = "512m"
     cpus: Cpus = 1.0
@@ -154,7 +206,14 @@ class Kubernetes(_Table, frozen=True):
     pulls from, if that is not the address of the store. `timeout` is in seconds, for a whole rollout.
     """
 
-    namespace: Annotated[str, matching(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")]
+    namespace: Annotated[
+        str,
+        matching(
+            r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?",
+            says="at most 63 lower-case letters, digits and hyphens, none of these at an end",
+            example="infusion",
+        ),
+    ]
     manifests: list[str] = []
     kustomization: str = ""
     chart: str = ""
@@ -257,55 +316,6 @@ class Device(_Table, frozen=True):
         )
 
 
-def load(folder: Path) -> Device:
-    """Read the device file of a repository. Raises ConfigError, SourceError for paths that leave it."""
-    device = _read(folder)
-    resolve_inside(folder, device.device.decisions)
-    for key in ("requirements", "soup"):
-        name = getattr(device.device, key)
-        if name and not resolve_inside(folder, name).exists():
-            raise SourceError(f"'{name}' does not exist", next=f"fix device.{key} in {FILE}")
-    links = device.traceability.links
-    if links and not resolve_inside(folder, links).is_file():
-        raise SourceError(f"'{links}' is not a file", next=f"fix traceability.links in {FILE}")
-    for image in device.image:
-        resolve_inside(folder, image.context)
-        resolve_inside(folder, str(PurePosixPath(image.context) / image.dockerfile))
-        tests = device.tests_of(image)
-        for item in tests.copy if tests else []:
-            resolve_inside(folder, item)
-    return device
-
-
-def parse(raw: bytes, *, source: str) -> Device:
-    """Read a device file that stands alone: the files that it names are not there. Raises ConfigError."""
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{source} cannot be read", why=str(error)) from error
-    return _check(parse_toml(text, source), source)
-
-
-def _check(data: dict[str, Any], source: str) -> Device:
-    device = convert(data, Device, source=source)
-    _check_names(device, source)
-    return device
-
-
-def _read(folder: Path) -> Device:
-    """Read the device file: a plain file, and not a link to another one. Raises ConfigError, SourceError."""
-    device, path = Folder(folder), folder / FILE
-    if device.kind(FILE) is None:
-        raise ConfigError(f"{path} does not exist", next="'autoclave init' writes a starter")
-    return parse(device.read(FILE, limit=_LARGEST), source=str(path))
-
-
-def json_schema() -> dict[str, Any]:
-    """Return the JSON schema of the device file."""
-    schema: dict[str, Any] = for_schema(msgspec.json.schema(Device))
-    return schema
-
-
 def parse_size(size: str) -> int:
     """Turn a size such as `512m` into bytes."""
     number = size.rstrip("kmg")
@@ -324,111 +334,3 @@ def resolve_inside(folder: Path, relative: str) -> Path:
             next="use a path inside the repository, without a link out of it",
         )
     return resolved
-
-
-def _check_names(device: Device, source: str) -> None:
-    images = [image.name for image in device.image]
-    places = [environment.name for environment in device.environment]
-    for kind, names in (("image", images), ("environment", places)):
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ConfigError(f"{source}: two {kind}s are called '{twice[0]}'", next="give each its own name")
-    for environment in device.environment:
-        _refuse_exemption(environment, source)
-        for name in environment.publish:
-            if name not in images:
-                raise ConfigError(
-                    f"{source}: environment '{environment.name}' publishes the unknown image '{name}'",
-                    next=nearest(name, images),
-                )
-            service = device.find_image(name).service
-            if service is None or service.port is None:
-                raise ConfigError(
-                    f"{source}: environment '{environment.name}' publishes '{name}', which has no port",
-                    next=f"add [image.service] with port to image '{name}'",
-                )
-    for image in device.image:
-        tests = device.tests_of(image)
-        named = [*(("junit", each) for each in tests.junit), ("coverage", tests.coverage)] if tests else []
-        for key, name in named:
-            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-                raise ConfigError(f"{source}: unit-test.{key} '{name}' must be below /autoclave/results")
-        _check_services(tests.service if tests else [], images, source)
-        _check_memory(f"image '{image.name}'", image.service, source)
-        if tests:
-            _check_memory(f"the tests of image '{image.name}'", tests, source)
-        for each in tests.service if tests else []:
-            _check_memory(f"the unit-test service '{each.name}'", each, source)
-    for flow in device.flow:
-        _check_flow(flow, images, source)
-
-
-def _check_memory(whose: str, limits: Service | UnitTest | TestService | None, source: str) -> None:
-    least, most = _MEMORY
-    if limits and not least <= parse_size(limits.memory) <= most:
-        raise ConfigError(
-            f"{source}: memory '{limits.memory}' of {whose} cannot be a limit",
-            why="a container has at least 6m, and at most 1024g",
-            next="write it such as 512m",
-        )
-
-
-def _refuse_exemption(environment: Environment, source: str) -> None:
-    """Refuse an environment that says of itself not to be production: that is not for a device to say."""
-    if environment.production is False:
-        raise ConfigError(
-            f"{source}: environment '{environment.name}' has production = false",
-            why="a device file can only require more: where it deploys to decides, and the policy",
-            next="remove it; the organisation's policy exempts places (production.exempt)",
-        )
-
-
-def _check_services(services: list[TestService], images: list[str], source: str) -> None:
-    names = [service.name for service in services]
-    for service in services:
-        if names.count(service.name) > 1:
-            raise ConfigError(
-                f"{source}: two unit-test services are called '{service.name}'", next="give each its own name"
-            )
-        if service.image in images or _PINNED.fullmatch(service.image):
-            continue
-        raise ConfigError(
-            f"{source}: unit-test service '{service.name}' runs the image '{service.image}', which is "
-            "neither an image of this device nor pinned by digest",
-            why="a tag can refer to another image tomorrow, and the record must name what ran with the tests",
-            next=f"write it as NAME@sha256:…, or: {nearest(service.image, images)}",
-        )
-
-
-def _check_flow(flow: Flow, images: list[str], source: str) -> None:
-    flow_name = f"{source}: the flow from '{flow.source}' to '{flow.to}'"
-    if flow.source not in images and flow.to not in images:
-        raise ConfigError(
-            f"{flow_name} touches no image of the device", next=f"one end must be one of: {', '.join(images)}"
-        )
-    for end, others in ((flow.source, {"outside"}), (flow.to, {"outside", "dns"})):
-        if end in images and end in {"outside", "dns"}:
-            raise ConfigError(
-                f"{flow_name} is ambiguous: an image is called '{end}'", next="rename the image"
-            )
-        if end not in images and end not in others and not _is_network(end):
-            raise ConfigError(
-                f"{flow_name} has the unknown end '{end}'",
-                why=nearest(end, images),
-                next="name an image, outside, a CIDR, namespace/NAME, or dns as its target",
-            )
-    if flow.to == "dns" and flow.ports:
-        raise ConfigError(
-            f"{flow_name} names ports, but name resolution has its own", next="remove the ports"
-        )
-
-
-def _is_network(end: str) -> bool:
-    kind, _, name = end.partition("/")
-    if kind == "namespace":
-        return bool(_NAMESPACE.fullmatch(name))
-    try:
-        ipaddress.ip_network(end)
-    except ValueError:
-        return False
-    return True

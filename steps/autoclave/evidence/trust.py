@@ -80,6 +80,7 @@ class Trust(Struct, frozen=True):
 
 
 # A supplier names a package, or the beginning of its name: never all packages of an ecosystem.
+_PACKAGE_WORDS = "a package URL, or the beginning of one with * behind it"
 _PACKAGE = r"pkg:[a-z][a-z0-9.+-]*/[A-Za-z0-9%@._~/-][^?\[\]\s]*"
 
 
@@ -96,7 +97,9 @@ class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     places: Annotated[list[str], Meta(min_length=1)] | None = None
     development: bool = False
     person: _Holder | None = None
-    packages: list[Annotated[str, matching(_PACKAGE, max_length=500)]] = []
+    packages: list[
+        Annotated[str, matching(_PACKAGE, says=_PACKAGE_WORDS, example="pkg:pypi/*", max_length=500)]
+    ] = []
 
 
 class _Authority(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

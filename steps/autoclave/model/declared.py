@@ -99,7 +99,15 @@ class Waiver(Struct, frozen=True, kw_only=True, omit_defaults=True):
     `created` and `expires` are both mandatory; `risk_reference` points into the risk file.
     """
 
-    id: Annotated[str, matching(r"[A-Za-z0-9][A-Za-z0-9._-]*", max_length=100)]
+    id: Annotated[
+        str,
+        matching(
+            r"[A-Za-z0-9][A-Za-z0-9._-]*",
+            says="letters, digits and . _ -, beginning with a letter or a digit",
+            example="WVR-1",
+            max_length=100,
+        ),
+    ]
     device: str
     finding: Annotated[str, Meta(min_length=1, max_length=200)]
     scope: Scope

@@ -18,7 +18,14 @@ MEDIA_TYPE = "application/vnd.autoclave.release.v1+json"
 LARGEST = 4 << 20
 """Most bytes of a document, and of each of its files."""
 
-_DIGEST = Annotated[str, matching(r"sha256:[0-9a-f]{64}")]
+_DIGEST = Annotated[
+    str,
+    matching(
+        r"sha256:[0-9a-f]{64}",
+        says="sha256: and 64 digits of 0 to 9 and a to f",
+        example="sha256:" + "0" * 64,
+    ),
+]
 
 
 def manifests_of(environment: str) -> str:

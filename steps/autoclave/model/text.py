@@ -19,22 +19,42 @@ _UNSEEN = (
 _LINE = re.compile(rf"[^{_UNSEEN}]+(?: [^{_UNSEEN}]+)*")
 
 
-def matching(pattern: str, **more: Any) -> Meta:
-    """Return the constraint that the whole text matches a pattern.
+def matching(pattern: str, *, says: str, example: str, **more: Any) -> Meta:
+    """Return the constraint that the whole text matches a pattern; `says` is the pattern in words.
 
-    msgspec searches, and `$` also matches before a line end: neither begins nor ends a pattern in this
-    project. Every pattern of a file's text is made here.
+    A person reads the words and the example, and never the pattern (`runtime.values`). msgspec searches, and
+    `$` also matches before a line end: neither begins nor ends a pattern in this project. Every pattern of a
+    file's text is made here.
     """
-    return Meta(pattern=rf"^(?:{pattern}){_END}", **more)
+    return Meta(pattern=rf"^(?:{pattern}){_END}", description=says, examples=[example], **more)
 
 
-Line = Annotated[str, matching(_LINE.pattern, min_length=1)]
+Line = Annotated[
+    str,
+    matching(
+        _LINE.pattern,
+        says="one line, without blanks at its ends and without signs that are not printed",
+        example="infusion pump",
+        min_length=1,
+    ),
+]
 """A text in one line, without anything that does not print as it is, and without blanks at its ends."""
 
-UserId = Annotated[str, matching(r"[A-Za-z0-9][A-Za-z0-9._@+-]*", max_length=100)]
+UserId = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9._@+-]*",
+        says="a user id of letters (a to z), digits and . _ @ + -, beginning with a letter or a digit",
+        example="ada.lovelace",
+        max_length=100,
+    ),
+]
 """A person's user id: ASCII alone, so that no two of them look alike but for their case."""
 
-Role = Annotated[str, matching(r"[a-z0-9]+(-[a-z0-9]+)*", max_length=50)]
+HYPHENATED = "lower-case letters, digits and single hyphens between them"
+"""The rule of names and roles, in words."""
+
+Role = Annotated[str, matching(r"[a-z0-9]+(-[a-z0-9]+)*", says=HYPHENATED, example="quality", max_length=50)]
 """The role of a person in an organisation, as `quality`."""
 
 

@@ -53,7 +53,14 @@ class BuildPolicy(_Section, frozen=True):
         ),
     ]
     secrets: Annotated[
-        frozenset[Annotated[str, matching(r"[A-Za-z_][A-Za-z0-9_]*|\*")]],
+        frozenset[
+            Annotated[
+                str,
+                matching(
+                    r"[A-Za-z_][A-Za-z0-9_]*|\*", says="the name of a variable, or *", example="PIP_TOKEN"
+                ),
+            ]
+        ],
         _granted(
             "granted",
             "variables of the job that a build may read as secrets; `*`: all but reserved ones",
@@ -75,7 +82,17 @@ class UnitTestPolicy(_Section, frozen=True):
         bool, _stricter("true", "the image must also run under an arbitrary user in group 0, as on OpenShift")
     ]
     untraced_retries: Annotated[
-        frozenset[Annotated[str, matching(r"[A-Za-z0-9 ._:-]+|\*", max_length=100)]],
+        frozenset[
+            Annotated[
+                str,
+                matching(
+                    r"[A-Za-z0-9 ._:-]+|\*",
+                    says="the name of a tool, or *",
+                    example="pytest-rerunfailures",
+                    max_length=100,
+                ),
+            ]
+        ],
         _granted(
             "granted",
             "tools accepted although their report hides that a test passed only on a repetition; `*`: all",
@@ -198,7 +215,13 @@ class HardeningPolicy(_Section, frozen=True):
 
 
 _Path = Annotated[
-    str, matching(r"[A-Za-z_][\w-]*(\[\*\])?(\.[A-Za-z_][\w-]*(\[\*\])?){0,30}", max_length=500)
+    str,
+    matching(
+        r"[A-Za-z_][\w-]*(\[\*\])?(\.[A-Za-z_][\w-]*(\[\*\])?){0,30}",
+        says="fields joined by dots, with [*] for each part of a list or map",
+        example="spec.steps[*].image",
+        max_length=500,
+    ),
 ]
 
 
@@ -218,7 +241,14 @@ class KubernetesPolicy(_Section, frozen=True):
 
     kinds: Annotated[
         dict[
-            Annotated[str, matching(r"[A-Z][A-Za-z0-9]{0,62}(\.[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?)?")],
+            Annotated[
+                str,
+                matching(
+                    r"[A-Z][A-Za-z0-9]{0,62}(\.[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?)?",
+                    says="a kind of object and its group, as Kind.group",
+                    example="Workflow.argoproj.io",
+                ),
+            ],
             ObjectPaths,
         ],
         _granted(

@@ -9,7 +9,7 @@ from msgspec import structs
 
 from autoclave import __version__
 from autoclave.context import Context, read_file
-from autoclave.device import schema
+from autoclave.device import device_file
 from autoclave.device.schema import FILE
 from autoclave.errors import AutoclaveError, ConfigError, SourceError, StoreError
 from autoclave.evidence import records
@@ -151,7 +151,7 @@ def adopt(found: OpenedRelease, ctx: Context) -> None:
     """Let a context work on a release. Raises StoreError when its device file is another device's."""
     document = found.document
     source = f"{FILE} of release {Digest(found.digest).short}"
-    device = schema.parse(read_file(ctx.store, found, FILE), source=source)
+    device = device_file.parse(read_file(ctx.store, found, FILE), source=source)
     own = device.device
     described = (own.name, own.version, str(own.safety_class), {each.name for each in device.image})
     if described != (document.device, document.version, document.safety_class, set(document.images)):
@@ -275,6 +275,6 @@ def _compare_checkout(found: OpenedRelease, ctx: Context, *, is_named: bool) -> 
 def _name_of(raw: bytes) -> str:
     """Return the name of the device that a device file describes; empty when it cannot be used."""
     try:
-        return schema.parse(raw, source=FILE).device.name
+        return device_file.parse(raw, source=FILE).device.name
     except ConfigError:
         return ""

@@ -1,27 +1,23 @@
-"""TOML files → typed structs, with errors that name file, key path, expectation and nearest key."""
+"""TOML files → typed structs, with errors that name file, key, what it can be, and the nearest key."""
 
 from __future__ import annotations
 
 import difflib
 import re
 import tomllib
-import typing
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import Struct
 
-from autoclave.errors import ConfigError
+from autoclave.errors import ConfigError, combine
+from autoclave.runtime.values import UNKNOWN, Problem, find_problems
 
 T = TypeVar("T")
 
 _LARGEST = 16 << 20  # bytes of a file
-_AT = re.compile(r" - at `(?P<path>[^`]*)`\Z")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_LONG_PATTERN = re.compile(r"`str` matching regex '.{100,}'", re.DOTALL)
-_ONE_LINE = "one line, without blanks at its ends and without signs that are not printed"
-_UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>.*)`", re.DOTALL)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -66,58 +62,35 @@ def _find_control(data: object) -> str:
     return next(filter(None, map(_find_control, data)), "") if isinstance(data, list) else ""
 
 
-def convert(data: object, kind: type[T], *, source: str) -> T:
-    """Convert decoded TOML into `kind`. Raises ConfigError for unknown keys and wrong types."""
-    try:
-        return msgspec.convert(data, type=kind)
-    except msgspec.ValidationError as error:
-        raise _explain(str(error), kind, source) from error
-
-
-def nearest(word: str, valid: typing.Iterable[str]) -> str:
+def nearest(word: str, valid: Iterable[str]) -> str:
     """Return a hint with the nearest valid word, or the list of all of them."""
     choices = sorted(valid)
     close = difflib.get_close_matches(word, choices, n=1, cutoff=0.5)
     return f"did you mean '{close[0]}'?" if close else f"valid here: {', '.join(choices)}"
 
 
-def _explain(message: str, kind: type, source: str) -> ConfigError:
-    at = _AT.search(message)
-    path = (at["path"] if at else "$").removeprefix("$").lstrip(".")
-    body = _LONG_PATTERN.sub(_ONE_LINE, message[: at.start()] if at else message)
-    unknown = _UNKNOWN.fullmatch(body)
-    if unknown:
-        full = f"{path}.{unknown['key']}".lstrip(".")
-        hint = nearest(unknown["key"], _keys(kind, path))
-        return ConfigError(f"{source}: unknown key '{full}'", why="it would be silently ignored", next=hint)
-    return ConfigError(f"{source}: {path or 'the file'}: {body[:1].lower()}{body[1:]}", next="fix this key")
+def convert(data: object, kind: type[T], *, source: str) -> T:
+    """Convert decoded TOML into `kind`. Raises ConfigError that names every wrong, unknown or missing key."""
+    try:
+        return msgspec.convert(data, type=kind)
+    except msgspec.ValidationError as error:
+        found = find_errors(data, kind, source=source)
+        raise combine(found, source) or ConfigError(f"{source} cannot be read", why=str(error)) from error
 
 
-def _keys(kind: type, path: str) -> list[str]:
-    """Return the keys that are valid in the table at `path` of a struct type."""
-    here: Any = kind
-    for step in re.findall(r"\[[^\]]*\]|[^.\[\]]+", path):
-        here = _inside(here, step)
-    if isinstance(here, type) and issubclass(here, Struct):
-        return [field.encode_name for field in msgspec.structs.fields(here)]
-    return []
+def find_errors(data: object, kind: type, *, source: str) -> list[ConfigError]:
+    """Return an error for every wrong, unknown or missing key; empty when the data can be converted."""
+    return [to_error(each, source) for each in find_problems(data, kind)]
 
 
-def _inside(kind: Any, step: str) -> Any:
-    if step.startswith("["):  # an element of an array, or a value of a table with free keys
-        arguments = [arg for arg in typing.get_args(kind) if arg is not Ellipsis]
-        return _struct_of(arguments[-1]) if arguments else None
-    if isinstance(kind, type) and issubclass(kind, Struct):
-        for field in msgspec.structs.fields(kind):
-            if field.encode_name == step:
-                return _struct_of(field.type)
-    return None
-
-
-def _struct_of(kind: Any) -> Any:
-    """Drop Annotated, `| None` and `| UnsetType` around a type."""
-    if typing.get_origin(kind) is typing.Annotated:
-        return _struct_of(typing.get_args(kind)[0])
-    arguments = typing.get_args(kind)
-    rest = [arg for arg in arguments if arg not in (type(None), msgspec.UnsetType)]
-    return _struct_of(rest[0]) if len(rest) < len(arguments) else kind
+def to_error(problem: Problem, source: str) -> ConfigError:
+    """Return a problem as an error that names file and key."""
+    if problem.what == UNKNOWN:
+        what = f"{source}: unknown key '{problem.path}'"
+        return ConfigError(
+            what, why=problem.why, next=nearest(problem.path.rpartition(".")[2], problem.valid)
+        )
+    example = f"for example {problem.example}" if problem.example else "fix this key"
+    return ConfigError(
+        f"{source}: {problem.path or 'the file'} {problem.what}", why=problem.why, next=example
+    )

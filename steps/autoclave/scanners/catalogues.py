@@ -177,7 +177,9 @@ def _enrich(
 
 
 class _Known(Struct, frozen=True, rename="camel"):
-    cve: Annotated[str, matching(_CVE)] = field(name="cveID")
+    cve: Annotated[str, matching(_CVE, says="the number of a CVE", example="CVE-2024-3094")] = field(
+        name="cveID"
+    )
     date_added: date
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from autoclave.device.schema import json_schema, load
+from autoclave.device.device_file import load
+from autoclave.device.keys import json_schema
 from autoclave.errors import ConfigError
 
 HEAD = """[device]

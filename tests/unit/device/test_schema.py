@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from autoclave.device.schema import Device, json_schema, load, parse_size, resolve_inside
+from autoclave.device.device_file import load
+from autoclave.device.keys import json_schema
+from autoclave.device.schema import Device, parse_size, resolve_inside
 from autoclave.errors import ConfigError, SourceError
 from autoclave.runtime.folder import Folder
 from autoclave.runtime.toml import convert
@@ -52,13 +54,13 @@ BAD = [
     ("[device", "not valid TOML", ""),
     (GOOD.replace("port = 80", "prot = 80"), "unknown key 'image[0].service.prot'", "did you mean 'port'?"),
     (GOOD.replace("[[image]]", "[[images]]"), "unknown key 'images'", "did you mean 'image'?"),
-    (GOOD.replace('"B"', '"D"'), "device.safety-class: invalid enum value", ""),
+    (GOOD.replace('"B"', '"D"'), 'device.safety-class is "D"', "for example safety-class"),
     (GOOD.replace("port = 80", 'port = "x"'), "image[0].service.port", ""),
     (GOOD.replace('name = "pump"', 'name = "Pump; rm"'), "device.name", ""),
     (GOOD + '[[image]]\nname = "app"\n', "two images are called 'app'", ""),
     (GOOD.replace("app = 8080", "ap = 8080"), "publishes the unknown image 'ap'", "did you mean 'app'?"),
     (GOOD.replace("port = 80\n", ""), "publishes 'app', which has no port", ""),
-    ('[device]\nname = "a"\nversion = "1"\nsafety-class = "A"\n', "the file", ""),
+    ('[device]\nname = "a"\nversion = "1"\nsafety-class = "A"\n', "image is missing", "[[image]]"),
 ]
 
 
@@ -66,9 +68,52 @@ BAD = [
 def test_a_bad_file_says_where_and_what(tmp_path: Path, text: str, what: str, hint: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load(write(tmp_path, text))
-    assert what in caught.value.what
+    assert what in caught.value.reason
     assert "autoclave.toml" in caught.value.what
-    assert hint in caught.value.next
+    assert hint in caught.value.why + caught.value.next
+
+
+def test_all_mistakes_are_named_at_once_with_allowed_values_units_and_examples(tmp_path: Path) -> None:
+    """A person fixes the file once, and reads neither a pattern nor the name of a type."""
+    text = GOOD.replace("port = 80", 'port = "x"\nmemory = "512MB"\nstart-timeout = 0.5').replace(
+        '"B"', '"D"'
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, text))
+    assert caught.value.what == f"{tmp_path}/autoclave.toml: 4 mistakes"
+    assert caught.value.why.splitlines() == [
+        '1. device.safety-class is "D": it must be one of "A", "B", "C"',
+        '   for example safety-class = "B"',
+        '2. image[0].service.port is the text "x": it must be a whole number from 1 to 65535',
+        "   for example port = 8080",
+        '3. image[0].service.memory is "512MB": it must be a number of bytes, or of KiB, MiB or GiB with k, '
+        "m or g behind it, from 6m to 1024g",
+        '   for example memory = "256m"',
+        "4. image[0].service.start-timeout is 0.5: it must be a whole number of seconds from 1 to 86400",
+        "   for example start-timeout = 30",
+    ]
+
+
+def test_names_and_paths_that_are_wrong_are_named_at_once_as_well(tmp_path: Path) -> None:
+    text = GOOD.replace("app = 8080", "ap = 8080").replace(
+        'version = "1.0"', 'version = "1"\nsoup = "s.toml"'
+    )
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, text))
+    assert "publishes the unknown image 'ap'" in caught.value.why
+    assert "'s.toml' does not exist" in caught.value.why
+
+
+def test_a_misspelt_table_is_not_missing_as_well(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="unknown key 'devic'") as caught:
+        load(write(tmp_path, GOOD.replace("[device]", "[devic]")))
+    assert caught.value.next == "did you mean 'device'?"
+
+
+def test_a_health_request_needs_a_port(tmp_path: Path) -> None:
+    text = GOOD.replace("port = 80", 'health = "/h"').replace("publish = { app = 8080 }", "")
+    with pytest.raises(ConfigError, match='has health = "/h" but no port'):
+        load(write(tmp_path, text))
 
 
 def test_a_missing_file_points_at_init(tmp_path: Path) -> None:

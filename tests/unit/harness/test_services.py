@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from autoclave.device.schema import load
+from autoclave.device.device_file import load
 from autoclave.errors import ConfigError
 from autoclave.gates import deploy, release, unit_test
 from autoclave.gates.deploy import Candidate

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from autoclave.device import schema
+from autoclave.device import device_file
 from autoclave.device.schema import UnitTest
 from autoclave.engines.base import ImageState
 from autoclave.errors import ConfigError, SourceError
@@ -37,7 +37,7 @@ def context(folder: Path, more: str = "", head: str = HEAD) -> Any:
     (folder / "autoclave.toml").write_text(head + TAIL + more)
     return SimpleNamespace(
         source=SimpleNamespace(folder=folder, read=lambda name: (folder / name).read_bytes()),
-        device=schema.load(folder),
+        device=device_file.load(folder),
         policy=POLICY["B"],
         screen=Said(),
     )

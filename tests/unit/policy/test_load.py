@@ -152,7 +152,7 @@ def test_unknown_keys_are_refused_with_the_nearest(policy: dict[str, Any], hint:
 
 
 def test_wrong_types_are_refused_with_their_path() -> None:
-    with pytest.raises(ConfigError, match=r"scan\.block\[0\]: invalid enum value"):
+    with pytest.raises(ConfigError, match=r'scan\.block\[0\] is "sever"'):
         effective_policy(device(policy={"scan": {"block": ["sever"]}}))
 
 

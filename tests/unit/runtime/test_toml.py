@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autoclave.device.schema import load
+from autoclave.device.device_file import load
 from autoclave.errors import ConfigError
 from autoclave.runtime import toml
 from autoclave.runtime.toml import nearest, read_toml

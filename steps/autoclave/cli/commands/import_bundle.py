@@ -15,7 +15,7 @@ from autoclave.cli.click_options import parameters
 from autoclave.cli.commands.export_bundle import describe
 from autoclave.console.base import Screen
 from autoclave.context import STATE, open_state
-from autoclave.device import schema
+from autoclave.device import device_file
 from autoclave.device.root import find_root
 from autoclave.evidence import trust, trust_export
 from autoclave.evidence.trust import Trust
@@ -107,7 +107,7 @@ def _trust(opts: Options, staged: StagedBundle, view: Screen) -> Trust:
 
 def _check_device(staged: StagedBundle) -> None:
     """Refuse a device file that is invalid, or about another device than the bundle is."""
-    found = schema.parse(staged.files[contents.DEVICE], source=contents.DEVICE)
+    found = device_file.parse(staged.files[contents.DEVICE], source=contents.DEVICE)
     if found.device.name != staged.bundle.device:
         raise contents.refusal(f"its device file is about {found.device.name}, not {staged.bundle.device}")
 

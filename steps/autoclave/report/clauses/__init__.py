@@ -37,7 +37,7 @@ class Clause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     number: Annotated[str, Meta(min_length=1, max_length=40)]
     title: _Words
     cover: Cover
-    classes: Annotated[str, matching("A?B?C?")] = ""
+    classes: Annotated[str, matching("A?B?C?", says="A, B and C in this order", example="BC")] = ""
     records: tuple[str, ...] = ()
     gate: str = ""
     shows: str = ""
@@ -48,7 +48,9 @@ class Clause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Source(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One source: its title and edition, where our mapping was read, and the version of this mapping."""
 
-    id: Annotated[str, matching("[a-z0-9-]+")]
+    id: Annotated[
+        str, matching("[a-z0-9-]+", says="lower-case letters, digits and hyphens", example="iec-62304")
+    ]
     title: _Words
     edition: _Words
     read: _Words

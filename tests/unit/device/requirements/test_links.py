@@ -44,12 +44,12 @@ def test_all_links_of_a_test_count_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        ("", "missing required field `link`"),
+        ("", "link is missing"),
         ("[[link]\n", "not valid TOML"),
-        ('[[link]]\ntest = "a"\n', "missing required field `requirements`"),
-        (link("a"), "length"),
-        (link("", "R-1"), "length"),
-        (link("a", ""), "length"),
+        ('[[link]]\ntest = "a"\n', "link[0].requirements is missing"),
+        (link("a"), "requirements is an empty list"),
+        (link("", "R-1"), 'test is ""'),
+        (link("a", ""), 'requirements[0] is ""'),
         ('[[link]]\ntest = "a"\nrequirement = ["R"]\n', "unknown key"),
         ("".join(link(f"{n}*", "R") for n in range(1001)), "more than 1000 patterns"),
     ],

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from autoclave.device.schema import Flow, load
+from autoclave.device.device_file import load
+from autoclave.device.schema import Flow
 from autoclave.errors import ConfigError
 from autoclave.targets.kubernetes.manifests import Manifest, dump
 from autoclave.targets.kubernetes.network import DENY, has_default_deny, make_policies
