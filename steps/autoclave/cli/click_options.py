@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
 from msgspec import Struct
 
 from autoclave.cli import screen
-from autoclave.context import Context
 from autoclave.errors import AutoclaveError
 from autoclave.runtime.options import Common, Field, build, fields
+
+if TYPE_CHECKING:
+    from autoclave.context import Context
 
 O = TypeVar("O", bound=Common)  # noqa: E741 -- the usual letter for options
 
@@ -45,6 +47,8 @@ def make_command(
     """Return a command that calls a function with options and context; interrupted, it stops everything."""
 
     def run(**given: Any) -> int:
+        from autoclave.context import Context  # what it imports takes longer than a command without it
+
         options = build(kind, given)
         view = screen.choose(as_json=options.json)
         context: Context | None = None

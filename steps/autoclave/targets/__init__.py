@@ -8,13 +8,17 @@ it. There is no other list: whoever needs one asks `names`. A module has a funct
 
 from __future__ import annotations
 
-from autoclave.context import Context
+from typing import TYPE_CHECKING
+
 from autoclave.device.schema import Environment
 from autoclave.errors import ConfigError
 from autoclave.gates.production import judge
 from autoclave.model.place import Destination, Place
 from autoclave.runtime.modules import Plugins
 from autoclave.targets.base import Target
+
+if TYPE_CHECKING:  # a look at names alone needs none of what a context imports
+    from autoclave.context import Context
 
 _PLUGINS = Plugins(
     package=__name__, folders=__path__, kind="target", helpers=frozenset({"base"}), error=ConfigError
@@ -40,19 +44,30 @@ def judge_place(environment: Environment, place: Place | None, ctx: Context) -> 
 def create(environment: Environment, ctx: Context) -> Target:
     """Return the target of an environment; nothing is contacted yet. Raises ConfigError."""
     module = _PLUGINS.load(environment.target)
-    _refuse_unread(environment, module.TABLES)
+    refuse_unread(environment)
     target: Target = module.create(environment, ctx)
     return target
 
 
-def _refuse_unread(environment: Environment, read: frozenset[str]) -> None:
-    """Refuse what would be silently ignored: a table that is for another target."""
+def tables_of(name: str) -> frozenset[str]:
+    """Return which tables of an environment a target reads. Raises ConfigError when there is no such one."""
+    read: frozenset[str] = _PLUGINS.load(name).TABLES
+    return read
+
+
+def given_tables(environment: Environment) -> set[str]:
+    """Return which of the tables that are for single targets an environment has."""
     given = {
         "kubernetes": environment.kubernetes is not None,
         "publish": bool(environment.publish),
         "settings": bool(environment.settings),
     }
-    for table in (name for name, is_given in given.items() if is_given and name not in read):
+    return {name for name, is_given in given.items() if is_given}
+
+
+def refuse_unread(environment: Environment) -> None:
+    """Refuse what would be silently ignored: a table that is for another target. Raises ConfigError."""
+    for table in sorted(given_tables(environment) - tables_of(environment.target)):
         raise ConfigError(
             f"environment '{environment.name}' has '{table}', which the target '{environment.target}' "
             "does not read",

@@ -11,9 +11,11 @@ import msgspec
 from msgspec import Struct
 
 from autoclave import pipeline
+from autoclave.actions.validate.before import require_valid
 from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 from autoclave.errors import DoctorFailed, UsageError
+from autoclave.harness.services import STEP as UNIT_TEST
 from autoclave.model.plan import StepPlan, differences, digest_of_all
 from autoclave.pipeline import Options
 from autoclave.runtime.options import option
@@ -43,6 +45,8 @@ def _run(opts: Options, ctx: Context) -> None:
     if opts.dry_run:
         _plan(opts, ctx)
         return
+    chosen, _ = pipeline.choose_steps(opts, ctx)
+    require_valid(ctx, tested=any(each.name == UNIT_TEST for each in chosen), warned=True)
     done = pipeline.run(opts, ctx)
     lines = [f"{image} {digest}" for image, digest in done["images"].items()]
     ctx.screen.result("\n".join(lines), done)
@@ -51,6 +55,7 @@ def _run(opts: Options, ctx: Context) -> None:
 def _plan(opts: Options, ctx: Context) -> int:
     if isinstance(opts, PlanOptions) and opts.diff:
         return _compare(opts, ctx)
+    require_valid(ctx)
     found = pipeline.make_plans(opts, ctx)
     for planned in found:
         ctx.screen.result(format_plan(planned), {"plan": planned, "hash": planned.digest})

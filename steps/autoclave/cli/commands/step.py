@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from autoclave.actions import handover
+from autoclave.actions.validate.before import require_valid
 from autoclave.cli.click_options import make_command
 from autoclave.context import Context
 from autoclave.errors import GateClosed
@@ -24,6 +25,7 @@ def command(name: str, text: str) -> click.Command:
         is_deploy = name == steps.DEPLOY.name
         if not is_deploy:
             ctx.digests(options)  # refuse malformed ones before anything runs
+            require_valid(ctx, warned=name == steps.CHECKS[0].name)
         if options.dry_run:
             if is_deploy:
                 module.open_signed(options.release, options.digest, ctx)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from autoclave.device.requirements import csv, doorstop, reqif, rows, strictdoc, toml
+from autoclave.device.requirements import rows
 from autoclave.device.schema import resolve_inside
 from autoclave.errors import ConfigError
 from autoclave.model.declared import Requirement
 
-_FILES = {".csv": csv.read, ".toml": toml.read}
-_STRICTDOC, _REQIF = ".sdoc", ".reqif"
+_STRICTDOC = ".sdoc"
 
 
 def read(folder: Path, name: str, *, ignored: Collection[str] = ()) -> tuple[Requirement, ...]:
@@ -21,27 +20,44 @@ def read(folder: Path, name: str, *, ignored: Collection[str] = ()) -> tuple[Req
     what is missing or leaves the device folder, ConfigError for content, naming file and line.
     """
     start = resolve_inside(folder, name)
-    ending = start.suffix.lower()
-    if start.is_dir():
-        found = _folder(folder, start, name, ignored)
-    elif ending == _STRICTDOC:
-        found = strictdoc.read(folder, [start], ignored)
-    elif ending == _REQIF:
-        found = reqif.read(rows.read_text(folder, start), rows.relative_name(folder, start), ignored)
-    elif ending in _FILES:
-        found = _FILES[ending](rows.read_text(folder, start), rows.relative_name(folder, start))
-    else:
-        raise ConfigError(
-            f"{name}: not a known format of requirements",
-            why="the format is known by the ending of the name",
-            next="use .csv, .toml, .reqif (unpacked from a .reqifz) or .sdoc, or a folder of Doorstop's or "
-            "StrictDoc's files",
-        )
+    read_one = _folder if start.is_dir() else _file
+    found = read_one(folder, start, name, ignored)
     rows.refuse_duplicates(found)
     return tuple(found)
 
 
+def _file(folder: Path, start: Path, name: str, ignored: Collection[str]) -> list[Requirement]:
+    # Each reader is imported when it is needed: that of YAML takes as long as all the rest of a command.
+    shown = rows.relative_name(folder, start)
+    match start.suffix.lower():
+        case ".csv":
+            from autoclave.device.requirements import csv
+
+            return csv.read(rows.read_text(folder, start), shown)
+        case ".toml":
+            from autoclave.device.requirements import toml
+
+            return toml.read(rows.read_text(folder, start), shown)
+        case ".sdoc":
+            from autoclave.device.requirements import strictdoc
+
+            return strictdoc.read(folder, [start], ignored)
+        case ".reqif":
+            from autoclave.device.requirements import reqif
+
+            return reqif.read(rows.read_text(folder, start), shown, ignored)
+        case _:
+            raise ConfigError(
+                f"{name}: not a known format of requirements",
+                why="the format is known by the ending of the name",
+                next="use .csv, .toml, .reqif (unpacked from a .reqifz) or .sdoc, or a folder of Doorstop's "
+                "or StrictDoc's files",
+            )
+
+
 def _folder(folder: Path, start: Path, name: str, ignored: Collection[str]) -> list[Requirement]:
+    from autoclave.device.requirements import doorstop, strictdoc
+
     files = rows.files_below(folder, start)
     if any(each.name == doorstop.SETTINGS for each in files):
         return doorstop.read(folder, files)

@@ -1,0 +1,98 @@
+"""What a Dockerfile alone shows of the image of a stage: where it starts, its ports, user and health check.
+
+What a base image brings is not known here: `bases` names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
+
+from autoclave.device.dockerfile import directives, reading, stages, text
+from autoclave.device.dockerfile.reading import Instruction
+from autoclave.device.dockerfile.stages import Stage, Stages, Target
+from autoclave.errors import SourceError
+from autoclave.model.platform import Platform
+
+_PLATFORM = Platform("linux", "amd64")
+_LARGEST_PORT = 65_535
+
+
+class Outline(Struct, frozen=True, kw_only=True):
+    """A stage: its name ("" without one), its line, and the stages that it is based on, itself the first.
+
+    `base` is the image on which the first of them is based, "" for scratch. `ports` are those that it
+    exposes, `None` when a variable decides one. `user` is the last USER as it is written, `None` without one;
+    `health` is whether there is a HEALTHCHECK, `None` when only the base may have one.
+    """
+
+    index: int
+    name: str
+    line: int
+    chain: tuple[int, ...]
+    base: str
+    ports: frozenset[int] | None
+    user: str | None
+    health: bool | None
+
+
+def read_stages(raw: bytes, name: str, args: Mapping[str, str]) -> Stages:
+    """Return the stages, as the first builder reads them that can. Raises SourceError that names the line."""
+    decoded = reading.decode(raw, name)
+    refused: list[SourceError] = []
+    for each in directives.READINGS:
+        try:
+            file = reading.read(decoded, name, each)
+            return stages.find_stages(file, Target(args=args, platform=_PLATFORM), each)
+        except SourceError as error:
+            refused.append(error)
+    raise refused[0]
+
+
+def outline(known: Stages, stage: Stage) -> Outline:
+    """Return what the file shows of a stage."""
+    chain = list(_chain(known, stage))
+    instructions = [each for one in reversed(chain) for each in one.instructions]
+    users = [each.arguments for each in instructions if each.keyword == "USER"]
+    checks = [each.arguments.strip().upper() for each in instructions if each.keyword == "HEALTHCHECK"]
+    health = checks[-1] != "NONE" if checks else (None if chain[-1].base else False)
+    return Outline(
+        index=stage.index,
+        name=stage.name,
+        line=stage.line,
+        chain=tuple(each.index for each in chain),
+        base=chain[-1].base,
+        ports=_ports(instructions),
+        user=users[-1].strip() if users else None,
+        health=health,
+    )
+
+
+def declared_arguments(known: Stages) -> frozenset[str]:
+    """Return the names of all arguments that the file declares."""
+    written = [
+        each for each in known.file.instructions if each.keyword == "ARG"
+    ]  # before the first FROM as well
+    return frozenset(name for each in written for name, _ in stages.assignments(each, known.file))
+
+
+def _chain(known: Stages, stage: Stage) -> Iterator[Stage]:
+    yield stage
+    while stage.based_on is not None:
+        stage = known.stages[stage.based_on]
+        yield stage
+
+
+def _ports(instructions: list[Instruction]) -> frozenset[int] | None:
+    found: set[int] = set()
+    for each in instructions:
+        if each.keyword != "EXPOSE":
+            continue
+        for word in text.split_spaces(each.arguments):
+            first, _, last = word.partition("/")[0].partition("-")
+            last = last or first
+            if not all(one.isdecimal() and len(one) < 6 for one in (first, last)):
+                return None
+            found |= set(range(int(first), min(int(last), _LARGEST_PORT) + 1))
+    return frozenset(found)
