@@ -34,11 +34,33 @@ except `image.dockerfile`, which is relative to `image.context`; none may lead o
 What `[policy]` can hold is in the [reference](reference.md#policy).
 """
 
+_CONTAINERS = """\
+## What a container finds
+
+On an engine, the device file decides what is around the image; on a cluster, the manifests do.
+
+| | the tests | a service beside them | a deployed container |
+| --- | --- | --- | --- |
+| user | the released image's; `65534:65534` when that is root | `user`, else as the tests | the image's |
+| root file system | read-only | read-only | read-only |
+| `/tmp` | in memory, counted as its memory; every user writes there; programs can be run, unless `executable-tmp = false` | the same | the same |
+| `HOME` | `/tmp`, unless `environment` sets it | `/tmp`, unless `environment` sets it | what the engine reads in the image's /etc/passwd |
+| `TMPDIR` | not set: programs take `/tmp` | not set | not set |
+| mounts | `/autoclave` with the items of `copy`, and `/autoclave/results`, empty, for every user to write; a fresh volume for each VOLUME of the image | a fresh volume for each item of `scratch`, each VOLUME, and each path in the `volumes` of an image of this device | `volumes`, which stay; a fresh one for each other VOLUME |
+| network | none; that of its services; with `network = true` other machines as well | that of the tests alone | that of the device in the environment: images reach each other by name |
+| program | `command` of `unit-test` | the image's, or `command`, `arguments` | the image's, or `command`, `arguments` |
+| working folder | the image's | the image's | the image's |
+| limits | `memory` (no swap), `cpus`, `pids`, `timeout` | `memory`, `cpus`, `pids`, `start-timeout` | `memory`, `cpus`, `pids`, `start-timeout` |
+| always | no capabilities, no new privileges, an init process, nothing of the host mounted | the same | the same |
+
+`autoclave unit-test --shell` opens the first of them.
+"""
+
 
 def page() -> str:
     """Return the whole page."""
     found = keys.list_keys()
-    parts = [_HEAD, "## All keys\n", _table(found)]
+    parts = [_HEAD, _CONTAINERS, "## All keys\n", _table(found)]
     for key in found:
         mark = "##" if key.is_table else "###"
         title = f"[{key.path}]" if key.is_table and not key.values.startswith("a list") else f"[[{key.path}]]"

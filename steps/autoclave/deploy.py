@@ -134,6 +134,9 @@ def plan(image: Image, target: Target, ctx: Context) -> StepPlan:
             "variables": digest_of(repr(sorted(settings.environment.items())).encode()),
             "environment": environment.name,
             "publish": str(environment.publish.get(image.name, "")),
+            "further ports": " ".join(
+                f"{each[0]}={each[1]}" for each in environment.further_ports(image).items()
+            ),
             "release": ctx.released.digest if ctx.released else "",
             **target.inputs(),
         },
@@ -161,6 +164,7 @@ def make_rollout(images: Sequence[Release], target: Target, ctx: Context) -> Rol
                 descriptor=each.descriptor,
                 settings=each.image.service or ServiceSettings(),
                 publish=environment.publish.get(each.image.name),
+                further_ports=environment.further_ports(each.image),
                 inputs=plan(each.image, target, ctx).digest,
             )
             for each in images

@@ -65,6 +65,7 @@ def plan(image: Image, ctx: Context) -> StepPlan:
             "network": str(tests.network).lower(),
             "limits": f"{tests.timeout} s, {tests.memory}, {tests.cpus:g} cpus, {tests.pids} pids",
             "environment": digest_of(repr(sorted(tests.environment.items())).encode()),
+            "tmp": "executable" if tests.executable_tmp else "not executable",
             **traceability.inputs(ctx),
             **{f"service {each.name}": _service_input(each, ctx) for each in tests.service},
         },

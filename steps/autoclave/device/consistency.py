@@ -53,12 +53,30 @@ def _check_environment(environment: Environment, device: Device, source: str) ->
             next="remove it; the organisation's policy exempts places (production.exempt)",
         )
     services = {image.name: image.service for image in reversed(device.image)}
-    for name in environment.publish:
+    outside = list(environment.publish.values())
+    for number in sorted({port for port in outside if outside.count(port) > 1}):
+        yield ConfigError(
+            f"{source}: environment '{environment.name}' publishes port {number} twice",
+            why="a port of the host leads to one container",
+            next="give each a port of its own",
+        )
+    for written in environment.publish:
+        name, _, port = written.partition(".")
         if name not in services:
             yield ConfigError(
                 f"{source}: environment '{environment.name}' publishes the unknown image '{name}'",
                 next=nearest(name, services),
             )
+        elif port:
+            ports = (service.ports if (service := services[name]) else {}) or {}
+            if port not in ports:
+                yield ConfigError(
+                    f"{source}: environment '{environment.name}' publishes '{written}', and image '{name}' "
+                    f"has no port of the name '{port}'",
+                    next=nearest(port, ports)
+                    if ports
+                    else f'add ports = {{ {port} = "11112/tcp" }} to its [image.service]',
+                )
         elif (service := services[name]) is None or service.port is None:
             yield ConfigError(
                 f"{source}: environment '{environment.name}' publishes '{name}', which has no port",
@@ -66,10 +84,35 @@ def _check_environment(environment: Environment, device: Device, source: str) ->
             )
 
 
+def _check_ports(image: str, service: Service, source: str) -> Iterator[ConfigError]:
+    own = [f"{service.port}/tcp"] if service.port else []
+    inside = [*own, *service.ports.values()]
+    for port in sorted({port for port in inside if inside.count(port) > 1}):
+        yield ConfigError(
+            f"{source}: image '{image}' names the port {port} twice",
+            why="image.service.port is one of its ports as well",
+            next="remove one of them",
+        )
+    for name, port in service.ports.items():
+        if int(port.partition("/")[0]) > 65_535:
+            yield ConfigError(
+                f"{source}: the port '{name}' of image '{image}' is {port}",
+                why="it must be a port from 1 to 65535, and /tcp or /udp behind it",
+                next=f'write it such as {name} = "11112/tcp"',
+            )
+
+
 def _check_service(image: str, service: Service | None, source: str) -> Iterator[ConfigError]:
     if service is None:
         return
     yield from _check_memory(f"image '{image}'", service.memory, source)
+    yield from _check_ports(image, service, source)
+    if service.health and service.health_command:
+        yield ConfigError(
+            f"{source}: image '{image}' has health and health-command",
+            why="one of them decides whether it is healthy",
+            next="remove one of them",
+        )
     if service.health and service.port is None:
         yield ConfigError(
             f"{source}: image '{image}' has health = \"{service.health}\" but no port",

@@ -36,6 +36,23 @@ Cpus = Annotated[float, Meta(ge=0.01, le=64, extra={UNIT: "processors"})]
 Pids = Annotated[int, Meta(ge=1, le=32_768, extra={UNIT: "processes and threads"})]
 Seconds = Annotated[int, Meta(ge=1, le=86_400, extra={UNIT: "seconds"})]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
+PortProtocol = Annotated[
+    str,
+    matching(
+        r"[1-9][0-9]{0,4}/(tcp|udp)",
+        says="a port from 1 to 65535, and /tcp or /udp behind it",
+        example="11112/tcp",
+    ),
+]
+Published = Annotated[
+    str,
+    matching(
+        r"[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)?",
+        says="the name of an image, or IMAGE.PORT in quotes, where PORT is a name in its ports",
+        example="gateway.dicom",
+        max_length=101,
+    ),
+]
 Variable = Annotated[
     str,
     matching(
@@ -56,11 +73,11 @@ ContainerPath = Annotated[
 ]
 
 
-HttpPath = Annotated[
+HealthCheck = Annotated[
     str,
     matching(
-        r"/[!-~]*",
-        says="a path that begins with /, without blanks",
+        r"/[!-~]*|tcp",
+        says="a path that begins with /, without blanks, or the word tcp",
         example="/health",
         max_length=2000,
     ),
@@ -116,9 +133,14 @@ class Service(_Table, frozen=True):
     """`[image.service]`: how the image runs when it is deployed. Times are seconds."""
 
     port: Port | None = None
-    health: HttpPath = ""
+    ports: dict[Name, PortProtocol] = {}
+    health: HealthCheck = ""
+    health_command: list[str] = []
+    command: list[str] = []
+    arguments: list[str] = []
     volumes: dict[Name, ContainerPath] = {}
     environment: dict[Variable, str] = {}
+    executable_tmp: bool = True
     memory: Size = "512m"
     cpus: Cpus = 1.0
     pids: Pids = 256
@@ -139,6 +161,8 @@ class TestService(_Table, frozen=True):
     name: Name
     image: str
     health: list[str] = []
+    command: list[str] = []
+    arguments: list[str] = []
     user: (
         Annotated[
             str,
@@ -152,6 +176,7 @@ class TestService(_Table, frozen=True):
     ) = None
     scratch: list[ContainerPath] = []
     environment: dict[Variable, str] = {}
+    executable_tmp: bool = True
     memory: Size = "512m"
     cpus: Cpus = 1.0
     pids: Pids = 256
@@ -175,6 +200,7 @@ class UnitTest(_Table, frozen=True):
     cpus: Cpus = 1.0
     pids: Pids = 256
     environment: dict[Variable, str] = {}
+    executable_tmp: bool = True
     network: bool = False
     service: list[TestService] = []
 
@@ -233,10 +259,16 @@ class Environment(_Table, frozen=True):
 
     name: Name
     target: str = "docker"
-    publish: dict[Name, Port] = {}
+    publish: dict[Published, Port] = {}
     production: bool | None = None
     kubernetes: Kubernetes | None = None
     settings: dict[str, Any] = {}
+
+    def further_ports(self, image: Image) -> dict[str, int]:
+        """Return the further ports of an image that are published: `11112/tcp` → port of the host."""
+        ports = image.service.ports if image.service else {}
+        named = {inside: self.publish.get(f"{image.name}.{name}") for name, inside in ports.items()}
+        return {inside: outside for inside, outside in named.items() if outside}
 
 
 class Flow(_Table, frozen=True):

@@ -16,6 +16,8 @@ ENVIRONMENT_LABEL = "dev.autoclave.environment"
 DIGEST_LABEL = "dev.autoclave.digest"
 INPUTS_LABEL = "dev.autoclave.inputs"
 ROLE_LABEL = "dev.autoclave.role"
+PORT_LABEL = "dev.autoclave.port"
+"""Which port, as `8080/tcp`, a container's `host_port` leads to, where it has several."""
 VOLUME_LABEL = "dev.autoclave.volume"
 
 DEPLOYED = "service"
@@ -87,8 +89,10 @@ class ImageState(Struct, frozen=True, kw_only=True):
 class ContainerSpec(Struct, frozen=True, kw_only=True):
     """A container and its limits. Always: all capabilities dropped, no new privileges, read-only root.
 
-    `memory` is bytes and also the swap limit (so: no swap). `scratch` are paths that get an anonymous
-    volume. `publish` is (container port, host port; 0 lets the engine choose) on 127.0.0.1. `network` is one
+    `command` replaces the image's ENTRYPOINT and CMD, `arguments` its CMD alone; with both, they follow it.
+    Files in `tmpfs` can be run as programs if `executable_tmp`. `memory` is bytes and the swap limit as well
+    (so: no swap). `scratch` are paths that get an anonymous volume. `publish` is (container port, host port;
+    0 lets the engine choose) on 127.0.0.1; `further_ports` are host ports by `11112/tcp`. `network` is one
     of the engine's, "none" for no network. `dns` are the name servers behind the engine's own one.
     """
 
@@ -97,7 +101,9 @@ class ContainerSpec(Struct, frozen=True, kw_only=True):
     command: tuple[str, ...] = ()
     user: str = ""
     environment: Mapping[str, str] = {}
+    arguments: tuple[str, ...] = ()
     tmpfs: tuple[str, ...] = ("/tmp",)  # noqa: S108 -- a path inside the container
+    executable_tmp: bool = True
     network: str = "none"
     aliases: tuple[str, ...] = ()
     dns: tuple[str, ...] = ()
@@ -107,6 +113,7 @@ class ContainerSpec(Struct, frozen=True, kw_only=True):
     volumes: Mapping[str, str] = {}
     scratch: tuple[str, ...] = ()
     publish: tuple[int, int] | None = None
+    further_ports: Mapping[str, int] = {}
     labels: Mapping[str, str] = {}
     restart: bool = False
     interactive: bool = False

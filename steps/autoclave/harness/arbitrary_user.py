@@ -6,7 +6,6 @@ constraints": `restricted-v2` runs pods under the namespace's own range, e.g. 10
 
 from __future__ import annotations
 
-import http.client
 import time
 from collections import deque
 from itertools import islice
@@ -19,6 +18,7 @@ from autoclave.errors import EngineError
 from autoclave.harness import lifecycle
 from autoclave.harness.lifecycle import WaitResult
 from autoclave.model.facts import ArbitraryUserRun
+from autoclave.runtime.probe import check
 
 USER = "1000660000:0"
 
@@ -39,7 +39,9 @@ _DENIED = (
 
 def run(image: Image, tests: UnitTest, released: ImageState, network: str, ctx: Context) -> ArbitraryUserRun:
     """Run the image as the arbitrary user and return the result; the container is always removed."""
-    by_port = not released.health and image.service is not None and image.service.health != ""
+    service = image.service
+    by_command = bool(released.health or (service and service.health_command))
+    by_port = not by_command and service is not None and service.health != ""
     spec = _spec(image, tests, released, "" if by_port else network or "none", ctx)
     container = ctx.engine.create(spec)
     try:
@@ -64,17 +66,17 @@ def _start(container: str, service: Service | None, released: ImageState, ctx: C
         return WaitResult(round(time.monotonic() - began, 1), f"cannot be started: {error.why or error.what}")
     if service is None:
         return _wait_briefly(container, ctx)
-    if released.health:
-        probe = lifecycle.probe_by_command(container, released.health, ctx.engine)
+    if command := tuple(service.health_command) or released.health:
+        probe = lifecycle.probe_by_command(container, command, ctx.engine)
     elif service.health:
         host = ctx.engine.info().probe_host
         state = ctx.engine.state(container)
         port = state.host_port if state else None
         if not host:
             return WaitResult(0.0, "cannot be probed: the engine is remote, and the image has no HEALTHCHECK")
-        probe = lambda seconds: port is not None and _answers(host, port, service.health, seconds)  # noqa: E731
+        probe = lambda seconds: port is not None and not check(host, port, service.health, seconds)  # noqa: E731
     else:
-        return WaitResult(0.0, "has no health check: give it a HEALTHCHECK")
+        return WaitResult(0.0, "has no health check: give it a HEALTHCHECK, or health-command")
     return lifecycle.wait_until_healthy(container, probe, timeout=service.start_timeout, ctx=ctx)
 
 
@@ -93,17 +95,6 @@ def _wait_briefly(container: str, ctx: Context) -> WaitResult:
     return WaitResult(round(time.monotonic() - began, 1), lifecycle.describe_end(state) if failed else "")
 
 
-def _answers(host: str, port: int, path: str, seconds: float) -> bool:
-    connection = http.client.HTTPConnection(host, port, timeout=seconds)
-    try:
-        connection.request("GET", path)
-        return 200 <= connection.getresponse().status < 300
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
-
-
 def _spec(image: Image, tests: UnitTest, released: ImageState, network: str, ctx: Context) -> ContainerSpec:
     """Return the container; `network` is empty for the engine's own one, at which its port is published."""
     service = image.service
@@ -120,5 +111,8 @@ def _spec(image: Image, tests: UnitTest, released: ImageState, network: str, ctx
         pids=service.pids if service else tests.pids,
         scratch=tuple(service.volumes.values()) if service else (),
         publish=(service.port, 0) if not network and service and service.port else None,
+        command=tuple(service.command) if service else (),
+        arguments=tuple(service.arguments) if service else (),
+        executable_tmp=service.executable_tmp if service else tests.executable_tmp,
         labels=ctx.labels(),
     )

@@ -87,6 +87,7 @@ def spec_of(
         cpus=limits.cpus,
         pids=limits.pids,
         scratch=(FOLDER,),
+        executable_tmp=tests.executable_tmp,
         labels=labels,
         interactive=shell,
     )

@@ -34,6 +34,8 @@ class PinnedService(Struct, frozen=True):
     descriptor: Descriptor | None = None  # None: another project's image, by reference
     scratch: tuple[str, ...] = ()
     environment: dict[str, str] = {}
+    command: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
 
 
 class RunningServices:
@@ -93,14 +95,28 @@ def pin(tests: UnitTest, ctx: Context, digests: Digests) -> list[PinnedService]:
     for service in tests.service:
         if "@" in service.image:
             digest = service.image.rpartition("@")[2]
-            found.append(PinnedService(service, digest, None, tuple(service.scratch), service.environment))
+            found.append(
+                PinnedService(
+                    service,
+                    digest,
+                    None,
+                    tuple(service.scratch),
+                    service.environment,
+                    tuple(service.command),
+                    tuple(service.arguments),
+                )
+            )
             continue
         image = ctx.device.find_image(service.image)
         descriptor = ctx.subject(image, digests.of(image.name))
         deployed = image.service
         scratch = (*(deployed.volumes.values() if deployed else ()), *service.scratch)
         environment = {**(deployed.environment if deployed else {}), **service.environment}
-        found.append(PinnedService(service, descriptor.digest, descriptor, scratch, environment))
+        given = service if service.command or service.arguments else deployed
+        command, arguments = (tuple(given.command), tuple(given.arguments)) if given else ((), ())
+        found.append(
+            PinnedService(service, descriptor.digest, descriptor, scratch, environment, command, arguments)
+        )
     return found
 
 
@@ -130,7 +146,7 @@ def start_services(image: Image, services: list[PinnedService], ctx: Context) ->
 def _start(each: PinnedService, there: RunningServices, made: list[tuple[str, str]], ctx: Context) -> None:
     declared = each.declared
     state = load_image(each.descriptor, ctx) if each.descriptor else _find_or_pull(declared, ctx)
-    command = tuple(declared.health) or state.health
+    command = tuple(declared.health) or _deployed_health(each, ctx) or state.health
     if not command:
         raise ConfigError(
             f"the unit-test service '{declared.name}' has no health check",
@@ -159,6 +175,14 @@ def _start(each: PinnedService, there: RunningServices, made: list[tuple[str, st
         ctx.screen.note(STEP, f"service {declared.name}: healthy after {waited.seconds:.1f} s")
 
 
+def _deployed_health(each: PinnedService, ctx: Context) -> tuple[str, ...]:
+    """Return the health command that an image of this device has where it is deployed."""
+    if each.descriptor is None:
+        return ()
+    deployed = ctx.device.find_image(each.declared.image).service
+    return tuple(deployed.health_command) if deployed else ()
+
+
 def _spec(each: PinnedService, image: ImageState, network: str, ctx: Context) -> ContainerSpec:
     declared = each.declared
     return ContainerSpec(
@@ -172,6 +196,9 @@ def _spec(each: PinnedService, image: ImageState, network: str, ctx: Context) ->
         cpus=declared.cpus,
         pids=declared.pids,
         scratch=each.scratch,
+        command=each.command,
+        arguments=each.arguments,
+        executable_tmp=declared.executable_tmp,
         labels=ctx.labels(),
     )
 

@@ -28,7 +28,8 @@ STEP = "deploy"
 class Service(Struct, frozen=True, kw_only=True):
     """One image as it is to run: which one, and with which settings.
 
-    `publish` is the host port on 127.0.0.1, or None; `inputs` is the digest of the plan that all of this
+    `publish` is the host port on 127.0.0.1, or None; `further_ports` are those of the other ports, by
+    `11112/tcp`; `inputs` is the digest of the plan that all of this
     comes from.
     """
 
@@ -37,6 +38,7 @@ class Service(Struct, frozen=True, kw_only=True):
     settings: schema.Service
     publish: int | None
     inputs: str
+    further_ports: Mapping[str, int] = {}
 
     @property
     def digest(self) -> str:

@@ -303,6 +303,14 @@ def test_a_health_request_that_no_published_port_carries(tmp_path: Path) -> None
     assert "publish = { app = 18080 }" in each.next
 
 
+def test_a_health_command_needs_neither_port_nor_healthcheck(tmp_path: Path) -> None:
+    dockerfile = edited(DOCKERFILE, "HEALTHCHECK CMD", "LABEL x=")
+    text = edited(
+        edited(DEVICE, "publish = { app = 18080 }", ""), 'health = "/health"', 'health-command = ["x"]'
+    )
+    assert check(device(tmp_path, text, dockerfile)) == []
+
+
 FORBIDDEN = edited(DEVICE, '"A"', '"B"')
 
 

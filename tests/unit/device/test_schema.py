@@ -116,6 +116,46 @@ def test_a_health_request_needs_a_port(tmp_path: Path) -> None:
         load(write(tmp_path, text))
 
 
+def test_one_thing_decides_about_health(tmp_path: Path) -> None:
+    text = GOOD.replace("port = 80", 'port = 80\nhealth = "tcp"')
+    service = load(write(tmp_path, text)).image[0].service
+    assert service is not None
+    assert service.health == "tcp"
+    with pytest.raises(ConfigError, match="has health and health-command"):
+        load(write(tmp_path, text.replace('"tcp"', '"tcp"\nhealth-command = ["x"]')))
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, text.replace('"tcp"', '"http://x/"')))
+    assert "a path that begins with /, without blanks, or the word tcp" in caught.value.why
+
+
+PORTS = GOOD.replace("port = 80", 'port = 80\nports = { dicom = "11112/tcp" }')
+
+
+def test_further_ports_are_published_by_their_name(tmp_path: Path) -> None:
+    device = load(write(tmp_path, PORTS.replace("app = 8080", 'app = 8080, "app.dicom" = 104')))
+    assert device.environment[0].further_ports(device.image[0]) == {"11112/tcp": 104}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ("app = 8080", '"app.dicm" = 1', "has no port of the name 'dicm'"),
+        ("app = 8080", '"ap.dicom" = 1', "publishes the unknown image 'ap'"),
+        ("app = 8080", 'app = 8080, "app.dicom" = 8080', "publishes port 8080 twice"),
+        ("app = 8080", "app.dicom = 1", "is a table"),
+        ("11112/tcp", "80/tcp", "names the port 80/tcp twice"),
+        ("11112/tcp", "70000/tcp", "is 70000/tcp"),
+        ("11112/tcp", "11112", 'is "11112"'),
+    ],
+)
+def test_a_port_that_cannot_be_published_is_refused(
+    tmp_path: Path, before: str, after: str, says: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, PORTS.replace(before, after)))
+    assert says in caught.value.reason
+
+
 def test_a_missing_file_points_at_init(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path)

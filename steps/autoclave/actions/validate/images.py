@@ -191,15 +191,17 @@ def _check_service(look: _Look, device: Device, found: Findings) -> None:
     if service is None:
         return
     exposed = look.released.ports
-    if service.port and exposed and service.port not in exposed:
-        found.add(
-            Level.NOTE,
-            look.key("service.port"),
-            f"image '{look.image.name}': port {service.port} is not one that {look.where} exposes",
-            why=f"it exposes {', '.join(map(str, sorted(exposed)))}",
-            then="fix image.service.port, or the EXPOSE",
-        )
-    if look.released.health:
+    further = {f"service.ports.{name}": int(each.partition("/")[0]) for name, each in service.ports.items()}
+    for key, port in {"service.port": service.port, **further}.items():
+        if port and exposed and port not in exposed:
+            found.add(
+                Level.NOTE,
+                look.key(key),
+                f"image '{look.image.name}': port {port} is not one that {look.where} exposes",
+                why=f"it exposes {', '.join(map(str, sorted(exposed)))}",
+                then=f"fix image.{key}, or the EXPOSE",
+            )
+    if look.released.health or service.health_command:
         return
     unpublished = [
         each.name

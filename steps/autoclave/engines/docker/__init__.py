@@ -19,6 +19,7 @@ from docker.utils import kwargs_from_env, parse_host
 from urllib3.exceptions import HTTPError
 
 from autoclave.engines.base import (
+    PORT_LABEL,
     BuildRequest,
     ContainerSpec,
     ContainerState,
@@ -335,7 +336,10 @@ def _label_filter(labels: Mapping[str, str]) -> dict[str, list[str]]:
 def _state(found: dict[str, Any]) -> ContainerState:
     state = found["State"]
     ports = (found.get("NetworkSettings") or {}).get("Ports") or {}
-    bound = [int(each["HostPort"]) for binding in ports.values() for each in binding or ()]
+    labels = (found.get("Config") or {}).get("Labels") or {}
+    own = labels.get(PORT_LABEL)
+    leading = [ports.get(own)] if own in ports else list(ports.values())
+    bound = [int(each["HostPort"]) for binding in leading for each in binding or ()]
     return ContainerState(
         id=found["Id"],
         name=found["Name"].lstrip("/"),
@@ -345,7 +349,7 @@ def _state(found: dict[str, Any]) -> ContainerState:
         exit_code=int(state["ExitCode"]),
         oom_killed=bool(state.get("OOMKilled")),
         health=(state.get("Health") or {}).get("Status", ""),
-        labels=(found.get("Config") or {}).get("Labels") or {},
+        labels=labels,
         host_port=bound[0] if bound else None,
         started=state.get("StartedAt", ""),
     )

@@ -17,7 +17,7 @@ def create_arguments(spec: ContainerSpec, host_config: Callable[..., Any]) -> di
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges"],
         "init": True,
-        "tmpfs": dict.fromkeys(spec.tmpfs, "rw,nosuid,nodev,mode=1777"),
+        "tmpfs": dict.fromkeys(spec.tmpfs, _mount_options(spec)),
         "network_mode": spec.network,
         "dns": list(spec.dns) or None,
         "binds": [f"{volume}:{path}" for volume, path in spec.volumes.items()],
@@ -30,14 +30,16 @@ def create_arguments(spec: ContainerSpec, host_config: Callable[..., Any]) -> di
         limits["pids_limit"] = spec.pids
     if spec.restart:
         limits["restart_policy"] = {"Name": "unless-stopped"}
+    published = _published(spec)
     ports = None
-    if spec.publish:
-        inside, outside = spec.publish
-        limits["port_bindings"] = {f"{inside}/tcp": [("127.0.0.1", outside or None)]}
-        ports = [(inside, "tcp")]
+    if published:
+        limits["port_bindings"] = {
+            each: [("127.0.0.1", outside or None)] for each, outside in published.items()
+        }
+        ports = [_split(each) for each in published]
     arguments: dict[str, Any] = {
         "image": spec.image,
-        "command": list(spec.command[1:]) or None,
+        "command": [*spec.command[1:], *spec.arguments] or None,
         "name": spec.name or None,
         "user": spec.user or None,
         "environment": dict(spec.environment),
@@ -60,7 +62,7 @@ def as_command(spec: ContainerSpec) -> list[str]:
     argv = ["docker", "create", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
     argv += ["--init", "--network", spec.network]
     for path in spec.tmpfs:
-        argv += ["--tmpfs", f"{path}:rw,nosuid,nodev,mode=1777"]
+        argv += ["--tmpfs", f"{path}:{_mount_options(spec)}"]
     options: list[tuple[str, object]] = [
         ("--name", spec.name),
         ("--user", spec.user),
@@ -83,10 +85,26 @@ def as_command(spec: ContainerSpec) -> list[str]:
         argv += ["--volume", f"{volume}:{path}"]
     for path in spec.scratch:
         argv += ["--volume", path]
-    if spec.publish:
-        argv += ["--publish", f"127.0.0.1:{spec.publish[1] or ''}:{spec.publish[0]}"]
+    for inside, outside in _published(spec).items():
+        argv += ["--publish", f"127.0.0.1:{outside or ''}:{inside.removesuffix('/tcp')}"]
     if spec.interactive:
         argv += ["--tty", "--interactive"]
     if spec.command:
-        return [*argv, "--entrypoint", spec.command[0], spec.image, *spec.command[1:]]
-    return [*argv, spec.image]
+        argv += ["--entrypoint", spec.command[0]]
+    return [*argv, spec.image, *spec.command[1:], *spec.arguments]
+
+
+def _published(spec: ContainerSpec) -> dict[str, int]:
+    """Return the ports of the host by those of the container, `8080/tcp`."""
+    first = {f"{spec.publish[0]}/tcp": spec.publish[1]} if spec.publish else {}
+    return first | dict(spec.further_ports)
+
+
+def _split(port: str) -> tuple[int, str]:
+    number, _, protocol = port.partition("/")
+    return int(number), protocol
+
+
+def _mount_options(spec: ContainerSpec) -> str:
+    """Return the options of /tmp. The engine adds noexec when neither is named."""
+    return f"rw,{'exec' if spec.executable_tmp else 'noexec'},nosuid,nodev,mode=1777"

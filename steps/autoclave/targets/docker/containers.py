@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 from msgspec import structs
 
 from autoclave.context import Context
@@ -11,12 +12,13 @@ from autoclave.engines.base import (
     DIGEST_LABEL,
     IMAGE_LABEL,
     INPUTS_LABEL,
+    PORT_LABEL,
     ContainerSpec,
     ContainerState,
 )
 from autoclave.model.facts import Running
 from autoclave.targets.base import Service
-from autoclave.targets.docker.health import PROBE_LABEL, TIMEOUT_LABEL
+from autoclave.targets.docker.health import COMMAND_LABEL, PROBE_LABEL, TIMEOUT_LABEL
 from autoclave.targets.docker.ownership import CANDIDATE, Ownership
 
 
@@ -28,12 +30,19 @@ def make_spec(service: Service, image_id: str, own: Ownership) -> ContainerSpec:
         DIGEST_LABEL: service.digest,
         INPUTS_LABEL: service.inputs,
         PROBE_LABEL: settings.health,
+        COMMAND_LABEL: msgspec.json.encode(settings.health_command).decode()
+        if settings.health_command
+        else "",
         TIMEOUT_LABEL: str(settings.start_timeout),
+        PORT_LABEL: f"{settings.port}/tcp" if settings.port else "",
     }
     return ContainerSpec(
         image=image_id,
         name=own.container(service.image),
+        command=tuple(settings.command),
+        arguments=tuple(settings.arguments),
         environment=settings.environment,
+        executable_tmp=settings.executable_tmp,
         network=own.network,
         aliases=(service.image,),
         memory=parse_size(settings.memory),
@@ -41,6 +50,7 @@ def make_spec(service: Service, image_id: str, own: Ownership) -> ContainerSpec:
         pids=settings.pids,
         volumes={own.volume(name): path for name, path in settings.volumes.items()},
         publish=(settings.port, service.publish) if settings.port and service.publish else None,
+        further_ports=service.further_ports,
         labels=labels,
         restart=True,
     )
@@ -55,6 +65,7 @@ def make_candidate(spec: ContainerSpec, service: Service, own: Ownership, ctx: C
         volumes={},
         scratch=tuple(settings.volumes.values()),
         publish=(settings.port, 0) if settings.port else None,
+        further_ports={},
         aliases=(),
         restart=False,
         labels={**spec.labels, **ctx.labels(), **own.labels(CANDIDATE, service.image)},

@@ -1,21 +1,25 @@
-"""Whether a deployed container is healthy: by a request to it, else by its HEALTHCHECK."""
+"""Whether a deployed container is healthy: by a command in it, a request to it, else by its HEALTHCHECK."""
 
 from __future__ import annotations
 
-import http.client
 import time
 from functools import cached_property
 
+import msgspec
+
 from autoclave.console.base import Screen
 from autoclave.engines.base import ContainerState, Engine
+from autoclave.runtime.probe import TCP, check
 from autoclave.targets.base import STEP, Unhealthy
 
 # How a deployed container's health is checked, for the day it is restored.
 PROBE_LABEL = "dev.autoclave.probe"
+COMMAND_LABEL = "dev.autoclave.probe-command"
 TIMEOUT_LABEL = "dev.autoclave.start-timeout"
 
 _PAUSE = 0.1  # seconds between two checks
 _PROBE = 2.0  # seconds until a probe must have answered
+_COMMAND = 10.0  # seconds that a health command may take
 _TAIL = 12  # lines of a container's output that explain why it is unhealthy
 
 
@@ -51,30 +55,30 @@ class Health:
         if not state.running:
             killed = " (killed for memory)" if state.oom_killed else ""
             return f"it ended with exit code {state.exit_code}{killed}"
+        if command := state.labels.get(COMMAND_LABEL, ""):
+            return self._run(state.id, command)
         path = state.labels.get(PROBE_LABEL, "")
         if path and state.host_port and self._host:
-            return _probe(self._host, state.host_port, path)
+            return check(self._host, state.host_port, path, _PROBE)
         if state.health:
             return "" if state.health == "healthy" else f"its HEALTHCHECK says {state.health}"
-        return "nothing shows its health: add health to [image.service], or a HEALTHCHECK to the image"
+        return (
+            "nothing shows its health: add health with a published port, or health-command, to "
+            "[image.service], or a HEALTHCHECK to the image"
+        )
+
+    def _run(self, container: str, command: str) -> str:
+        """Return why the health command of a container did not succeed, or an empty string when it did."""
+        code = self._engine.execute(container, msgspec.json.decode(command, type=list[str]), _COMMAND)
+        if code is None:
+            return f"its health command cannot run, or takes more than {_COMMAND:.0f} s"
+        return f"its health command ends with exit code {code}" if code else ""
 
     def address(self, state: ContainerState) -> str:
         """Return where a container's published port is reached from here, or an empty string."""
-        return f"http://{self._host}:{state.host_port}" if self._host and state.host_port else ""
+        scheme = "tcp" if state.labels.get(PROBE_LABEL) == TCP else "http"
+        return f"{scheme}://{self._host}:{state.host_port}" if self._host and state.host_port else ""
 
     @cached_property
     def _host(self) -> str:
         return self._engine.info().probe_host
-
-
-def _probe(host: str, port: int, path: str) -> str:
-    """Return why a GET did not succeed, or an empty string when it did."""
-    connection = http.client.HTTPConnection(host, port, timeout=_PROBE)
-    try:
-        connection.request("GET", path)
-        status = connection.getresponse().status
-    except (OSError, http.client.HTTPException) as error:
-        return f"GET {path} does not answer ({type(error).__name__})"
-    finally:
-        connection.close()
-    return "" if 200 <= status < 300 else f"GET {path} answers {status}"

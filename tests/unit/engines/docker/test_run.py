@@ -8,7 +8,8 @@ from typing import Any
 from docker.types import ContainerConfig, HostConfig
 from msgspec.structs import replace
 
-from autoclave.engines.base import ContainerSpec
+from autoclave.engines import docker
+from autoclave.engines.base import PORT_LABEL, ContainerSpec
 from autoclave.engines.docker.run import as_command, create_arguments
 
 VERSION = "1.41"
@@ -103,3 +104,54 @@ def test_the_command_to_paste_is_hardened_as_well() -> None:
     for part in ("--read-only", "--cap-drop ALL", "no-new-privileges", "--network none", "--memory-swap 7"):
         assert part in line
     assert line.endswith("--entrypoint a sha256:1 b")
+
+
+def test_programs_in_tmp_can_be_run_unless_the_device_says_otherwise() -> None:
+    """The engine adds noexec to a tmpfs of which nothing is said."""
+    for spec, option in ((PLAIN, "exec"), (replace(PLAIN, executable_tmp=False), "noexec")):
+        assert config_of(spec)["HostConfig"]["Tmpfs"] == {"/tmp": f"rw,{option},nosuid,nodev,mode=1777"}
+        assert f"/tmp:rw,{option},nosuid,nodev,mode=1777" in as_command(spec)
+
+
+def test_arguments_take_the_place_of_cmd_and_follow_a_command() -> None:
+    plain = replace(PLAIN, command=(), arguments=("--role", "archive"))
+    assert config_of(plain)["Cmd"] == ["--role", "archive"]
+    assert not config_of(plain).get("Entrypoint")
+    assert as_command(plain)[-3:] == ["sha256:1", "--role", "archive"]
+    both = replace(PLAIN, arguments=("--role", "archive"))
+    assert config_of(both)["Entrypoint"] == ["pytest"]
+    assert config_of(both)["Cmd"] == ["-q", "--role", "archive"]
+    assert as_command(both)[-5:] == ["pytest", "sha256:1", "-q", "--role", "archive"]
+
+
+def test_further_ports_have_their_protocol_and_this_machine_alone() -> None:
+    spec = replace(FULL, further_ports={"11112/tcp": 11112, "514/udp": 1514})
+    assert config_of(spec)["HostConfig"]["PortBindings"] == {
+        "8000/tcp": [{"HostIp": "127.0.0.1", "HostPort": "18080"}],
+        "11112/tcp": [{"HostIp": "127.0.0.1", "HostPort": "11112"}],
+        "514/udp": [{"HostIp": "127.0.0.1", "HostPort": "1514"}],
+    }
+    assert set(config_of(spec)["ExposedPorts"]) == {"8000/tcp", "11112/tcp", "514/udp"}
+    argv = as_command(spec)
+    assert [argv[at + 1] for at, word in enumerate(argv) if word == "--publish"] == [
+        "127.0.0.1:18080:8000",
+        "127.0.0.1:11112:11112",
+        "127.0.0.1:1514:514/udp",
+    ]
+
+
+def test_the_port_that_is_asked_is_the_service_s_own_one() -> None:
+    """The engine lists ports in any order."""
+    found = {
+        "Id": "1",
+        "Name": "/app",
+        "Image": "sha256:1",
+        "State": {"Running": True, "ExitCode": 0},
+        "Config": {"Labels": {PORT_LABEL: "8000/tcp"}},
+        "NetworkSettings": {
+            "Ports": {"514/udp": [{"HostPort": "1514"}], "8000/tcp": [{"HostPort": "18080"}]}
+        },
+    }
+    assert docker._state(found).host_port == 18080
+    found["NetworkSettings"] = {"Ports": {"8000/tcp": None}}
+    assert docker._state(found).host_port is None
