@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import posixpath
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -32,14 +33,16 @@ def pack(
 ) -> bytes:
     """Pack files and folders of the device into a tar, readable by every user, the same bytes every time.
 
-    A link arrives as what it leads to. `empty_folders` are writable by every user, and nothing of the device
-    is put into them; `added` are files of ours, by path, which replace the device's.
+    Each arrives under its path in the device folder, and a link as what it leads to. `empty_folders` are
+    writable by every user, and nothing of the device is put into them; `added` are files of ours, by path,
+    which replace the device's.
     Raises SourceError for what is missing, is neither file nor folder, links out of the device folder or back
     to a folder above it, takes a name that is ours or another item's, for git's own files, and above a bound.
     """
     buffer = io.BytesIO()
     ours = set(empty_folders)
     taken: dict[str, str] = {}
+    folders: set[str] = set()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for name in sorted(ours):
             tar.addfile(_member(name, tarfile.DIRTYPE, 0o777))
@@ -47,9 +50,13 @@ def pack(
             start = resolve_inside(folder, item)
             if not start.exists():
                 raise SourceError(f"'{item}', which unit-test.copy names, does not exist", why=str(start))
-            name = PurePosixPath(item).name  # as it is written: a link arrives under its own name
-            name = start.name if name in {"", ".."} else name
+            name = posixpath.normpath(item)  # as it is written: a link arrives under its own name
+            name = start.name if name == "." else name
             _refuse_name(item, name, ours, taken)
+            for parent in [each.as_posix() for each in reversed(PurePosixPath(name).parents)][1:]:
+                if parent not in folders:
+                    folders.add(parent)
+                    tar.addfile(_member(parent, tarfile.DIRTYPE, 0o755))
             _add(tar, folder, start, name, within=())
         for name, body in (added or {}).items():
             tar.addfile(_member(name.rpartition("/")[0], tarfile.DIRTYPE, 0o755))
@@ -155,19 +162,22 @@ def _translate_errors(what: str) -> Iterator[None]:
 
 
 def _refuse_name(item: str, name: str, ours: set[str], taken: dict[str, str]) -> None:
-    """Refuse a name below /autoclave that is ours, or that another item has."""
-    if name in ours:
+    """Refuse a path below /autoclave that is ours, or that another item has as well."""
+    if name.partition("/")[0] in ours:
         raise SourceError(
-            f"'{item}', which unit-test.copy names, would be put where Autoclave's own '{name}' is",
+            f"'{item}', which unit-test.copy names, would be put where Autoclave's own "
+            f"'{name.partition('/')[0]}' is",
             why="what the tests find there must not come from the repository",
             next="rename it",
         )
-    if taken.setdefault(name, item) != item:
-        raise SourceError(
-            f"'{taken[name]}' and '{item}', which unit-test.copy names, have the same last name",
-            why=f"both would be put at /autoclave/{name}",
-            next="rename one of them, or copy the folder that contains both",
-        )
+    for other, written in taken.items():
+        if f"{name}/".startswith(f"{other}/") or f"{other}/".startswith(f"{name}/"):
+            raise SourceError(
+                f"unit-test.copy names '{item}' and '{written}', and one contains the other",
+                why=f"what they have in common would be put at /autoclave/{max(name, other, key=len)} twice",
+                next="name the folder that contains both, once",
+            )
+    taken[name] = item
 
 
 def _refuse_own(folder: Path, path: Path) -> None:

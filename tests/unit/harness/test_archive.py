@@ -58,7 +58,7 @@ def test_results_start_empty(tmp_path: Path) -> None:
     (folder / "results" / "junit.xml").write_text("<testsuite/>")
     (folder / "tests" / "results").symlink_to("../results")
     (folder / "old").symlink_to("results")
-    for item in ("results", "results/", "./results", "tests/results"):
+    for item in ("results", "results/", "./results", "tests/../results", "results/junit.xml"):
         with pytest.raises(SourceError, match="where Autoclave's own 'results' is"):
             copying.pack(folder, [item], empty_folders=["results"])
     assert "old/junit.xml" in names_in(copying.pack(folder, ["old"], empty_folders=["results"]))
@@ -104,11 +104,30 @@ def test_what_a_host_keeps_in_git_is_never_packed(tmp_path: Path, item: str) -> 
         copying.pack(folder, [item], empty_folders=[])
 
 
-def test_two_items_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_an_item_keeps_its_path(tmp_path: Path) -> None:
     folder = folder_with_tests(tmp_path)
-    (folder / "b" / "tests").mkdir(parents=True)
-    with pytest.raises(SourceError, match="same last name"):
-        copying.pack(folder, ["tests", "b/tests"], empty_folders=[])
+    (folder / "b" / "tests" / "data").mkdir(parents=True)
+    (folder / "b" / "tests" / "data" / "x.csv").write_text("1")
+    (folder / "b" / "c.txt").write_text("1")
+    packed = copying.pack(folder, ["tests", "./b/tests", "b/c.txt"], empty_folders=[])
+    assert names_in(packed) == [
+        *("tests", "tests/test_a.py"),
+        *("b", "b/tests", "b/tests/data", "b/tests/data/x.csv", "b/c.txt"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "items", [["tests", "tests"], ["tests", "tests/test_a.py"], ["tests/test_a.py", "tests/"]]
+)
+def test_two_items_of_one_path_are_refused(tmp_path: Path, items: list[str]) -> None:
+    with pytest.raises(SourceError, match="one contains the other"):
+        copying.pack(folder_with_tests(tmp_path), items, empty_folders=[])
+
+
+def test_names_that_only_begin_alike_are_two(tmp_path: Path) -> None:
+    folder = folder_with_tests(tmp_path)
+    (folder / "tests2").mkdir()
+    assert "tests2" in names_in(copying.pack(folder, ["tests", "tests2"], empty_folders=[]))
 
 
 @pytest.mark.parametrize(
