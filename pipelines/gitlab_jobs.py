@@ -16,6 +16,7 @@ from autoclave.pipeline import load_module
 NOT_INPUTS = {
     *("digest", "release", "take_from", "hand_on", "template", "cache_from", "cache_to"),
     *("json", "dry_run", "debug", "shell", "keep", "worktree"),
+    "secrets",  # where a machine has them is for its owner to say, by AUTOCLAVE_SECRETS
     *("gitlab_url", "gitlab_project", "commit", "strict"),
 }
 TELLING = ("report", "release")

@@ -10,7 +10,7 @@ from msgspec import structs
 
 from autoclave import release, targets
 from autoclave.context import Context
-from autoclave.device.schema import Image
+from autoclave.device.schema import Environment, Image
 from autoclave.device.schema import Service as ServiceSettings
 from autoclave.errors import AutoclaveError, DeployFailed, DeployGateClosed, RollbackFailed
 from autoclave.evidence import predicates
@@ -27,7 +27,7 @@ from autoclave.model.vex import Product
 from autoclave.release import Release, candidate, seal, strays
 from autoclave.release.deployments import find_release, foreign_release
 from autoclave.release.document import find_newer_builds, open_release
-from autoclave.runtime.options import ReleaseName, StepOptions, option
+from autoclave.runtime.options import ReleaseName, SecretsFolder, StepOptions, option
 from autoclave.targets.base import Preparation, Rehearsal, Restoration, Rollout, Service, Target, Unhealthy
 
 STEP = "deploy"
@@ -38,6 +38,7 @@ class Options(StepOptions, frozen=True, kw_only=True):
 
     environment: Annotated[str, option("the environment, as autoclave.toml names it", argument=True)]
     release: ReleaseName = ""
+    secrets: SecretsFolder = ""
 
 
 def run(opts: Options, ctx: Context) -> Deployment | None:
@@ -122,7 +123,7 @@ def make_plans(opts: Options, ctx: Context) -> list[StepPlan]:
 def plan(image: Image, target: Target, ctx: Context) -> StepPlan:
     """Return what deploying an image would run: the release, and its settings in that environment."""
     environment = target.environment
-    settings = image.service or ServiceSettings()
+    settings = settings_of(image, environment)
     inputs = {name: str(value) for name, value in structs.asdict(settings).items() if name != "environment"}
     return StepPlan(
         step=STEP,
@@ -141,6 +142,13 @@ def plan(image: Image, target: Target, ctx: Context) -> StepPlan:
             **target.inputs(),
         },
     )
+
+
+def settings_of(image: Image, environment: Environment) -> ServiceSettings:
+    """Return how an image runs in an environment: its variables there come before those of everywhere."""
+    settings = image.service or ServiceSettings()
+    own = environment.variables.get(image.name, {})
+    return structs.replace(settings, environment=settings.environment | own)
 
 
 def judge(images: Sequence[Release], target: Target, ctx: Context) -> Verdict:
@@ -162,7 +170,7 @@ def make_rollout(images: Sequence[Release], target: Target, ctx: Context) -> Rol
             Service(
                 image=each.image.name,
                 descriptor=each.descriptor,
-                settings=each.image.service or ServiceSettings(),
+                settings=settings_of(each.image, environment),
                 publish=environment.publish.get(each.image.name),
                 further_ports=environment.further_ports(each.image),
                 inputs=plan(each.image, target, ctx).digest,

@@ -22,7 +22,7 @@ from autoclave.model.plan import StepPlan
 from autoclave.model.steps import Step
 from autoclave.model.verdict import Verdict
 from autoclave.runtime import types
-from autoclave.runtime.options import DryRun, FromWorkTree, Signing, StepOptions, option
+from autoclave.runtime.options import DryRun, FromWorkTree, SecretsFolder, Signing, StepOptions, option
 from autoclave.scanners.options import ScannerOptions
 
 _DEPLOYING = ("", steps.DEPLOY.name)
@@ -44,6 +44,7 @@ class Options(Signing, frozen=True):
     again_step: Annotated[
         tuple[str, ...], option("run this step even if a record for the same inputs is valid (repeatable)")
     ] = ()
+    secrets: SecretsFolder = ""
     dry_run: DryRun = False
 
 

@@ -54,6 +54,7 @@ USER = {
     "evidence/trust.py": "the trust file that the organisation names, and keys beside it",
     "runtime/toml.py": "the policy and trust files that the organisation names",
     "signers/": "keys",
+    "targets/docker/secrets.py": "the operator's folder of secrets, outside of the repository",
     "store/registry/auth.py": "the client's registry credentials",
 }
 PACKAGED = {"report/clauses/__init__.py": "data of this package; elsewhere resources.files(…) says so"}

@@ -34,7 +34,7 @@ def test_no_callable_goes_down_and_no_gate_is_closed_here(file: Path) -> None:
 def test_every_module_is_a_target(name: str) -> None:
     module = importlib.import_module(f"autoclave.targets.{name}")
     assert list(inspect.signature(module.create).parameters) == ["environment", "ctx"]
-    assert {"kubernetes", "publish", "settings"} >= module.TABLES
+    assert {"kubernetes", "publish", "settings", "variables"} >= module.TABLES
     assert ("settings" in module.TABLES) == hasattr(module, "Settings")
 
 

@@ -15,7 +15,7 @@ from autoclave.model.release import OpenedRelease
 from autoclave.release import document
 from autoclave.release.deployments import deployments_of, find_release
 from autoclave.release.verification import read_attached
-from autoclave.runtime.options import DryRun, Signing, option
+from autoclave.runtime.options import DryRun, SecretsFolder, Signing, option
 from autoclave.targets.base import Target
 
 _SHORTEST = 8  # characters: "because" is not a reason
@@ -29,6 +29,7 @@ class Options(Signing, frozen=True, kw_only=True):
     to: Annotated[
         str, option("the release to go back to, if not the one before: its digest, or that of an image of it")
     ] = ""
+    secrets: SecretsFolder = ""
     dry_run: DryRun = False
 
 

@@ -53,6 +53,12 @@ def _check_environment(environment: Environment, device: Device, source: str) ->
             next="remove it; the organisation's policy exempts places (production.exempt)",
         )
     services = {image.name: image.service for image in reversed(device.image)}
+    for name in environment.variables:
+        if name not in services:
+            yield ConfigError(
+                f"{source}: environment '{environment.name}' has variables of the unknown image '{name}'",
+                next=nearest(name, services),
+            )
     outside = list(environment.publish.values())
     for number in sorted({port for port in outside if outside.count(port) > 1}):
         yield ConfigError(

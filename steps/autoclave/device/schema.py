@@ -36,6 +36,15 @@ Cpus = Annotated[float, Meta(ge=0.01, le=64, extra={UNIT: "processors"})]
 Pids = Annotated[int, Meta(ge=1, le=32_768, extra={UNIT: "processes and threads"})]
 Seconds = Annotated[int, Meta(ge=1, le=86_400, extra={UNIT: "seconds"})]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
+SecretName = Annotated[
+    str,
+    matching(
+        r"[A-Za-z0-9][A-Za-z0-9._-]*",
+        says="the name of a file: letters, digits and . _ -, beginning with a letter or a digit",
+        example="database-password",
+        max_length=100,
+    ),
+]
 PortProtocol = Annotated[
     str,
     matching(
@@ -140,6 +149,7 @@ class Service(_Table, frozen=True):
     arguments: list[str] = []
     volumes: dict[Name, ContainerPath] = {}
     environment: dict[Variable, str] = {}
+    secrets: list[SecretName] = []
     executable_tmp: bool = True
     memory: Size = "512m"
     cpus: Cpus = 1.0
@@ -260,6 +270,7 @@ class Environment(_Table, frozen=True):
     name: Name
     target: str = "docker"
     publish: dict[Published, Port] = {}
+    variables: dict[Name, dict[Variable, str]] = {}
     production: bool | None = None
     kubernetes: Kubernetes | None = None
     settings: dict[str, Any] = {}

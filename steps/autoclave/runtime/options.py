@@ -64,6 +64,11 @@ ImageNames = Annotated[tuple[str, ...], option("only this image of the device (r
 DigestText = Annotated[
     str, option("the digest; none: the image built last (of several images: NAME=DIGEST,NAME=DIGEST)")
 ]
+SecretsFolder = Annotated[
+    str,
+    option("folder outside of the repository with a file for each secret that image.service.secrets names"),
+]
+"""Of the commands that deploy."""
 DryRun = Annotated[bool, option("print what would run or be written, and do nothing")]
 """Of the commands that honour it: no other one has it."""
 TakeFrom = Annotated[tuple[str, ...], option("first read what another job left in this folder (repeatable)")]

@@ -61,6 +61,7 @@ def given_tables(environment: Environment) -> set[str]:
         "kubernetes": environment.kubernetes is not None,
         "publish": bool(environment.publish),
         "settings": bool(environment.settings),
+        "variables": bool(environment.variables),
     }
     return {name for name, is_given in given.items() if is_given}
 

@@ -156,6 +156,26 @@ def test_a_port_that_cannot_be_published_is_refused(
     assert says in caught.value.reason
 
 
+@pytest.mark.parametrize(
+    ("after", "says"),
+    [
+        ('variables = { ap = { A = "1" } }', "has variables of the unknown image 'ap'"),
+        ('variables = { app = { "A B" = "1" } }', 'has the name "A B"'),
+        ("variables = { app = { A = 1 } }", "environment[0].variables.app.A is 1"),
+    ],
+)
+def test_variables_are_those_of_an_image(tmp_path: Path, after: str, says: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(write(tmp_path, GOOD + after))
+    assert says in caught.value.reason
+
+
+@pytest.mark.parametrize("name", ["../x", ".hidden", "a/b", ""])
+def test_a_secret_is_the_name_of_a_file(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=r"image\[0\].service.secrets\[0\]"):
+        load(write(tmp_path, GOOD.replace("port = 80", f'port = 80\nsecrets = ["{name}"]')))
+
+
 def test_a_missing_file_points_at_init(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load(tmp_path)

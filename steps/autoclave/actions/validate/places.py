@@ -11,8 +11,13 @@ from autoclave.errors import SourceError
 from autoclave.runtime.toml import nearest
 
 _CLUSTERS = frozenset({"kubernetes", "openshift"})
-USUAL = {"docker": "publish", "kubernetes": "kubernetes", "openshift": "kubernetes", "registry": ""}
-"""The table that each target of ours reads: with no other one, no target has to be imported to know it."""
+USUAL: dict[str, frozenset[str]] = {
+    "docker": frozenset({"publish", "variables"}),
+    "kubernetes": frozenset({"kubernetes"}),
+    "openshift": frozenset({"kubernetes"}),
+    "registry": frozenset(),
+}
+"""The tables that each target of ours reads: with no other one, no target has to be imported to know it."""
 
 
 def check_places(folder: Path, device: Device, found: Findings) -> None:
@@ -27,7 +32,7 @@ def check_places(folder: Path, device: Device, found: Findings) -> None:
                 then=nearest(environment.target, targets.names()),
             )
             continue
-        if targets.given_tables(environment) - {USUAL.get(environment.target)}:
+        if targets.given_tables(environment) - USUAL.get(environment.target, frozenset()):
             with found.part(key):
                 targets.refuse_unread(environment)
         if environment.target in _CLUSTERS:

@@ -37,8 +37,9 @@ from autoclave.targets.docker import lock
 from autoclave.targets.docker.containers import make_candidate, make_spec, read_running
 from autoclave.targets.docker.health import Health
 from autoclave.targets.docker.ownership import CANDIDATE, Ownership
+from autoclave.targets.docker.secrets import Secrets
 
-TABLES = frozenset({"publish"})
+TABLES = frozenset({"publish", "variables"})
 """The tables of an environment that this target reads."""
 
 
@@ -110,14 +111,17 @@ class EngineTarget:
         return {each.image: each.digest for each in self.running()} | continued
 
     def prepare(self, rollout: Rollout) -> Preparation:
-        """Object to what has our names and belongs to somebody else.
+        """Object to what has our names and belongs to somebody else, and to secrets that are not there.
 
         There is nothing else to judge: the device file has no say in how a container is confined.
         """
         found = [
             reason
             for service in rollout.services
-            for reason in self._own.find_foreign(service.image, service.settings.volumes)
+            for reason in (
+                *self._own.find_foreign(service.image, service.settings.volumes),
+                *self._secrets.find_missing(service.image, service.settings.secrets),
+            )
         ]
         return Preparation(objections=tuple(dict.fromkeys(found)))
 
@@ -173,6 +177,10 @@ class EngineTarget:
         return Ownership(self._engine, self._ctx.device.device.name, self.environment.name)
 
     @cached_property
+    def _secrets(self) -> Secrets:
+        return Secrets(self._engine, getattr(self._ctx.options, "secrets", ""), self._ctx.folder)
+
+    @cached_property
     def _health(self) -> Health:
         return Health(self._engine, self._ctx.screen)
 
@@ -212,6 +220,7 @@ class EngineTarget:
         self._own.remove(spec.name, service.image, CANDIDATE)  # what a crashed deployment left
         candidate = self._engine.create(spec)
         try:
+            self._secrets.put(candidate, service.settings.secrets)
             self._engine.start(candidate)
             self._health.wait(candidate)
         finally:
@@ -231,6 +240,7 @@ class EngineTarget:
             self._engine.stop(replaced.id)
         try:
             container = self._engine.create(spec)
+            self._secrets.put(container, service.settings.secrets)
             self._engine.start(container)
         except EngineError as error:
             raise _make_unhealthy(error) from error

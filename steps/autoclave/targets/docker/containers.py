@@ -18,6 +18,7 @@ from autoclave.engines.base import (
 )
 from autoclave.model.facts import Running
 from autoclave.targets.base import Service
+from autoclave.targets.docker import secrets
 from autoclave.targets.docker.health import COMMAND_LABEL, PROBE_LABEL, TIMEOUT_LABEL
 from autoclave.targets.docker.ownership import CANDIDATE, Ownership
 
@@ -51,6 +52,7 @@ def make_spec(service: Service, image_id: str, own: Ownership) -> ContainerSpec:
         volumes={own.volume(name): path for name, path in settings.volumes.items()},
         publish=(settings.port, service.publish) if settings.port and service.publish else None,
         further_ports=service.further_ports,
+        scratch=(secrets.FOLDER,) if settings.secrets else (),
         labels=labels,
         restart=True,
     )
@@ -63,7 +65,7 @@ def make_candidate(spec: ContainerSpec, service: Service, own: Ownership, ctx: C
         spec,
         name=own.candidate(service.image),
         volumes={},
-        scratch=tuple(settings.volumes.values()),
+        scratch=(*spec.scratch, *settings.volumes.values()),
         publish=(settings.port, 0) if settings.port else None,
         further_ports={},
         aliases=(),

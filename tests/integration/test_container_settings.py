@@ -1,0 +1,97 @@
+"""What the device file says of a container, on the real engine: /tmp, ports, health, secrets, variables, command."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from builders.devices import KNOWN_BAD, Repository, free_port
+from builders.prepared_devices import prepare
+
+CHECK = "tests/check.py"
+RUNS_A_PROGRAM = """\
+import os, subprocess, sys
+program = Path("/tmp/built/suite.test")
+program.parent.mkdir()
+program.write_text("#!/bin/sh\\nexit 0\\n")
+program.chmod(0o755)
+subprocess.run([program], check=True)
+assert sys.argv[0] == "/autoclave/tests/check.py", sys.argv
+compile("""
+SERVES = """\
+import os, socket, sys, threading, time
+assert sys.argv[1:] == ["--role", "archive"], sys.argv
+secret = open("/run/secrets/password").read()
+assert (secret, os.environ["LEVEL"], os.environ["KEPT"]) == ("s3cret", "debug", "yes")
+"""
+LISTENS = """\
+def serve(port):
+    server = socket.create_server(("", port))
+    while True:
+        connection, _ = server.accept()
+        threading.Thread(target=lambda: (connection.sendall(b"%d" % port), time.sleep(60)), daemon=True).start()
+threading.Thread(target=serve, args=(11112,), daemon=True).start()
+serve(8080)
+"""
+MORTAL = "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(0))\n"
+FURTHER = free_port()
+
+
+def use_all(repository: Repository) -> None:
+    """Make a service that speaks no HTTP, with everything that the file can say of its container."""
+    repository.edit(CHECK, "compile(", RUNS_A_PROGRAM)
+    (repository.folder / "app.py").write_text(MORTAL + SERVES + LISTENS)
+    repository.edit(
+        "autoclave.toml",
+        'health = "/health"',
+        'health = "tcp"\nports = { dicom = "11112/tcp" }\nsecrets = ["password"]\n'
+        'command = ["python", "app.py"]\narguments = ["--role", "archive"]\n'
+        'environment = { LEVEL = "info", KEPT = "yes" }',
+    )
+    repository.edit("autoclave.toml", 'copy = ["tests"]', 'copy = ["tests/check.py"]')
+    repository.edit(
+        "autoclave.toml",
+        "publish = { app = ",
+        f'variables = {{ app = {{ LEVEL = "debug" }} }}\npublish = {{ "app.dicom" = {FURTHER}, app = ',
+    )
+
+
+def answer(port: int) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        return connection.recv(10)
+
+
+def test_a_container_is_what_the_device_file_says(tmp_path: Path) -> None:
+    """The tests ran a program in /tmp: the device would not be signed otherwise."""
+    with prepare(KNOWN_BAD / "control", tmp_path, to="sign", change=use_all) as repository:
+        refused = repository.run("deploy", "staging")
+        assert refused.code == 25, refused.err
+        assert "app needs the secrets password: name the folder" in refused.message
+        folder = tmp_path / "secrets"
+        folder.mkdir()
+        (folder / "password").write_text("s3cret")
+        done = repository.run("deploy", "staging", "--secrets", str(folder))
+        assert done.code == 0, done.err
+        assert answer(repository.port) == b"8080"
+        assert answer(FURTHER) == b"11112"
+        (container,) = repository.containers()
+        assert "s3cret" not in str(container.attrs)
+        # Under a wrong secret the new version ends, and what ran before answers again, with its own.
+        (folder / "password").write_text("wrong")
+        failed = repository.run("deploy", "staging", "--again", "--secrets", str(folder))
+        assert failed.code == 50, failed.err
+        assert answer(repository.port) == b"8080"
+
+
+def fail_its_check(repository: Repository) -> None:
+    """Let a command in the container decide, which finds no file."""
+    repository.edit("autoclave.toml", 'health = "/health"', 'health-command = ["test", "-e", "/tmp/ready"]')
+    repository.edit("autoclave.toml", "start-timeout = 10", "start-timeout = 2")
+
+
+def test_a_health_command_decides(tmp_path: Path) -> None:
+    with prepare(KNOWN_BAD / "control", tmp_path, to="sign", change=fail_its_check) as repository:
+        failed = repository.run("deploy", "staging")
+        assert failed.code == 50, failed.err
+        assert "its health command ends with exit code 1" in failed.message
+        assert repository.containers() == []
