@@ -34,7 +34,8 @@ class _Entry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rena
 
 
 class _File(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    soup: Annotated[list[_Entry], Meta(max_length=100_000)]
+    # A file without entries is a beginning: each component lacks one then.
+    soup: Annotated[list[_Entry], Meta(max_length=100_000)] = []
 
 
 def read(folder: Path, name: str) -> tuple[SoupEntry, ...]:

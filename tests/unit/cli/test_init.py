@@ -14,8 +14,9 @@ from autoclave.errors import AutoclaveError, ConfigError, SourceError
 def device(tmp_path: Path) -> Path:
     made = tmp_path / "device"
     (made / "backend").mkdir(parents=True)
-    for folder in (made, made / "backend"):
-        (folder / "Dockerfile").write_text("FROM x\n")
+    (made / "Dockerfile").write_text("FROM x\n")
+    (made / "backend" / "Dockerfile").write_text("FROM node:22\nCOPY . /app\n")
+    (made / "backend" / "package.json").write_text("{}")
     return made
 
 
@@ -33,14 +34,17 @@ def test_a_start_has_the_images_and_the_ignore_files(device: Path) -> None:
     (device / ".dockerignore").write_text(".autoclave/\n")
     (device / "deploy.yaml").write_text("apiVersion: v1\nkind: Service\n")
     (device / "tests").mkdir()
+    (device / "tests" / "test_alarm.py").write_text("")
+    (device / "requirements.txt").write_text("pytest==9.0.1\n")
     assert init.run(device) == 0
     text = (device / "autoclave.toml").read_text()
     assert 'context = "backend"' in text
     assert 'copy = ["tests"]' in text
-    assert "manifests were found (deploy.yaml)" in text
+    assert 'manifests = ["deploy.yaml"]' in text
     assert (device / ".gitignore").read_bytes() == b"*.pyc\n\xff\n.autoclave/\n"
     assert (device / ".dockerignore").read_text() == ".autoclave/\n"
-    assert (device / "backend" / ".dockerignore").read_text() == ".autoclave\n"
+    # The store is not in this context; what its own tools write there is.
+    assert (device / "backend" / ".dockerignore").read_text() == "node_modules\n"
     with pytest.raises(ConfigError, match="exists already"):
         init.run(device)
 
@@ -61,7 +65,7 @@ def test_no_file_is_written_through_a_link(device: Path, tmp_path: Path, name: s
 def test_the_file_of_a_host_is_not_written_through_a_link(device: Path, tmp_path: Path) -> None:
     (device / ".gitlab-ci.yml").symlink_to(tmp_path / "victim")
     with pytest.raises(AutoclaveError, match="exists already"):
-        init.run(device, host="gitlab")
+        init.run(device, init.Answers(host="gitlab"))
     assert not (tmp_path / "victim").exists()
 
 

@@ -1,61 +1,172 @@
-"""`autoclave init`: a commented device file for a repository."""
+"""`autoclave init`: a device file for a repository, out of what is there."""
 
 from __future__ import annotations
 
-import re
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
+from msgspec import Struct, structs
 
 from autoclave import __version__, hosts
-from autoclave.device.files import PRIVATE
-from autoclave.device.schema import FILE
-from autoclave.errors import ConfigError, UsageError
-from autoclave.runtime.folder import Folder, Kind
+from autoclave.actions.starter import draft as drafts
+from autoclave.actions.starter import survey, texts, write
+from autoclave.actions.starter.draft import Draft
+from autoclave.actions.starter.facts import Kind, Remark, lines_of
+from autoclave.actions.starter.write import Change
+from autoclave.device import schema
+from autoclave.device.schema import FILE, SafetyClass
+from autoclave.errors import AutoclaveError, ConfigError, Interrupted, UsageError
+from autoclave.runtime.folder import Folder
+from autoclave.runtime.neutral import cut, neutralise
 
-_LARGEST = 1 << 20  # bytes of an ignore file
-_SKIPPED = {*PRIVATE, ".venv", "node_modules", "vendor"}
+_MOST = 40  # remarks of one kind that are printed
+_PREVIEW = 200  # lines of the device file that are shown
+
+
+class Answers(Struct, frozen=True, kw_only=True):
+    """What the command line says: the host's file, the class, and whether to ask or to write anything."""
+
+    host: str = ""
+    safety_class: str = ""
+    asks: bool = False
+    dry_run: bool = False
 
 
 def command(name: str, text: str) -> click.Command:
     """Return the command."""
-    folder = click.Option(["--folder", "-C"], default=".", help="the device repository")
     named = [each for each in hosts.names() if hosts.create(each).starter(__version__)]
-    host = click.Option(["--host"], type=click.Choice(named), help="write the file of this CI host as well")
-    return click.Command(
-        name,
-        callback=lambda folder, host: run(Path(folder), host or ""),
-        params=[folder, host],
-        help=text,
-        short_help=text,
-    )
+    options: list[click.Parameter] = [
+        click.Option(["--folder", "-C"], default=".", help="the device repository"),
+        click.Option(["--host"], type=click.Choice(named), help="write the file of this CI host as well"),
+        click.Option(
+            ["--safety-class"],
+            type=click.Choice(list(SafetyClass)),
+            help="the IEC 62304 class; C when it is not known",
+        ),
+        click.Option(["--yes", "-y"], is_flag=True, help="ask nothing: write what was found and assumed"),
+        click.Option(["--dry-run"], is_flag=True, help="print what would be written, and write nothing"),
+    ]
+
+    def call(folder: str, host: str | None, safety_class: str | None, yes: bool, dry_run: bool) -> int:
+        asks = not (yes or dry_run) and sys.stdin.isatty() and sys.stdout.isatty()
+        answers = Answers(host=host or "", safety_class=safety_class or "", asks=asks, dry_run=dry_run)
+        return run(Path(folder), answers)
+
+    return click.Command(name, callback=call, params=options, help=text, short_help=text)
 
 
-def run(folder: Path, host: str = "") -> int:
-    """Write autoclave.toml, the ignore files and a host's file. Raises ConfigError when one exists."""
+def run(folder: Path, answers: Answers = Answers()) -> int:  # noqa: B008 -- frozen
+    """Write the device file, registers, ignore files, a host's file. Raises ConfigError when one exists."""
     device = Folder(folder.resolve())
-    if host:
-        _write_host(device, host)
+    if answers.host and not answers.dry_run:
+        _write_host(device, answers.host)
     if device.kind(FILE) is not None:
-        if host:
+        if answers.host:
             return 0
         raise ConfigError(
             f"{folder / FILE} exists already", next="edit it; 'autoclave schema' describes every key"
         )
-    files = _list_files(device)
-    found = _dockerfiles(files)
-    ignored = [(f"{each.parent}/.dockerignore", ".autoclave") for each in found or [Path("Dockerfile")]]
+    draft = survey.survey(device)
+    if answers.safety_class:
+        draft = drafts.with_class(draft, answers.safety_class)
+    if answers.asks:
+        draft = ask(draft, asks_class=not answers.safety_class)
     # All is read before anything is written: a file that cannot be read leaves no half of a start.
-    changed = [
-        (name, _add_line(device, name, line)) for name, line in (*ignored, (".gitignore", ".autoclave/"))
-    ]
-    text = starter(device.path.name, found, tests=_tests(device), manifests=_manifests(files, device))
-    device.create(FILE, [text.encode()])
-    for name, content in changed:
-        if content is not None:
-            device.write(name, [content])
-    print(f"wrote {folder / FILE}: read it and commit it, then 'autoclave doctor' and 'autoclave run'")
+    changes = write.plan(device, draft)
+    _print_remarks(draft, (Kind.FOUND, Kind.ASSUMED))
+    _print_changes(changes, whole=answers.dry_run or answers.asks)
+    if answers.dry_run:
+        _print_remarks(draft, (Kind.LEFT,))
+        return 0
+    if answers.asks and not click.confirm("\nwrite these files?", default=True):
+        raise Interrupted("nothing was written")
+    write.apply(device, changes)
+    _print_remarks(draft, (Kind.LEFT,), more=_check(device))
+    _print(f"\nwrote {folder / FILE}: read it and commit it, then 'autoclave doctor' and 'autoclave run'")
     return 0
+
+
+def ask(draft: Draft, *, asks_class: bool) -> Draft:
+    """Return the draft as a person wants it."""
+    name = click.prompt("the device's name", default=draft.name, value_proc=_to_name)
+    version = click.prompt("its version", default=draft.version, value_proc=_to_version)
+    source = draft.version_source if version == draft.version else "given to 'autoclave init'"
+    draft = structs.replace(draft, name=name, version=version, version_source=source)
+    if asks_class:
+        _print("IEC 62304: A no injury is possible, B no serious injury, C death or serious injury")
+        chosen = click.prompt("its software safety class", type=click.Choice(list(SafetyClass)), default="C")
+        draft = drafts.with_class(draft, chosen)
+    found = (*draft.parts, *draft.doubtful)
+    if len(found) < 2:
+        return draft
+    _print("images are built from these files:")
+    wanted = [
+        each.image.name
+        for each in found
+        if click.confirm(
+            neutralise(f"  {each.image.name}, from {each.image.file.path}{_why(each.image.doubt)}?"),
+            default=each in draft.parts,
+        )
+    ]
+    return drafts.with_images(draft, wanted or [each.image.name for each in draft.parts])
+
+
+def _why(doubt: str) -> str:
+    return f" ({doubt})" if doubt else ""
+
+
+def _to_name(text: str) -> str:
+    made = texts.to_name(text)
+    if made != text:
+        raise click.BadParameter(f"small letters, digits and single hyphens, as '{made or 'dose-engine'}'")
+    return made
+
+
+def _to_version(text: str) -> str:
+    if not texts.to_version(text):
+        raise click.BadParameter("letters, digits, '.', '-' and '+', as '1.4.0'")
+    return text
+
+
+def _check(device: Folder) -> list[Remark]:
+    """Return what the device file, as it was written, is refused for."""
+    try:
+        schema.load(device.path)
+    except AutoclaveError as error:
+        return [Remark(Kind.LEFT, ": ".join(filter(None, (error.what, error.next))))]
+    return []
+
+
+def _print_remarks(draft: Draft, kinds: Iterable[Kind], more: Iterable[Remark] = ()) -> None:
+    remarks = [*draft.remarks, *(each for part in draft.parts for each in part.remarks), *more]
+    for kind in kinds:
+        lines = list(lines_of(each for each in remarks if each.kind is kind))
+        if lines:
+            _print(f"\n{kind.value}:")
+        for line in lines[:_MOST]:
+            _print(f"  - {line}")
+        if len(lines) > _MOST:
+            _print(f"  and {len(lines) - _MOST} more")
+
+
+def _print_changes(changes: Iterable[Change], *, whole: bool) -> None:
+    """Print each file, with the lines that are added to those of the repository."""
+    _print("\nto write:")
+    for each in changes:
+        _print(f"  {each.path}" + (" (new)" if each.is_new else ""))
+        lines = each.lines
+        if whole and not lines:
+            lines = tuple(each.content.decode("utf-8", "replace").splitlines()[:_PREVIEW])
+        for line in lines:
+            _print(f"    + {line}" if line else "    +")
+
+
+def _print(text: str) -> None:
+    """Print lines whose parts come from a repository that nobody knows yet."""
+    for line in text.split("\n"):
+        click.echo(neutralise(cut(line)))
 
 
 def _write_host(device: Folder, host: str) -> None:
@@ -69,123 +180,4 @@ def _write_host(device: Folder, host: str) -> None:
         raise ConfigError(
             f"{path} exists already", next=f"add this to it:\n{starter.content.decode('utf-8')}"
         ) from error
-    print(f"wrote {path}: name your copy of the templates in it")
-
-
-def starter(folder: str, dockerfiles: list[Path], *, tests: str, manifests: list[Path]) -> str:
-    """Return the device file for what was found (paths relative to the repository)."""
-    name = _to_name(folder) or "device"
-    parts = [_HEAD.format(name=name)]
-    if not dockerfiles:
-        parts.append("# No Dockerfile was found: write one, then correct the path here.\n")
-    for dockerfile in dockerfiles or [Path("Dockerfile")]:
-        image = _to_name(dockerfile.parent.as_posix()) or name
-        parts.append(
-            _IMAGE.format(image=image, context=dockerfile.parent.as_posix(), dockerfile=dockerfile.name)
-        )
-    parts.append(_TESTS.format(tests=tests or "tests"))
-    if manifests:
-        listed = ", ".join(each.as_posix() for each in manifests[:5])
-        parts.append(f"# Kubernetes manifests were found ({listed}): the target 'kubernetes' deploys them.\n")
-    parts.append(_ENVIRONMENT)
-    return "\n".join(parts)
-
-
-def _to_name(text: str) -> str:
-    """Turn a folder's name into a name of the device file."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:50].strip("-")
-
-
-def _list_files(folder: Folder, above: Path = Path()) -> list[Path]:
-    """Return the plain files of the repository, those that a link leads to left out."""
-    found: list[Path] = []
-    for name in folder.names():
-        kind = folder.kind(name)
-        if kind is Kind.FOLDER and name not in _SKIPPED:
-            found += _list_files(folder.at(name), above / name)
-        elif kind is Kind.FILE:
-            found.append(above / name)
-    return found
-
-
-def _dockerfiles(files: list[Path]) -> list[Path]:
-    found = [path for path in files if path.name == "Dockerfile"]
-    return sorted(found, key=lambda path: (len(path.parts), path))
-
-
-def _tests(device: Folder) -> str:
-    return next((name for name in ("tests", "test") if device.kind(name) is Kind.FOLDER), "")
-
-
-def _manifests(files: list[Path], device: Folder) -> list[Path]:
-    named = sorted(each for each in files if each.suffix in {".yaml", ".yml"})
-    return [each for each in named if _is_manifest(each, device)]
-
-
-def _is_manifest(path: Path, device: Folder) -> bool:
-    with device.stream(path.as_posix()) as file:
-        head = file.read(4096).decode("utf-8", "replace")
-    return bool(re.search(r"^apiVersion:", head, re.M) and re.search(r"^kind:", head, re.M))
-
-
-def _add_line(device: Folder, name: str, line: str) -> bytes | None:
-    """Return an ignore file with a line; None when it has it. Raises SourceError for a link."""
-    before = b"" if device.kind(name) is None else device.read(name, limit=_LARGEST)
-    lines = before.decode("utf-8", "surrogateescape").splitlines()
-    if {line, line.rstrip("/"), f"{line.rstrip('/')}/"} & set(lines):
-        return None
-    return "\n".join([*lines, line, ""]).encode("utf-8", "surrogateescape")
-
-
-_HEAD = """\
-# What Autoclave knows about this device. 'autoclave schema' describes every key; unknown keys are errors.
-
-[device]
-name = "{name}"
-version = "0.1.0"
-# IEC 62304 software safety class: A, B or C. It selects the policy; if you do not know it, keep C.
-safety-class = "C"
-# requirements = "requirements.csv"   # needed for a release in classes B and C: id,text,kind,hazard,method
-# soup = "soup.toml"                  # needed as well; 'autoclave soup' writes a first version
-"""
-
-_IMAGE = """\
-[[image]]
-name = "{image}"
-context = "{context}"
-dockerfile = "{dockerfile}"
-# target = "release"                  # a stage of the Dockerfile
-# args = {{ BASE = "…" }}               # build arguments, never secrets
-# secrets = [{{ id = "pip", env = "PIP_TOKEN" }}]   # not in the image; the policy must allow it
-
-# How the image runs when it is deployed.
-[image.service]
-port = 8080
-health = "/health"                    # without it, the image's HEALTHCHECK
-# volumes = {{ data = "/var/lib/data" }}
-"""
-
-_TESTS = """\
-# Runs in a container of exactly the built image: non-root, read-only root, no network.
-[unit-test]
-# stage = "test"                      # a stage on top of the image, when test tools must not be released
-command = ["python", "-m", "pytest", "/autoclave/{tests}", "--junit-xml=/autoclave/results/junit.xml"]
-copy = ["{tests}"]                      # copied to /autoclave
-timeout = 300                         # seconds
-
-# Tests name the requirements that they verify: @pytest.mark.requirement("SRS-1"), or a file that maps them.
-# [traceability]
-# pytest-plugin = true                # and "-p", "autoclave_requirements" in the command
-# links = "links.toml"
-"""
-
-_ENVIRONMENT = """\
-# Whether it is production, the place that it leads to and the policy decide, never its name.
-[[environment]]
-name = "staging"
-# target = "kubernetes"               # the container engine without it; "openshift", "registry"
-# publish = { IMAGE = 8080 }            # host port on 127.0.0.1
-
-# [policy]                            # may only tighten what the safety class requires
-# scan = { block = ["critical", "high", "medium", "low"] }
-"""
+    _print(f"wrote {path}: name your copy of the templates in it")
