@@ -46,7 +46,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "CI hosts": {},  # see `groups`
     "Setup and status": {
-        "init": ("cli.commands.init", "write a commented autoclave.toml for this repository"),
+        "init": ("cli.commands.init", "write autoclave.toml out of what this repository has"),
         "validate": ("cli.commands.validate", "list all that the files alone show to be wrong, at once"),
         "doctor": ("cli.commands.doctor", "check engine, scanner, database, keys, clock, disk"),
         "database": ("cli.commands.database", "renew the scanners' databases and the policy's catalogues"),

@@ -32,11 +32,12 @@ def plan(device: Folder, draft: Draft) -> list[Change]:
     text = render(draft)
     schema.parse(text.encode(), source=schema.FILE)  # a defect here, and nothing was written
     changes = [Change(path=schema.FILE, content=text.encode())]
-    changes += [
-        Change(path=name, content=_NEW[name].encode())
-        for name in draft.new_registers
-        if device.kind(name) is None
-    ]
+    for name in draft.new_registers:
+        if device.kind(name) is None:
+            changes.append(Change(path=name, content=_NEW[name].encode()))
+        else:  # a file that is none yet stays; what is no file is refused
+            with device.stream(name):
+                pass
     for path, lines in ignored(draft).items():
         changes += _added(device, path, lines)
     return changes
