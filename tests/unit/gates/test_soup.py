@@ -11,6 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from autoclave.actions import soup_draft
+from autoclave.actions.starter import registers
 from autoclave.device import soup_register
 from autoclave.errors import ConfigError, SourceError
 from autoclave.gates import release
@@ -108,7 +109,8 @@ def test_the_register_is_read_as_it_is_written(tmp_path: Path) -> None:
         (GOOD.replace("why =", "because ="), "unknown key"),
         (GOOD.replace('"Jinja2"', '""'), "title"),
         (GOOD.replace("2030-01-01", '"soon"'), "support-end"),
-        ("", "soup"),
+        ("sop = []", "sop"),
+        ("soup = 7", "soup"),
         ("[[soup]", "not valid TOML"),
     ],
 )
@@ -117,6 +119,14 @@ def test_a_register_that_cannot_be_read_is_an_error(tmp_path: Path, text: str, s
     with pytest.raises(ConfigError) as caught:
         soup_register.read(tmp_path, "soup.toml")
     assert says in str(caught.value)
+
+
+def test_a_register_without_entries_is_a_beginning_in_which_every_component_is_missing(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "soup.toml").write_text(registers.NEW_SOUP)
+    assert soup_register.read(tmp_path, "soup.toml") == ()
+    assert [each.entry for each in match_components([NEW], ())] == [None]
 
 
 def test_a_register_outside_of_the_repository_is_refused(tmp_path: Path) -> None:

@@ -42,9 +42,9 @@ _BUILD = {
 }
 _RELEASE = {"release", "production", "prod", "runtime", "final"}
 _MOST = 50  # images
-_ORDINARY = re.compile(r"(?i)^(?:Dockerfile|Containerfile)$")
+_ORDINARY = re.compile(r"(?i)(?:Dockerfile|Containerfile)\Z")
 _SUFFIX = re.compile(
-    r"(?i)^(?:(?:Dockerfile|Containerfile)[._-](?P<after>.+)|(?P<before>.+)\.(?:Dockerfile|Containerfile))$"
+    r"(?i)(?:(?:Dockerfile|Containerfile)[._-](?P<after>.+)|(?P<before>.+)\.(?:Dockerfile|Containerfile))\Z"
 )
 
 

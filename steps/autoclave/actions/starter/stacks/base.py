@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -13,6 +14,11 @@ from autoclave.actions.starter.repository import Repository, below, join
 RESULTS = "/autoclave/results"
 TESTS = "/opt/tests"
 """Where the suggested test stages put what they add."""
+
+
+def arrives(path: str) -> str:
+    """Return where an item of `copy` is in the test container."""
+    return f"/autoclave/{posixpath.basename(path)}"
 
 
 class Sources(Struct, frozen=True):

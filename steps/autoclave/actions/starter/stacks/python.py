@@ -9,7 +9,7 @@ import re
 from autoclave.actions.starter import texts
 from autoclave.actions.starter.facts import Project, Tests, left
 from autoclave.actions.starter.repository import below, matches, relative
-from autoclave.actions.starter.stacks.base import RESULTS, Sources, Stack
+from autoclave.actions.starter.stacks.base import RESULTS, Sources, Stack, arrives
 
 _REQUIREMENTS = ("requirements*.txt", "*-requirements.txt")
 _MODULES = ("__init__.py", "__about__.py", "_version.py")
@@ -82,7 +82,7 @@ def _tests(sources: Sources, project: dict[str, object], poetry: dict[str, objec
         "autoclave_requirements",
         "-p",
         "no:cacheprovider",
-        f"/autoclave/{name}",
+        arrives(folder) if name else "/autoclave",
     )
     return Tests(
         tool="pytest",

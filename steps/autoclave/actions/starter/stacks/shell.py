@@ -6,7 +6,7 @@ import posixpath
 
 from autoclave.actions.starter.facts import Project, Tests, left
 from autoclave.actions.starter.repository import matches
-from autoclave.actions.starter.stacks.base import RESULTS, Sources, Stack
+from autoclave.actions.starter.stacks.base import RESULTS, Sources, Stack, arrives
 
 _BATS = ("*.bats",)
 _SCRIPTS = ("test*.sh", "*_test.sh", "*-test.sh")
@@ -33,15 +33,15 @@ def read(sources: Sources) -> Project | None:
         title="Shell",
         folder=home,
         source=sources.path((bats or scripts)[0]),
-        tests=_tests(sources.folder if folder else bats[0], folder or bats[0]) if bats else None,
+        tests=_tests(sources.folder if folder else bats[0]) if bats else None,
         remarks=tuple(remarks),
     )
 
 
-def _tests(path: str, name: str) -> Tests:
+def _tests(path: str) -> Tests:
     return Tests(
         tool="Bats",
-        command=("bats", "--report-formatter", "junit", "--output", RESULTS, f"/autoclave/{name}"),
+        command=("bats", "--report-formatter", "junit", "--output", RESULTS, arrives(path)),
         junit=("report.xml",),
         copy=(path,),
         stage=("RUN apt-get update && apt-get install --yes --no-install-recommends bats",),
