@@ -16,6 +16,9 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
+MODULES = ("trivy", "grype", "kubernetes", "helm", "cosign")
+"""The tools whose pinned Go modules `autoclave tools install` builds from."""
+
 _COMMIT = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 UNKNOWN = "unknown"
 
@@ -36,11 +39,19 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
         path.write_text(f"{self.metadata.version} {commit} {day}\n", "utf-8")
         path.chmod(0o644)
         build_data["force_include"][str(path)] = "autoclave/BUILT"
+        for source, target in list_modules(Path(self.root)):
+            build_data["force_include"][str(source)] = target
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove what was written."""
         if self._folder:
             self._folder.cleanup()
+
+
+def list_modules(root: Path) -> list[tuple[Path, str]]:
+    """Return the files that pin Go modules, and the Go that builds them, with their places in the wheel."""
+    names = ["go.lock", *(f"{module}/{name}" for module in MODULES for name in ("go.mod", "go.sum"))]
+    return [(root / "setup" / name, f"autoclave/tools/modules/{name}") for name in names]
 
 
 def find_commit(root: Path) -> tuple[str, int]:

@@ -28,6 +28,8 @@ SOURCE = {
     "targets/kubernetes/manifests.py": "manifests of the source, each resolved inside of it",
 }
 OWN_FOLDER = {
+    "actions/tools/": "tools in the user's data folder, and a mirror that the user names",
+    "cli/commands/doctor/files.py": "sizes of the store and of the user's caches: no link is followed",
     "bundles/check.py": "the trust file of a bundle",
     "actions/catalogues.py": "the copies of catalogues in the user's cache",
     "actions/databases.py": "the scanners' databases in the user's cache",
@@ -57,7 +59,10 @@ USER = {
     "targets/docker/secrets.py": "the operator's folder of secrets, outside of the repository",
     "store/registry/auth.py": "the client's registry credentials",
 }
-PACKAGED = {"report/clauses/__init__.py": "data of this package; elsewhere resources.files(…) says so"}
+PACKAGED = {
+    "report/clauses/__init__.py": "data of this package; elsewhere resources.files(…) says so",
+    "runtime/version.py": "this package's own version, built or checked out",
+}
 PLUGIN = re.compile(r"(engines|scanners|targets)/\w+\.py")
 """A plug-in is one file and no row in a list: it drives a tool in a folder of its own."""
 MAY = {**DOORS, **SOURCE, **OWN_FOLDER, **USER, **PACKAGED}

@@ -209,6 +209,17 @@ def test_an_image_that_a_required_scanner_has_not_scanned_is_not_released(tmp_pa
         assert_not_signed(repository, "scan by a required scanner missing", says)
 
 
+@pytest.mark.xdist_group("control")
+def test_a_scan_by_another_version_than_the_policy_pins_is_not_released(tmp_path: Path) -> None:
+    policy = tmp_path / "organisation.toml"
+    policy.write_text('[scan]\nversions = { trivy = "0.74.9" }\n')
+    with prepare_scanned(tmp_path) as repository:
+        says = "the scan is by trivy 0.74.0, and the policy pins 0.74.9"
+        assert_not_signed(
+            repository, "scan by another version than the policy pins", says, "--policy", str(policy)
+        )
+
+
 def test_a_work_tree_is_not_released_in_class_c(device: Callable[[str], Repository]) -> None:
     repository = device("control")
     repository.edit("autoclave.toml", 'safety-class = "B"', 'safety-class = "C"')

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import urljoin
 
 from autoclave.errors import DatabaseError
 from autoclave.model.facts import Catalogue
@@ -11,12 +10,10 @@ from autoclave.runtime.folder import Folder
 from autoclave.runtime.retry import BUSY, Retry
 from autoclave.scanners import catalogues
 from autoclave.scanners.catalogues import Source
-from autoclave.store.registry.address import origin_of
 from autoclave.store.registry.http import Answer, Broken, Wire
+from autoclave.store.registry.redirects import open_address
 
 _LARGEST_FILE = 64 * 1024 * 1024
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_HOPS = 5
 
 
 def renew(source: Source, send: Callable[[str], bytes] | None = None) -> Catalogue:
@@ -45,20 +42,10 @@ def renew(source: Source, send: Callable[[str], bytes] | None = None) -> Catalog
 
 def _fetch(url: str) -> bytes:
     """Return what is at an address. Redirects are followed, but not out of the encrypted connection."""
-    wire, seen = Wire(None), url
+    wire = Wire(None)
 
     def attempt() -> Answer:
-        nonlocal seen
-        seen = url
-        for _ in range(_HOPS):
-            answer = wire.send("GET", seen, headers={}).read(_LARGEST_FILE)
-            if answer.status not in _REDIRECTS:
-                return answer
-            there = urljoin(seen, answer.headers.get("Location", ""))
-            if origin_of(there)[0] != "https" and origin_of(there)[:2] != origin_of(url)[:2]:
-                raise Broken("it redirects to an address that is not encrypted", final=True)
-            seen = there
-        raise Broken(f"it redirects more than {_HOPS} times", final=True)
+        return open_address(wire, url).read(_LARGEST_FILE)
 
     def retry_after(outcome: Answer | Exception) -> str | None:
         if isinstance(outcome, Answer):

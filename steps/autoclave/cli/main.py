@@ -49,6 +49,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "init": ("cli.commands.init", "write autoclave.toml out of what this repository has"),
         "validate": ("cli.commands.validate", "list all that the files alone show to be wrong, at once"),
         "doctor": ("cli.commands.doctor", "check engine, scanner, database, keys, clock, disk"),
+        "tools": ("cli.commands.tools", "list the programs that are needed, with versions; install them"),
         "database": ("cli.commands.database", "renew the scanners' databases and the policy's catalogues"),
         "schema": ("cli.commands.schema", "print the JSON schema of autoclave.toml"),
         "policy": ("cli.commands.policy", "start an organisation's policy, or export it for a cluster"),

@@ -26,6 +26,7 @@ def judge(facts: ScanFacts, policy: Policy, now: datetime, waivers: Sequence[Jud
     others = [each for each in blocking if each.kind is not Kind.UNJUDGED]
     then = min(now, facts.finished)
     old = (
+        check_version(facts, policy.scan),
         check_database_age(facts, policy.scan, then),
         *(check_index_age(each, policy.scan, then) for each in facts.indexes),
         *vulnerabilities.check_catalogues(facts, policy.scan, then),
@@ -98,6 +99,14 @@ def is_blocking(finding: Finding, policy: ScanPolicy, now: datetime) -> bool:
     if finding.kind is Kind.MISCONFIGURATION:
         return finding.severity in policy.block_misconfiguration
     return vulnerabilities.is_blocking(finding, policy, now)
+
+
+def check_version(facts: ScanFacts, policy: ScanPolicy) -> str:
+    """Return why the scanner's version is not the one that the policy pins, or an empty string."""
+    pinned = policy.versions.get(facts.scanner, facts.scanner_version)
+    if pinned == facts.scanner_version:
+        return ""
+    return f"the scan is by {facts.scanner} {facts.scanner_version}, and the policy pins {pinned}"
 
 
 def check_index_age(index: Database, policy: ScanPolicy, at: datetime) -> str:

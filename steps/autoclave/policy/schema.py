@@ -115,6 +115,9 @@ class LaterRule(
         return f"from {self.from_}: {', '.join(sorted(self.block))}"
 
 
+_Version = Annotated[str, matching(r"[0-9]+(\.[0-9]+){1,3}[A-Za-z0-9.+~-]*", max_length=50)]
+
+
 class ScanPolicy(_Section, frozen=True):
     """What the scan gate requires. Secrets always block, unless waived: there is no setting for them."""
 
@@ -173,6 +176,10 @@ class ScanPolicy(_Section, frozen=True):
     scanners: Annotated[
         frozenset[str],
         _stricter("superset", "scanners that must each have scanned the image; one always must"),
+    ]
+    versions: Annotated[
+        dict[Annotated[str, matching(r"[a-z][a-z0-9-]*", max_length=50)], _Version],
+        _stricter("pins", "the one version of a scanner that may have scanned; others: any accepted one"),
     ]
 
 
@@ -375,6 +382,7 @@ _WORDS = {
     "subset": "a shorter list",
     "granted": "a shorter list: only the organisation's policy may add to it",
     "granted paths": "fewer kinds, with the same paths: only the organisation's policy may add to them",
+    "pins": "more pins, each of the same version",
     "counts": "every role, each with at least as many",
     "fewer": "no more days for any severity",
     "same": "what the organisation's policy says: no other may name or replace it",
@@ -411,6 +419,7 @@ _STRICTER: dict[str, Callable[[Any, Any], bool]] = {
     "granted paths": lambda wanted, now: all(now.get(kind) == paths for kind, paths in wanted.items()),
     "fewer": lambda wanted, now: all(days <= now.get(name, 0) for name, days in wanted.items()),
     "same": lambda wanted, now: wanted == now,
+    "pins": lambda wanted, now: all(wanted.get(name) == version for name, version in now.items()),
     "counts": lambda wanted, now: all(wanted.get(role, 0) >= count for role, count in now.items()),
 }
 

@@ -25,8 +25,8 @@ def find(name: str) -> str | None:
     if not _NAME.fullmatch(name):
         return None
     try:
-        status = path.stat()
+        found = [path.parent.stat(), path.stat()]
     except OSError:
         return None
-    is_private = status.st_uid in {0, os.geteuid()} and not status.st_mode & 0o022
+    is_private = all(each.st_uid in {0, os.geteuid()} and not each.st_mode & 0o022 for each in found)
     return str(path) if is_private and path.is_file() and os.access(path, os.X_OK) else None

@@ -46,14 +46,14 @@ class Here(Struct, frozen=True):
 
 def examine(tool: Tool, shell: Shell, *, command: str = "") -> Here:
     """Return the tool as the steps use it: what `command` or its variable names, else the first one."""
-    found = next(_places(tool, shell, command), None)
-    return _look_at(tool, shell, *found) if found else Here(tool, State.MISSING)
+    found = next(_places(tool, shell, command), None) if tool.version else None
+    return look_at(tool, shell, *found) if found else Here(tool, State.MISSING)
 
 
 def find_accepted(tool: Tool, shell: Shell, *, command: str = "") -> Here | None:
     """Return the first program of a tool that is accepted, wherever it is; None when there is none."""
     for path, found_by in _places(tool, shell, command):
-        here = _look_at(tool, shell, path, found_by)
+        here = look_at(tool, shell, path, found_by)
         if here.state is State.ACCEPTED:
             return here
     return None
@@ -70,7 +70,8 @@ def _places(tool: Tool, shell: Shell, command: str) -> Iterator[tuple[str, str]]
         yield each, "installed" if each == installed else "PATH"
 
 
-def _look_at(tool: Tool, shell: Shell, path: str, found_by: str) -> Here:
+def look_at(tool: Tool, shell: Shell, path: str, found_by: str) -> Here:
+    """Return what one program says of itself."""
     try:
         done = shell.run([path, *tool.version], ok=range(256), timeout=_LONGEST, cwd=Path("/"))
     except ToolError:

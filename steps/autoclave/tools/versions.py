@@ -6,7 +6,7 @@ import re
 
 from msgspec import Struct
 
-_PRINTED = re.compile(r"(?<![\w.])v?(\d{1,9}(?:\.\d{1,9}){1,3})(?P<rest>[A-Za-z0-9.+~-]*)")
+_PRINTED = re.compile(r"(?<![\w.])v?(\d{1,9}(?:\.\d{1,9}){1,3})(?P<rest>[A-Za-z0-9.+~-]*)", re.ASCII)
 _PRELIMINARY = re.compile(r"[-~.]?(?:alpha|beta|rc|pre|dev|snapshot|next|nightly)", re.IGNORECASE)
 _LARGEST = 1 << 16  # characters that are searched
 

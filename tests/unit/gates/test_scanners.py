@@ -81,3 +81,17 @@ def test_a_scanner_without_a_database_file_says_itself_whether_it_is_complete() 
     large = replace(partial, size=1 << 40)
     (reason,) = production(SCAN, replace(TOY, database=large))
     assert reason.startswith("toy: the scan used a partial advisory database (its scanner says so)")
+
+
+def test_the_version_that_the_policy_pins_must_have_scanned() -> None:
+    def pin(**versions: str) -> Policy:
+        return replace(POLICY["B"], scan=replace(POLICY["B"].scan, versions=versions))
+
+    ours = SCAN.scanner_version
+    assert reasons(SCAN, policy=pin(trivy=ours, grype="9.9.9")) == ()
+    assert reasons(SCAN, policy=pin(trivy="9.9.9")) == (
+        f"the scan is by trivy {ours}, and the policy pins 9.9.9",
+    )
+    assert reasons(SCAN, TOY, policy=pin(toy="9.9.9")) == (
+        f"toy: the scan is by toy {ours}, and the policy pins 9.9.9",
+    )

@@ -307,3 +307,18 @@ def test_a_device_may_remove_kinds_and_change_none(tmp_path: Path) -> None:
 def test_a_kind_that_cannot_be_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError):
         effective_policy(device(), organisation(tmp_path, text))
+
+
+def test_a_pinned_version_of_a_scanner_stays_pinned(tmp_path: Path) -> None:
+    ours = organisation(tmp_path, '[scan]\nversions = { trivy = "0.74.0" }\n')
+    more = {"trivy": "0.74.0", "grype": "0.119.0"}
+    assert effective_policy(device(policy={"scan": {"versions": more}}), ours).scan.versions == more
+    for changed in ({"trivy": "0.74.1"}, {"grype": "0.119.0"}, {}):
+        with pytest.raises(PolicyLoosened, match=r"scan\.versions = "):
+            effective_policy(device(policy={"scan": {"versions": changed}}), ours)
+
+
+@pytest.mark.parametrize("version", ["", "newest", "0.74.0\\n", ">=0.74", "1"])
+def test_a_pin_is_one_version(tmp_path: Path, version: str) -> None:
+    with pytest.raises(ConfigError):
+        effective_policy(device(), organisation(tmp_path, f'[scan]\nversions = {{ trivy = "{version}" }}\n'))

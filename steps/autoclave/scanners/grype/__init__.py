@@ -58,7 +58,7 @@ class Grype:
 
     def __init__(self, shell: Shell, *, program: str, cache: Path) -> None:
         self._shell = shell
-        self._program = str(Path(program).absolute()) if os.sep in program else program
+        self.program = str(Path(program).absolute()) if os.sep in program else program
         self.cache = self._cache = cache.absolute()
 
     def versions(self) -> Versions:
@@ -71,7 +71,7 @@ class Grype:
 
     def at(self, cache: Path) -> Grype:
         """Return the same scanner with another cache."""
-        return Grype(self._shell, program=self._program, cache=cache)
+        return Grype(self._shell, program=self.program, cache=cache)
 
     def download(self) -> None:
         """Fetch the newest database from Grype's publisher into the cache."""
@@ -157,11 +157,11 @@ class Grype:
         return printed[1]
 
     def _run(self, *args: str, folder: Path | None, cache: Path | None = None) -> Completed:
-        if self._shell.which(self._program) is None:
+        if self._shell.which(self.program) is None:
             raise ScannerError(
-                "Grype is missing", why=f"the program {self._program} does not exist", next=_install_hint()
+                "Grype is missing", why=f"the program {self.program} does not exist", next=_install_hint()
             )
-        argv = [self._program, *args]
+        argv = [self.program, *args]
         try:
             return self._shell.run(
                 argv, cwd=folder, environment=_environment(cache or self._cache, folder), timeout=_LONGEST

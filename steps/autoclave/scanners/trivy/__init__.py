@@ -69,7 +69,7 @@ class Trivy:
 
     def __init__(self, shell: Shell, *, program: str, cache: Path) -> None:
         self._shell = shell
-        self._program = str(Path(program).absolute()) if os.sep in program else program
+        self.program = str(Path(program).absolute()) if os.sep in program else program
         self.cache = self._cache = cache.absolute()
 
     def versions(self) -> Versions:
@@ -86,7 +86,7 @@ class Trivy:
 
     def at(self, cache: Path) -> Trivy:
         """Return the same scanner with another cache."""
-        return Trivy(self._shell, program=self._program, cache=cache)
+        return Trivy(self._shell, program=self.program, cache=cache)
 
     def download(self) -> None:
         """Fetch the newest databases from Trivy's publisher into the cache: advisories, and Java archives."""
@@ -189,13 +189,13 @@ class Trivy:
         ok: tuple[int, ...] = (0,),
         shown: tuple[str, ...] = (),
     ) -> Completed:
-        if self._shell.which(self._program) is None:
+        if self._shell.which(self.program) is None:
             raise ScannerError(
-                "Trivy is missing", why=f"the program {self._program} does not exist", next=_install_hint()
+                "Trivy is missing", why=f"the program {self.program} does not exist", next=_install_hint()
             )
         # Settings files and variables of whoever starts us (or of a device repository) could hide findings.
         common = ("--cache-dir", str(self._cache), "--config", os.devnull)
-        argv, line = ([self._program, *words, *common] for words in (args, shown or args))
+        argv, line = ([self.program, *words, *common] for words in (args, shown or args))
         env = _without_foreign_settings()
         try:
             return self._shell.run(argv, cwd=cwd, env=env, timeout=_LONGEST + 60, ok=ok, shown=line)

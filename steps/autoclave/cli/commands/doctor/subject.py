@@ -10,7 +10,7 @@ from autoclave.errors import AutoclaveError
 from autoclave.policy.load import read_profile
 from autoclave.policy.schema import Policy
 
-_STRICTEST: SafetyClass = "C"
+_STRICTEST = SafetyClass.C
 
 
 class Check(Struct, frozen=True):
