@@ -157,3 +157,6 @@ jenkins_unit_folder() {
     printf '%s/jenkins-unit-%s\n' "$CACHE" \
         "$(key "$module/pom.xml" "$module/jars.sha256" "$ROOT/setup/jenkins-unit.sh")"
 }
+publishing_folder() {
+    printf '%s/publishing-%s\n' "$CACHE" "$(key "$ROOT/setup/publishing/requirements.lock" "$ROOT/setup/publishing.sh")"
+}
