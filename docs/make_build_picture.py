@@ -13,8 +13,8 @@ from pathlib import Path
 
 from picture import draw, with_signs
 
-from autoclave.hosts.gitlab.merge_request_note import About
 from autoclave.hosts.jenkins.build_description import html
+from autoclave.hosts.summary import About
 from autoclave.model.status import Gate, GateStatus, Row
 
 PICTURE = Path(__file__).with_name("jenkins-build.png")

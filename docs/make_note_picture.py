@@ -14,7 +14,8 @@ from pathlib import Path
 from markdown_it import MarkdownIt
 from picture import draw, with_signs
 
-from autoclave.hosts.gitlab.merge_request_note import About, render
+from autoclave.hosts.gitlab.merge_request_note import render
+from autoclave.hosts.summary import About
 from autoclave.model.status import Gate, GateStatus, Row
 
 PICTURE = Path(__file__).with_name("merge-request-note.png")

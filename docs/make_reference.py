@@ -56,7 +56,7 @@ def _hardening() -> list[list[str]]:
 
 
 _HOSTS = """\
-An option of a step, and its names as a variable, an input of GitLab and a key of Jenkins. An option without an input is set by the
+An option of a step, and its names as a variable, an input of GitLab and of GitHub, and a key of Jenkins. An option without an input is set by the
 flow itself, or is for a terminal.
 """
 
@@ -84,7 +84,7 @@ def _hosts() -> str:
                     f"`{key}`" if key in keys[step] else "",
                 ]
             )
-    return _table(["step", "option", "variable", "GitLab input", "Jenkins key"], rows)
+    return _table(["step", "option", "variable", "GitLab and GitHub input", "Jenkins key"], rows)
 
 
 _POLICY = """\

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from autoclave import __version__
+from autoclave import __version__, scanners
 from autoclave.cli.commands import database
 from autoclave.cli.commands.gitlab import shared
 from autoclave.model import steps
@@ -20,6 +20,10 @@ NOT_INPUTS = {
     *("gitlab_url", "gitlab_project", "commit", "strict"),
 }
 TELLING = ("report", "release")
+DATABASES = ".autoclave-database"
+"""Where jobs keep the scanners' databases: below the workspace, since hosts keep no other folder."""
+# Options whose default in a job is not the one on a person's machine.
+DEFAULTS = {"scanner_cache": ",".join(f"{each}={DATABASES}/{each}" for each in scanners.names())}
 # Only the address of a store may contain GitLab's own variables.
 EXPANDED = {"store"}
 TEXT = r"^[^\x00-\x1f\x7f]*$"
@@ -153,12 +157,13 @@ ENGINES = """\
 .autoclave-engine-remote:
   variables: {}
 """
-# Kept between jobs where `scanner-cache` names this folder. GitLab keeps one for protected branches alone.
-_DATABASE_CACHE = """\
+# GitLab keeps one cache for protected branches, and another one for all others (docs.gitlab.com/ci/caching).
+_DATABASE_CACHE = f"""\
   cache:
     key: autoclave-database
+    when: always
     paths:
-      - .autoclave-database
+      - {DATABASES}
 """
 _LEFT = "$[[ inputs.folder ]]/.autoclave"
 

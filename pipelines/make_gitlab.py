@@ -1,10 +1,11 @@
-"""Write pipelines/gitlab/*.yml from the steps' options: each option is an input and an AUTOCLAVE_* variable.
+"""Write pipelines/gitlab/*.yml and templates/ from the steps' options: an option is an input and a variable.
 
     python pipelines/make_gitlab.py            writes the templates
     python pipelines/make_gitlab.py --check    exits with 1 when a template differs from what would be written
 
 `autoclave.yml` includes one template per step. `autoclave-single.yml` is the same flow in one file, for
-`include: remote`, where GitLab allows no nested `include: local`.
+`include: remote`, where GitLab allows no nested `include: local`. `templates/` has the same as CI/CD
+components, each in one file: a component that includes nothing depends on nothing else in its project.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from autoclave.runtime.options import Field, fields
 sys.path.append(str(Path(__file__).parent))  # this file is also run by its path
 from gitlab_jobs import (
     BUILD_CACHE,
+    DEFAULTS,
     DEPLOY,
     ENGINES,
     EXPANDED,
@@ -39,6 +41,8 @@ from gitlab_jobs import (
 )
 
 FOLDER = Path(__file__).parent / "gitlab"
+COMPONENTS = Path(__file__).parents[1] / "templates"
+"""Where GitLab looks for a project's components (docs.gitlab.com/ci/components)."""
 
 
 def inputs_of(step: Step) -> list[Input]:
@@ -51,7 +55,7 @@ def inputs_of(step: Step) -> list[Input]:
 
 def _input(option: Field) -> Input:
     kind = "boolean" if option.kind is bool else "number" if option.kind in {int, float} else "string"
-    default = option.default if not option.multiple else ""
+    default = DEFAULTS.get(option.name, option.default if not option.multiple else "")
     text = option.description + (" (several: separated by spaces)" if option.multiple else "")
     name = option.name.replace("_", "-")
     choices = () if option.multiple else option.choices
@@ -149,10 +153,10 @@ def flow() -> str:
     return "".join(parts)
 
 
-def single() -> str:
-    """Return the whole flow as one file."""
+def single(use: str) -> str:
+    """Return the whole flow as one file, which needs no other one."""
     spec = "\n".join(line for each in flow_inputs() for line in each.spec())
-    text = f"{_head('The whole flow in one file, for include: remote')}spec:\n  inputs:\n{spec}\n---\n"
+    text = f"{_head(f'The whole flow in one file, for include: {use}')}spec:\n  inputs:\n{spec}\n---\n"
     text += f"stages: [build, verify, sign, deploy]\n\n{ENGINES}"
     for step, given in _include():
         body = jobs(step)
@@ -187,7 +191,9 @@ def _head(what: str) -> str:
 def pages() -> dict[Path, str]:
     """Return every template and its text."""
     found = {FOLDER / f"{step.name}.yml": template(step) for step in TEMPLATES}
-    return found | {FOLDER / "autoclave.yml": flow(), FOLDER / "autoclave-single.yml": single()}
+    found |= {COMPONENTS / step.name / "template.yml": template(step) for step in TEMPLATES}
+    found[COMPONENTS / "autoclave" / "template.yml"] = single("component")
+    return found | {FOLDER / "autoclave.yml": flow(), FOLDER / "autoclave-single.yml": single("remote")}
 
 
 if __name__ == "__main__":
@@ -195,4 +201,5 @@ if __name__ == "__main__":
     if "--check" in sys.argv:
         sys.exit(f"outdated, run python pipelines/make_gitlab.py: {wrong}" if wrong else 0)
     for path, text in pages().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, "utf-8")

@@ -18,6 +18,8 @@ ETCD_VERSION="3.7.3"
 DOCKER_CLIENT_VERSION="28.5.2" # speaks API 1.24 to 1.51, so to engines from 20.10 to 29
 BUILDX_VERSION="0.38.2"
 HELM_VERSION="3.22.0"
+ACT_VERSION="0.2.89" # runs GitHub's workflows
+ACTIONLINT_VERSION="1.7.12"
 GITLAB_RUNNER_VERSION="19.4.0" # as the file VERSION of the module in setup/gitlab-runner/go.mod says
 HUDSON_VERSION="1.398"
 HUDSON_SHA256="3457c6f5a5ba75f86fd578eeec0c4ba011e542ab64c484e1a92edc2081dcbc37"
@@ -134,6 +136,11 @@ helm_folder() {
     local module="$ROOT/setup/helm"
     printf '%s/helm-%s-%s\n' "$CACHE" "$HELM_VERSION" \
         "$(key "$module/go.mod" "$module/go.sum" "$ROOT/setup/go.sh" "$ROOT/setup/helm.sh")"
+}
+act_folder() {
+    local module="$ROOT/setup/act"
+    printf '%s/act-%s-%s-%s\n' "$CACHE" "$ACT_VERSION" "$ACTIONLINT_VERSION" \
+        "$(key "$module/go.mod" "$module/go.sum" "$ROOT/setup/go.sh" "$ROOT/setup/act.sh")"
 }
 gitlab_runner_folder() {
     local module="$ROOT/setup/gitlab-runner" sources=() file

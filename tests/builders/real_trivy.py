@@ -12,6 +12,13 @@ ROOT = Path(__file__).parents[2]
 SMALL = ROOT / "setup" / "trivy" / "advisories.json"
 """The advisories of the small database."""
 VARIABLES = ("AUTOCLAVE_SCANNER_COMMAND", "AUTOCLAVE_SCANNER_CACHE")
+NO_DOWNLOAD = {"AUTOCLAVE_DATABASE_FROM": "none"}
+"""What keeps a scan job from fetching a database from its publisher."""
+
+
+def job_settings() -> dict[str, str]:
+    """Return what the jobs of a CI host need to scan here: they take the database that is there."""
+    return {name: os.environ[name] for name in VARIABLES} | NO_DOWNLOAD
 
 
 def program() -> str:

@@ -48,6 +48,7 @@ OWN_FOLDER = {
     "runtime/shell.py": "what a program prints, for a scanner",
 }
 USER = {
+    "cli/commands/github.py": "the file that GitHub's runner names for a job's summary",
     "cli/commands/policy/init.py": "the policy file that the user names, created and never replaced",
     "targets/kubernetes/kubeconfig.py": "the certificate of the pod's own cluster",
     "bundles/unpack.py": "the bundle that the user names",

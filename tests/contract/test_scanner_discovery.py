@@ -61,13 +61,17 @@ def test_the_new_scanner_scans_and_doctor_names_it(tree: Path, tmp_path: Path) -
 
 
 def test_pages_and_templates_offer_the_new_scanner_when_they_are_written_anew(tree: Path) -> None:
-    for script in ("pipelines/make_gitlab.py", "pipelines/make_jenkins.py", "docs/make_reference.py"):
+    makers = ("pipelines/make_gitlab.py", "pipelines/make_github.py", "pipelines/make_jenkins.py")
+    for script in (*makers, "docs/make_reference.py"):
         done = run(tree, str(tree / script))
         assert done.returncode == 0, done.stderr
     assert (
         "regex: '^((clair|grype|toy|trivy)( (clair|grype|toy|trivy))*)?$'"
         in (tree / "pipelines/gitlab/scan.yml").read_text()
     )
+    workflow = (tree / ".github" / "workflows" / "autoclave.yml").read_text()
+    assert "(several: separated by spaces): clair, grype, toy, trivy" in workflow
+    assert "toy=.autoclave-database/toy" in workflow
     keys = (tree / "pipelines/jenkins/src/dev/autoclave/Keys.groovy").read_text()
     assert "scanner: ['AUTOCLAVE_SCANNER', 'list', '^(clair|grype|toy|trivy)$']" in keys
     assert "else trivy): clair, grype, toy, trivy |" in (tree / "docs" / "reference.md").read_text()

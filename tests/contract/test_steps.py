@@ -104,7 +104,8 @@ def test_the_command_line_lists_a_new_step(tree: Path) -> None:
 
 
 def test_reference_and_templates_have_a_new_step(tree: Path) -> None:
-    for maker in ("docs/make_reference.py", "pipelines/make_gitlab.py", "pipelines/make_jenkins.py"):
+    hosts = ("gitlab", "github", "jenkins")
+    for maker in ("docs/make_reference.py", *(f"pipelines/make_{host}.py" for host in hosts)):
         done = drill.run(tree, maker)
         assert done.returncode == 0, done.stderr
     reference = (tree / "docs" / "reference.md").read_text("utf-8")
@@ -118,6 +119,10 @@ def test_reference_and_templates_have_a_new_step(tree: Path) -> None:
         templates / "sign.yml"
     ).read_text("utf-8")
     assert "local: /pipelines/gitlab/lint.yml" in (templates / "autoclave.yml").read_text("utf-8")
+    assert (tree / "templates" / "lint" / "template.yml").read_text("utf-8") == job
+    workflow = (tree / ".github" / "workflows" / "autoclave.yml").read_text("utf-8")
+    assert "          autoclave lint\n" in workflow
+    assert "    needs: [build, unit-test, scan, lint]\n" in workflow
     library = tree / "pipelines" / "jenkins"
     assert "'autoclaveLint', 'lint', 'autoclave lint'" in (library / "vars/autoclaveLint.groovy").read_text()
     assert "'autoclaveLint', 'lint', 'autoclave lint'" in (

@@ -132,7 +132,7 @@ class GitLab:
             "GITLAB_CI": "true",
             # Every job has a user of its own, and so development keys of its own, as on machines of its own.
             "XDG_CONFIG_HOME": f"{self.folder}/homes/{repository.name}/$CI_JOB_NAME",
-            **{name: os.environ[name] for name in real_trivy.VARIABLES},
+            **real_trivy.job_settings(),
             "CI_SERVER_URL": self.api.url,
             "CI_PROJECT_ID": str(project.id),
             "CI_JOB_TOKEN": JOB_TOKEN,

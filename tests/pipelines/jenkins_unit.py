@@ -8,7 +8,6 @@ What this Jenkins does not do: plugins, the sandbox, declarative sections other 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -109,7 +108,7 @@ def _scenario_json(folder: Path, scenario: Scenario) -> dict[str, Any]:
         "build": {"BUILD_URL": "https://jenkins.example/job/device/1/", **scenario.build},
         "environment": {
             **agent,
-            **{name: os.environ[name] for name in real_trivy.VARIABLES},
+            **real_trivy.job_settings(),
             **scenario.agent,
         },
         **scenario.more,

@@ -138,4 +138,4 @@ def test_no_job_may_fail_and_scripts_are_the_steps_alone() -> None:
     output = {
         f"- autoclave gitlab {each}" for each in ("status", "note", "deployment", "approvals", "release")
     }
-    assert lines == steps | output | {"- autoclave database update --named"}
+    assert lines == steps | output | {"- autoclave database update --older-than 12"}

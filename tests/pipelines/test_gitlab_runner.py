@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import re
 import subprocess
 import xml.etree.ElementTree as ET
@@ -71,7 +70,8 @@ def in_containers(
 ) -> PipelineResult:
     """Run a device's pipeline with the docker executor and the engine's socket."""
     gitlab.device(repository, ci(image))
-    jobs = gitlab_runner.pipeline(gitlab, repository, {"AUTOCLAVE_SCANNER_CACHE": "/database"}, SECRETS)
+    settings = {"AUTOCLAVE_SCANNER_CACHE": "/database"} | real_trivy.NO_DOWNLOAD
+    jobs = gitlab_runner.pipeline(gitlab, repository, settings, SECRETS)
     executor = gitlab_runner.with_socket(image, helper, gitlab_runner.open_database(folder))
     with gitlab_runner.serve(gitlab) as coordinator:
         return gitlab_runner.run(coordinator, jobs, folder / "runner", executor)
@@ -80,7 +80,7 @@ def in_containers(
 def in_shell(gitlab: GitLab, repository: Repository, image: str, folder: Path, *only: str) -> PipelineResult:
     """Run a device's pipeline, or some of its jobs, as the user of the runner, which uses no image."""
     gitlab.device(repository, ci(image))
-    settings = {name: os.environ[name] for name in real_trivy.VARIABLES}
+    settings = real_trivy.job_settings()
     settings["XDG_CONFIG_HOME"] = f"{folder}/keys/$CI_JOB_NAME"
     jobs = gitlab_runner.pipeline(gitlab, repository, settings, SECRETS, only=only)
     executor = gitlab_runner.shell_executor(folder / "runner")

@@ -1,7 +1,8 @@
 """CI hosts: what starts the steps, and shows what came of them.
 
-Every module here but `base` and `summary` is a host, and its name is the one that `init --host` takes. There
-is no other list. A module has a function `create`, which returns a `Host` without contacting anything.
+Every module here but `base`, `markdown` and `summary` is a host, and its name is the one that `init --host`
+takes. There is no other list. A module has a function `create`, which returns a `Host` without contacting
+anything.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from autoclave.runtime.modules import Plugins
 LOCAL = "local"
 """The host that is always there: a person at a machine."""
 
-_PLUGINS = Plugins(package=__name__, folders=__path__, kind="CI host", helpers=frozenset({"base", "summary"}))
+_PLUGINS = Plugins(
+    package=__name__, folders=__path__, kind="CI host", helpers=frozenset({"base", "markdown", "summary"})
+)
 
 
 def names() -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from msgspec import structs
 from autoclave import hosts
 from autoclave.console.plain import PlainScreen
 from autoclave.errors import UsageError
+from autoclave.hosts.github.console import GitHubScreen
 from autoclave.hosts.gitlab.console import GitLabScreen
 from autoclave.model.facts import Severity
 from builders.sample_facts import SCAN, vulnerability
@@ -22,6 +24,16 @@ GITLAB = {
     "CI_JOB_URL": "https://gitlab.example/g/p/-/jobs/12",
     "GITLAB_USER_LOGIN": "jdoe",
 }
+GITHUB = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_SERVER_URL": "https://github.example",
+    "GITHUB_REPOSITORY": "acme/pump",
+    "GITHUB_RUN_ID": "99",
+    "GITHUB_RUN_ATTEMPT": "2",
+    "GITHUB_ACTOR": "jdoe",
+    "GITHUB_TRIGGERING_ACTOR": "ada",
+    "GITHUB_TOKEN": "s3cret",
+}
 JENKINS = {"BUILD_URL": "http://jenkins.example:8080/job/gateway/7/", "BUILD_TAG": "jenkins-gateway-7"}
 
 
@@ -30,7 +42,7 @@ def who(environ: Mapping[str, str]) -> str:
 
 
 def test_the_hosts_are_the_modules_of_the_package_and_the_local_one_is_last() -> None:
-    assert hosts.names() == ("gitlab", "jenkins", "local")
+    assert hosts.names() == ("github", "gitlab", "jenkins", "local")
     with pytest.raises(UsageError, match="no CI host 'base'"):
         hosts.create("base")
 
@@ -38,6 +50,9 @@ def test_the_hosts_are_the_modules_of_the_package_and_the_local_one_is_last() ->
 @pytest.mark.parametrize(
     ("environ", "name"),
     [
+        (GITHUB, "github"),
+        ({"GITHUB_ACTIONS": "true"}, "github"),
+        ({"GITHUB_TOKEN": "s3cret"}, "local"),  # a person who uses GitHub's own command line
         (GITLAB, "gitlab"),
         (JENKINS, "jenkins"),
         ({"BUILD_TAG": "jenkins-gateway-7"}, "jenkins"),  # a server that does not know its address
@@ -51,11 +66,14 @@ def test_a_host_is_detected_by_the_variables_of_its_jobs(environ: dict[str, str]
 
 
 def test_each_host_has_its_screen() -> None:
+    assert type(hosts.detect(GITHUB).console()) is GitHubScreen
     assert type(hosts.detect(GITLAB).console()) is GitLabScreen
     assert type(hosts.detect(JENKINS).console()) is PlainScreen
 
 
 def test_what_ran_is_the_job_of_the_host() -> None:
+    assert who(GITHUB) == "https://github.example/acme/pump/actions/runs/99/attempts/2 for ada"
+    assert who({"GITHUB_ACTIONS": "true", "GITHUB_ACTOR": "jdoe"}).endswith(f"@{socket.gethostname()}")
     assert who(GITLAB) == "https://gitlab.example/g/p/-/jobs/12 for jdoe"
     assert who(JENKINS) == "http://jenkins.example:8080/job/gateway/7/"
 

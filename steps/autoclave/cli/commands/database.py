@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +13,13 @@ from autoclave.actions import databases
 from autoclave.actions.catalogues import renew as renew_catalogue
 from autoclave.cli.click_options import make_command
 from autoclave.context import Context
-from autoclave.errors import UsageError
+from autoclave.errors import DatabaseError, UsageError
 from autoclave.gates.scan import explain_partial, is_partial
+from autoclave.model.facts import Database
 from autoclave.runtime.options import Common, option
 from autoclave.scan import create_scanners
 from autoclave.scanners import catalogues
+from autoclave.scanners.base import Scanner
 from autoclave.scanners.options import ScannerOptions
 
 _WHAT = "database"
@@ -35,7 +37,9 @@ class Options(Common, frozen=True):
             flag="--from",
         ),
     ] = ""
-    named: Annotated[bool, option("fetch nothing where --from names no origin: for jobs")] = False
+    older_than: Annotated[
+        float, option("fetch only where the one that is here is older than so many hours, or partial")
+    ] = 0.0
     save: Annotated[str, option("write the database of the one scanner into this file, for --from")] = ""
 
 
@@ -48,11 +52,11 @@ class JobOptions(scan.Options, frozen=True):
             "before the scan, take the database from this file or oci://HOST/REPOSITORY[:TAG]; publisher: "
             "each from its publisher; none: use the one that is there"
         ),
-    ] = databases.NOWHERE
+    ] = databases.PUBLISHER
 
 
-JOB = "autoclave database update --named"
-"""What a scan job runs first."""
+JOB = "autoclave database update --older-than 12"
+"""What a scan job runs first. Trivy publishes a database every six hours, Grype one a day."""
 
 
 def command(name: str, text: str) -> click.Command:
@@ -65,7 +69,7 @@ def command(name: str, text: str) -> click.Command:
 
 def _run(opts: Options, ctx: Context) -> None:
     scanners = create_scanners(opts.scanners, ctx)
-    origin = opts.database_from or (databases.NOWHERE if opts.named else databases.PUBLISHER)
+    origin = opts.database_from or databases.PUBLISHER
     if len(scanners) > 1 and (opts.save or origin not in {databases.PUBLISHER, databases.NOWHERE}):
         raise UsageError(
             "one database cannot be that of several scanners",
@@ -73,7 +77,7 @@ def _run(opts: Options, ctx: Context) -> None:
             next="name one: --scanner NAME, and repeat the command for the others",
         )
     for each in scanners:
-        database = databases.renew(each, origin, ctx.shell)
+        database = _find_recent(each, opts.older_than, ctx) or databases.renew(each, origin, ctx.shell)
         if is_partial(database, ctx.policy.production):
             ctx.screen.warn(_WHAT, f"{each.name}: PARTIAL ADVISORY DATABASE ({explain_partial(database)})")
         _print(ctx, each.name, database.updated, database.digest)
@@ -86,6 +90,21 @@ def _run(opts: Options, ctx: Context) -> None:
         else:
             record = renew_catalogue(source)
         _print(ctx, f"catalogue {name}", record.updated, record.digest)
+
+
+def _find_recent(scanner: Scanner, hours: float, ctx: Context) -> Database | None:
+    """Return the database that is here where it is whole and not older than that; None otherwise."""
+    if hours <= 0:
+        return None
+    try:
+        database = scanner.versions().database
+    except DatabaseError:  # none, or one that cannot be used: a new one is fetched
+        return None
+    age = ctx.now() - database.updated
+    if age > timedelta(hours=hours) or is_partial(database, ctx.policy.production):
+        return None
+    ctx.screen.note(_WHAT, f"{scanner.name}: the one that is here is not older than {hours:g} h, and is kept")
+    return database
 
 
 def _print(ctx: Context, name: str, updated: datetime, digest: str) -> None:

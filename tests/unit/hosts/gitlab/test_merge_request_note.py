@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from autoclave.hosts.gitlab.merge_request_note import LONGEST_NOTE, code_span, marker, render
+from autoclave.hosts.gitlab.merge_request_note import LONGEST_NOTE, marker, render
+from autoclave.hosts.markdown import code_span
 from autoclave.hosts.summary import REASONS, About, combine_states, description, headline, overall_state
 from autoclave.model.status import Gate, GateStatus, Row
 

@@ -252,7 +252,7 @@ class Keys implements Serializable {
         return [
             [
                 ['autoclaveUnitTest', 'unit-test', 'autoclave unit-test'],
-                ['autoclaveScan', 'scan', 'autoclave database update --named && autoclave scan'],
+                ['autoclaveScan', 'scan', 'autoclave database update --older-than 12 && autoclave scan'],
             ],
         ]
     }
