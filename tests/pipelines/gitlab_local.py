@@ -26,6 +26,8 @@ from doubles.gitlab_state import Project
 
 TEMPLATES = "platform/autoclave"
 VERSION = "v0.1.0"
+COMPONENT_VERSION = "0.1.0"
+"""The same, as the catalog of components wants it (docs.gitlab.com/ci/components, semantic versioning)."""
 MERGE_REQUEST = 17
 JOB_TOKEN, PROJECT_TOKEN = "token-of-the-job", "token-of-the-project"
 WHOLE_FLOW = f"""\
@@ -34,6 +36,7 @@ include:
     ref: {VERSION}
     file: /pipelines/gitlab/autoclave.yml
 """
+COMPONENT = f"$CI_SERVER_FQDN/{TEMPLATES}/autoclave@{COMPONENT_VERSION}"
 _FIRST_PROJECT = 5
 _STATE = ".gitlab-ci-local"  # the runner's own folder in a clone
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\x1b\[0K")
@@ -78,10 +81,11 @@ class GitLab:
 
     def __post_init__(self) -> None:
         templates = self.folder / "templates"
-        shutil.copytree(ROOT / "pipelines", templates / "pipelines")
-        self.publish(templates, TEMPLATES, tag=VERSION)
+        for name in ("pipelines", "templates"):
+            shutil.copytree(ROOT / name, templates / name)
+        self.publish(templates, TEMPLATES, tags=(VERSION, COMPONENT_VERSION))
 
-    def publish(self, folder: Path, project: str, *, tag: str = "") -> None:
+    def publish(self, folder: Path, project: str, *, tags: Iterable[str] = ()) -> None:
         """Make a project of a folder's files; the folder becomes its clone."""
         bare = self.folder / "projects" / f"{project}.git"
         if not (folder / ".git").exists():
@@ -89,7 +93,7 @@ class GitLab:
         (folder / ".git" / "info" / "exclude").write_text(f"{_STATE}\n", "utf-8")
         git(folder, "add", "-A")
         git(folder, "commit", "-q", "--allow-empty", "-m", "test")
-        if tag:
+        for tag in tags:
             git(folder, "tag", "-f", tag)
         shutil.rmtree(bare, ignore_errors=True)
         git(folder, "clone", "-q", "--bare", ".", str(bare))

@@ -207,7 +207,7 @@ def _job(
             each if isinstance(each, dict) else {"name": each} for each in said.get("services") or []
         ],
         "artifacts": _artifacts(said.get("artifacts") or {}),
-        "cache": [],
+        "cache": _caches(said.get("cache") or []),
         "credentials": [],
         "features": {
             "trace_sections": True,
@@ -224,6 +224,16 @@ def _job(
         retries=retry.get("max", 0),
         retried_when=tuple(retry.get("when", ())),
     )
+
+
+def _caches(said: dict[str, Any] | list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the caches of a job (lib/gitlab/ci/config/entry/cache.rb: the defaults of policy and when).
+
+    The server adds to the key whether the branch is protected (app/models/ci/build.rb, cache).
+    """
+    defaults = {"policy": "pull-push", "when": "on_success", "untracked": False}
+    listed = said if isinstance(said, list) else [said]
+    return [defaults | each | {"key": f"{each['key']}-protected"} for each in listed]
 
 
 def _step(name: str, script: list[str]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from builders.devices import ROOT, Repository
-from pipelines.gitlab_local import TEMPLATES, VERSION, WHOLE_FLOW, GitLab
+from pipelines.gitlab_local import COMPONENT, TEMPLATES, VERSION, WHOLE_FLOW, GitLab
 
 Device = Callable[[str, str], Repository]
 
@@ -122,6 +122,26 @@ def test_a_local_copy_is_the_same_flow(gitlab: GitLab, control: Repository, devi
     assert jobs_of(gitlab, repository) == by_project
 
 
+def test_the_component_is_the_same_flow(gitlab: GitLab, control: Repository) -> None:
+    """GitLab resolves a component to `templates/NAME.yml` or `templates/NAME/template.yml` at its version."""
+    inputs = "    inputs: {production: hospital, verbose: true}\n"
+    by_project = jobs_of(gitlab, control, WHOLE_FLOW + inputs)
+    component = f"include:\n  - component: {COMPONENT}\n{inputs}"
+    assert jobs_of(gitlab, control, component) == by_project
+
+
+def test_the_components_of_the_page_are_the_same_steps(gitlab: GitLab, control: Repository) -> None:
+    page = (ROOT / "templates" / "README.md").read_text("utf-8")
+    (steps,) = [each for each in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "/deploy@" in each]
+    by_component = jobs_of(gitlab, control, steps)
+    whole = jobs_of(gitlab, control, WHOLE_FLOW)
+    assert re.findall(r"^autoclave-[a-z-]+:$", by_component, re.M) == [
+        each
+        for each in re.findall(r"^autoclave-[a-z-]+:$", whole, re.M)
+        if each not in {"autoclave-report:", "autoclave-release:"} and "none" not in each
+    ]
+
+
 def test_one_step_alone_can_be_included(gitlab: GitLab, control: Repository) -> None:
     include = f"  - project: {TEMPLATES}\n    ref: {VERSION}\n    file: /pipelines/gitlab"
     ci = f"include:\n{include}/build.yml\n{include}/scan.yml\nstages: [build, verify]\n"
@@ -130,7 +150,8 @@ def test_one_step_alone_can_be_included(gitlab: GitLab, control: Repository) -> 
 
 
 def test_no_job_may_fail_and_scripts_are_the_steps_alone() -> None:
-    text = "".join(path.read_text("utf-8") for path in (ROOT / "pipelines" / "gitlab").iterdir())
+    files = [*(ROOT / "pipelines" / "gitlab").iterdir(), *(ROOT / "templates").glob("*/template.yml")]
+    text = "".join(path.read_text("utf-8") for path in files)
     assert "allow_failure" not in text
     scripts = set(re.findall(r"^  script:\n((?:    .*\n)+)", text, re.MULTILINE))
     lines = {line.strip() for script in scripts for line in script.splitlines()}

@@ -19,7 +19,7 @@ from autoclave.runtime.shell import Shell
 from builders import real_trivy
 from builders.devices import KNOWN_BAD, ROOT, Repository, copy_device, own_name
 from pipelines import gitlab_runner, own_project
-from pipelines.gitlab_local import TEMPLATES, VERSION, GitLab, records
+from pipelines.gitlab_local import COMPONENT, TEMPLATES, VERSION, GitLab, records
 from pipelines.gitlab_runner import PipelineResult
 from worker_results import report
 
@@ -35,9 +35,11 @@ autoclave-{job}:
 """
 
 
-def ci(image: str, engine: str = "socket") -> str:
-    """Return a CI file with the one include."""
+def ci(image: str, engine: str = "socket", *, component: bool = False) -> str:
+    """Return a CI file with the one include, of the template or of the component."""
     include = f"{{project: {TEMPLATES}, ref: {VERSION}, file: /pipelines/gitlab/autoclave.yml"
+    if component:
+        include = f"{{component: {COMPONENT}"
     include += f", inputs: {{job-image: '{image}', engine-access: {engine}}}}}"
     return f"include:\n  - {include}\n" + "".join(AFTER.format(job=job) for job in ("build", "scan", "sign"))
 
@@ -260,6 +262,35 @@ def test_the_same_device_passes_with_the_shell_executor(
     assert ran.job("unit-test").artifact("junit").content
     assert TOLD % ("success", digest(ran)) in ran.log("sign")
     assert [each.status for each in good.containers()] == ["running"]
+
+
+def test_the_component_runs_and_fetches_the_database_in_the_job(
+    gitlab: GitLab, image: str, tmp_path: Path
+) -> None:
+    """The whole flow by the component; its scan job fetches the database, which the runner's cache keeps."""
+    repository = copy_device(KNOWN_BAD / "control", tmp_path / "component", name="t-runner-component")
+    mirror = tmp_path / "mirror.tar.gz"
+    saved = repository.run("database", "update", "--from", "none", "--save", str(mirror))
+    assert saved.code == 0, saved.err
+    gitlab.device(repository, ci(image, component=True))
+    settings = real_trivy.job_settings() | {"AUTOCLAVE_DATABASE_FROM": str(mirror)}
+    del settings["AUTOCLAVE_SCANNER_CACHE"]
+    settings["XDG_CONFIG_HOME"] = f"{tmp_path}/keys/$CI_JOB_NAME"
+    executor = gitlab_runner.shell_executor(tmp_path / "runner") | {"cache_dir": str(tmp_path / "cache")}
+    try:
+        for only in ((), ("build", "scan")):
+            jobs = gitlab_runner.pipeline(gitlab, repository, settings, SECRETS, only=only)
+            with gitlab_runner.serve(gitlab) as coordinator:
+                ran = gitlab_runner.run(coordinator, jobs, tmp_path / "runner", executor)
+            assert set(ran.states.values()) == {"success"}, ran.log("scan")
+            assert ran.coordinator.violations == []
+            assert re.search(r"trivy: of \d{4}-\d\d-\d\d \d\d:\d\d UTC, [\d.]+ h old", ran.log("scan"))
+        assert "Successfully extracted cache" in ran.log("scan"), ran.log("scan")
+        report(
+            f"GitLab's runner, component {COMPONENT}: {', '.join(STEPS)} passed, database fetched in the job"
+        )
+    finally:
+        repository.remove()
 
 
 def test_reports_of_several_images_arrive_as_one(gitlab: GitLab, image: str, tmp_path: Path) -> None:
