@@ -20,7 +20,9 @@ GITHUB: dict[str, Any] = runpy.run_path(str(ROOT / "pipelines" / "make_github.py
 GITHUB_JOBS: dict[str, Any] = runpy.run_path(str(ROOT / "pipelines" / "github_jobs.py"))
 WORKFLOW: dict[str, Any] = YAML(typ="safe").load(GITHUB["WORKFLOW"])
 ACTION: dict[str, Any] = YAML(typ="safe").load(GITHUB["ACTION"])
-STARTER: dict[str, Any] = YAML(typ="safe").load(hosts.create("github").starter("0.1.0").content)  # type: ignore[union-attr]
+STARTER_FILE = hosts.create("github").starter("0.1.0")
+STARTER_TEXT = STARTER_FILE.content.decode() if STARTER_FILE else ""
+STARTER: dict[str, Any] = YAML(typ="safe").load(STARTER_TEXT)
 PAGE = (ROOT / "docs" / "github.md").read_text("utf-8")
 COMPONENTS = ROOT / "templates"
 
@@ -155,6 +157,7 @@ def test_the_starter_calls_the_workflow_with_inputs_that_it_has() -> None:
     assert job["uses"] == "platform/autoclave/.github/workflows/autoclave.yml@v0.1.0"
     assert set(job["with"]) <= {each.name for each in GITHUB["flow_inputs"]()}
     assert set(STARTER["on"]) <= set(GITHUB_JOBS["EVENTS"])
+    assert f"```yaml\n{STARTER_TEXT}```" in PAGE
 
 
 def test_the_page_of_github_shows_workflows_with_inputs_and_secrets_that_there_are() -> None:

@@ -72,40 +72,56 @@ def run(
     payload: Mapping[str, Any] | None = None,
     secrets: Mapping[str, str] | None = None,
     variables: Mapping[str, str] | None = None,
+    in_containers: bool = False,
 ) -> Run:
-    """Run a repository's workflow. `folder` keeps artifacts and caches from run to run."""
-    kept = folder / "kept"
-    kept.mkdir(parents=True, exist_ok=True)
-    kept.chmod(0o777)
+    """Run a repository's workflow. `folder` keeps artifacts and caches from run to run.
+
+    `secrets` and `variables` are the organisation's; without any, jobs on the machine itself scan as these
+    tests do. `in_containers` says that the workflow names an image.
+    """
+    kept = kept_folder(folder)
     file = repository.folder / WORKFLOW
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(workflow, "utf-8")
-    (folder / "event.json").write_text(
-        json.dumps({"repository": {"default_branch": "main"}} | dict(payload or {}))
-    )
-    _write_env(folder / "secrets.json", secrets or {})
-    _write_env(folder / "variables.json", real_trivy.job_settings() | dict(variables or {}))
+    said = {"repository": {"default_branch": "main"}} | dict(payload or {})
+    given = real_trivy.job_settings() if variables is None else variables
     argv = [f"{program('act', 'AUTOCLAVE_ACT')}/act", event, "--json", "--workflows", str(file)]
-    argv += ["--eventpath", str(folder / "event.json"), "--defaultbranch", "main", "--pull=false"]
-    argv += ["--secret-file", str(folder / "secrets.json"), "--var-file", str(folder / "variables.json")]
+    argv += ["--eventpath", _write(folder / "event.json", said), "--defaultbranch", "main", "--pull=false"]
+    # act reads YAML by the file's name, and so values of several lines.
+    argv += ["--secret-file", _write(folder / "secrets.yml", secrets or {})]
+    argv += ["--var-file", _write(folder / "variables.yml", given)]
     argv += ["--env-file", "", "--input-file", "", "--env", f"ACTIONS_DOUBLE_FOLDER={kept}"]
-    argv += ["--env", f"XDG_CONFIG_HOME={folder}/keys"]
+    argv += [
+        "--env",
+        f"XDG_CONFIG_HOME={folder}/keys",
+        "--env",
+        f"GITHUB_REPOSITORY=devices/{repository.name}",
+    ]
     argv += ["--no-cache-server", "--artifact-server-addr", "127.0.0.1", "--cache-server-addr", "127.0.0.1"]
     argv += ["--action-cache-path", str(folder / "cache"), "--use-new-action-cache"]
     argv += ["--platform", "ubuntu-latest=-self-hosted"]
+    # On the machine itself jobs share the clone: it is used in place, and by one job at a time.
+    argv += [] if in_containers else ["--bind", "--concurrent-jobs", "1"]
     for each in _local_repositories(folder):
         argv += ["--local-repository", each]
     ended = subprocess.run(
-        argv, cwd=repository.folder, env=_environment(repository, folder), capture_output=True, text=True,
+        argv, cwd=repository.folder, env=_environment(folder), capture_output=True, text=True,
         timeout=900, check=False,
     )  # fmt: skip
     return _read(ended.returncode, ended.stdout, ended.stderr, kept)
 
 
-def _write_env(path: Path, values: Mapping[str, str]) -> None:
-    # act reads YAML by the file's name, and so values of several lines.
-    path.with_suffix(".yml").write_text(json.dumps(dict(values)), "utf-8")
-    path.with_suffix(".yml").rename(path)
+def kept_folder(folder: Path) -> Path:
+    """Return the folder with the artifacts and caches of a test's runs, which any user may write."""
+    kept = folder / "kept"
+    kept.mkdir(parents=True, exist_ok=True)
+    kept.chmod(0o777)
+    return kept
+
+
+def _write(path: Path, values: Mapping[str, Any]) -> str:
+    path.write_text(json.dumps(dict(values)), "utf-8")
+    return str(path)
 
 
 def _local_repositories(folder: Path) -> list[str]:
@@ -122,7 +138,7 @@ def _local_repositories(folder: Path) -> list[str]:
     return found
 
 
-def _environment(repository: Repository, folder: Path) -> dict[str, str]:
+def _environment(folder: Path) -> dict[str, str]:
     """Return what act's own process knows: on the machine itself its jobs get all of it."""
     known = ("PATH", "DOCKER_HOST", "LANG")
     inherited = {name: os.environ[name] for name in known if name in os.environ}

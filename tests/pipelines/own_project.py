@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from builders.devices import ROOT, Repository, git
+import docker
+
+from autoclave.engines.base import BuildRequest
+from autoclave.engines.docker import DockerEngine
+from autoclave.runtime.shell import Shell
+from builders.devices import ROOT, Repository, git, own_name
 
 
 @contextmanager
@@ -30,3 +35,19 @@ def project(folder: Path) -> Iterator[Repository]:
         yield repository
     finally:
         repository.remove()
+
+
+@contextmanager
+def step_image(folder: Path) -> Iterator[str]:
+    """Build the step image of this repository's files, and give it a tag for a while."""
+    subprocess.run([ROOT / "setup" / "step-tools.sh"], check=True, capture_output=True)
+    with project(folder) as repository:
+        recipe = Path("pipelines/image/Dockerfile")
+        request = BuildRequest(folder=repository.folder, context=Path(), dockerfile=recipe, target="release")
+        built = DockerEngine(Shell()).build(request, lambda _: None)
+    client = docker.from_env()
+    tag = own_name("t-step-image")
+    assert client.images.get(built).tag(tag, "0.1.0")
+    yield f"{tag}:0.1.0"
+    client.images.remove(f"{tag}:0.1.0", noprune=True)
+    client.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from builders.devices import KNOWN_BAD, Repository, copy_device
 from builders.flow import make_keys
-from pipelines import github_act
+from pipelines import github_act, own_project
 from pipelines.github_act import Run, call
 from pipelines.gitlab_local import records
 from worker_results import report
@@ -41,7 +42,7 @@ def device(tmp_path: Path) -> Iterator[Make]:
 
 
 def succeeded(run: Run) -> set[str]:
-    return {name for name, result in run.jobs.items() if result == "success"}
+    return {name for name, result in run.jobs.items() if result == "success"} - {"autoclave"}
 
 
 def organisation(folder: Path) -> tuple[str, str, str]:
@@ -76,6 +77,35 @@ def test_a_release_goes_from_the_commit_to_staging(device: Make, tmp_path: Path)
     report(
         f"GitHub's workflow under act: {', '.join(sorted(run.jobs))}; handover of the build {size:,} bytes"
     )
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Iterator[str]:
+    """The step image, of the layers that the tests of our own pipelines build too."""
+    with own_project.step_image(tmp_path / "image") as tag:
+        yield tag
+
+
+def test_jobs_in_the_step_image_fetch_the_database_and_keep_it(
+    device: Make, image: str, tmp_path: Path
+) -> None:
+    """As on GitHub's own runners: each job in a container of its own, as root, with the engine's socket."""
+    repository, folder = device("control"), tmp_path / "act"
+    kept = github_act.kept_folder(folder)
+    saved = repository.run("database", "update", "--from", "none", "--save", str(kept / "mirror.tar.gz"))
+    assert saved.code == 0, saved.err
+    inputs = {"job_image": image, "job_user": f"--user 0 --volume {kept}:{kept}"}
+    variables = {"AUTOCLAVE_DATABASE_FROM": f"{kept}/mirror.tar.gz"}
+    workflow = call(**inputs)
+    run = github_act.run(folder, repository, workflow, variables=variables, in_containers=True)
+    assert succeeded(run) == {*CHECKS, "sign", "deploy-staging"}, run.log
+    assert re.search(r"trivy: of \d{4}-\d\d-\d\d \d\d:\d\d UTC, [\d.]+ h old", run.logs["scan"])
+    (cache,) = (kept / "caches").iterdir()
+    assert (cache / "trivy" / "db" / "trivy.db").is_file()
+    # Nothing but the handover passes from container to container.
+    made = records(run.artifact("autoclave-deploy-staging") / "store")
+    assert all(made[step]["passed"] for step in ("sign", "deploy")), made
+    report(f"GitHub's workflow under act, in the step image: {', '.join(sorted(succeeded(run)))}")
 
 
 def test_a_closed_gate_ends_the_flow_with_its_exit_code(device: Make, tmp_path: Path) -> None:

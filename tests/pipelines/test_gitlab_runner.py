@@ -5,19 +5,14 @@ from __future__ import annotations
 import gzip
 import json
 import re
-import subprocess
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 
-import docker
 import pytest
 
-from autoclave.engines.base import BuildRequest
-from autoclave.engines.docker import DockerEngine
-from autoclave.runtime.shell import Shell
 from builders import real_trivy
-from builders.devices import KNOWN_BAD, ROOT, Repository, copy_device, own_name
+from builders.devices import KNOWN_BAD, ROOT, Repository, copy_device
 from pipelines import gitlab_runner, own_project
 from pipelines.gitlab_local import COMPONENT, TEMPLATES, VERSION, GitLab, records
 from pipelines.gitlab_runner import PipelineResult
@@ -47,17 +42,8 @@ def ci(image: str, engine: str = "socket", *, component: bool = False) -> str:
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The step image, of the layers that the tests of our own pipelines build too."""
-    subprocess.run([ROOT / "setup" / "step-tools.sh"], check=True, capture_output=True)
-    with own_project.project(tmp_path_factory.mktemp("image")) as repository:
-        recipe = Path("pipelines/image/Dockerfile")
-        request = BuildRequest(folder=repository.folder, context=Path(), dockerfile=recipe, target="release")
-        built = DockerEngine(Shell()).build(request, lambda _: None)
-    client = docker.from_env()
-    tag = own_name("t-step-image")
-    assert client.images.get(built).tag(tag, "0.1.0")
-    yield f"{tag}:0.1.0"
-    client.images.remove(f"{tag}:0.1.0", noprune=True)
-    client.close()
+    with own_project.step_image(tmp_path_factory.mktemp("image")) as tag:
+        yield tag
 
 
 @pytest.fixture(scope="module")

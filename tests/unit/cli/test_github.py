@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from autoclave.cli.commands import github
+from autoclave.cli.main import main
 from autoclave.console.json import JsonScreen
 from autoclave.context import Context
 from autoclave.errors import HostError, StoreError
@@ -74,3 +75,9 @@ def test_records_that_cannot_be_read_change_nothing(
 
     monkeypatch.setattr(github, "read_standings", fail)
     assert summarise(device, capsys)["done"] is False
+
+
+def test_init_writes_the_workflow_into_its_folder(tmp_path: Path) -> None:
+    assert main(["init", "--host", "github", "-C", str(tmp_path)]) == 0
+    text = (tmp_path / ".github" / "workflows" / "autoclave.yml").read_text()
+    assert "uses: platform/autoclave/.github/workflows/autoclave.yml@v" in text
