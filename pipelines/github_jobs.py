@@ -197,8 +197,8 @@ ROLLBACK_JOB = Job(
 # --- scripts: constant text, whose values are variables ---
 
 REFUSE = f"""\
-case " {" ".join(EVENTS)} " in
-  *" $GITHUB_EVENT_NAME "*) ;;
+case "$GITHUB_EVENT_NAME" in
+  {" | ".join(EVENTS)}) ;;
   *)
     echo "::error::autoclave: the event $GITHUB_EVENT_NAME does not start this flow: {", ".join(EVENTS)} do"
     exit 2

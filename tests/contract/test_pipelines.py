@@ -174,3 +174,48 @@ def test_the_page_of_github_shows_workflows_with_inputs_and_secrets_that_there_a
                     found += 1
                     assert set(step["with"]) <= own
     assert found >= 3
+
+
+def yaml_of(page: str) -> list[Any]:
+    """Return what the blocks of YAML on a page say."""
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    return [YAML(typ="safe").load(each) for each in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+
+
+@pytest.mark.parametrize("page", ["gitlab.md", "gitlab-runners.md"])
+def test_the_pages_of_gitlab_include_what_there_is_with_inputs_that_it_has(page: str) -> None:
+    inputs = {each.name for each in GITLAB["flow_inputs"]()}
+    includes = [each for block in yaml_of(page) for each in block.get("include", ())]
+    assert len(includes) >= 2
+    for each in includes:
+        assert set(each.get("inputs", {})) <= inputs, each
+        if "component" in each:
+            name, _, version = each["component"].rpartition("/")[2].partition("@")
+            assert (COMPONENTS / name / "template.yml").is_file()
+            assert version == __version__
+        else:
+            assert (ROOT / each["file"].lstrip("/")).is_file()
+            assert each["ref"] == f"v{__version__}"
+
+
+def test_the_policy_of_the_page_lets_no_project_replace_or_skip_the_jobs() -> None:
+    """Keys and values: docs.gitlab.com/user/application_security/policies/pipeline_execution_policies."""
+    (policy,) = [
+        each["pipeline_execution_policy"][0]
+        for each in yaml_of("gitlab-runners.md")
+        if "pipeline_execution_policy" in each
+    ]
+    assert policy["enabled"] is True
+    assert policy["pipeline_config_strategy"] == "override_project_ci"
+    assert policy["skip_ci"] == {"allowed": False}
+    assert set(policy["content"]["include"][0]) == {"project", "file", "ref"}
+
+
+def test_the_library_of_the_page_is_locked_to_this_version() -> None:
+    """Names: LibraryConfiguration and SCMBasedRetriever of Jenkins' pipeline-groovy-lib plugin."""
+    (block,) = yaml_of("jenkins.md")
+    (library,) = block["unclassified"]["globalLibraries"]["libraries"]
+    assert (library["name"], library["defaultVersion"]) == ("autoclave", f"v{__version__}")
+    assert library["allowVersionOverride"] is False
+    assert library["implicit"] is False
+    assert (ROOT / library["retriever"]["modernSCM"]["libraryPath"] / "vars").is_dir()

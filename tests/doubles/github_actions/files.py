@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 STORE = Path(os.environ["ACTIONS_DOUBLE_FOLDER"])
@@ -76,4 +77,6 @@ def sarif(path: str) -> None:
 
 
 if __name__ == "__main__":
-    {"upload": upload, "download": download, "cache": cache, "sarif": sarif}[sys.argv[1]](*sys.argv[2:])
+    calls: dict[str, Callable[..., None]]
+    calls = {"upload": upload, "download": download, "cache": cache, "sarif": sarif}
+    calls[sys.argv[1]](*sys.argv[2:])
