@@ -1,4 +1,4 @@
-"""The sample device on a laptop, in GitLab and in Jenkins: the same plans, digest and verdicts."""
+"""The sample device on a laptop, and on the three CI hosts: the same plans, digest and verdicts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 
 from builders.devices import SAMPLE, Repository, copy_device, git
-from pipelines import jenkins_unit
+from pipelines import github_act, jenkins_unit
 from pipelines.gitlab_local import WHOLE_FLOW, GitLab, records
 from pipelines.jenkins_unit import IMPORT, Scenario
 from worker_results import report
 
 pytestmark = pytest.mark.timeout(1800)  # whole pipelines, on a machine that others use too
-HOSTS = ("laptop", "GitLab", "Jenkins")
+HOSTS = ("laptop", "GitLab", "GitHub", "Jenkins")
 PLAN = "\nplan:\n  stage: build\n  script: [autoclave plan]\n"
+WORKFLOW = github_act.call(job_image="", job_user="").replace(
+    "jobs:\n", "jobs:\n  plan:\n    runs-on: ubuntu-latest\n    steps: [{run: autoclave plan}]\n"
+)
 JENKINSFILE = IMPORT + "node {\n  checkout scm\n  sh 'autoclave plan'\n}\nautoclavePipeline()\n"
 SAME = ("digest", "passed", "reasons", "policy", "safetyClass", "device", "deviceVersion", "image")
 
@@ -38,6 +41,7 @@ def walked(gitlab: GitLab, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     try:
         yield {
             "GitLab": _gitlab(gitlab, repository),
+            "GitHub": _github(repository, tmp_path_factory),
             "Jenkins": _jenkins(repository, tmp_path_factory),
             "laptop": _laptop(repository, tmp_path_factory),
         }
@@ -51,6 +55,17 @@ def _gitlab(gitlab: GitLab, repository: Repository) -> Walked:
     store = pipeline.handover_folder("autoclave-deploy-staging", "deploy-staging") / "store"
     done = Walked(_plan(pipeline.log_of("plan")), records(store))
     repository.remove()  # the next host finds nothing running
+    return done
+
+
+def _github(repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Walked:
+    folder = tmp_path_factory.mktemp("github")
+    git(folder, "clone", "-q", "-b", "main", str(repository.folder), "clone")
+    clone = Repository(folder / "clone", folder / "home", repository.port)
+    run = github_act.run(folder, clone, WORKFLOW)
+    assert run.jobs["deploy-staging"] == "success", run.log
+    done = Walked(_plan(run.logs["plan"]), records(run.artifact("autoclave-deploy-staging") / "store"))
+    repository.remove()
     return done
 
 
@@ -80,7 +95,7 @@ def _plan(text: str) -> str:
 
 def test_the_plan_has_one_hash(walked: dict[str, Walked]) -> None:
     assert len({each.plan for each in walked.values()}) == 1
-    report(f"three hosts, whole {walked['laptop'].plan}")
+    report(f"a laptop and three hosts, whole {walked['laptop'].plan}")
 
 
 @pytest.mark.parametrize("step", ["build", "unit-test", "scan", "sign", "deploy"])

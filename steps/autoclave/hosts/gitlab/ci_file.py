@@ -20,6 +20,7 @@ from ruamel.yaml.error import YAMLError
 LARGEST = 1 << 18  # bytes: far more than anybody writes by hand, and still parsed in seconds
 REF = re.compile(r"(?!.*(?:\.\.|//|\.lock\Z))[0-9A-Za-z][0-9A-Za-z._/+-]{0,99}(?<![/.])")
 
+_VERSION = re.compile(r"v\d+\.\d+\.\d+(-[0-9A-Za-z.-]+)?")
 _DEEPEST = 100  # brackets open at once: the parser's time grows with the square of it
 
 _RAW = re.compile(r"/(?:-/)?raw/(?P<ref>[^/?#]+)/")
@@ -85,17 +86,25 @@ def replace_ref(text: str, template: str, ref: str) -> str:
     lines = text.splitlines(keepends=True)
     # From the end, so that the text before keeps its place.
     for each in sorted(before.includes, key=lambda one: (one.line, one.column), reverse=True):
-        if each.kind == "local" or each.ref == ref:
+        new = _spell(ref, each)
+        if each.kind == "local" or each.ref == new:
             continue
         if not each.ref or each.line < 0:
             raise ValueError(f"the include of {each.source} has no ref to change")
-        lines[each.line] = _line(lines[each.line], each, ref)
+        lines[each.line] = _line(lines[each.line], each, new)
     changed = "".join(lines)
     after = read(changed, template)
-    wanted = [ref if each.kind != "local" else each.ref for each in before.includes]
+    wanted = [_spell(ref, each) if each.kind != "local" else each.ref for each in before.includes]
     if [each.ref for each in after.includes] != wanted or after.overrides != before.overrides:
         raise ValueError("the ref is written in a form that only a person can change")
     return changed
+
+
+def _spell(ref: str, include: Include) -> str:
+    """Return a version as an include spells it: a component of the catalog has no `v` before its number."""
+    if include.kind == "component" and include.ref[:1].isdigit() and _VERSION.fullmatch(ref):
+        return ref.removeprefix("v")
+    return ref
 
 
 def _depth(text: str) -> int:

@@ -150,6 +150,22 @@ def test_only_the_refs_of_the_template_change() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("now", "to", "then"),
+    [
+        ("0.1.0", "v0.2.0", "0.2.0"),  # of the catalog, whose versions have no letter
+        ("0.1", "v0.2.0-rc.1", "0.2.0-rc.1"),
+        ("v0.1.0", "v0.2.0", "v0.2.0"),
+        ("0.1.0", "main", "main"),
+        ("0.1.0", "0.2.0", "0.2.0"),
+    ],
+)
+def test_a_component_keeps_the_form_of_its_version(now: str, to: str, then: str) -> None:
+    text = "include:\n- component: $CI_SERVER_FQDN/a/autoclave/scan@%s\n"
+    assert replace_ref(text % now, "autoclave", to) == text % then
+    assert replace_ref(text % then, "autoclave", to) == text % then
+
+
 @pytest.mark.parametrize("quote", ["'", '"', ""])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_quotes_and_line_ends_stay(quote: str, end: str) -> None:
