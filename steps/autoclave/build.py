@@ -32,7 +32,8 @@ from autoclave.store.registry.auth import find_credentials
 from autoclave.store.users import resolve_user
 
 STEP = "build"
-_RELEASED = "autoclave-released"
+RELEASED = "autoclave-released"
+"""What the names of released images in an engine begin with."""
 
 
 class Options(SourceOptions, frozen=True):
@@ -117,8 +118,8 @@ def stage_digest(image: Image, stage: str, ctx: Context) -> str:
 
     Another one each time when something is fetched without a checksum.
     """
-    request = stage_on(_RELEASED, image, stage, ctx)
-    inputs = materials.collect_outside(request, ctx.engine, without=_RELEASED)
+    request = stage_on(RELEASED, image, stage, ctx)
+    inputs = materials.collect_outside(request, ctx.engine, without=RELEASED)
     outside = [(each.name, each.digest) for each in inputs.materials]
     more = "" if inputs.is_fixed else ctx.run_id
     return digest_of(repr((files_digest(image, ctx), outside, more)).encode())
@@ -127,8 +128,8 @@ def stage_digest(image: Image, stage: str, ctx: Context) -> str:
 def pull_images(image: Image, stage: str, ctx: Context) -> None:
     """Pull the images of others that a stage on top of an image uses, so that their digests are known."""
     if stage:
-        request = stage_on(_RELEASED, image, stage, ctx)
-        materials.pull(request, ctx.engine, lambda text: ctx.screen.line(STEP, text), without=_RELEASED)
+        request = stage_on(RELEASED, image, stage, ctx)
+        materials.pull(request, ctx.engine, lambda text: ctx.screen.line(STEP, text), without=RELEASED)
 
 
 def stage_on(released: str, image: Image, stage: str, ctx: Context) -> BuildRequest:

@@ -201,6 +201,8 @@ class Context:
         """Remove what this command wrote for itself."""
         if "source" in self.__dict__:
             self.source.close()
+        if "store" in self.__dict__:
+            self.store.close()
 
     @cached_property
     def device(self) -> Device:

@@ -248,7 +248,7 @@ def _image_under_test(image: Image, tests: UnitTest, released: ImageState, ctx: 
     """Return the engine's image: the released one itself, or the test stage built on it."""
     if not tests.stage:
         return released
-    name = f"autoclave-released/{ctx.device.device.name}/{image.name}:{Digest(released.id).hex[:12]}"
+    name = f"{build.RELEASED}/{ctx.device.device.name}/{image.name}:{Digest(released.id).hex[:12]}"
     ctx.engine.tag(released.id, name)
     request = build.stage_on(name, image, tests.stage, ctx)
     built = ctx.engine.build(request, lambda text: ctx.screen.line(STEP, text))

@@ -19,12 +19,14 @@ USER, PASSWORD = "ci", "s3cret-pass/word+1"
 
 
 @contextmanager
-def serve_debian(folder: Path, more: str = "", *, host: str = "127.0.0.1", tls: str = "") -> Iterator[str]:
+def serve_debian(
+    folder: Path, more: str = "", *, host: str = "127.0.0.1", tls: str = "", deletes: bool = True
+) -> Iterator[str]:
     """Run Debian's registry with its storage in `folder`/data; `more` and `tls` are lines of its settings."""
-    address = f"{host}:{free_port()}"
+    address, delete = f"{host}:{free_port()}", str(deletes).lower()
     (folder / "config.yml").write_text(
         "version: 0.1\nlog: {level: error}\n"
-        f"storage: {{filesystem: {{rootdirectory: {folder / 'data'}}}, delete: {{enabled: true}}}}\n"
+        f"storage: {{filesystem: {{rootdirectory: {folder / 'data'}}}, delete: {{enabled: {delete}}}}}\n"
         f'http: {{addr: "{address}"{tls}}}\n{more}'
     )
     argv = [program("docker-registry"), "serve", str(folder / "config.yml")]

@@ -53,6 +53,7 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "database": ("cli.commands.database", "renew the scanners' databases and the policy's catalogues"),
         "schema": ("cli.commands.schema", "print the JSON schema of autoclave.toml"),
         "policy": ("cli.commands.policy", "start an organisation's policy, or export it for a cluster"),
+        "clean": ("cli.commands.clean", "remove old images that nobody needs from store and engine"),
         "status": ("cli.commands.status", "show what runs where, and whether it still verifies"),
         "show": ("cli.commands.show", "print the records of an image readably"),
         "trace": ("cli.commands.trace", "print which tests verify which requirement, and which have none"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -84,6 +85,15 @@ class ImageState(Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str] = {}
     on_build: tuple[str, ...] = ()
     platform: str = ""
+
+
+class NamedImage(Struct, frozen=True, kw_only=True):
+    """An image under one of its names, `size` in bytes; `named` is when it got the name, None if unknown."""
+
+    name: str
+    id: str
+    size: int
+    named: datetime | None
 
 
 class ContainerSpec(Struct, frozen=True, kw_only=True):
@@ -194,6 +204,12 @@ class Engine(Protocol):
 
     def tag(self, image: str, name: str) -> None:
         """Give an image a name, `repository:tag`; another image loses it."""
+
+    def list_images(self, prefix: str) -> list[NamedImage]:
+        """List the images that have a name which begins so, once for each such name."""
+
+    def remove_name(self, name: str) -> None:
+        """Take a name from an image, and remove it when nothing refers to it. Missing is not an error."""
 
     def push(self, image: str, name: str, login: tuple[str, str] | None) -> None:
         """Push an image to a registry under a name, `registry/repository:tag`."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Collection, Sequence
+from datetime import datetime
 
-from autoclave.engines.base import DEPLOYED, OWNER_LABEL, ROLE_LABEL, RUN_LABEL, Engine
+from autoclave.engines.base import DEPLOYED, OWNER_LABEL, ROLE_LABEL, RUN_LABEL, Engine, NamedImage
 from autoclave.errors import EngineError
 from autoclave.runtime.owner import is_gone
 
@@ -40,3 +42,8 @@ def remove_leftovers(engine: Engine) -> list[str]:
     for network in networks:
         engine.remove_network(network.name)
     return [each.name for each in left] + [each.name for each in networks]
+
+
+def find_unneeded(found: Sequence[NamedImage], used: Collection[str], before: datetime) -> list[NamedImage]:
+    """Return what got its name before a time, and no container uses: it is loaded again when it is needed."""
+    return [each for each in found if each.id not in used and each.named is not None and each.named < before]

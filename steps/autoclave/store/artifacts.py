@@ -29,6 +29,10 @@ class _Kind(Struct, rename="camel"):
     layers: Raw | UnsetType = UNSET
 
 
+class _Children(Struct):
+    manifests: list[Descriptor]
+
+
 def encode_artifact(
     subject: Descriptor, *, artifact_type: str, layers: Sequence[Descriptor], annotations: dict[str, str]
 ) -> bytes:
@@ -97,6 +101,14 @@ def media_type_of(raw: bytes, digest: str) -> str:
             next="find out what pushed it",
         )
     return found
+
+
+def list_children(raw: bytes, digest: str) -> list[Descriptor]:
+    """Return what an index of images lists; raise StoreError when it is malformed."""
+    try:
+        return msgspec.json.decode(raw, type=_Children).manifests
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise StoreError(f"{digest} is not an OCI index", why=str(error)) from error
 
 
 def refuse_record(manifest: Manifest, digest: str) -> None:

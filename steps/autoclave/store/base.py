@@ -55,6 +55,9 @@ def _looks_like_a_host(store: str) -> bool:
 class Store(Protocol):
     """Content-addressed, verified on read: an OCI layout on disk, or a repository of an OCI registry."""
 
+    def close(self) -> None:
+        """Say that the store is not in use any more."""
+
     def write(self, chunks: Iterable[bytes], *, media_type: str, expect: str = "") -> Descriptor:
         """Add a blob; with `expect`, refuse content of another digest. Atomic, idempotent."""
 

@@ -6,7 +6,8 @@ import os
 import posixpath
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +26,7 @@ from autoclave.engines.base import (
     ContainerState,
     EngineInfo,
     ImageState,
+    NamedImage,
     NetworkState,
     Used,
     VolumeState,
@@ -145,6 +147,24 @@ class DockerEngine:
         repository, _, tag = name.rpartition(":")
         with _translate_errors(f"the engine does not name the image {image}"):
             self._api.tag(image, repository, tag)
+
+    def list_images(self, prefix: str) -> list[NamedImage]:
+        """List the images that have a name which begins so, once for each such name."""
+        found = []
+        with _translate_errors("the engine does not list its images"):
+            for each in self._api.images():
+                names = [name for name in each.get("RepoTags") or () if name.startswith(prefix)]
+                named = _moment(self._api.inspect_image(each["Id"])) if names else None
+                found += [
+                    NamedImage(name=name, id=each["Id"], size=int(each.get("Size") or 0), named=named)
+                    for name in names
+                ]
+        return found
+
+    def remove_name(self, name: str) -> None:
+        """Take a name from an image, and remove it when nothing refers to it. Missing is not an error."""
+        with _translate_errors(f"the engine does not remove {name}"), suppress(ImageNotFound):
+            self._api.remove_image(name)
 
     def push(self, image: str, name: str, login: tuple[str, str] | None) -> None:
         """Push an image to a registry under a name, `registry/repository:tag`."""
@@ -327,6 +347,16 @@ class DockerEngine:
     def command_line(self, *words: str) -> str:
         """Return a line for a person to paste."""
         return shlex.join([self.name, *words])
+
+
+def _moment(inspected: dict[str, Any]) -> datetime | None:
+    """Return when an image was named last, or else made; None when the engine does not say."""
+    for text in ((inspected.get("Metadata") or {}).get("LastTagTime"), inspected.get("Created")):
+        with suppress(TypeError, ValueError):
+            when = datetime.fromisoformat(text)
+            if when.tzinfo and when.year > 1:  # an image that was loaded has the year 1
+                return when
+    return None
 
 
 def _label_filter(labels: Mapping[str, str]) -> dict[str, list[str]]:

@@ -6,7 +6,11 @@ Source: OCI image specification 1.1 (image-layout.md; manifest.md for `subject` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import os
+import weakref
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from autoclave.errors import StoreError
@@ -14,12 +18,15 @@ from autoclave.model.digest import check_digest
 from autoclave.runtime.folder import Folder
 from autoclave.store import artifacts
 from autoclave.store.base import SMALL
+from autoclave.store.layout import cleaning
 from autoclave.store.layout import index as indexes
 from autoclave.store.layout.blobs import Blobs
-from autoclave.store.layout.folder import INDEX_FILE, LOCK_FILE, open_folder, read_small
+from autoclave.store.layout.cleaning import Removed
+from autoclave.store.layout.folder import INDEX_FILE, LOCK_FILE, hold_shared, open_folder, read_small
 from autoclave.store.layout.index import Index
 from autoclave.store.layout.lock import hold_lock
 from autoclave.store.oci import EMPTY_BLOB, EMPTY_CONFIG, MANIFEST, Descriptor, parse_manifest
+from autoclave.store.retention import Listed
 
 
 class LayoutStore:
@@ -36,6 +43,12 @@ class LayoutStore:
         self._timeout = lock_timeout
         self._blobs = Blobs(self._folder)
         open_folder(self._folder, self._blobs, create=create, lock_timeout=lock_timeout)
+        self._in_use = hold_shared(self._folder, lock_timeout)
+        self._release = weakref.finalize(self, os.close, self._in_use)
+
+    def close(self) -> None:
+        """Say that the layout is not in use any more: it can be cleaned."""
+        self._release()
 
     def write(self, chunks: Iterable[bytes], *, media_type: str, expect: str = "") -> Descriptor:
         """Add a blob; with `expect`, refuse content of another digest. Atomic, idempotent."""
@@ -158,6 +171,30 @@ class LayoutStore:
             for blob in (manifest.config, *manifest.layers):
                 artifacts.refuse_size(blob, sum(map(len, self.chunks(blob.digest))))
         return f"{self.root}@{digest}"
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Exclude every other user of the layout, in this process too. Raises Busy when there is one."""
+        with cleaning.hold_alone(self._in_use, f"the store {self.root}"):
+            yield
+
+    def inventory(self) -> list[Listed]:
+        """Return what is listed, each manifest once, verified; raise StoreError when any is damaged."""
+        return cleaning.read_inventory(self._index(), self._blobs, self.read)
+
+    def clean(self, kept: Collection[str], needed: Collection[str], before: datetime) -> Removed:
+        """Remove what is listed and not in `kept`, and files that nothing needs and that came before a time.
+
+        `needed` are digests of content that must stay, listed or not. Only within `alone`.
+        """
+        with hold_lock(self._folder, LOCK_FILE, timeout=self._timeout, what=f"the store {self.root}"):
+            after, finish = cleaning.remove(self._index(), self._blobs, kept, needed, before)
+            self._blobs.replace(INDEX_FILE, after.encode())
+            return finish()
+
+    def size(self) -> tuple[int, int]:
+        """Return how many files the layout has, and their bytes."""
+        return cleaning.total_size(self._blobs)
 
     def _index(self) -> Index:
         return indexes.parse(read_small(self._folder, INDEX_FILE, SMALL), str(self.root / INDEX_FILE))

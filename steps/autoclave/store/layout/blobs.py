@@ -10,17 +10,20 @@ import errno
 import fcntl
 import hashlib
 import os
+import re
 import secrets
 import stat
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 
 from autoclave.errors import SourceError, StoreError
 from autoclave.model.digest import Digest, check_digest
 from autoclave.runtime.folder import Folder
 
+_BLOB = re.compile(r"[0-9a-f]{64}")
 CHUNK = 1024 * 1024
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -158,6 +161,19 @@ class Blobs:
             os.fsync(descriptor)
             os.rename(temporary, name, src_dir_fd=self._made.descriptor, dst_dir_fd=folder)
             os.fsync(folder)
+
+    def files(self) -> Iterator[tuple[str, int, datetime]]:
+        """Yield digest, size and time of writing of every blob."""
+        with _translate_errors(f"the store {self.root} cannot be read"):
+            for name in os.listdir(self._blobs.descriptor):  # noqa: PTH208 -- a descriptor, not a path
+                status = os.lstat(name, dir_fd=self._blobs.descriptor)
+                if stat.S_ISREG(status.st_mode) and _BLOB.fullmatch(name):
+                    yield f"sha256:{name}", status.st_size, datetime.fromtimestamp(status.st_mtime, UTC)
+
+    def remove(self, digest: str) -> None:
+        """Remove a blob; nothing when it is missing."""
+        with _translate_errors(f"{digest} cannot be removed from the store"), suppress(FileNotFoundError):
+            os.unlink(_name(digest), dir_fd=self._blobs.descriptor)
 
     def sweep(self) -> None:
         """Remove temporary files whose writer has ended (they are not locked)."""

@@ -5,9 +5,13 @@ Source: OCI image specification 1.1 (image-layout.md).
 
 from __future__ import annotations
 
+import fcntl
+import os
+import time
+
 import msgspec
 
-from autoclave.errors import SourceError, StoreError
+from autoclave.errors import Busy, SourceError, StoreError
 from autoclave.runtime.folder import Folder
 from autoclave.store.layout import index as indexes
 from autoclave.store.layout.blobs import Blobs
@@ -32,6 +36,33 @@ def open_folder(folder: Folder, blobs: Blobs, *, create: bool, lock_timeout: flo
         _create(folder, blobs, lock_timeout)
     _check_marker(folder)
     blobs.sweep()
+
+
+def hold_shared(folder: Folder, timeout: float) -> int:
+    """Open the folder of a layout and hold its shared lock: it is in use. Return the descriptor.
+
+    Whoever cleans a layout excludes its users. Raises Busy when it is not free within `timeout` seconds.
+    A file system without locks cannot be cleaned either.
+    """
+    with folder.opened() as opened:
+        descriptor = os.dup(opened)
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() >= deadline:
+                os.close(descriptor)
+                raise Busy(
+                    f"the store {folder.path} is being cleaned",
+                    why=f"that was not over within {timeout:g} s",
+                    next="repeat the command when 'autoclave clean' has ended",
+                ) from error
+            time.sleep(0.05)
+        except OSError:
+            return descriptor
+        else:
+            return descriptor
 
 
 def read_small(folder: Folder, name: str, limit: int) -> bytes:

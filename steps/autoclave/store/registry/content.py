@@ -158,6 +158,11 @@ class Content:
             self._known[kept.digest] = _MANIFESTS
         return answer.body
 
+    def forget(self, digest: str) -> None:
+        """Forget a manifest that was deleted: it is requested again before it is taken to be there."""
+        self._known.pop(digest, None)
+        self._verified.discard(digest)
+
     def _has_blob(self, digest: str) -> bool:
         return self._ask_once(digest, _BLOBS, lambda: is_there(self.client, digest))
 

@@ -16,11 +16,12 @@ from autoclave.store.base import SMALL
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import EMPTY_BLOB, EMPTY_CONFIG, MANIFEST, Descriptor, parse_manifest
 from autoclave.store.registry import address as registry_address
-from autoclave.store.registry import listing
+from autoclave.store.registry import cleaning, listing
 from autoclave.store.registry.auth import Credentials
 from autoclave.store.registry.client import Client
 from autoclave.store.registry.content import Content
 from autoclave.store.registry.referrers import Referrers
+from autoclave.store.retention import Listed
 
 
 class RegistryStore:
@@ -46,6 +47,10 @@ class RegistryStore:
         self._cache = cache
         self._content = Content(Client(parsed, credentials, ca, sleep), cache)
         self._referring = Referrers(self._content)
+
+    def close(self) -> None:
+        """Say that the copy on this machine is not in use any more."""
+        self._cache.close()
 
     def write(self, chunks: Iterable[bytes], *, media_type: str, expect: str = "") -> Descriptor:
         """Add a blob or, with its media type, a manifest, whose own content must be there before it."""
@@ -140,6 +145,14 @@ class RegistryStore:
         if media_type == MANIFEST:
             artifacts.refuse_record(parse_manifest(raw, digest), digest)
         return Descriptor(media_type=media_type, digest=digest, size=len(raw))
+
+    def inventory(self) -> list[Listed]:
+        """Return the images that tags name, and what is attached to them, each manifest verified."""
+        return cleaning.read_inventory(self._content, self._referring)
+
+    def remove(self, planned: Sequence[Listed]) -> list[str]:
+        """Delete images with what is attached to them; return the digests of the images that are gone."""
+        return cleaning.remove(planned, self._content, self._referring)
 
     def locate(self, digest: str) -> str:
         """Fetch the image into the cache and return where a scanner finds it there: `DIR@sha256:…`."""

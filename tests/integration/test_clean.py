@@ -1,0 +1,134 @@
+"""`autoclave clean` on real registries and the real engine: what is deleted there, and what must not be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from securesystemslib.signer import CryptoSigner
+
+from autoclave.actions import clean
+from autoclave.build import RELEASED
+from autoclave.engines import create
+from autoclave.engines.removal import find_unneeded
+from autoclave.errors import StoreError
+from autoclave.evidence import cosign, dsse
+from autoclave.evidence.records import ARTIFACT_TYPE, PREDICATE_TYPE
+from autoclave.evidence.statement import PROVENANCE, SEAL
+from autoclave.runtime.shell import Shell
+from autoclave.store.layout import LayoutStore
+from autoclave.store.oci import Descriptor
+from autoclave.store.registry.store import RegistryStore
+from builders.registries import serve_debian, serve_with_referrers
+from builders.sample_image import write_image
+
+NOW = datetime.now(UTC)
+BEFORE = NOW - timedelta(days=30)
+STEPS = CryptoSigner.generate_ecdsa()
+
+
+@pytest.fixture(params=[serve_debian, serve_with_referrers], ids=["without-api", "with-api"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    (tmp_path / "registry").mkdir()
+    with request.param(tmp_path / "registry") as host:
+        yield f"oci+http://{host}/devices/pump"
+
+
+def open_store(address: str, folder: Path) -> RegistryStore:
+    return RegistryStore(address, LayoutStore(folder / uuid4().hex), lambda _: None)
+
+
+def attach(store: RegistryStore, image: Descriptor, kind: str, when: datetime) -> Descriptor:
+    envelope = store.write(
+        [dsse.sign(f"{kind} {when}".encode(), "application/vnd.in-toto+json", STEPS)],
+        media_type=dsse.MEDIA_TYPE,
+    )
+    return store.attach(
+        image,
+        artifact_type=ARTIFACT_TYPE,
+        layers=[envelope],
+        annotations={PREDICATE_TYPE: kind, "org.opencontainers.image.created": when.isoformat()},
+    )
+
+
+def test_a_registry_keeps_what_is_named_sealed_signed_or_new(address: str, tmp_path: Path) -> None:
+    store = open_store(address, tmp_path)
+    old = BEFORE - timedelta(days=1)
+    left, sealed, signed, fresh = (write_image(store, name.encode(), name="app") for name in "abcd")
+    named = write_image(store, b"e", name="app")
+    for image in (left, sealed, signed, fresh, named):
+        attach(store, image, PROVENANCE, old)
+    attach(store, sealed, SEAL, old)
+    cosign.sign_image(store, signed.digest, "pump/app", STEPS)
+    attach(store, fresh, PROVENANCE, NOW)
+
+    store = open_store(address, tmp_path)  # as another machine, which has seen nothing
+    made = clean.make_plan(store, store.inventory(), BEFORE, {})
+    found = {each.digest for each in made.images}
+    # With the referrers API, nothing in the registry's lists names an image that lost its tag.
+    assert found == ({left.digest} if found else set())
+    assert bool(found) == (not _has_api(store, left))
+    assert store.remove(made.plan.removable) == [each.digest for each in made.images]
+
+    store = open_store(address, tmp_path)
+    for image in (sealed, signed, fresh, named):
+        store.locate(image.digest)
+        assert len(store.referrers(image.digest)) == (2 if image in (sealed, fresh) else 1)
+    if found:
+        with pytest.raises(StoreError):
+            store.find_image(left.digest)
+        assert store.inventory()
+        assert clean.make_plan(store, store.inventory(), BEFORE, {}).images == []
+
+
+def _has_api(store: RegistryStore, image: Descriptor) -> bool:
+    store.referrers(image.digest)
+    return bool(store._referring._has_api)
+
+
+def test_a_record_that_comes_meanwhile_saves_its_image(tmp_path: Path) -> None:
+    (tmp_path / "registry").mkdir()
+    with serve_debian(tmp_path / "registry") as host:
+        store = open_store(f"oci+http://{host}/devices/pump", tmp_path)
+        left = write_image(store, b"a", name="app")
+        write_image(store, b"b", name="app")
+        attach(store, left, PROVENANCE, BEFORE - timedelta(days=1))
+        made = clean.make_plan(store, store.inventory(), BEFORE, {})
+        assert [each.digest for each in made.images] == [left.digest]
+        attach(store, left, SEAL, NOW)
+        assert store.remove(made.plan.removable) == []
+        store.locate(left.digest)
+
+
+def test_a_registry_that_deletes_nothing_says_so(tmp_path: Path) -> None:
+    (tmp_path / "registry").mkdir()
+    with serve_debian(tmp_path / "registry", deletes=False) as host:
+        store = open_store(f"oci+http://{host}/devices/pump", tmp_path)
+        left = write_image(store, b"a", name="app")
+        write_image(store, b"b", name="app")
+        attach(store, left, PROVENANCE, BEFORE - timedelta(days=1))
+        made = clean.make_plan(store, store.inventory(), BEFORE, {})
+        with pytest.raises(StoreError, match="deletes nothing"):
+            store.remove(made.plan.removable)
+
+
+def test_the_engine_loses_names_that_are_old_and_keeps_what_runs() -> None:
+    engine = create("docker", Shell(), "")
+    name = f"{RELEASED}/clean-{uuid4().hex[:8]}/app:1"
+    listed = engine.list_images("")  # any image of this machine
+    engine.tag(listed[0].id, name)
+    try:
+        (found,) = engine.list_images(name)
+        assert found.named
+        later = datetime.now(UTC) + timedelta(days=1)
+        assert find_unneeded([found], {found.id}, later) == []
+        assert find_unneeded([found], set(), BEFORE) == []
+        assert find_unneeded([found], set(), later) == [found]
+    finally:
+        engine.remove_name(name)
+    assert engine.list_images(name) == []
+    assert engine.image(listed[0].id)
+    engine.remove_name(name)  # what is missing is no error
