@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -69,6 +71,35 @@ def make_command(
                 context.close()
 
     return click.Command(name, callback=run, params=parameters(kind), help=text, short_help=text)
+
+
+def add_json(command: click.Command) -> click.Command:
+    """Return a command, and those below it, with `--json`: what one only prints becomes a result."""
+    if isinstance(command, click.Group):
+        for each in command.commands.values():
+            add_json(each)
+        return command
+    call = command.callback
+    if call is None or any(each.name == "json" for each in command.params):
+        return command
+
+    def run(*, json: bool, **given: Any) -> Any:
+        if not json:
+            return call(**given)
+        with redirect_stdout(io.StringIO()) as printed:
+            done = call(**given)
+        text = printed.getvalue().strip()
+        try:
+            data = msgspec.json.decode(text.encode())
+        except msgspec.DecodeError:
+            data = text
+        screen.choose(as_json=True).result(text, {"output": data})
+        return done
+
+    field = next(each for each in fields(Common) if each.name == "json")
+    command.params.append(_option(field))
+    command.callback = run
+    return command
 
 
 def _type(field: Field) -> Any:

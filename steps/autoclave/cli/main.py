@@ -5,6 +5,7 @@ Subcommands are imported when they are called, so that `autoclave --help` answer
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -14,12 +15,16 @@ from types import FrameType
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from autoclave import __version__
 from autoclave.errors import AutoclaveError, Interrupted, UsageError
 from autoclave.model import steps
 from autoclave.runtime.neutral import cut, neutralise, neutralise_lines
 from autoclave.runtime.surroundings import print_any_text
+
+_YES = frozenset({"1", "true", "t", "yes", "y", "on"})
+"""Values of a variable that click takes for a flag that is given."""
 
 _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
     "Steps": {each.name: ("cli.commands.step", each.summary) for each in steps.STEPS},
@@ -51,6 +56,8 @@ _GROUPS: dict[str, dict[str, tuple[str, str]]] = {
         "doctor": ("cli.commands.doctor", "check engine, scanner, database, keys, clock, disk"),
         "tools": ("cli.commands.tools", "list the programs that are needed, with versions; install them"),
         "database": ("cli.commands.database", "renew the scanners' databases and the policy's catalogues"),
+        "completion": ("cli.commands.completion", "let the shell complete commands and options"),
+        "manual": ("cli.commands.manual", "print the man page, or install it"),
         "schema": ("cli.commands.schema", "print the JSON schema of autoclave.toml"),
         "policy": ("cli.commands.policy", "start an organisation's policy, or export it for a cluster"),
         "clean": ("cli.commands.clean", "remove old images that nobody needs from store and engine"),
@@ -92,7 +99,18 @@ class _LazyGroup(click.Group):
             return None
         where, text = commands()[cmd_name]
         make: Callable[[str, str], click.Command] = import_module(f"autoclave.{where}").command
-        return make(cmd_name, text)
+        from autoclave.cli.click_options import add_json
+
+        return add_json(make(cmd_name, text))
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return what a word at the beginning can become, from the table: nothing is imported."""
+        found = [
+            CompletionItem(name, help=text)
+            for name, (_, text) in commands().items()
+            if name.startswith(incomplete)
+        ]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -181,7 +199,7 @@ def _print_error(error: AutoclaveError, words: Sequence[str], cause: BaseExcepti
         import traceback
 
         print(neutralise_lines("".join(traceback.format_exception(cause))), file=sys.stderr)
-    if "--json" in words:
+    if "--json" in words or os.environ.get("AUTOCLAVE_JSON", "").lower() in _YES:
         from autoclave.console import json
 
         data: dict[str, Any] = {"event": "error", "code": error.code, "kind": type(error).__name__}
