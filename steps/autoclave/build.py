@@ -10,6 +10,7 @@ from typing import Annotated
 from msgspec import Struct, structs
 
 from autoclave import materials
+from autoclave.console.progress import Transfer
 from autoclave.context import Context
 from autoclave.device.dockerfile.replacement import replace_stage
 from autoclave.device.schema import Image
@@ -206,7 +207,9 @@ def _build(image: Image, opts: Options, ctx: Context) -> BuiltImage:
         inputs = materials.collect(request, ctx.source, ctx.engine)
     image_id = ctx.engine.build(request, lambda text: ctx.screen.line(STEP, text))
     materials.refuse_changed(inputs, materials.collect(request, ctx.source, ctx.engine))
-    descriptor = archive.read_archive(ctx.engine.save(image_id), ctx.store, image_id=image_id)
+    built = ctx.engine.image(image_id)
+    moved = Transfer(ctx.screen, STEP, f"{image.name} into the store", built.size if built else 0)
+    descriptor = archive.read_archive(moved.count(ctx.engine.save(image_id)), ctx.store, image_id=image_id)
     ctx.store.tag(image.name, descriptor)
     ctx.built[image.name] = descriptor
     made = read_identity(ctx.store, descriptor.digest)

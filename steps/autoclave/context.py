@@ -19,6 +19,7 @@ from msgspec import Raw
 
 from autoclave import __version__, engines, hosts
 from autoclave.console.base import Screen
+from autoclave.console.progress import Transfer
 from autoclave.device import device_file, schema, source
 from autoclave.device.repository import refuse_own
 from autoclave.device.root import find_root
@@ -54,12 +55,15 @@ from autoclave.runtime.redact import Mask
 from autoclave.runtime.shell import Shell
 from autoclave.signers import Signer, development, open_signer
 from autoclave.store.archive.write import write_archive
+from autoclave.store.artifacts import INDEXES
 from autoclave.store.base import Store, is_address
 from autoclave.store.image import read_identity
 from autoclave.store.layout import LayoutStore
-from autoclave.store.oci import Descriptor
+from autoclave.store.oci import Descriptor, parse_manifest
 
 STATE, REPORTS = ".autoclave", "reports"
+DURATIONS = "durations.json"
+_MOST = 1 << 20  # bytes of that file
 
 _MAY_SIGN = {
     development.STEPS: tuple(each.role for each in steps.STEPS if each is not steps.SIGN),
@@ -255,6 +259,14 @@ class Context:
         """The folder of this device's store, reports and locks. Raises SourceError when it is not trusted."""
         return open_state(self.folder)
 
+    def read_durations(self) -> bytes:
+        """Return the file of how long steps took; empty without one."""
+        return self.state.read(DURATIONS, limit=_MOST) if self.state.kind(DURATIONS) else b""
+
+    def write_durations(self, raw: bytes) -> None:
+        """Replace the file of how long steps took."""
+        self.state.write(DURATIONS, [raw])
+
     def folder_at(self, path: str) -> Folder:
         """Return a folder that an option names: no link is followed in the device folder."""
         return folder_at(Path(path), self.folder)
@@ -268,7 +280,12 @@ class Context:
             from autoclave.store.registry.store import RegistryStore
 
             cache = LayoutStore(self.state.at("registry"))
-            return RegistryStore(chosen, cache, lambda place: find_credentials(place, self.shell))
+            return RegistryStore(
+                chosen,
+                cache,
+                lambda place: find_credentials(place, self.shell),
+                moved=lambda what, total: Transfer(self.screen, "store", what, total).count,
+            )
         return LayoutStore(self.folder_at(chosen) if chosen else self.state.at("store"))
 
     @property
@@ -470,7 +487,9 @@ def load_image(descriptor: Descriptor, ctx: Context) -> ImageState:
     names = (read_identity(ctx.store, descriptor.digest).config, descriptor.digest)
     found = _find_in_engine(names, ctx)
     if found is None:
-        ctx.engine.load(write_archive(ctx.store, descriptor.digest, name=""))
+        total = _measure(descriptor, ctx.store)
+        moved = Transfer(ctx.screen, "engine", f"{Digest(descriptor.digest).short} into the engine", total)
+        ctx.engine.load(moved.count(write_archive(ctx.store, descriptor.digest, name="")))
         found = _find_in_engine(names, ctx)
     if found is None:
         raise StoreError(
@@ -478,6 +497,13 @@ def load_image(descriptor: Descriptor, ctx: Context) -> ImageState:
             why="it has neither the digest of its configuration nor that of its manifest",
         )
     return found
+
+
+def _measure(descriptor: Descriptor, store: Store) -> int:
+    """Return the bytes of an image's layers as they are stored; 0 for an index of images."""
+    if descriptor.media_type in INDEXES:
+        return 0
+    return sum(each.size for each in parse_manifest(store.read(descriptor.digest), descriptor.digest).layers)
 
 
 def _find_in_engine(names: tuple[str, str], ctx: Context) -> ImageState | None:

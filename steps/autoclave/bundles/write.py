@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
 
 from msgspec import Struct
@@ -29,8 +30,19 @@ class BundleInputs(Struct, frozen=True, kw_only=True):
     copies: dict[str, bytes]
 
 
-def write(folder: Folder, name: str, store: Store, collected: Collection, release: BundleInputs) -> Bundle:
-    """Write the bundle, whole or not at all. Raises BundleError, or StoreError for damage in the store."""
+def write(
+    folder: Folder,
+    name: str,
+    store: Store,
+    collected: Collection,
+    release: BundleInputs,
+    *,
+    count: Callable[[Iterable[bytes]], Iterator[bytes]] = iter,
+) -> Bundle:
+    """Write the bundle, whole or not at all. Raises BundleError, or StoreError for damage in the store.
+
+    `count` passes on the chunks of what is written, and counts them.
+    """
     files = _files(collected, release)
     bundle = Bundle(
         format=contents.FORMAT,
@@ -50,7 +62,7 @@ def write(folder: Folder, name: str, store: Store, collected: Collection, releas
             for digest, size in sorted(collected.blobs.items()):
                 made = collected.made.get(digest)
                 content = store.chunks(digest) if made is None else [made]
-                tar.write(file, BLOBS + Digest(digest).hex, size, content)
+                tar.write(file, BLOBS + Digest(digest).hex, size, count(content))
             tar.end(file)
     except SourceError as error:
         raise BundleError(

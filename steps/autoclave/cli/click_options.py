@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from autoclave.cli import screen
+from autoclave.console.timed import TimedScreen
 from autoclave.errors import AutoclaveError
 from autoclave.runtime.options import Common, Field, build, fields
 
@@ -56,6 +57,7 @@ def make_command(
         context: Context | None = None
         try:
             context = Context(options, view)
+            context.screen = TimedScreen(view, context.read_durations, context.write_durations)
             return call(options, context) or 0
         except AutoclaveError as error:
             if context:

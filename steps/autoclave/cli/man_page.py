@@ -64,15 +64,12 @@ def _command(words: str, command: click.Command) -> Iterator[str]:
     arguments = [each for each in command.params if isinstance(each, click.Argument)]
     shown = "".join(f" {each.make_metavar(click.Context(command))}" for each in arguments)
     yield from (f".SS {_escape(words + shown)}", _escape(command.help or ""))
-    for each in command.params:
-        if isinstance(each, Argument):
-            yield from (
-                ".TP",
-                f"\\fI{_escape(each.name.upper() if each.name else '')}\\fR",
-                _escape(each.meaning),
-            )
-        elif isinstance(each, click.Option) and each.name not in _COMMON:
-            yield from _option(each)
+    for parameter in command.params:
+        if isinstance(parameter, Argument):
+            name = (parameter.name or "").upper()
+            yield from (".TP", f"\\fI{_escape(name)}\\fR", _escape(parameter.meaning))
+        elif isinstance(parameter, click.Option) and parameter.name not in _COMMON:
+            yield from _option(parameter)
 
 
 def _common() -> Iterator[str]:

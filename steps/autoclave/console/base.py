@@ -17,6 +17,9 @@ class Screen(Protocol):
     def line(self, step: str, text: str) -> None:
         """Show a line that a step's tool printed."""
 
+    def progress(self, step: str, text: str) -> None:
+        """Show how far something is; the next one replaces it where that can be."""
+
     def note(self, step: str, text: str) -> None:
         """Show a note."""
 

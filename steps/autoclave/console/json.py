@@ -29,6 +29,10 @@ class JsonScreen:
         """Show a line that a step's tool printed."""
         self._emit("line", step=step, text=text)
 
+    def progress(self, step: str, text: str) -> None:
+        """Show how far something is."""
+        self._emit("progress", step=step, text=text)
+
     def note(self, step: str, text: str) -> None:
         """Show a note."""
         self._emit("note", step=step, text=text)

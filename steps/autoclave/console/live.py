@@ -35,6 +35,7 @@ class LiveScreen:
     def __init__(self, console: Console | None = None) -> None:
         self._console = console or Console(stderr=True, highlight=False)
         self._rows: dict[str, _Row] = {}
+        self._progress = ""
         self._live = Live(
             console=self._console, get_renderable=self.table, refresh_per_second=8, transient=False
         )
@@ -50,6 +51,12 @@ class LiveScreen:
     def line(self, step: str, text: str) -> None:
         """Show a line that a step's tool printed."""
         self._console.print(Text(f"{step:<9} │ ", "dim") + Text(neutralise(text)))
+
+    def progress(self, step: str, text: str) -> None:
+        """Show how far something is, in the row of the steps that run, or above them when none does."""
+        self._progress = f"{step}: {text}"
+        if not any(row.state == "running" for row in self._rows.values()):
+            self.note(step, text)
 
     def note(self, step: str, text: str) -> None:
         """Show a note."""
@@ -67,6 +74,7 @@ class LiveScreen:
     def verdict(self, verdict: Verdict, seconds: float, what: str) -> None:
         """Show the verdict of a gate."""
         state = "passed" if verdict.passed else "CLOSED"
+        self._progress = ""
         self._rows[verdict.gate] = _Row(state, what, 0.0, seconds)
         for reason in verdict.reasons:
             self._console.print(Text(f"{verdict.gate:<9} ✘ ", "bold red") + Text(neutralise(reason), "red"))
@@ -103,4 +111,7 @@ class LiveScreen:
                 Text(f"{seconds:5.1f} s" if seconds else "", "dim"),
                 Text(neutralise(row.text), overflow="ellipsis", no_wrap=True),
             )
+        if self._progress and any(row.state == "running" for row in self._rows.values()):
+            moved = Text(neutralise(self._progress), "dim", overflow="ellipsis", no_wrap=True)
+            table.add_row(Text(""), Text(""), Text(""), Text(""), moved)
         return table

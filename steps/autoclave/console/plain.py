@@ -31,6 +31,10 @@ class PlainScreen:
         """Show a line that a step's tool printed."""
         self._print(step, f"│ {text}")
 
+    def progress(self, step: str, text: str) -> None:
+        """Show how far something is."""
+        self._print(step, text)
+
     def note(self, step: str, text: str) -> None:
         """Show a note."""
         self._print(step, text)

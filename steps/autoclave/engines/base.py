@@ -74,7 +74,7 @@ class ImageState(Struct, frozen=True, kw_only=True):
 
     `health` is the command of its HEALTHCHECK, empty without one; `environment` are the variables it sets.
     `on_build` are instructions that run in builds based on it; `platform` is `os/architecture/variant`, empty
-    when the engine does not know it.
+    when the engine does not know it. `size` is in bytes, 0 when it is not known.
     """
 
     id: str
@@ -85,6 +85,7 @@ class ImageState(Struct, frozen=True, kw_only=True):
     environment: Mapping[str, str] = {}
     on_build: tuple[str, ...] = ()
     platform: str = ""
+    size: int = 0
 
 
 class NamedImage(Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from autoclave.bundles.collect import VerifiedImage
 from autoclave.bundles.contents import COPIES, RELEASE
 from autoclave.cli.click_options import make_command
 from autoclave.cli.image_options import find_images
+from autoclave.console.progress import Transfer
 from autoclave.context import Context
 from autoclave.errors import BundleError, UsageError
 from autoclave.evidence import records, trust_export
@@ -52,7 +53,9 @@ def _run(opts: Options, ctx: Context) -> None:
     path = Path(opts.output)
     collected = collect.collect(ctx.store, verified)
     folder = ctx.folder_at(str(path.parent))
-    bundle = write.write(folder, path.name, ctx.store, collected, _bundle_inputs(verified, ctx))
+    moved = Transfer(ctx.screen, "export", path.name, sum(collected.blobs.values()))
+    inputs = _bundle_inputs(verified, ctx)
+    bundle = write.write(folder, path.name, ctx.store, collected, inputs, count=moved.count)
     size = path.stat().st_size
     ctx.screen.result(
         f"{path} ({size:,} bytes)", {"file": str(path), "size": size, "images": images, "seals": bundle.seals}

@@ -134,6 +134,7 @@ class DockerEngine:
         return ImageState(
             id=found["Id"],
             layers=tuple(found.get("RootFS", {}).get("Layers") or ()),
+            size=int(found.get("Size") or 0),
             user=(found.get("Config") or {}).get("User") or "",
             repo_digests=tuple(found.get("RepoDigests") or ()),
             health=docker_networks.health_command(found.get("Config") or {}),
@@ -352,8 +353,8 @@ class DockerEngine:
 def _moment(inspected: dict[str, Any]) -> datetime | None:
     """Return when an image was named last, or else made; None when the engine does not say."""
     for text in ((inspected.get("Metadata") or {}).get("LastTagTime"), inspected.get("Created")):
-        with suppress(TypeError, ValueError):
-            when = datetime.fromisoformat(text)
+        with suppress(ValueError):
+            when = datetime.fromisoformat(str(text or ""))
             if when.tzinfo and when.year > 1:  # an image that was loaded has the year 1
                 return when
     return None

@@ -32,6 +32,10 @@ class GitLabScreen(PlainScreen):
         self._fold()
         super().begin(step, what)
 
+    def progress(self, step: str, text: str) -> None:
+        """Print how far something is, within the folded output of the step's tools."""
+        self.line(step, text)
+
     def note(self, step: str, text: str) -> None:
         """Print something worth knowing."""
         self._fold()

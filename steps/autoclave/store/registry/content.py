@@ -12,7 +12,7 @@ from contextlib import suppress
 from itertools import chain
 
 from autoclave.errors import StoreError
-from autoclave.model.digest import check_digest, digest_of
+from autoclave.model.digest import Digest, check_digest, digest_of
 from autoclave.store.artifacts import IMAGES, media_type_of
 from autoclave.store.base import SMALL
 from autoclave.store.layout import LayoutStore
@@ -36,11 +36,16 @@ _TURNS = 4
 _SMALL = 64 * 1024
 
 
+Counter = Callable[[str, int], Callable[[Iterable[bytes]], Iterator[bytes]]]
+"""What counts the chunks of a transfer: it is given what is transferred, and how many bytes."""
+
+
 class Content:
     """Blobs and manifests by digest, and manifests by tag. Threads may share it."""
 
-    def __init__(self, client: Client, cache: LayoutStore) -> None:
+    def __init__(self, client: Client, cache: LayoutStore, moved: Counter = lambda what, total: iter) -> None:
         self.client = client
+        self._moved = moved
         self.cache = cache
         self._known: dict[str, str] = {}  # digest: manifests or blobs
         self._absent: set[str] = set()
@@ -182,7 +187,8 @@ class Content:
         return False
 
     def _upload(self, blob: Descriptor) -> None:
-        upload(self.client, blob.digest, blob.size, lambda: self.cache.chunks(blob.digest))
+        count = self._moved(f"{Digest(blob.digest).short} to the registry", blob.size)
+        upload(self.client, blob.digest, blob.size, lambda: count(self.cache.chunks(blob.digest)))
         self._known[blob.digest] = _BLOBS
         self._absent.discard(blob.digest)
 
@@ -213,7 +219,8 @@ class Content:
         pieces = download(self.client, f"{kind}/{digest}", headers=headers, limit=limit)
         if pieces is None:
             return False
-        self.cache.write(pieces, media_type=_ANY, expect=digest)
+        count = self._moved(f"{Digest(digest).short} from the registry", 0)
+        self.cache.write(count(pieces), media_type=_ANY, expect=digest)
         self._known[digest] = kind
         return True
 

@@ -19,7 +19,7 @@ from autoclave.store.registry import address as registry_address
 from autoclave.store.registry import cleaning, listing
 from autoclave.store.registry.auth import Credentials
 from autoclave.store.registry.client import Client
-from autoclave.store.registry.content import Content
+from autoclave.store.registry.content import Content, Counter
 from autoclave.store.registry.referrers import Referrers
 from autoclave.store.retention import Listed
 
@@ -35,17 +35,19 @@ class RegistryStore:
         ca: Path | None = None,
         *,
         sleep: Callable[[float], None] = time.sleep,
+        moved: Counter = lambda what, total: iter,
     ) -> None:
         """Use the repository `oci://HOST[:PORT]/REPOSITORY`; nothing is sent before the first use.
 
         `credentials` returns those for `HOST[:PORT]/REPOSITORY` when the registry requires some. `ca` is a
         file of certificates to trust instead of the environment's. Raises StoreError when the address is
-        malformed.
+        malformed. `moved` is given what is transferred and its bytes (0: unknown), and returns what counts
+        the chunks as it passes them on.
         """
         parsed = registry_address.parse(address)
         self.address = str(parsed)
         self._cache = cache
-        self._content = Content(Client(parsed, credentials, ca, sleep), cache)
+        self._content = Content(Client(parsed, credentials, ca, sleep), cache, moved)
         self._referring = Referrers(self._content)
 
     def close(self) -> None:
