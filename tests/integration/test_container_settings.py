@@ -1,4 +1,4 @@
-"""What the device file says of a container, on the real engine: /tmp, ports, health, secrets, variables, command."""
+"""What the device file says of a container, on the real engine: /tmp, ports, health, secrets, command."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def serve(port):
     server = socket.create_server(("", port))
     while True:
         connection, _ = server.accept()
-        threading.Thread(target=lambda: (connection.sendall(b"%d" % port), time.sleep(60)), daemon=True).start()
+        answer = lambda: (connection.sendall(b"%d" % port), time.sleep(60))
+        threading.Thread(target=answer, daemon=True).start()
 threading.Thread(target=serve, args=(11112,), daemon=True).start()
 serve(8080)
 """

@@ -115,7 +115,15 @@ class LaterRule(
         return f"from {self.from_}: {', '.join(sorted(self.block))}"
 
 
-_Version = Annotated[str, matching(r"[0-9]+(\.[0-9]+){1,3}[A-Za-z0-9.+~-]*", max_length=50)]
+_Version = Annotated[
+    str,
+    matching(
+        r"[0-9]+(\.[0-9]+){1,3}[A-Za-z0-9.+~-]*",
+        says="a version: two to four numbers with dots between, as the program prints it",
+        example="0.74.0",
+        max_length=50,
+    ),
+]
 
 
 class ScanPolicy(_Section, frozen=True):
@@ -178,7 +186,18 @@ class ScanPolicy(_Section, frozen=True):
         _stricter("superset", "scanners that must each have scanned the image; one always must"),
     ]
     versions: Annotated[
-        dict[Annotated[str, matching(r"[a-z][a-z0-9-]*", max_length=50)], _Version],
+        dict[
+            Annotated[
+                str,
+                matching(
+                    r"[a-z][a-z0-9-]*",
+                    says="the name of a program, in small letters",
+                    example="trivy",
+                    max_length=50,
+                ),
+            ],
+            _Version,
+        ],
         _stricter("pins", "the one version of a scanner that may have scanned; others: any accepted one"),
     ]
 

@@ -9,19 +9,27 @@ from functools import cache
 from importlib import resources
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Struct
 
 from autoclave.errors import UsageError
+from autoclave.model.text import matching
 from autoclave.runtime.toml import convert, nearest, parse_toml
 from autoclave.tools.versions import Range
 
-_SHA256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+_SHA256 = Annotated[
+    str, matching("[0-9a-f]{64}", says="a SHA-256 in 64 digits of 0 to 9 and a to f", example="0" * 64)
+]
 
 
 class File(Struct, frozen=True, forbid_unknown_fields=True):
     """A file that a vendor publishes, and the digest that it must have."""
 
-    url: Annotated[str, Meta(pattern="^https://")]
+    url: Annotated[
+        str,
+        matching(
+            "https://[!-~]+", says="an address that begins with https://", example="https://example.org/x"
+        ),
+    ]
     sha256: _SHA256
 
 

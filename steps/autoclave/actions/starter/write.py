@@ -11,7 +11,8 @@ from autoclave.actions.starter import registers
 from autoclave.actions.starter.draft import Draft
 from autoclave.actions.starter.render import SCHEMA, render
 from autoclave.actions.starter.repository import join
-from autoclave.device import schema
+from autoclave.device import device_file, keys
+from autoclave.device.schema import DECISIONS, FILE
 from autoclave.runtime.folder import Folder
 
 _LARGEST = 1 << 20  # bytes of an ignore file
@@ -30,8 +31,8 @@ class Change(Struct, frozen=True, kw_only=True):
 def plan(device: Folder, draft: Draft) -> list[Change]:
     """Return all files to write. Raises SourceError for a link, ConfigError for an invalid draft."""
     text = render(draft)
-    schema.parse(text.encode(), source=schema.FILE)  # a defect here, and nothing was written
-    changes = [Change(path=schema.FILE, content=text.encode())]
+    device_file.parse(text.encode(), source=FILE)  # a defect here, and nothing was written
+    changes = [Change(path=FILE, content=text.encode())]
     for name in draft.new_registers:
         if device.kind(name) is None:
             changes.append(Change(path=name, content=_NEW[name].encode()))
@@ -50,7 +51,7 @@ def apply(device: Folder, changes: Iterable[Change]) -> None:
             device.create(each.path, [each.content])
         else:
             device.write(each.path, [each.content])
-    device.write(SCHEMA, [json.dumps(schema.json_schema(), indent=1).encode(), b"\n"])
+    device.write(SCHEMA, [json.dumps(keys.json_schema(), indent=1).encode(), b"\n"])
 
 
 def ignored(draft: Draft) -> dict[str, tuple[str, ...]]:
@@ -73,9 +74,7 @@ def _for_builds(draft: Draft) -> Iterator[tuple[str, str]]:
         if not part.whole_context:
             continue
         # What describes the device is no part of its images: a new review builds nothing again.
-        about = (
-            (".git", schema.FILE, schema.DECISIONS, draft.requirements, draft.soup) if context == "." else ()
-        )
+        about = (".git", FILE, DECISIONS, draft.requirements, draft.soup) if context == "." else ()
         for line in (*about, *(part.project.ignored if part.project else ())):
             if line:
                 yield path, line

@@ -15,7 +15,7 @@ from autoclave.actions.starter import survey, texts, write
 from autoclave.actions.starter.draft import Draft
 from autoclave.actions.starter.facts import Kind, Remark, lines_of
 from autoclave.actions.starter.write import Change
-from autoclave.device import schema
+from autoclave.device import device_file
 from autoclave.device.schema import FILE, SafetyClass
 from autoclave.errors import AutoclaveError, ConfigError, Interrupted, UsageError
 from autoclave.runtime.folder import Folder
@@ -133,7 +133,7 @@ def _to_version(text: str) -> str:
 def _check(device: Folder) -> list[Remark]:
     """Return what the device file, as it was written, is refused for."""
     try:
-        schema.load(device.path)
+        device_file.load(device.path)
     except AutoclaveError as error:
         return [Remark(Kind.LEFT, ": ".join(filter(None, (error.what, error.next))))]
     return []

@@ -37,7 +37,11 @@ def explain(error: BaseException, address: str) -> Silence:
     code = cause.errno if cause else 0
     scheme, _, path = address.partition("://")
     if scheme != "unix":
-        what = cause.strerror if cause and address else f"{type(error).__name__}: {str(error)[:_LONGEST]}"
+        what = (
+            (cause.strerror or "")
+            if cause and address
+            else f"{type(error).__name__}: {str(error)[:_LONGEST]}"
+        )
         why = f"{address}: {what}" if address else what
         return Silence(why, "check that it runs, and what DOCKER_HOST names ('docker version' asks it too)")
     if code in {errno.EACCES, errno.EPERM}:
