@@ -19,7 +19,8 @@ subprocess.run([program], check=True)
 assert sys.argv[0] == "/autoclave/tests/check.py", sys.argv
 compile("""
 SERVES = """\
-import os, socket, sys, threading, time
+import os, socket, sys, threading
+kept = []
 assert sys.argv[1:] == ["--role", "archive"], sys.argv
 secret = open("/run/secrets/password").read()
 assert (secret, os.environ["LEVEL"], os.environ["KEPT"]) == ("s3cret", "debug", "yes")
@@ -29,8 +30,8 @@ def serve(port):
     server = socket.create_server(("", port))
     while True:
         connection, _ = server.accept()
-        answer = lambda: (connection.sendall(b"%d" % port), time.sleep(60))
-        threading.Thread(target=answer, daemon=True).start()
+        connection.sendall(b"%d" % port)
+        kept.append(connection)
 threading.Thread(target=serve, args=(11112,), daemon=True).start()
 serve(8080)
 """

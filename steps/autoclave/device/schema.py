@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,8 @@ FILE = "autoclave.toml"
 DECISIONS, WAIVER, VEX = "decisions", ".waiver.json", ".vex.json"
 
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+_LONGEST_PATH, _LONGEST_NAME = 2000, 255  # bytes
 
 Name = Annotated[
     str, matching(r"[a-z0-9]+(-[a-z0-9]+)*", says=HYPHENATED, example="infusion-pump", max_length=50)
@@ -326,7 +329,7 @@ class Device(_Table, frozen=True):
     """The whole device file."""
 
     device: Identity
-    image: Annotated[list[Image], Meta(min_length=1)]
+    image: Annotated[list[Image], Meta(min_length=1, max_length=500)]
     unit_test: UnitTest | None = None
     environment: list[Environment] = []
     flow: list[Flow] = []
@@ -367,6 +370,15 @@ def parse_size(size: str) -> int:
 
 def resolve_inside(folder: Path, relative: str) -> Path:
     """Resolve a path of the device file; raise SourceError when it leaves the device folder."""
+    parts = PurePosixPath(relative).parts
+    if len(os.fsencode(relative)) > _LONGEST_PATH or any(
+        len(os.fsencode(each)) > _LONGEST_NAME for each in parts
+    ):
+        raise SourceError(
+            f"path '{relative[:60]}…' is too long",
+            why=f"a path has at most {_LONGEST_PATH} bytes, and a name in it {_LONGEST_NAME}",
+            next="fix it in autoclave.toml",
+        )
     resolved = (folder / relative).resolve()
     # Not back in by the folder's own name either: a commit is written into a folder of another name.
     leaves = PurePosixPath(posixpath.normpath(relative)).parts[:1] == ("..",)

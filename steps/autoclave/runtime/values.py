@@ -231,7 +231,8 @@ def _name(value: object, seen: _Type) -> str:
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list):
-        return "a list" if value else "an empty list"
+        counted = f"a list of {len(value)}" if seen.base in _LISTS else "a list"
+        return counted if value else "an empty list"
     is_text = isinstance(value, str)
     if is_text and seen.base is not str and not _choices(seen):
         return f"the text {_show(value)}"

@@ -406,3 +406,15 @@ def test_what_leaves_the_repository_is_named_once_and_does_not_end_the_look(tmp_
     found = check(device(tmp_path, text))
     assert ["leaves" in each.what for each in found] == [True, False]
     assert "no stage 'tst'" in found[1].what
+
+
+@pytest.mark.parametrize("key", ["context", "dockerfile"])
+@pytest.mark.parametrize("path", ["a/" * 3000, "a" * 300])
+def test_a_path_that_no_disk_has_is_refused(tmp_path: Path, key: str, path: str) -> None:
+    found = check(device(tmp_path, edited(DEVICE, 'name = "app"\n', f'name = "app"\n{key} = "{path}"\n')))
+    assert any("is too long" in each.what for each in found), found
+
+
+def test_ranges_of_ports_cost_nothing(tmp_path: Path) -> None:
+    dockerfile = edited(DOCKERFILE, "EXPOSE 8080/tcp", "EXPOSE 1-7000 9000\n" * 3000)
+    assert "it exposes 1-7000, 9000" in only(device(tmp_path, dockerfile=dockerfile)).why

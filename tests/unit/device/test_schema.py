@@ -215,6 +215,12 @@ def test_paths_in_the_file_may_not_leave_it_either(tmp_path: Path, extra: str) -
         load(write(tmp_path, text))
 
 
+def test_a_path_that_no_disk_has_is_no_defect(tmp_path: Path) -> None:
+    text = GOOD.replace('version = "1.0"', f'version = "1.0"\nrequirements = "{"r" * 300}"')
+    with pytest.raises(SourceError, match="is too long"):
+        load(write(tmp_path, text))
+
+
 def test_the_requirements_file_must_be_there(tmp_path: Path) -> None:
     text = GOOD.replace('version = "1.0"', 'version = "1.0"\nrequirements = "r.csv"')
     with pytest.raises(SourceError, match=r"'r\.csv' does not exist"):

@@ -22,6 +22,7 @@ from autoclave.runtime.folder import Folder, Kind
 from autoclave.runtime.toml import nearest
 
 _LARGEST = 1 << 20  # bytes of a Dockerfile
+_SHOWN = 10  # ports of a message
 _PREDEFINED = re.compile(r"(?i:(http|https|ftp|no|all)_proxy)|BUILDKIT_\w+|SOURCE_DATE_EPOCH|BUILD(ER)?_\w+")
 """Arguments that no ARG has to declare."""
 _RESULTS = re.compile(r"/autoclave/results/([A-Za-z0-9_./-]+\.xml)")
@@ -193,12 +194,12 @@ def _check_service(look: _Look, device: Device, found: Findings) -> None:
     exposed = look.released.ports
     further = {f"service.ports.{name}": int(each.partition("/")[0]) for name, each in service.ports.items()}
     for key, port in {"service.port": service.port, **further}.items():
-        if port and exposed and port not in exposed:
+        if port and exposed and not any(port in each for each in exposed):
             found.add(
                 Level.NOTE,
                 look.key(key),
                 f"image '{look.image.name}': port {port} is not one that {look.where} exposes",
-                why=f"it exposes {', '.join(map(str, sorted(exposed)))}",
+                why=f"it exposes {_describe_ports(exposed)}",
                 then=f"fix image.{key}, or the EXPOSE",
             )
     if look.released.health or service.health_command:
@@ -224,6 +225,11 @@ def _check_service(look: _Look, device: Device, found: Findings) -> None:
         if service.health
         else 'add health = "/health" to [image.service], or a HEALTHCHECK to the image',
     )
+
+
+def _describe_ports(exposed: tuple[range, ...]) -> str:
+    listed = [f"{each[0]}" if len(each) == 1 else f"{each[0]}-{each[-1]}" for each in exposed if each]
+    return ", ".join(listed[:_SHOWN]) + (" and more" if len(listed) > _SHOWN else "")
 
 
 def _check_user(look: _Look, policy: Policy, found: Findings) -> None:

@@ -32,7 +32,7 @@ class Outline(Struct, frozen=True, kw_only=True):
     line: int
     chain: tuple[int, ...]
     base: str
-    ports: frozenset[int] | None
+    ports: tuple[range, ...] | None
     user: str | None
     health: bool | None
 
@@ -84,8 +84,8 @@ def _chain(known: Stages, stage: Stage) -> Iterator[Stage]:
         yield stage
 
 
-def _ports(instructions: list[Instruction]) -> frozenset[int] | None:
-    found: set[int] = set()
+def _ports(instructions: list[Instruction]) -> tuple[range, ...] | None:
+    found: dict[range, None] = {}
     for each in instructions:
         if each.keyword != "EXPOSE":
             continue
@@ -94,5 +94,5 @@ def _ports(instructions: list[Instruction]) -> frozenset[int] | None:
             last = last or first
             if not all(one.isdecimal() and len(one) < 6 for one in (first, last)):
                 return None
-            found |= set(range(int(first), min(int(last), _LARGEST_PORT) + 1))
-    return frozenset(found)
+            found[range(int(first), min(int(last), _LARGEST_PORT) + 1)] = None
+    return tuple(found)
