@@ -24,7 +24,6 @@ from autoclave.model.digest import digest_of
 from autoclave.model.facts import BuildFacts
 from autoclave.model.plan import StepPlan
 from autoclave.runtime.options import SourceOptions, option
-from autoclave.runtime.variables import is_reserved
 from autoclave.store.archive import read as archive
 from autoclave.store.image import read_identity
 from autoclave.store.oci import Descriptor
@@ -172,21 +171,8 @@ def request_for(image: Image, ctx: Context, *, stage: str = "") -> BuildRequest:
 
 def _refuse_secrets(image: Image, ctx: Context) -> None:
     """Refuse secrets that are not allowed before a build could read them."""
-    refused = gate.refused_secrets((secret.env for secret in image.secrets), ctx.policy)
-    if not refused:
-        return
-    if is_reserved(refused[0]):
-        raise ConfigError(
-            f"the image '{image.name}' may not have ${refused[0]} as a build secret",
-            why="variables of CI hosts, registries, clouds and Autoclave's own never enter a build, "
-            "whoever allows them",
-            next="make a token for this build alone, put it into a variable of its own, and allow that",
-        )
-    raise ConfigError(
-        f"the image '{image.name}' may not have ${refused[0]} as a build secret",
-        why="the policy in force does not allow it: the repository does not decide what leaves the job",
-        next=f'add [build] secrets = ["{refused[0]}"] to the organisation\'s policy (--policy)',
-    )
+    for name in gate.refused_secrets((secret.env for secret in image.secrets), ctx.policy):
+        raise gate.refuse_secret(image.name, name)
 
 
 def _build(image: Image, opts: Options, ctx: Context) -> BuiltImage:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from autoclave.errors import ConfigError
 from autoclave.model.facts import BuildFacts
 from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
@@ -68,6 +69,23 @@ def refused_secrets(names: Iterable[str], policy: Policy) -> list[str]:
     """Return which variables of the job a build must not read."""
     allowed = policy.build.secrets
     return sorted(name for name in names if is_reserved(name) or not ({name, "*"} & allowed))
+
+
+def refuse_secret(image: str, name: str) -> ConfigError:
+    """Return the error about a variable of the job that an image's build must not read."""
+    what = f"the image '{image}' may not have ${name} as a build secret"
+    if is_reserved(name):
+        return ConfigError(
+            what,
+            why="variables of CI hosts, registries, clouds and Autoclave's own never enter a build, "
+            "whoever allows them",
+            next="make a token for this build alone, put it into a variable of its own, and allow that",
+        )
+    return ConfigError(
+        what,
+        why="the policy in force does not allow it: the repository does not decide what leaves the job",
+        next=f'add [build] secrets = ["{name}"] to the organisation\'s policy (--policy)',
+    )
 
 
 def is_root(user: str) -> bool:

@@ -11,7 +11,7 @@ from autoclave import targets
 from autoclave.actions import validate
 from autoclave.actions.validate import Finding, Level
 from autoclave.actions.validate.places import USUAL
-from autoclave.errors import ConfigError
+from autoclave.errors import ConfigError, PolicyLoosened, SourceError
 
 TODAY = date(2026, 11, 30)
 ROOT = Path(__file__).resolve().parents[3]
@@ -373,7 +373,7 @@ def test_a_file_that_is_no_device_file_is_one_finding_for_each_mistake(tmp_path:
 def test_errors_become_one_that_lists_them(tmp_path: Path) -> None:
     found = check(device(tmp_path, edited(edited(DEVICE, '"test"', '"tst"'), '["tests"]', '["test"]')))
     error = validate.combine(found)
-    assert isinstance(error, ConfigError)
+    assert isinstance(error, SourceError), "both are about the source"
     assert error.what == "autoclave.toml and what it names: 2 mistakes"
     assert "1. " in error.why
     assert "2. " in error.why
@@ -418,3 +418,13 @@ def test_a_path_that_no_disk_has_is_refused(tmp_path: Path, key: str, path: str)
 def test_ranges_of_ports_cost_nothing(tmp_path: Path) -> None:
     dockerfile = edited(DOCKERFILE, "EXPOSE 8080/tcp", "EXPOSE 1-7000 9000\n" * 3000)
     assert "it exposes 1-7000, 9000" in only(device(tmp_path, dockerfile=dockerfile)).why
+
+
+def test_a_command_ends_with_the_code_of_what_is_wrong(tmp_path: Path) -> None:
+    loosened = check(
+        device(tmp_path / "a", edited(DEVICE, "[unit-test]", "[policy]\nscan = { block = [] }\n[unit-test]"))
+    )
+    assert isinstance(validate.combine(loosened), PolicyLoosened)
+    lost = check(device(tmp_path / "b", edited(DEVICE, '["tests"]', '["test"]')))
+    assert isinstance(validate.combine(lost), SourceError)
+    assert type(validate.combine([*loosened, *lost])) is ConfigError

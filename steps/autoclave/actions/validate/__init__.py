@@ -12,7 +12,7 @@ from autoclave.actions.validate.images import check_images
 from autoclave.actions.validate.places import check_places
 from autoclave.device import device_file
 from autoclave.device.schema import FILE, Device
-from autoclave.errors import ConfigError
+from autoclave.errors import AutoclaveError, ConfigError, tree
 from autoclave.policy.load import effective_policy
 
 __all__ = ["Finding", "Level", "check", "combine", "format_finding"]
@@ -23,7 +23,7 @@ def check(folder: Path, organisation: str, today: date) -> list[Finding]:
     seen = device_file.read(folder)
     found = Findings()
     for error in seen.errors:
-        found.add(Level.ERROR, "", error.what, why=error.why, then=error.next)
+        found.add_error(error)
     if seen.device:
         _check_device(folder, seen.device, organisation, today, found)
     return sorted(found.found, key=lambda each: list(Level).index(each.level))
@@ -37,12 +37,14 @@ def _check_device(folder: Path, device: Device, organisation: str, today: date, 
         check_declared(folder, device, policy, today, found)
 
 
-def combine(bad: Sequence[Finding]) -> ConfigError:
-    """Return one error for all that must be fixed."""
+def combine(bad: Sequence[Finding]) -> AutoclaveError:
+    """Return one error for all that must be fixed: of their kind, if they are of one."""
+    names = {each.kind for each in bad}
+    kind = next((each for each in tree() if names == {each.__name__}), ConfigError)
     if len(bad) == 1:
-        return ConfigError(bad[0].what, why=bad[0].why, next=bad[0].next)
+        return kind(bad[0].what, why=bad[0].why, next=bad[0].next)
     lines = [line for number, each in enumerate(bad, 1) for line in format_finding(each, f"{number}.")]
-    return ConfigError(
+    return kind(
         f"{FILE} and what it names: {len(bad)} mistakes",
         why="\n".join(lines),
         next="fix all of them; 'autoclave validate' lists them again",

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from autoclave.errors import AutoclaveError
+from autoclave.errors import AutoclaveError, ConfigError
 
 
 class Level(StrEnum):
@@ -24,9 +24,13 @@ class Level(StrEnum):
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One finding: what, why, what to do next; `key` is the key of the device file that it is about."""
+    """One finding: what, why, what to do next; `key` is the key of the device file that it is about.
+
+    `kind` is the name of the error as which a command reports it.
+    """
 
     level: Level
+    kind: str
     key: str
     what: str
     why: str = ""
@@ -41,7 +45,12 @@ class Findings:
 
     def add(self, level: Level, key: str, what: str, *, why: str = "", then: str = "") -> None:
         """Add a finding, unless the same was found already."""
-        made = Finding(level=level, key=key, what=what, why=why, next=then)
+        self.add_error(ConfigError(what, why=why, next=then), key, level)
+
+    def add_error(self, error: AutoclaveError, key: str = "", level: Level = Level.ERROR) -> None:
+        """Add what an error says, unless it was found already."""
+        kind = type(error).__name__
+        made = Finding(level=level, kind=kind, key=key, what=error.what, why=error.why, next=error.next)
         if made.what not in {each.what for each in self.found}:
             self.found.append(made)
 
@@ -51,4 +60,4 @@ class Findings:
         try:
             yield
         except AutoclaveError as error:
-            self.add(level, key, error.what, why=error.why, then=error.next)
+            self.add_error(error, key, level)

@@ -15,7 +15,7 @@ from autoclave.device.dockerfile.sources import find_sources
 from autoclave.device.dockerfile.stages import Stages, Target
 from autoclave.device.schema import FILE, Device, Image, UnitTest, resolve_inside
 from autoclave.errors import SourceError
-from autoclave.gates.build import is_root, refused_secrets
+from autoclave.gates.build import is_root, refuse_secret, refused_secrets
 from autoclave.model.platform import Platform
 from autoclave.policy.schema import Policy
 from autoclave.runtime.folder import Folder, Kind
@@ -82,22 +82,20 @@ def _look_at(folder: Path, image: Image, index: int, found: Findings) -> _Look |
     name = PurePosixPath(image.context, image.dockerfile).as_posix()
     key = f"image[{index}]"
     if not resolve_inside(folder, image.context).is_dir():
-        found.add(
-            Level.ERROR,
-            f"{key}.context",
+        missing = SourceError(
             f"image '{image.name}': the context '{image.context}' is not a folder",
-            then=f"fix image.context in {FILE}",
+            next=f"fix image.context in {FILE}",
         )
+        found.add_error(missing, f"{key}.context")
         return None
     path = resolve_inside(folder, name)
     if not path.is_file():
-        found.add(
-            Level.ERROR,
-            f"{key}.dockerfile",
+        missing = SourceError(
             f"image '{image.name}': the Dockerfile '{name}' does not exist",
             why=_describe_dockerfiles(device.at(image.context) if image.context != "." else device),
-            then=f"fix image.dockerfile in {FILE} (it is relative to image.context), or add the file",
+            next=f"fix image.dockerfile in {FILE} (it is relative to image.context), or add the file",
         )
+        found.add_error(missing, f"{key}.dockerfile")
         return None
     with found.part(f"{key}.dockerfile"):
         raw = Folder(folder.resolve()).read(path.relative_to(folder.resolve()).as_posix(), limit=_LARGEST)
@@ -250,13 +248,7 @@ def _check_user(look: _Look, policy: Policy, found: Findings) -> None:
 
 def _check_secrets(image: Image, index: int, policy: Policy, found: Findings) -> None:
     for name in refused_secrets((each.env for each in image.secrets), policy):
-        found.add(
-            Level.ERROR,
-            f"image[{index}].secrets",
-            f"the image '{image.name}' may not have ${name} as a build secret",
-            why="the policy does not allow it: the repository does not decide what leaves the job",
-            then=f'add [build] secrets = ["{name}"] to the organisation\'s policy (--policy)',
-        )
+        found.add_error(refuse_secret(image.name, name), f"image[{index}].secrets")
 
 
 def _check_copied(folder: Path, key: str, tests: UnitTest, found: Findings) -> None:
