@@ -11,7 +11,7 @@ from autoclave.actions.starter.draft import Draft
 from autoclave.actions.starter.facts import Kind, lines_of
 from autoclave.actions.starter.render import render
 from autoclave.actions.starter.repository import Repository
-from autoclave.device import schema
+from autoclave.device import device_file as device_file_room
 from builders import shapes
 
 
@@ -34,7 +34,7 @@ def draft_of_shape(shape: str) -> Draft:
 def device_file(draft: Draft) -> dict[str, Any]:
     """Return the device file of a draft as data, after it was read as every command reads it."""
     text = render(draft)
-    schema.parse(text.encode(), source="autoclave.toml")
+    device_file_room.parse(text.encode(), source="autoclave.toml")
     return tomllib.loads(text)
 
 

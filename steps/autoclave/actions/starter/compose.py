@@ -25,6 +25,7 @@ _MOST = 100  # services of a file, and entries of one list
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 _SECRET = re.compile(r"(?i)pass|secret|token|key|credential|pwd|private|auth|dsn|cert")
 _LOGIN = re.compile(r"://[^/\s@]*:[^/\s@]*@")
+_MOST_WORDS = 50  # of a command
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,300}")
 _PORT = re.compile(r"(?:(?:[0-9.]+:)?(?P<published>[0-9]{1,5}):)?(?P<target>[0-9]{1,5})(?:/tcp)?")
 
@@ -133,12 +134,14 @@ def _health(data: object) -> Healthcheck | None:
 
 
 def _words(data: object) -> tuple[str, ...]:
+    """Return the words of a command; none when one of them depends on a variable, or does not print."""
     if isinstance(data, str):
         try:
             data = shlex.split(data[:2000])
         except ValueError:
             return ()
-    return tuple(str(each) for each in _list(data) if is_line(str(each)))
+    words = tuple(str(each) for each in _list(data)[:_MOST_WORDS])
+    return words if all(is_line(each) and "$" not in each and len(each) <= 500 for each in words) else ()
 
 
 def _names(data: object) -> list[str]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, structs
 
 from autoclave.actions.starter import beside, contexts, snippet, stacks
 from autoclave.actions.starter.beside import Beside
-from autoclave.actions.starter.dockerfile import http_path
-from autoclave.actions.starter.facts import ComposeService, Project, Remark, Tests, assumed, found, left
+from autoclave.actions.starter.facts import ComposeService, Project, Remark, Tests, found, left
 from autoclave.actions.starter.images import Image, find_test_stage
 from autoclave.actions.starter.kubernetes import Cluster
 from autoclave.actions.starter.repository import Repository, below, join
 
+_PORT = re.compile(r"[1-9][0-9]{0,4}/udp")
 _PROTOCOLS = {
     104: "DICOM", 2762: "DICOM over TLS", 4242: "DICOM", 11112: "DICOM", 2575: "HL7 over MLLP", 502: "Modbus",
     1883: "MQTT", 8883: "MQTT over TLS", 22: "SSH", 5432: "PostgreSQL", 3306: "MySQL", 6379: "Redis",
@@ -34,7 +35,10 @@ class Findings(Struct, frozen=True, kw_only=True):
 
 
 class Part(Struct, frozen=True, kw_only=True):
-    """One image of the draft. `health` is a path; `published` a port of this machine, 0 for none.
+    """One image of the draft. `health` is a path or `tcp`; `published` a port of this machine, 0 for none.
+
+    `ports` are those besides the first by name, `arguments` what takes the place of the image's own ones,
+    `secrets` names of variables that are not taken over.
 
     `whole_context` is whether its build copies the whole context; `ignore_file` the one that it has for
     itself (`NAME.dockerignore`), which the builder takes instead of the context's.
@@ -44,9 +48,13 @@ class Part(Struct, frozen=True, kw_only=True):
     project: Project | None
     tests: Tests | None
     port: int = 0
+    ports: Mapping[str, str] = {}
     health: str = ""
+    health_command: tuple[str, ...] = ()
     has_health: bool = False
+    arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = {}
+    secrets: tuple[str, ...] = ()
     stage: str = ""
     stage_lines: tuple[str, ...] = ()
     beside: tuple[Beside, ...] = ()
@@ -68,15 +76,23 @@ def make(image: Image, seen: Findings) -> Part:
     remarks += project.remarks if project else (left("no tests were found", image.name),)
     port = _port(image, project)
     has_health = any(each.has_health for each in chain)
-    health = "" if has_health else _health(image, project, port, seen.cluster)
-    remarks += _health_remarks(image, port, health, has_health=has_health)
+    command = () if has_health else _health_command(image)
+    health = "" if has_health or command else _health(image, project, port, seen.cluster)
+    if not (has_health or command or health):
+        remarks.append(
+            left('no health check: write HEALTHCHECK into the Dockerfile, or health = "/PATH"', image.name)
+        )
     part = Part(
         image=image,
         project=project,
         tests=project.tests if project else None,
         port=port,
+        ports=_more_ports(image, port),
         health=health,
+        health_command=command,
         has_health=has_health,
+        arguments=image.services[0].command if len(image.services) == 1 else (),
+        secrets=tuple(dict.fromkeys(name for each in image.services for name in each.hidden)),
         environment=next((each.environment for each in image.services), {}),
         beside=beside.find(image, seen.images, seen.services),
         whole_context=contexts.copies_everything(needed),
@@ -120,39 +136,30 @@ def _port(image: Image, project: Project | None) -> int:
 
 
 def _health(image: Image, project: Project | None, port: int, cluster: Cluster) -> str:
-    if not port or port in _PROTOCOLS:
+    if port in _PROTOCOLS:
+        return "tcp"
+    if not port:
         return ""
     said = next((each.health.path for each in image.services if each.health and each.health.path), "")
     return said or (project.health if project else "") or cluster.probe
 
 
-def _health_remarks(image: Image, port: int, health: str, *, has_health: bool) -> list[Remark]:
-    path = image.file.path
-    if has_health or health:
-        return []
-    command = next((each.health.command for each in image.services if each.health), ())
-    if command and not http_path(" ".join(command)):
-        listed = ", ".join(f'"{each}"' for each in command).replace("\\", "")
-        return [
-            left(f"{path}: write the health check of the compose file into it: HEALTHCHECK CMD [{listed}]")
-        ]
-    if port in _PROTOCOLS:
-        return [
-            left(
-                f"{path}: port {port} speaks {_PROTOCOLS[port]}, which no HTTP request checks: write a "
-                "HEALTHCHECK with a client of that protocol"
-            )
-        ]
-    return [left('no health check: write HEALTHCHECK into the Dockerfile, or health = "/PATH"', image.name)]
+def _health_command(image: Image) -> tuple[str, ...]:
+    """Return the health check of a compose file that is no HTTP request."""
+    checks = [each.health for each in image.services if each.health and not each.health.path]
+    return checks[0].command if checks else ()
+
+
+def _more_ports(image: Image, port: int) -> dict[str, str]:
+    """Return the ports besides the first one, each with a name."""
+    chain = image.file.chain(image.stage)
+    listed = [f"{each}/tcp" for stage in chain for each in stage.ports if each != port]
+    listed += [each.lower() for stage in chain for each in stage.other_ports if _PORT.fullmatch(each.lower())]
+    return {f"port-{each.replace('/', '-')}": each for each in dict.fromkeys(listed)}
 
 
 def _remarks(image: Image) -> Iterable[Remark]:
     path = image.file.path
-    ports = [each for stage in image.file.chain(image.stage) for each in stage.ports]
-    others = [each for stage in image.file.chain(image.stage) for each in stage.other_ports]
-    more = [*map(str, ports[1:]), *others]
-    if more:
-        yield assumed(f"{path}: ports besides the first are not in the device file: {', '.join(more[:10])}")
     if image.args:
         listed = ", ".join(f"{key}={value}" for key, value in image.args.items())
         yield found(f"{path}: image '{image.name}' is built with {listed}")

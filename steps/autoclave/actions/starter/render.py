@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 
+from autoclave.actions.starter import texts
 from autoclave.actions.starter.beside import Beside
 from autoclave.actions.starter.draft import Draft
 from autoclave.actions.starter.parts import Part
@@ -67,9 +68,20 @@ def _image(part: Part, draft: Draft) -> str:
         lines.append(_pair("target", image.target, "the stage that is released"))
     if image.args:
         lines.append(f"args = {_table(image.args)}")
-    lines += ["", "# How the image runs when it is deployed.", "[image.service]"]
+    text = _lines([*lines, "", *_service(part)])
+    if part.tests and not is_shared(draft.parts):
+        text += "\n" + _unit_test(part, "image.unit-test")
+    return text
+
+
+def _service(part: Part) -> list[str]:
+    lines = ["# How the image runs when it is deployed.", "[image.service]"]
     lines.append(f"port = {part.port}" if part.port else "# port = 8080")
-    if part.health:
+    if part.ports:
+        lines.append(f"ports = {_table(part.ports)}")
+    if part.health_command:
+        lines.append(f"health-command = {_list(part.health_command)}")
+    elif part.health:
         lines.append(_pair("health", part.health))
     elif part.has_health:
         lines.append("# The HEALTHCHECK of the image is its health check.")
@@ -77,11 +89,14 @@ def _image(part: Part, draft: Draft) -> str:
         lines.append(_pair("# health", "/health", "or a HEALTHCHECK in the Dockerfile"))
     if part.environment:
         lines.append(f"environment = {_table(part.environment)}")
+    if part.arguments:
+        lines.append(f"arguments = {_list(part.arguments)}")
+    if part.secrets:
+        named = [texts.to_name(each) for each in part.secrets]
+        listed = _list(each for each in named if each)
+        lines.append(f"# secrets = {listed}   # files in /run/secrets, never in git")
     lines.append('# volumes = { data = "/var/lib/data" }')
-    text = _lines(lines)
-    if part.tests and not is_shared(draft.parts):
-        text += "\n" + _unit_test(part, "image.unit-test")
-    return text
+    return lines
 
 
 def _unit_test(part: Part, name: str) -> str:

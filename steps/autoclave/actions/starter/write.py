@@ -11,8 +11,7 @@ from autoclave.actions.starter import registers
 from autoclave.actions.starter.draft import Draft
 from autoclave.actions.starter.render import SCHEMA, render
 from autoclave.actions.starter.repository import join
-from autoclave.device import device_file, keys
-from autoclave.device.schema import DECISIONS, FILE
+from autoclave.device import device_file, keys, schema
 from autoclave.runtime.folder import Folder
 
 _LARGEST = 1 << 20  # bytes of an ignore file
@@ -31,8 +30,8 @@ class Change(Struct, frozen=True, kw_only=True):
 def plan(device: Folder, draft: Draft) -> list[Change]:
     """Return all files to write. Raises SourceError for a link, ConfigError for an invalid draft."""
     text = render(draft)
-    device_file.parse(text.encode(), source=FILE)  # a defect here, and nothing was written
-    changes = [Change(path=FILE, content=text.encode())]
+    device_file.parse(text.encode(), source=schema.FILE)  # a defect here, and nothing was written
+    changes = [Change(path=schema.FILE, content=text.encode())]
     for name in draft.new_registers:
         if device.kind(name) is None:
             changes.append(Change(path=name, content=_NEW[name].encode()))
@@ -74,7 +73,9 @@ def _for_builds(draft: Draft) -> Iterator[tuple[str, str]]:
         if not part.whole_context:
             continue
         # What describes the device is no part of its images: a new review builds nothing again.
-        about = (".git", FILE, DECISIONS, draft.requirements, draft.soup) if context == "." else ()
+        about = (
+            (".git", schema.FILE, schema.DECISIONS, draft.requirements, draft.soup) if context == "." else ()
+        )
         for line in (*about, *(part.project.ignored if part.project else ())):
             if line:
                 yield path, line

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 from msgspec import Struct, structs
 
 from autoclave import __version__, hosts
+from autoclave.actions import validate
 from autoclave.actions.starter import draft as drafts
 from autoclave.actions.starter import survey, texts, write
 from autoclave.actions.starter.draft import Draft
 from autoclave.actions.starter.facts import Kind, Remark, lines_of
 from autoclave.actions.starter.write import Change
-from autoclave.device import device_file
 from autoclave.device.schema import FILE, SafetyClass
-from autoclave.errors import AutoclaveError, ConfigError, Interrupted, UsageError
+from autoclave.errors import ConfigError, Interrupted, UsageError
 from autoclave.runtime.folder import Folder
 from autoclave.runtime.neutral import cut, neutralise
 
 _MOST = 40  # remarks of one kind that are printed
+_KEYS_OF_STAGES = (".target", ".stage")  # the lines that are to be added to the Dockerfile bring these
 _PREVIEW = 200  # lines of the device file that are shown
 
 
@@ -83,8 +85,8 @@ def run(folder: Path, answers: Answers = Answers()) -> int:  # noqa: B008 -- fro
     if answers.asks and not click.confirm("\nwrite these files?", default=True):
         raise Interrupted("nothing was written")
     write.apply(device, changes)
-    _print_remarks(draft, (Kind.LEFT,), more=_check(device))
-    _print(f"\nwrote {folder / FILE}: read it and commit it, then 'autoclave doctor' and 'autoclave run'")
+    _print_remarks(draft, (Kind.LEFT,), more=_check(device, draft))
+    _print(f"\nwrote {folder / FILE}: read it and commit it, then 'autoclave validate' and 'autoclave run'")
     return 0
 
 
@@ -130,13 +132,13 @@ def _to_version(text: str) -> str:
     return text
 
 
-def _check(device: Folder) -> list[Remark]:
-    """Return what the device file, as it was written, is refused for."""
-    try:
-        device_file.load(device.path)
-    except AutoclaveError as error:
-        return [Remark(Kind.LEFT, ": ".join(filter(None, (error.what, error.next))))]
-    return []
+def _check(device: Folder, draft: Draft) -> list[Remark]:
+    """Return what `autoclave validate` finds in the device file as it was written, and a release needs."""
+    found = validate.check(device.path, "", datetime.now(UTC).date())
+    known = _KEYS_OF_STAGES if any(each.stage_lines for each in draft.parts) else ()
+    wanted = [each for each in found if each.level is not validate.Level.NOTE]
+    wanted = [each for each in wanted if not each.key.endswith(known)]
+    return [Remark(Kind.LEFT, ": ".join(filter(None, (each.what, each.next)))) for each in wanted]
 
 
 def _print_remarks(draft: Draft, kinds: Iterable[Kind], more: Iterable[Remark] = ()) -> None:

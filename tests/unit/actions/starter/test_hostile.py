@@ -13,7 +13,7 @@ import pytest
 from autoclave.actions.starter import repository, survey, texts
 from autoclave.actions.starter.facts import lines_of
 from autoclave.actions.starter.render import render
-from autoclave.device import schema
+from autoclave.device import device_file as device_file_room
 from autoclave.errors import ConfigError
 from autoclave.runtime.folder import Folder
 from builders.starter import device_file, draft_of
@@ -159,4 +159,4 @@ def test_a_thousand_images_are_cut_to_a_number_that_can_be_reviewed() -> None:
     files = {f"s{number}/Dockerfile": DOCKERFILE for number in range(1000)}
     draft = draft_of(files)
     assert len(draft.parts) <= 60
-    schema.parse(render(draft).encode(), source="x")
+    device_file_room.parse(render(draft).encode(), source="x")

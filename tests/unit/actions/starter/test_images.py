@@ -137,3 +137,19 @@ def test_a_probe_of_a_manifest_gives_the_path() -> None:
     manifest = "apiVersion: v1\nkind: Pod\nspec:\n  x:\n    httpGet:\n      port: 80\n      path: /healthz\n"
     data = device_file(draft_of({"Dockerfile": "FROM x\nEXPOSE 80\nCMD a\n", "deploy/pod.yaml": manifest}))
     assert data["image"][0]["service"]["health"] == "/healthz"
+
+
+def test_a_health_check_that_is_a_command_stays_one() -> None:
+    compose = "services:\n  a: {build: ., healthcheck: {test: [CMD, echoscu, localhost, '104']}, command: 'run --role a'}\n"
+    (image,) = images(
+        {"Dockerfile": "FROM x\nEXPOSE 104\nEXPOSE 105 514/udp\nCMD a\n", "compose.yml": compose}
+    )
+    assert image["service"]["health-command"] == ["echoscu", "localhost", "104"]
+    assert image["service"]["arguments"] == ["run", "--role", "a"]
+    assert image["service"]["ports"] == {"port-105-tcp": "105/tcp", "port-514-udp": "514/udp"}
+
+
+def test_a_command_with_a_variable_is_not_taken_over() -> None:
+    compose = "services:\n  a: {build: ., command: 'run --key $KEY'}\n"
+    (image,) = images({"Dockerfile": "FROM x\nCMD a\n", "compose.yml": compose})
+    assert "arguments" not in image["service"]

@@ -81,6 +81,7 @@ def test_each_of_two_stacks_has_its_own_tests() -> None:
     found = images("python-node")
     assert "pytest" in found["backend"]["unit-test"]["command"]
     assert found["backend"]["unit-test"]["copy"] == ["backend/tests"]
+    assert "/autoclave/backend/tests" in found["backend"]["unit-test"]["command"]
     assert "--reporter=junit" in found["frontend"]["unit-test"]["command"]
     assert "unit-test" not in device_file(draft_of_shape("python-node"))
 
@@ -101,12 +102,11 @@ def test_a_packaging_helper_is_an_assumption_that_is_said() -> None:
     assert any("outside of the build context" in each for each in left_of(draft))
 
 
-def test_a_port_of_dicom_gets_no_http_health_check() -> None:
+def test_a_port_of_dicom_is_checked_by_a_connection() -> None:
     draft = draft_of_shape("dicom-tools")
     (image,) = device_file(draft)["image"]
-    assert image["service"] == {"port": 11112}
+    assert image["service"] == {"port": 11112, "health": "tcp"}
     left = "\n".join(left_of(draft))
-    assert "speaks DICOM" in left
     assert "'archive', 'find' run the image 'dicom-tools'" in left
     assert "tests/test_echo.sh writes no JUnit report" in left
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -18,7 +17,7 @@ TESTS = "/opt/tests"
 
 def arrives(path: str) -> str:
     """Return where an item of `copy` is in the test container."""
-    return f"/autoclave/{posixpath.basename(path)}"
+    return f"/autoclave/{path}"
 
 
 class Sources(Struct, frozen=True):
