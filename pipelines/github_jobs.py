@@ -35,6 +35,8 @@ RELEASE = (
     "(github.event_name == 'push' || github.event_name == 'workflow_dispatch') && "
     "(github.ref_type == 'tag' || github.ref_name == github.event.repository.default_branch)"
 )
+OF_RELEASES = ("key", "public-key", "release-key", "release-public-key")
+"""Options that count on releases alone: a runner's own rights may be all that a key service requires."""
 REQUEST = f"!({RELEASE})"
 """A pull request, a merge queue, another branch: nothing that was reviewed and is to be released."""
 ROLLBACK = "inputs.rollback-to != ''"

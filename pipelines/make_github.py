@@ -20,6 +20,7 @@ from github_jobs import (
     CHECK_JOBS,
     FLOW,
     JOBS,
+    OF_RELEASES,
     OUTPUTS,
     REFUSE,
     RELEASE,
@@ -161,6 +162,8 @@ def _value(variable: str, name: str, job: Job) -> str:
     if variable == "AUTOCLAVE_STORE" and job in CHECK_JOBS:
         # `a && b || c` gives c where b is empty: each side names its own condition.
         return f"${{{{ {REQUEST} && inputs.pull-request-store || {RELEASE} && ({given}) || '' }}}}"
+    if name in OF_RELEASES:
+        return f"${{{{ {RELEASE} && ({given}) || '' }}}}"
     return f"${{{{ {given} }}}}"
 
 

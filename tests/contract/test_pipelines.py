@@ -95,6 +95,14 @@ def test_a_key_reaches_a_job_only_on_what_is_released() -> None:
                 assert value.startswith(f"${{{{ {release} && {secret}"), value
 
 
+@pytest.mark.parametrize("variable", ["AUTOCLAVE_KEY", "AUTOCLAVE_PUBLIC_KEY", "AUTOCLAVE_RELEASE_KEY"])
+def test_the_address_of_a_key_counts_on_releases_alone(variable: str) -> None:
+    name = variable.removeprefix("AUTOCLAVE_").lower().replace("_", "-")
+    value = f"${{{{ {GITHUB_JOBS['RELEASE']} && (vars.{variable} || inputs.{name}) || '' }}}}"
+    given = [job["env"][variable] for job in WORKFLOW["jobs"].values() if variable in job["env"]]
+    assert set(given) == {value}
+
+
 def test_the_release_key_reaches_the_job_that_signs_alone() -> None:
     for name, job in WORKFLOW["jobs"].items():
         held = "secrets.AUTOCLAVE_RELEASE_KEY" in str(job)
