@@ -1,8 +1,8 @@
 """GitHub on this machine: act runs the workflows, and doubles stand for GitHub's own actions.
 
 What act does not do as GitHub: it ignores `environment`, `concurrency` and `permissions`, and gives a pull
-request of a fork what it gives any other. With jobs on the machine itself (`job-image: ""`) all of them share
-one workspace; in containers each has its own.
+request of a fork what it gives any other. Jobs run on the machine itself (`job-image: ""`) or in containers,
+each in a workspace of its own, which the checkout fills.
 """
 
 from __future__ import annotations
@@ -72,12 +72,11 @@ def run(
     payload: Mapping[str, Any] | None = None,
     secrets: Mapping[str, str] | None = None,
     variables: Mapping[str, str] | None = None,
-    in_containers: bool = False,
 ) -> Run:
     """Run a repository's workflow. `folder` keeps artifacts and caches from run to run.
 
     `secrets` and `variables` are the organisation's; without any, jobs on the machine itself scan as these
-    tests do. `in_containers` says that the workflow names an image.
+    tests do.
     """
     kept = kept_folder(folder)
     file = repository.folder / WORKFLOW
@@ -100,8 +99,6 @@ def run(
     argv += ["--no-cache-server", "--artifact-server-addr", "127.0.0.1", "--cache-server-addr", "127.0.0.1"]
     argv += ["--action-cache-path", str(folder / "cache"), "--use-new-action-cache"]
     argv += ["--platform", "ubuntu-latest=-self-hosted"]
-    # On the machine itself jobs share the clone: it is used in place, and by one job at a time.
-    argv += [] if in_containers else ["--bind", "--concurrent-jobs", "1"]
     for each in _local_repositories(folder):
         argv += ["--local-repository", each]
     ended = subprocess.run(

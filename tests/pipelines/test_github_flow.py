@@ -97,7 +97,7 @@ def test_jobs_in_the_step_image_fetch_the_database_and_keep_it(
     inputs = {"job_image": image, "job_user": f"--user 0 --volume {kept}:{kept}"}
     variables = {"AUTOCLAVE_DATABASE_FROM": f"{kept}/mirror.tar.gz"}
     workflow = call(**inputs)
-    run = github_act.run(folder, repository, workflow, variables=variables, in_containers=True)
+    run = github_act.run(folder, repository, workflow, variables=variables)
     assert succeeded(run) == {*CHECKS, "sign", "deploy-staging"}, run.log
     assert re.search(r"trivy: of \d{4}-\d\d-\d\d \d\d:\d\d UTC, [\d.]+ h old", run.logs["scan"])
     (cache,) = (kept / "caches").iterdir()
