@@ -111,8 +111,8 @@ def _single(component: Component) -> Group:
     name = identity(component)
     return Group(
         title=component.name,
-        component=name,
-        version=component.version or "*",
+        component=_escape(name),
+        version=_escape(component.version) or "*",
         members=(component,),
         origin=find_origin(name),
     )
@@ -161,7 +161,12 @@ def _beginning(component: Component) -> str:
     found = _BEGINNING.match(component.version)
     if found and component.version.startswith(f"{found[0]}."):
         return f"{found[0]}.*"
-    return component.version
+    return _escape(component.version) or "*"
+
+
+def _escape(text: str) -> str:
+    """Return a text that matches itself alone: what an image calls a component must not match others."""
+    return re.sub(r"([*?\[])", r"[\1]", text)
 
 
 def _any(component: Component) -> str:

@@ -46,10 +46,13 @@ _PREFIXES = (
     "VAULT_",
     "AUTOCLAVE_",  # ours
 )
+_ENDINGS = ("PASSPHRASE", "_PIN")
+"""What variables end in that open a key: `?passphrase-from=` names them."""
+
 _NAMES = frozenset({"KUBECONFIG", "NETRC", "TRIVY_PASSWORD", "TRIVY_TOKEN", "TRIVY_USERNAME"})
 
 
 def is_reserved(name: str) -> bool:
     """Return whether a variable is a CI host's, a registry's, a cloud's, a key's or Autoclave's own."""
     upper = name.upper()
-    return upper.startswith(_PREFIXES) or upper in _NAMES
+    return upper.startswith(_PREFIXES) or upper.endswith(_ENDINGS) or upper in _NAMES

@@ -13,6 +13,7 @@ LEAST = 12
 """Fewest signs of a new passphrase."""
 
 _LONGEST = 1024
+_ENDINGS = ("PASSPHRASE", "_PIN")  # variables that no build and no test is given, whoever asks for them
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -44,9 +45,15 @@ def choose(what: str, variable: str) -> bytes:
 def _from_variable(name: str) -> str:
     if not _VARIABLE.fullmatch(name):
         raise SignerError(
-            f"{name[:20]!r} is not the name of a variable",
-            why="the passphrase itself is never an argument: other users of this machine see arguments",
+            "what passphrase-from names is not a variable",
+            why="a name has letters, digits and _; the passphrase itself is no argument: others see those",
             next="put it into a variable of the environment, and give the variable's name",
+        )
+    if not name.upper().endswith(_ENDINGS):
+        raise SignerError(
+            f"the variable {name} must end in {' or '.join(_ENDINGS)}",
+            why="by its ending it is known to open a key, so that no build and no test is given it",
+            next=f"call it {name}_PASSPHRASE",
         )
     text = os.environ.get(name, "")
     if not text or len(text) > _LONGEST or not text.isprintable():

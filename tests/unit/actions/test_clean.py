@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ from autoclave.evidence.statement import DEPLOYMENT, PROVENANCE, SEAL, VERIFICAT
 from autoclave.model.digest import digest_of
 from autoclave.store import retention
 from autoclave.store.layout import LayoutStore
-from autoclave.store.oci import Descriptor
+from autoclave.store.oci import INDEX, Descriptor
 from autoclave.store.retention import Listed
 from builders.sample_facts import BUILD, STEP_INFO
 from builders.sample_image import write_image
@@ -166,6 +167,17 @@ def test_what_is_not_understood_stays(store: LayoutStore) -> None:
     age(store)
     assert run(store).plan.kept[junk.digest] == "is not known to be an image or a record"
     assert store.has(junk.digest)
+
+
+def test_indexes_in_indexes_are_followed_however_deep(store: LayoutStore) -> None:
+    inner = write_image(store, b"inner")
+    for _ in range(1500):
+        raw = msgspec.json.encode({"schemaVersion": 2, "mediaType": INDEX, "manifests": [inner]})
+        inner = store.write([raw], media_type=INDEX)
+    store.tag("app", inner)
+    age(store)
+    assert run(store).images == []
+    assert store.has(digest_of(b"inner"))
 
 
 @pytest.mark.parametrize("damage", [b"", b"x" * 500])

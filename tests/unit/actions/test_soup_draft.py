@@ -185,6 +185,14 @@ def test_no_name_out_of_an_image_writes_anything_but_itself(components: list[Com
     assert len(tomllib.loads(text).get("soup", ())) == len(entries)
 
 
+@pytest.mark.parametrize(("name", "version"), [("*", "1"), ("pkg:*", "*"), ("a?[b]*", "[0-9]*")])
+def test_a_name_out_of_an_image_is_no_pattern(tmp_path: Path, name: str, version: str) -> None:
+    odd = Component(name=name, version=version)
+    entries = write((odd,), tmp_path, named=True)
+    other = Component(name="a1b2", version="1")
+    assert [bool(each.entry) for each in match_components([odd, other], entries)] == [True, False]
+
+
 def test_every_well_known_maker_has_a_pattern_that_can_match() -> None:
     for each in ORIGINS:
         assert each.pattern == each.pattern.lower()

@@ -50,6 +50,8 @@ def test_a_name_that_the_image_gives_the_number_0_is_root() -> None:
         ({"KUBECONFIG"}, "KUBECONFIG", False),
         ({"DOCKER_AUTH_CONFIG"}, "DOCKER_AUTH_CONFIG", False),
         ({"VAULT_TOKEN"}, "VAULT_TOKEN", False),
+        ({"ADA_PASSPHRASE"}, "ADA_PASSPHRASE", False),
+        ({"release_pin"}, "release_pin", False),
     ],
 )
 def test_a_build_reads_only_secrets_that_the_policy_allows(

@@ -125,15 +125,22 @@ def remove(
 
 def _find_blobs(digest: str, blobs: Blobs) -> set[str]:
     """Return what a kept manifest consists of, and what is below. Raises StoreError for a damaged one."""
-    if not blobs.has(digest):
-        return set()
-    raw = blobs.read(digest, limit=SMALL)
-    try:
-        content, manifest = read_content(raw, digest)
-    except StoreError:
-        return set()
-    found = {each.digest for each in content}
-    return found if manifest else found.union(*(_find_blobs(each, blobs) for each in found))
+    found: set[str] = set()
+    left = [digest]
+    while left:
+        each = left.pop()
+        if not blobs.has(each):
+            continue
+        raw = blobs.read(each, limit=SMALL)
+        try:
+            content, manifest = read_content(raw, each)
+        except StoreError:
+            continue
+        fresh = {one.digest for one in content} - found
+        found |= fresh
+        if manifest is None:
+            left += fresh
+    return found
 
 
 def total_size(blobs: Blobs) -> tuple[int, int]:

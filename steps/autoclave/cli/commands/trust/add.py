@@ -82,6 +82,8 @@ def _run(opts: Options, ctx: Context) -> None:
         {"file": str(path), "new": is_new, "name": added.name, "fingerprint": fingerprint(added)},
     )
     ctx.screen.note("trust", "compare the fingerprint with its owner's, by another way than the file came")
+    if not is_new:
+        ctx.screen.note("trust", "a release is exported with this file once 'autoclave seal' has named it")
 
 
 def require_file(opts: Common) -> Path:
