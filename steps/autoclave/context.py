@@ -39,6 +39,7 @@ from autoclave.evidence import records, statement, trust
 from autoclave.evidence.records import RawRecord, Record
 from autoclave.evidence.statement import StepInfo
 from autoclave.evidence.trust import Trust, TrustedKey
+from autoclave.evidence.trust_reasons import explain_signer
 from autoclave.hosts.base import Host
 from autoclave.model import steps
 from autoclave.model.digest import Digest, Digests
@@ -418,10 +419,9 @@ class Context:
         """Refuse a key before it signs a record that later steps reject, and that stays attached."""
         if any(each.key == signer.public_key for each in self.trust.for_role(*roles)):
             return
+        why, next_ = explain_signer(signer.public_key, roles, self.trust)
         raise SignerError(
-            f"the key {signer.public_key.keyid[:12]} may not sign {' or '.join(roles)}",
-            why=f"{self.trust.source} does not list it with that role",
-            next="sign with a listed key (--key, --release-key), or name another trust file with --trust",
+            f"the key {signer.public_key.keyid[:12]} may not sign {' or '.join(roles)}", why=why, next=next_
         )
 
     def write_report(self, image: str, name: str, chunks: Iterable[bytes]) -> Path:

@@ -13,6 +13,7 @@ from autoclave.context import Context
 from autoclave.device.schema import WAIVER
 from autoclave.errors import DecisionError, SignerError, UsageError
 from autoclave.evidence import waivers
+from autoclave.evidence.trust_reasons import explain_signer
 from autoclave.gates.vex import fold
 from autoclave.gates.waiver_defects import defect
 from autoclave.gates.waivers import places_of
@@ -45,11 +46,8 @@ def person_of(signer: Signer, role: str, ctx: Context) -> Person:
     for key in ctx.trust.for_role(role):
         if key.key == signer.public_key and key.person:
             return key.person
-    raise SignerError(
-        f"the key {signer.public_key.keyid[:12]} may not {role}",
-        why=f"{ctx.trust.source} lists no person with that key, and a key of the pipeline cannot decide",
-        next=f'list it there: may = ["{role}"], person = {{ id = "…", name = "…", roles = ["…"] }}',
-    )
+    why, next_ = explain_signer(signer.public_key, (role,), ctx.trust, personal=True)
+    raise SignerError(f"the key {signer.public_key.keyid[:12]} may not {role}", why=why, next=next_)
 
 
 def make_waiver(

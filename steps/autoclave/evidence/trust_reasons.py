@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from securesystemslib.signer import Key
+
 from autoclave.evidence.trust import Trust, TrustedKey
 from autoclave.model.place import find_match
 
@@ -32,6 +34,36 @@ def explain_refusal(
     if production and all(each.development for each in here):
         return f"{labels} does not count{describe_place(place)}"
     return f"{labels}: {trust.source}"
+
+
+def explain_signer(
+    key: Key, roles: Sequence[str], trust: Trust, *, personal: bool = False
+) -> tuple[str, str]:
+    """Return why what a key would sign in one of these roles does not count, and what to do about it.
+
+    `personal` asks for a key of a person.
+    """
+    add = f"'autoclave trust add PUBLIC --may {roles[0]} --trust FILE' lists one"
+    listed = next((each for each in trust.keys if each.key == key), None)
+    if listed is None:
+        if personal:
+            return (
+                f"{trust.source} does not list this key, and only a person who is listed may {roles[0]}",
+                "let who keeps the trust file add yours: autoclave trust add PUBLIC --person ID --trust FILE",
+            )
+        return (
+            f"{trust.source} does not list this key",
+            f"sign with a listed key (--key, --release-key); {add}",
+        )
+    if personal and listed.person is None:
+        return (
+            f"{trust.source} says: {listed.label} belongs to no person; a key of the pipeline cannot decide",
+            "sign with a person's key: 'autoclave key new --person ID' makes one",
+        )
+    return (
+        explain_refusal([listed], roles, trust),
+        f"sign with a key that may (--key, --release-key), or add '{roles[0]}' to 'may' of this one",
+    )
 
 
 def describe_place(place: str | None) -> str:

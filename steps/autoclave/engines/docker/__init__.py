@@ -42,6 +42,7 @@ from autoclave.runtime.shell import Shell
 
 _SCHEMES = {"http": "tcp", "https": "tcp"}
 _CHUNK = 1 << 20
+_NAMELESS = "<none>:<none>"
 _TIMEOUT = 120  # seconds until the engine must have answered
 
 
@@ -154,7 +155,8 @@ class DockerEngine:
         found = []
         with _translate_errors("the engine does not list its images"):
             for each in self._api.images():
-                names = [name for name in each.get("RepoTags") or () if name.startswith(prefix)]
+                listed = [name for name in each.get("RepoTags") or () if name != _NAMELESS]
+                names = [name for name in listed if name.startswith(prefix)]
                 named = _moment(self._api.inspect_image(each["Id"])) if names else None
                 found += [
                     NamedImage(name=name, id=each["Id"], size=int(each.get("Size") or 0), named=named)
