@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-from functools import cache
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,7 +15,7 @@ from securesystemslib.signer import CryptoSigner, Key, Signer
 from autoclave.errors import AutoclaveError, SignerError
 from autoclave.signers import keys, passphrase
 
-__all__ = ["Signer", "open_signer"]
+__all__ = ["Signer", "ask_early", "open_signer"]
 
 _LONGEST = 20  # what is longer may be the key itself, and is not printed
 _SCHEMES = ("hsm", "awskms", "gcpkms", "azurekms", "hv", "tkey")
@@ -55,9 +54,9 @@ def open_signer(uri: str, public: Key | None) -> Signer:
             next="name the PEM file of its public key with --public-key",
         )
     try:
-        # Asked once: the library asks again for every signature.
-        secret = cache(lambda kind: passphrase.read(f"the {kind} of {uri}", variable or "").decode())
-        return Signer.from_priv_key_uri(uri, public, secret)
+        return Signer.from_priv_key_uri(
+            uri, public, lambda kind: passphrase.read(f"the {kind} of {uri}", variable or "").decode()
+        )
     except AutoclaveError:
         raise
     except UnsupportedLibraryError as error:
@@ -72,6 +71,20 @@ def open_signer(uri: str, public: Key | None) -> Signer:
             why=str(error),
             next="compare its URI with what securesystemslib documents for this kind of key",
         ) from error
+
+
+def ask_early(uri: str) -> None:
+    """Ask at the terminal now for what will open a key later, in the middle of other output.
+
+    Nothing happens for a key that needs nothing, or whose variable is named. Raises SignerError.
+    """
+    scheme, _, rest = uri.partition(":")
+    if _PASSPHRASE.search(uri):
+        return
+    if scheme == "file" and b"ENCRYPTED" in _read_private(Path(rest)):
+        passphrase.read(f"the passphrase of {Path(rest)}", "")
+    elif scheme == "hsm":
+        passphrase.read(f"the pin of {uri}", "")
 
 
 def _read_file(path: Path, variable: str | None) -> Signer:

@@ -6,6 +6,7 @@ import getpass
 import os
 import re
 import sys
+from functools import cache
 
 from autoclave.errors import SignerError
 
@@ -17,10 +18,11 @@ _ENDINGS = ("PASSPHRASE", "_PIN")  # variables that no build and no test is give
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+@cache
 def read(what: str, variable: str) -> bytes:
     """Return a passphrase or PIN: from the variable, else from the terminal. Raises SignerError.
 
-    `what` says which one, as "the passphrase of ada.pem".
+    `what` says which one, as "the passphrase of ada.pem". A process asks for each once.
     """
     return (_from_variable(variable) if variable else _from_terminal(f"{what}: ")).encode()
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from autoclave.errors import SignerError
 from autoclave.evidence import trust
-from autoclave.signers import encryption, key_pair, open_signer, passphrase
+from autoclave.signers import ask_early, encryption, key_pair, open_signer, passphrase
 
 PASSPHRASE = "correct horse battery"
 
@@ -20,6 +20,7 @@ def variables(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADA_PASSPHRASE", PASSPHRASE)
     monkeypatch.setattr(encryption, "ITERATIONS", 1000)  # the number is in the file
     monkeypatch.setattr("sys.stdin", io.StringIO())
+    passphrase.read.cache_clear()
 
 
 def make(folder: Path, algorithm: str = "p-256", *, secret: bytes | None = PASSPHRASE.encode()) -> str:
@@ -108,6 +109,28 @@ def test_a_new_passphrase_is_long_enough_and_typed_twice(monkeypatch: pytest.Mon
         passphrase.choose("the key ada", "")
     monkeypatch.setattr(passphrase.getpass, "getpass", lambda _: PASSPHRASE)
     assert passphrase.choose("the key ada", "") == PASSPHRASE.encode()
+
+
+def test_who_is_at_a_terminal_is_asked_once_and_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uri = make(tmp_path)
+    asked = []
+
+    def answer(prompt: str) -> str:
+        asked.append(prompt)
+        return PASSPHRASE
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr(passphrase.getpass, "getpass", answer)
+    ask_early(uri)
+    open_signer(uri, None)
+    open_signer(uri, None)
+    assert asked == [f"the passphrase of {tmp_path / 'ada.pem'}: "]
+    for other in ("", f"{uri}?passphrase-from=ADA_PASSPHRASE", "awskms:key"):
+        ask_early(other)
+    ask_early("hsm:2?label=ada")
+    assert asked[1:] == ["the pin of hsm:2?label=ada: "]
 
 
 def test_a_token_is_opened_with_its_pin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,11 @@ from msgspec import Struct
 from autoclave import pipeline
 from autoclave.actions.validate.before import require_valid
 from autoclave.cli.click_options import make_command
+from autoclave.cli.passphrases import ask_for_keys
 from autoclave.context import Context
 from autoclave.errors import DoctorFailed, UsageError
 from autoclave.harness.services import STEP as UNIT_TEST
+from autoclave.model import steps
 from autoclave.model.plan import StepPlan, differences, digest_of_all
 from autoclave.pipeline import Options
 from autoclave.runtime.options import option
@@ -47,6 +49,7 @@ def _run(opts: Options, ctx: Context) -> None:
         return
     chosen, _ = pipeline.choose_steps(opts, ctx)
     require_valid(ctx, tested=any(each.name == UNIT_TEST for each in chosen), warned=True)
+    ask_for_keys(opts, releases=steps.SIGN in chosen)
     done = pipeline.run(opts, ctx)
     lines = [f"{image} {digest}" for image, digest in done["images"].items()]
     ctx.screen.result("\n".join(lines), done)

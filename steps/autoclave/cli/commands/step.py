@@ -10,6 +10,7 @@ import click
 from autoclave.actions import handover
 from autoclave.actions.validate.before import require_valid
 from autoclave.cli.click_options import make_command
+from autoclave.cli.passphrases import ask_for_keys
 from autoclave.context import Context
 from autoclave.errors import GateClosed
 from autoclave.model import steps
@@ -32,6 +33,7 @@ def command(name: str, text: str) -> click.Command:
             for planned in module.make_plans(options, ctx):
                 _print(planned, ctx)
             return
+        ask_for_keys(options)
         handover.read(options.take_from, ctx)
         try:
             module.run(options, ctx)
