@@ -142,6 +142,13 @@ def matrix(repository: Repository) -> None:
         ("REQ-3", "by-other-method", ""),
     ]
     assert (rows[1]["test-type"], rows[1]["derivation-technique"]) == ("fault-injection", "boundary-values")
+    written = repository.run("trace", "--write-links")
+    assert "links.toml: 0 tests linked by the ids in their names, 1 for a person to fill in" in written.out
+    text = (repository.folder / "links.toml").read_text()
+    assert text.startswith(LINKS.replace("by_*", "alone"))
+    assert '# test = "links::by_name"\n# requirements = []\n' in text
+    assert "#   REQ-4: Nobody tested this." in text
+    assert repository.run("trace").out == shown.out
 
 
 def test_the_samples_tests_say_their_requirements_by_the_plugin(tmp_path: Path) -> None:

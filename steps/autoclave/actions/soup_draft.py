@@ -17,6 +17,9 @@ from autoclave.gates.soup import Match
 from autoclave.model.declared import Component, SoupEntry
 from autoclave.model.text import is_line
 
+_NONE = re.compile(r"^soup[ \t]*=[ \t]*\[[ \t]*\][ \t]*$\n?", re.MULTILINE)
+"""How a register without entries is written, beside which no [[soup]] can be."""
+
 _WIDTH = 110
 _NAMED = 8
 _OPEN = "the pattern also matches packages that are added later: give those that matter most an entry each"
@@ -44,6 +47,7 @@ def draft(lacking: Sequence[Match], *, named: bool) -> list[str]:
 
 def append(text: str, entries: Iterable[str]) -> str:
     """Return the text of a register with more entries at its end; an empty text becomes a new register."""
+    text = _NONE.sub("", text)
     before = text.rstrip("\n") + "\n" if text.strip() else HEADER
     return "\n".join([before, *entries])
 

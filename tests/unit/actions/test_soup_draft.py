@@ -147,6 +147,14 @@ def test_what_is_in_the_register_stays_as_it_is(tmp_path: Path) -> None:
     assert len(soup_register.read(tmp_path, "soup.toml")) == 2
 
 
+def test_a_register_without_entries_gets_its_first_ones(tmp_path: Path) -> None:
+    (tmp_path / "soup.toml").write_text("# ours\nsoup = []\n")
+    entries = soup_draft.draft(match_components([component("pkg:npm/x@1")], ()), named=False)
+    soup_register.append(tmp_path, "soup.toml", lambda text: soup_draft.append(text, entries))
+    assert (tmp_path / "soup.toml").read_text().startswith("# ours\n\n")
+    assert len(soup_register.read(tmp_path, "soup.toml")) == 1
+
+
 def test_a_register_that_is_broken_or_elsewhere_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "soup.toml").write_text("[[soup]]\ntitle = 1\n")
     with pytest.raises(ConfigError):
