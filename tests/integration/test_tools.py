@@ -1,4 +1,4 @@
-"""Tools from each source: a server on this machine in the vendors' place, a real image, a real build of Helm.
+"""Tools from each source: a server on this machine in the vendors' place, a real image, a real build.
 
 The vendors' servers cannot be reached where the tests run, so what is fetched is made here.
 """
@@ -20,13 +20,13 @@ import pytest
 from msgspec.structs import replace
 
 from autoclave import engines, tools
-from autoclave.actions.tools import Means, install, release_file
+from autoclave.actions.tools import Means, install, modules, release_file
 from autoclave.actions.tools.sources import Exchanged
 from autoclave.cli import main
 from autoclave.errors import ToolError
 from autoclave.runtime import programs
 from autoclave.runtime.shell import Shell
-from autoclave.tools import File, Release, Tool
+from autoclave.tools import Build, File, Release, Tool
 
 SCRIPT = b"#!/bin/sh\necho v3.22.1\n"
 
@@ -160,12 +160,22 @@ def test_a_program_is_copied_out_of_an_image_named_by_digest(tmp_path: Path) -> 
         client.close()
 
 
-def test_helm_is_built_from_pinned_modules(tmp_path: Path) -> None:
+def test_a_program_is_built_from_pinned_modules(tmp_path: Path) -> None:
+    """A small one: Helm itself takes minutes, and setup/helm.sh builds it of the same files."""
     notes: list[str] = []
-    tool = replace(tools.find("helm"), release=None)
-    got = install(tool, means(notes))
-    assert got.version == "3.22.0"
-    assert got.origin == "modules of helm.sh/helm/v3/cmd/helm 3.22.0, pinned by go.sum"
-    assert any("about 3 minutes of CPU" in each for each in notes)
-    again = install(tool, means(notes))
-    assert again.origin == "installed before"
+    small = Build("registry", "0.22.1", "github.com/google/go-containerregistry/cmd/registry", ())
+    origin = modules.build(small, Shell(), tmp_path / "registry", notes.append)
+    assert origin.endswith("cmd/registry 0.22.1, pinned by go.sum")
+    assert (tmp_path / "registry").stat().st_size > 1 << 20
+    assert "building registry 0.22.1 from its modules" in notes[-1]
+
+
+def test_a_module_that_go_sum_does_not_name_is_not_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever GOFLAGS of the surroundings say."""
+    monkeypatch.setenv("GOFLAGS", "-mod=mod")
+    other = Build("registry", "1.0", "github.com/spf13/pflag", ())
+    with pytest.raises(ToolError) as caught:
+        modules.build(other, Shell(), tmp_path / "x", lambda _: None)
+    assert "github.com/spf13/pflag" in caught.value.why

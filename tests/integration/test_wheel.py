@@ -98,7 +98,7 @@ def test_what_is_installed_names_its_commit_and_works_before_anything_else(
 def test_what_is_installed_takes_the_sample_through_all_five_steps(
     installed: Path, device: Repository, tmp_path: Path
 ) -> None:
-    """With nothing of this checkout: no environment, no variables but those that name the scanner."""
+    """With nothing of this checkout but the variables that name the scanner and its database."""
     scanner = {name: os.environ[name] for name in VARIABLES}
     env = {"PATH": PROGRAMS, "HOME": str(tmp_path / "home"), "LANG": "C.UTF-8", **scanner}
     done = subprocess.run(

@@ -207,6 +207,8 @@ def test_sizes_follow_no_link_and_skip_what_vanishes(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "store" / "fifo")
     assert files.measure(tmp_path / "store") < 200
     assert files.measure(tmp_path / "none") == 0
+    (tmp_path / ".autoclave").symlink_to("big")
+    assert files.measure(tmp_path / ".autoclave") == 0
 
 
 def test_a_cache_inside_of_another_is_measured_once(context: Context) -> None:

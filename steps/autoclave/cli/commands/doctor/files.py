@@ -87,6 +87,8 @@ def _list_caches(options: ScannerOptions, ctx: Context) -> list[Path]:
 def measure(folder: Path) -> int:
     """Return the bytes of a folder's files. No link is followed; what cannot be read is left out."""
     total = 0
+    if folder.is_symlink():  # a repository could have committed it: it would lead anywhere
+        return total
     for above, _, names in os.walk(folder):
         for name in names:
             try:
