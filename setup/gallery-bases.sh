@@ -71,7 +71,7 @@ from_debian() {
     local image="$1" log="$LOGS/gallery-bases.log"
     shift
     printf '%s\n' "FROM debian:bookworm-slim" "LABEL $label=true $label.recipe=$recipe" "$@" >"$work/Dockerfile"
-    docker build -q -t "$image" -f Dockerfile "$work" >"$log" 2>&1 </dev/null && return
+    docker build -q -t "$image" -f "$work/Dockerfile" "$work" >"$log" 2>&1 </dev/null && return
     sed 's/^/    | /' <(tail -n 20 "$log") >&2
     die "the stand-in for $image cannot be made" "the last lines of $log are shown above" "see the engine's log"
 }

@@ -15,7 +15,7 @@ from builders.devices import ROOT, Repository
 from builders.flow import device
 
 EXAMPLES = ROOT / "examples"
-GALLERY = {"infusion-gateway": "gateway", "ecg-viewer": "viewer"}
+GALLERY = ("infusion-gateway", "ecg-viewer", "dose-engine")
 
 
 @pytest.fixture(scope="module", params=GALLERY)
@@ -31,10 +31,12 @@ def deployed(
 
 
 def ask(repository: Repository, path: str, body: object = None) -> tuple[int, str]:
-    """Return status and text of the deployed device's answer."""
-    data = None if body is None else json.dumps(body).encode()
+    """Return status and text of the deployed device's answer; a text is sent as a form, else JSON."""
+    form = body if isinstance(body, str) else None
+    data = None if body is None else (form or json.dumps(body)).encode()
+    kind = "application/x-www-form-urlencoded" if form else "application/json"
     request = urllib.request.Request(
-        f"http://127.0.0.1:{repository.port}{path}", data, {"Content-Type": "application/json"}
+        f"http://127.0.0.1:{repository.port}{path}", data, {"Content-Type": kind}
     )
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
@@ -65,7 +67,7 @@ def test_a_second_run_does_nothing(deployed: tuple[str, Repository]) -> None:
 
 def test_the_device_does_what_it_is_for(deployed: tuple[str, Repository]) -> None:
     name, repository = deployed
-    {"infusion-gateway": infuse, "ecg-viewer": view}[name](repository)
+    {"infusion-gateway": infuse, "ecg-viewer": view, "dose-engine": calculate}[name](repository)
 
 
 def infuse(repository: Repository) -> None:
@@ -92,6 +94,16 @@ def view(repository: Repository) -> None:
     assert (found["heartRate"], len(found["peaks"])) == (60, 10)
     status, page = ask(repository, "/")
     assert (status, page.count("<circle"), "60 /min" in page) == (200, 10, True)
+
+
+def calculate(repository: Repository) -> None:
+    """A bolus is named, and none for low glucose or for a number that is there twice."""
+    form = "glucose=190&carbohydrates=60&on-board=1500&target=110&ratio=10&sensitivity=40"
+    assert answer(repository, "/doses", form)["bolus_mu"] == 6500
+    assert ask(repository, "/doses", form.replace("190", "69"))[0] == 422
+    assert ask(repository, "/doses", f"{form}&glucose=69")[0] == 400
+    assert ask(repository, f"/doses?{form}", "x=1")[0] == 400
+    assert ask(repository, "/")[1].count("<input") == 6
 
 
 @pytest.mark.parametrize("deployed", ["infusion-gateway"], indirect=True)

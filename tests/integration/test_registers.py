@@ -1,4 +1,4 @@
-"""The SOUP register and the trust file on a real release: drafted from a real SBOM, checked against its records."""
+"""The SOUP register and the trust file on a real release: drafted from its SBOM, checked by its records."""
 
 from __future__ import annotations
 
