@@ -97,3 +97,25 @@ def test_a_health_command_decides(tmp_path: Path) -> None:
         assert failed.code == 50, failed.err
         assert "its health command ends with exit code 1" in failed.message
         assert repository.containers() == []
+
+
+def compile_tests(repository: Repository) -> None:
+    """Let a builder's stage make the tests, and a stage on top of the released one bring them."""
+    (repository.folder / "suite.py").write_text((repository.folder / CHECK).read_text())
+    dockerfile = repository.folder / "Dockerfile"
+    dockerfile.write_text(
+        dockerfile.read_text().replace("FROM ${BASE}\n", "FROM ${BASE} AS release\n")
+        + "FROM ${BASE} AS test-build\nCOPY suite.py /\nRUN mkdir /out && python -m compileall -b -q /suite.py "
+        "&& mv /suite.pyc /out/\n"
+        "FROM release AS test\nCOPY --from=test-build /out /opt/tests\n"
+    )
+    repository.edit("autoclave.toml", 'name = "app"\n', 'name = "app"\ntarget = "release"\n')
+    repository.edit("autoclave.toml", '"/autoclave/tests/check.py"', '"/opt/tests/suite.pyc"')
+    repository.edit("autoclave.toml", 'copy = ["tests"]', 'stage = "test"')
+
+
+def test_tests_come_from_a_builder_and_run_in_the_released_image(tmp_path: Path) -> None:
+    with prepare(KNOWN_BAD / "control", tmp_path, to="build", change=compile_tests) as repository:
+        done = repository.run("unit-test")
+        assert done.code == 0, done.err
+        assert "1 passed" in done.err
