@@ -105,8 +105,8 @@ def compile_tests(repository: Repository) -> None:
     dockerfile = repository.folder / "Dockerfile"
     dockerfile.write_text(
         dockerfile.read_text().replace("FROM ${BASE}\n", "FROM ${BASE} AS release\n")
-        + "FROM ${BASE} AS test-build\nCOPY suite.py /\nRUN mkdir /out && python -m compileall -b -q /suite.py "
-        "&& mv /suite.pyc /out/\n"
+        + "FROM ${BASE} AS test-build\nCOPY suite.py /\n"
+        "RUN mkdir /out && python -m compileall -b -q /suite.py && mv /suite.pyc /out/\n"
         "FROM release AS test\nCOPY --from=test-build /out /opt/tests\n"
     )
     repository.edit("autoclave.toml", 'name = "app"\n', 'name = "app"\ntarget = "release"\n')

@@ -118,7 +118,7 @@ def test_a_register_that_cannot_be_read_is_an_error(tmp_path: Path, text: str, s
     (tmp_path / "soup.toml").write_text(text)
     with pytest.raises(ConfigError) as caught:
         soup_register.read(tmp_path, "soup.toml")
-    assert says in str(caught.value)
+    assert says in caught.value.reason
 
 
 def test_a_register_without_entries_is_a_beginning_in_which_every_component_is_missing(
