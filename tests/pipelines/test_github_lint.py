@@ -19,13 +19,8 @@ WORKFLOW = ROOT / ".github" / "workflows" / "autoclave.yml"
 
 
 def lint(*paths: Path) -> subprocess.CompletedProcess[str]:
-    argv = [
-        f"{program('actionlint', 'AUTOCLAVE_ACT')}/actionlint",
-        "-no-color",
-        "-oneline",
-        "-shellcheck=",
-        *paths,
-    ]
+    linter = f"{program('actionlint', 'AUTOCLAVE_ACT')}/actionlint"
+    argv = [linter, "-no-color", "-oneline", "-shellcheck=", *map(str, paths)]
     return subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT)
 
 
