@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from securesystemslib.signer import CryptoSigner
 
 from autoclave.actions import clean
 from autoclave.build import RELEASED
+from autoclave.cli.main import main
 from autoclave.engines import create
 from autoclave.engines.removal import find_unneeded
 from autoclave.errors import StoreError
@@ -84,6 +86,37 @@ def test_a_registry_keeps_what_is_named_sealed_signed_or_new(address: str, tmp_p
             store.find_image(left.digest)
         assert store.inventory()
         assert clean.make_plan(store, store.inventory(), BEFORE, {}).images == []
+
+
+def test_the_command_cleans_a_registry_and_the_copy_on_this_machine(
+    address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device = tmp_path / "device"
+    device.mkdir()
+    name = f"clean-{uuid4().hex[:8]}"
+    text = f'[device]\nname = "{name}"\nversion = "1"\nsafety-class = "A"\n[[image]]\nname = "app"\n'
+    (device / "autoclave.toml").write_text(text)
+    store = open_store(address, tmp_path)
+    left = write_image(store, b"a", name="app")
+    named = write_image(store, b"b", name="app")
+    attach(store, left, PROVENANCE, BEFORE - timedelta(days=1))
+    words = ["clean", "-C", str(device), "--store", address]
+    assert main(words) == 0
+    assert "nothing was changed" in capsys.readouterr().err
+    open_store(address, tmp_path).find_image(left.digest)
+    cached = list((device / ".autoclave" / "registry" / "blobs" / "sha256").iterdir())
+    assert cached
+    for path in cached:
+        os.utime(path, (0, 0))
+    assert main([*words, "--remove"]) == 0
+    said = capsys.readouterr().out
+    assert "copy of the registry: " in said
+    open_store(address, tmp_path).locate(named.digest)
+    if "1 images deleted" in said:
+        with pytest.raises(StoreError):
+            open_store(address, tmp_path).find_image(left.digest)
+    else:
+        assert _has_api(store, left)
 
 
 def _has_api(store: RegistryStore, image: Descriptor) -> bool:

@@ -1,4 +1,4 @@
-"""The SOUP register and the trust file on a real release: drafted from its SBOM, checked by its records."""
+"""The SOUP register and the trust file on real records: drafted from an SBOM, compared with what is there."""
 
 from __future__ import annotations
 

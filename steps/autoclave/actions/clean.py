@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec import Struct, structs
 
 from autoclave.context import Context
-from autoclave.errors import RecordError, StoreError
+from autoclave.errors import AutoclaveError, RecordError, StoreError
 from autoclave.evidence import dsse
 from autoclave.evidence.cosign.bundle import BUNDLE
 from autoclave.evidence.statement import APPROVAL, DEPLOYMENT, HOST_APPROVALS, SEAL
@@ -19,6 +19,7 @@ from autoclave.store import retention
 from autoclave.store.base import Store
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import parse_manifest
+from autoclave.store.registry.store import RegistryStore
 from autoclave.store.retention import Listed, Plan
 
 DECIDING = {
@@ -98,8 +99,19 @@ def measure(ctx: Context) -> dict[str, int]:
     return found
 
 
+def describe_size(ctx: Context) -> str:
+    """Return what this device takes on this machine, in words; empty when that cannot be known."""
+    try:
+        sizes = measure(ctx)
+    except AutoclaveError:
+        return ""
+    return ", ".join(f"{name} {size / 1e6:,.0f} MB" for name, size in sizes.items())
+
+
 def find_cache(ctx: Context) -> LayoutStore | None:
     """Return this machine's copy of what is in registries; None when there is none."""
+    if isinstance(ctx.store, RegistryStore):
+        return ctx.store.cache  # the one that is open: another opening would be another user of it
     if ctx.state.kind(CACHE) is None:
         return None
     try:

@@ -16,6 +16,7 @@ from securesystemslib.signer import CryptoSigner
 
 from autoclave.actions import clean
 from autoclave.cli.main import main
+from autoclave.console.plain import PlainScreen
 from autoclave.context import Context
 from autoclave.engines.base import NamedImage
 from autoclave.engines.removal import find_unneeded
@@ -23,6 +24,7 @@ from autoclave.errors import Busy, EngineError, StoreError
 from autoclave.evidence import cosign, predicates, records, statement
 from autoclave.evidence.statement import DEPLOYMENT, PROVENANCE, SEAL, VERIFICATION
 from autoclave.model.digest import digest_of
+from autoclave.runtime.options import Common
 from autoclave.store import retention
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import INDEX, Descriptor
@@ -213,6 +215,17 @@ def test_a_copy_of_a_registry_is_emptied_of_what_is_old(store: LayoutStore) -> N
     files, size = clean.clean_cache(store, BEFORE)
     assert (files, size > 0) == (4, True)
     assert store.size() == (0, 0)
+
+
+def test_the_sizes_on_this_machine_are_in_words(device: Path) -> None:
+    build(LayoutStore(device / ".autoclave" / "store"), b"1" * 2_000_000)
+    LayoutStore(device / ".autoclave" / "registry")
+    context = Context(Common(folder=str(device)), PlainScreen())
+    assert clean.describe_size(context) == "store 2 MB, copy of the registry 0 MB"
+    context.close()
+    remote = Context(Common(folder=str(device), store="oci://127.0.0.1:1/x"), PlainScreen())
+    assert clean.describe_size(remote) == "copy of the registry 0 MB"
+    remote.close()
 
 
 def image(name: str, named: datetime | None = BEFORE - timedelta(days=1), **more: Any) -> NamedImage:

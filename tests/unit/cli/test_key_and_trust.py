@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -168,6 +169,14 @@ def test_the_file_behind_a_link_is_changed_and_keeps_its_mode(run: Run) -> None:
     assert real.stat().st_mode & 0o777 == 0o640
     assert len(trust.load(link).keys) == 2
     assert [path.name for path in real.parent.iterdir()] == ["trust.toml"]
+
+
+def test_a_trust_file_is_no_pipe_that_is_waited_for(run: Run) -> None:
+    keys = new_key(run, *ADA)
+    os.mkfifo("trust.toml")
+    code, said = run("trust", "add", str(next(keys.glob("*.pub"))), *ADA, "--trust", "trust.toml")
+    assert code == 12
+    assert "and not a plain file" in said
 
 
 def test_a_trust_file_is_not_written_into_the_device_repository(run: Run) -> None:

@@ -46,13 +46,13 @@ class RegistryStore:
         """
         parsed = registry_address.parse(address)
         self.address = str(parsed)
-        self._cache = cache
+        self.cache = cache
         self._content = Content(Client(parsed, credentials, ca, sleep), cache, moved)
         self._referring = Referrers(self._content)
 
     def close(self) -> None:
         """Say that the copy on this machine is not in use any more."""
-        self._cache.close()
+        self.cache.close()
 
     def write(self, chunks: Iterable[bytes], *, media_type: str, expect: str = "") -> Descriptor:
         """Add a blob or, with its media type, a manifest, whose own content must be there before it."""
@@ -105,7 +105,7 @@ class RegistryStore:
                 next="push the image first, or point to the store that holds it",
             )
         artifacts.refuse_size(subject, len(raw))
-        self._cache.write([EMPTY_BLOB], media_type=EMPTY_CONFIG.media_type, expect=EMPTY_CONFIG.digest)
+        self.cache.write([EMPTY_BLOB], media_type=EMPTY_CONFIG.media_type, expect=EMPTY_CONFIG.digest)
         return self.adopt(
             artifacts.encode_artifact(
                 subject, artifact_type=artifact_type, layers=layers, annotations=annotations
@@ -120,7 +120,7 @@ class RegistryStore:
         made, manifest, subject = artifacts.parse_artifact(raw)
         for blob in (manifest.config, *manifest.layers):
             self._content.require(blob)
-        self._cache.write([raw], media_type=MANIFEST, expect=made.digest)
+        self.cache.write([raw], media_type=MANIFEST, expect=made.digest)
         self._referring.add(made, raw, subject.digest)
         return made
 
@@ -160,8 +160,8 @@ class RegistryStore:
         """Fetch the image into the cache and return where a scanner finds it there: `DIR@sha256:…`."""
         image = self.find_image(digest)
         self._fetch(image)
-        self._cache.tag(f"image-{Digest(digest).hex}", image)
-        return self._cache.locate(digest)
+        self.cache.tag(f"image-{Digest(digest).hex}", image)
+        return self.cache.locate(digest)
 
     def _fetch(self, image: Descriptor) -> None:
         self._content.ensure(image.digest)

@@ -64,7 +64,7 @@ def _run(opts: Options, ctx: Context) -> None:
     path = require_file(opts)
     may = choose_roles(opts.may, opts.person, opts.package)
     found = trust.public_key(Path(opts.public))
-    known = trust.load(path, device=ctx.folder) if path.exists() else None
+    known = trust.load(path, device=ctx.folder) if path.is_file() else None  # a pipe would be waited for
     person = trust_file.complete_person(opts.person, opts.person_name, opts.role, known)
     key = NewKey(
         name=opts.name or default_name(opts.person, Path(opts.public).stem, ctx),
