@@ -14,6 +14,7 @@ from securesystemslib.signer import CryptoSigner, Key, Signer
 
 from autoclave.errors import AutoclaveError, SignerError
 from autoclave.signers import keys, passphrase
+from autoclave.signers.service import ServiceSigner
 
 __all__ = ["Signer", "ask_early", "open_signer"]
 
@@ -47,6 +48,12 @@ def open_signer(uri: str, public: Key | None) -> Signer:
             why=f"a key is named by a URI: file:PATH, {', '.join(f'{each}:…' for each in _SCHEMES)}",
             next="name the key in one of these ways, as in file:/secure/steps.pem",
         )
+    return _open_service(uri, public, variable or "")
+
+
+def _open_service(uri: str, public: Key | None, variable: str) -> Signer:
+    """Open a key of a token or a key service. Raises SignerError."""
+    scheme = uri.partition(":")[0]
     if public is None:
         raise SignerError(
             f"the public key of {uri} is missing",
@@ -54,8 +61,8 @@ def open_signer(uri: str, public: Key | None) -> Signer:
             next="name the PEM file of its public key with --public-key",
         )
     try:
-        return Signer.from_priv_key_uri(
-            uri, public, lambda kind: passphrase.read(f"the {kind} of {uri}", variable or "").decode()
+        return ServiceSigner.from_priv_key_uri(
+            uri, public, lambda kind: passphrase.read(f"the {kind} of {uri}", variable).decode()
         )
     except AutoclaveError:
         raise

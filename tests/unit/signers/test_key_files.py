@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -138,11 +139,18 @@ def test_a_token_is_opened_with_its_pin(tmp_path: Path, monkeypatch: pytest.Monk
     make(tmp_path)
     seen = []
 
-    def open_token(uri: str, key: object, secret: object) -> str:
-        seen.append((uri, secret("pin"), secret("pin")))  # type: ignore[operator]
-        return "signer"
+    class Token:
+        def sign(self, payload: bytes) -> None:
+            raise RuntimeError("CKR_PIN_INCORRECT")
+
+    def open_token(uri: str, key: object, secret: Callable[[str], str]) -> Token:
+        seen.append((uri, secret("pin"), secret("pin")))
+        return Token()
 
     monkeypatch.setattr("securesystemslib.signer.Signer.from_priv_key_uri", open_token)
     public = trust.public_key(tmp_path / "ada.pub")
-    assert open_signer("hsm:2?label=ada&passphrase-from=ADA_PASSPHRASE", public) == "signer"
+    signer = open_signer("hsm:2?label=ada&passphrase-from=ADA_PASSPHRASE", public)
     assert seen == [("hsm:2?label=ada", PASSPHRASE, PASSPHRASE)]
+    with pytest.raises(SignerError, match="the key hsm:… does not sign") as refused:
+        signer.sign(b"words")
+    assert refused.value.why == "RuntimeError: CKR_PIN_INCORRECT"
