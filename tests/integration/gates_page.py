@@ -45,7 +45,6 @@ _VARYING = [
     (r"\bt-ready-\d+(-w\d+)?\b", "t-ready-…"),  # how many devices were prepared before
     (r"(?<=[a-z])-w\d+\b", ""),  # the worker whose device it was
     (r"/\S*/(?=(device|db|blobs|store|home|keys)(?![\w.]))", "…/"),
-    (r"/\S*/(?=trust\.toml\b)", "…/"),
     (r"unix://\S*\.sock", "unix://….sock"),
     (r"http://127\.0\.0\.1:\d+", "http://127.0.0.1:…"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d", "…"),

@@ -23,6 +23,7 @@ from autoclave.evidence.records import ARTIFACT_TYPE, PREDICATE_TYPE
 from autoclave.evidence.statement import PROVENANCE, SEAL
 from autoclave.runtime.shell import Shell
 from autoclave.store.archive.write import write_archive
+from autoclave.store.image import read_identity
 from autoclave.store.layout import LayoutStore
 from autoclave.store.oci import CONFIG, LAYER, MANIFEST, Descriptor, Manifest, encode
 from autoclave.store.registry.store import RegistryStore
@@ -155,7 +156,8 @@ def test_the_engine_loses_names_that_are_old_and_keeps_what_runs(tmp_path: Path)
     name = f"{RELEASED}/clean-{uuid4().hex[:8]}/app:1"
     store = LayoutStore(tmp_path / "store")
     image = write_engine_image(store)
-    engine.load(write_archive(store, image.digest, name=name))
+    engine.load(write_archive(store, image.digest, name=""))
+    engine.tag(read_identity(store, image.digest).config, name)
     try:
         (found,) = engine.list_images(name)
         assert found.named
