@@ -37,6 +37,7 @@ def trust(listed: TrustedKey) -> Trust:
             f"k ({ONE.keyid[:12]}) does not count in {CLINIC}",
         ),
     ],
+    ids=["role", "role before place", "place", "no place", "development"],  # a key of each run has another id
 )
 def test_a_refusal_names_the_nearest_miss(listed: TrustedKey, where: dict[str, Any], says: str) -> None:
     assert says in explain_refusal([listed], ("scan",), trust(listed), **where)
