@@ -255,10 +255,10 @@ class NothingToRollBack(AutoclaveError):
 
 
 class DoctorFailed(AutoclaveError):
-    """`doctor` or `status` found something to fix, or `plan --diff` found a difference."""
+    """`doctor`, `status` or `trust check` found something to fix, or `plan --diff` found a difference."""
 
     code = 60
-    meaning = "doctor or status found something to fix, or plan --diff found a difference"
+    meaning = "doctor, status or trust check found something to fix, or plan --diff found a difference"
 
 
 class Interrupted(AutoclaveError):
