@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from builders.devices import KNOWN_BAD, Repository, copy_device
+from builders import real_trivy
+from builders.devices import KNOWN_BAD, ROOT, Repository, copy_device
 from builders.flow import make_keys
 from pipelines import github_act, own_project
 from pipelines.github_act import Run, call
@@ -21,6 +22,7 @@ from worker_results import report
 pytestmark = pytest.mark.timeout(1200)
 HERE = {"job_image": "", "job_user": ""}
 SECRET = "s3cret-of-the-organisation-0815"
+PAGE = (ROOT / "docs" / "github.md").read_text("utf-8")
 CHECKS = {"build", "unit-test", "scan"}
 Make = Callable[[str], Repository]
 
@@ -106,6 +108,20 @@ def test_jobs_in_the_step_image_fetch_the_database_and_keep_it(
     made = records(run.artifact("autoclave-deploy-staging") / "store")
     assert all(made[step]["passed"] for step in ("sign", "deploy")), made
     report(f"GitHub's workflow under act, in the step image: {', '.join(sorted(succeeded(run)))}")
+
+
+def test_the_action_runs_one_step_after_the_other_in_a_job(device: Make, tmp_path: Path) -> None:
+    """The job of the page, on the machine itself: variables of the job count before the action's inputs."""
+    (text,) = [each for each in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) if "step: build" in each]
+    image = re.search(r" +container:\n +image: .*\n +options: .*\n", text)
+    assert image
+    env = json.dumps(real_trivy.job_settings())
+    run = github_act.run(tmp_path / "act", device("control"), text.replace(image[0], f"    env: {env}\n"))
+    assert run.jobs == {"check": "success"}, run.log
+    for step in ("build", "unit-test", "scan"):
+        assert re.search(rf"{step} +✔ passed app", run.log), run.log
+    assert run.log.count("written to the summary of this job") == 3
+    assert "h old" in run.log
 
 
 def test_a_closed_gate_ends_the_flow_with_its_exit_code(device: Make, tmp_path: Path) -> None:
