@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
@@ -9,7 +10,7 @@ from msgspec import Struct
 
 from autoclave.context import Context
 from autoclave.engines.base import ContainerState, Engine, ImageState
-from autoclave.errors import Interrupted
+from autoclave.errors import AutoclaveError, ConfigError, EngineError, Interrupted
 from autoclave.gates.build import is_root
 from autoclave.store.oci import Descriptor
 from autoclave.store.users import resolve_user
@@ -19,6 +20,7 @@ NOBODY = "65534:65534"
 # For a closed network: with a name server that does not exist, the engine's own one resolves no other names.
 NO_DNS = ("127.0.0.1",)
 
+_NOT_STARTED = re.compile(r'exec: "(?P<runc>[^"]{1,200})": |executable file `(?P<crun>[^`]{1,200})`')
 _PAUSE = 0.2  # seconds between two probes
 _PROBE = 10.0  # seconds that a health command may take
 
@@ -41,10 +43,37 @@ def user_of(image: ImageState, descriptor: Descriptor | None, ctx: Context) -> s
 
 
 def start(container: str, ctx: Context) -> None:
-    """Start a container, unless the run was stopped: a stopped run removes only what it finds then."""
+    """Start a container, unless the run was stopped: a stopped run removes only what it finds then.
+
+    Raises ConfigError when the image lacks the program that it is to start.
+    """
     if ctx.cancelled.is_set():
         raise Interrupted("the tests were stopped")
-    ctx.engine.start(container)
+    try:
+        ctx.engine.start(container)
+    except EngineError as error:
+        raise explain_start(error) from error
+
+
+def explain_start(error: EngineError) -> AutoclaveError:
+    """Return what it means that an engine does not start a container: its program is missing, or else.
+
+    The words are those of runc 1.1 (libcontainer, `exec: "NAME": …`) and crun 1.8 (`executable file`).
+    """
+    seen = _NOT_STARTED.search(error.why)
+    if seen is None:
+        return error
+    program = seen["runc"] or seen["crun"]
+    missing = "permission denied" not in error.why and "exec format error" not in error.why
+    return ConfigError(
+        "the command of the container cannot start: the image "
+        + (f"has no program '{program}'" if missing else f"cannot run '{program}'"),
+        why="tests run in the released image, which has none of their tools unless a stage on top adds them"
+        if missing
+        else "it is no program of this platform, or its permissions do not allow it",
+        next="name a stage with the test tools (unit-test.stage), or fix unit-test.command; "
+        "'autoclave unit-test --shell' opens the container",
+    )
 
 
 def wait_until_healthy(
