@@ -11,8 +11,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from autoclave.actions.starter import survey, write
 from autoclave.cli.commands import init
-from autoclave.errors import Interrupted
+from autoclave.errors import ConfigError, Interrupted
+from autoclave.runtime.folder import Folder
 from builders import shapes
 
 
@@ -142,3 +144,23 @@ def test_an_ignore_file_of_one_dockerfile_gets_the_lines(tmp_path: Path) -> None
     assert lines[:3] == ["*.log", ".autoclave", ".git"]
     assert "autoclave.toml" in lines
     assert not (tmp_path / ".dockerignore").exists()
+
+
+def test_a_file_that_is_made_meanwhile_is_kept_and_the_start_can_be_repeated(tmp_path: Path) -> None:
+    folder = shapes.write("go-service", tmp_path)
+    device = Folder(folder)
+    changes = write.plan(device, survey.survey(device))
+    (folder / "soup.toml").write_text("# of somebody else\n")
+    with pytest.raises(ConfigError, match="was made meanwhile"):
+        write.apply(device, changes)
+    assert (folder / "soup.toml").read_text() == "# of somebody else\n"
+    assert not (folder / "autoclave.toml").exists()
+    assert init.run(folder) == 0
+
+
+@pytest.mark.parametrize("name", ["nowhere", "file"])
+def test_what_is_no_folder_is_refused_and_not_made(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="is not a folder"):
+        init.run(tmp_path / name)
+    assert not (tmp_path / "nowhere").exists()

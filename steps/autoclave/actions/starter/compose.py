@@ -9,7 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from autoclave.actions.starter import dockerfile, texts
@@ -24,6 +24,7 @@ PATTERNS = (
 _MOST = 100  # services of a file, and entries of one list
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 _SECRET = re.compile(r"(?i)pass|secret|token|key|credential|pwd|private|auth|dsn|cert")
+_GIVEN = re.compile(r"(?i)(?:pass|secret|token|key|pwd)[\w-]{0,50}[\"']?(?:[=:]| ) ?\S")
 _LOGIN = re.compile(r"://[^/\s@]*:[^/\s@]*@")
 _MOST_WORDS = 50  # of a command
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,300}")
@@ -39,7 +40,9 @@ def read(text: str, path: str) -> tuple[ComposeService, ...]:
 
 def _service(name: str, data: Mapping[str, Any], path: str) -> ComposeService:
     home = posixpath.dirname(path) or "."
-    context, dockerfile_path, target, args = _build(data.get("build"), home)
+    build = data.get("build")
+    context, dockerfile_path, target, args = _build(build, home)
+    _, of_build = _environment(build.get("args") if isinstance(build, Mapping) else None)
     environment, hidden = _environment(data.get("environment"))
     published = dict(_ports(data.get("ports")))
     exposed = [port for port in map(_number, _list(data.get("expose"))) if port]
@@ -54,7 +57,7 @@ def _service(name: str, data: Mapping[str, Any], path: str) -> ComposeService:
         ports=tuple(dict.fromkeys([*published, *exposed])),
         published={target: host for target, host in published.items() if host},
         environment=environment,
-        hidden=hidden,
+        hidden=(*hidden, *of_build),
         health=_health(data.get("healthcheck")),
         command=_words(data.get("command")),
         needs=tuple(name for name in _names(data.get("depends_on")) if texts.to_name(name)),
@@ -128,7 +131,7 @@ def _health(data: object) -> Healthcheck | None:
     elif isinstance(test, list) and test and all(isinstance(each, str) for each in test):
         first, *rest = test
         command = tuple(rest) if first == "CMD" else ("sh", "-c", *rest[:1]) if first == "CMD-SHELL" else ()
-    if not command or not all(is_line(each) and len(each) <= 500 for each in command):
+    if not command or not all(is_line(each) and len(each) <= 500 for each in command) or _tells(command):
         return None
     return dockerfile.health_of(command)
 
@@ -141,7 +144,14 @@ def _words(data: object) -> tuple[str, ...]:
         except ValueError:
             return ()
     words = tuple(str(each) for each in _list(data)[:_MOST_WORDS])
-    return words if all(is_line(each) and "$" not in each and len(each) <= 500 for each in words) else ()
+    plain = all(is_line(each) and "$" not in each and len(each) <= 500 for each in words)
+    return words if plain and not _tells(words) else ()
+
+
+def _tells(words: Iterable[str]) -> bool:
+    """Return whether a command seems to have a secret among its words."""
+    said = " ".join(words)
+    return bool(_GIVEN.search(said) or _LOGIN.search(said))
 
 
 def _names(data: object) -> list[str]:

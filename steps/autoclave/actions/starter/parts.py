@@ -12,7 +12,7 @@ from autoclave.actions.starter.beside import Beside
 from autoclave.actions.starter.facts import ComposeService, Project, Remark, Tests, found, left
 from autoclave.actions.starter.images import Image, find_test_stage
 from autoclave.actions.starter.kubernetes import Cluster
-from autoclave.actions.starter.repository import Repository, below, join
+from autoclave.actions.starter.repository import Repository, below, is_plain, join
 
 _PORT = re.compile(r"[1-9][0-9]{0,4}/udp")
 _PROTOCOLS = {
@@ -21,6 +21,9 @@ _PROTOCOLS = {
     27017: "MongoDB", 5672: "AMQP", 50051: "gRPC",
 }  # fmt: skip
 """Ports at which no HTTP is spoken (DICOM PS3.8, HL7 MLLP, and IANA's registry)."""
+
+
+_FITTING = "make the command of unit-test fit the stage '{}' that {} has"
 
 
 class Findings(Struct, frozen=True, kw_only=True):
@@ -183,7 +186,8 @@ def _with_stage(part: Part, words: tuple[str, ...]) -> Part:
     image, tests = part.image, part.tests
     name, is_on_top = find_test_stage(image.file, image.stage)
     if name and is_on_top:
-        return structs.replace(part, stage=name)
+        remarks = [] if tests is None or tests.copy else [left(_FITTING.format(name, image.file.path))]
+        return structs.replace(part, stage=name, remarks=(*part.remarks, *remarks))
     remarks = list(part.remarks)
     if name:
         remarks.append(
@@ -191,8 +195,8 @@ def _with_stage(part: Part, words: tuple[str, ...]) -> Part:
         )
     if tests is None or part.project is None:
         return structs.replace(part, remarks=tuple(remarks))
-    if not is_inside(part.project, image):
-        what = f"{part.project.source} is outside of the build context, so its tests cannot be built there"
+    if not is_inside(part.project, image) or not is_plain(part.project.folder):
+        what = f"{part.project.source} is outside of the build context, or in an odd folder: no tests"
         return structs.replace(part, tests=None, remarks=(*remarks, left(what, image.file.path)))
     made = snippet.write(tests, image, part.project, words)
     if not made.stage:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 
@@ -19,6 +20,7 @@ _DEEPEST = 20  # folders inside of each other
 _LARGEST = 512 << 10  # bytes of one file
 _MOST_READ = 1000  # files
 _MOST_BYTES = 32 << 20  # of all files together
+_PLAIN = re.compile(r"[A-Za-z0-9_.+/][A-Za-z0-9_.+/-]*")
 _LONGEST = 500  # characters of a path
 SKIPPED = frozenset(
     {*PRIVATE, ".venv", "venv", "node_modules", "vendor", "__pycache__", ".tox", ".gradle", ".idea"}
@@ -137,6 +139,11 @@ def parents(path: str) -> tuple[str, ...]:
     while path := posixpath.dirname(path):
         found.append(path)
     return (*found, ".")
+
+
+def is_plain(path: str) -> bool:
+    """Return whether a path means the same in a Dockerfile, in a shell and in a pattern."""
+    return _PLAIN.fullmatch(path) is not None
 
 
 def join(folder: str, path: str) -> str:

@@ -12,6 +12,7 @@ from autoclave.actions.starter.draft import Draft
 from autoclave.actions.starter.render import SCHEMA, render
 from autoclave.actions.starter.repository import join
 from autoclave.device import device_file, keys, schema
+from autoclave.errors import ConfigError
 from autoclave.runtime.folder import Folder
 
 _LARGEST = 1 << 20  # bytes of an ignore file
@@ -44,12 +45,21 @@ def plan(device: Folder, draft: Draft) -> list[Change]:
 
 
 def apply(device: Folder, changes: Iterable[Change]) -> None:
-    """Write the files. Raises FileExistsError when a new one is there meanwhile."""
-    for each in changes:
-        if each.is_new:
-            device.create(each.path, [each.content])
-        else:
-            device.write(each.path, [each.content])
+    """Write the files, the device file last: without it, a start that failed can be repeated.
+
+    Raises ConfigError when a new one is there meanwhile.
+    """
+    for each in sorted(changes, key=lambda change: change.path == schema.FILE):
+        try:
+            if each.is_new:
+                device.create(each.path, [each.content])
+            else:
+                device.write(each.path, [each.content])
+        except FileExistsError as error:
+            raise ConfigError(
+                f"{device.path / each.path} was made meanwhile",
+                next="look at it, then repeat 'autoclave init'",
+            ) from error
     device.write(SCHEMA, [json.dumps(keys.json_schema(), indent=1).encode(), b"\n"])
 
 

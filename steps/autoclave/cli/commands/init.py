@@ -62,6 +62,10 @@ def command(name: str, text: str) -> click.Command:
 def run(folder: Path, answers: Answers = Answers()) -> int:  # noqa: B008 -- frozen
     """Write the device file, registers, ignore files, a host's file. Raises ConfigError when one exists."""
     device = Folder(folder.resolve())
+    if not device.path.is_dir():
+        raise ConfigError(
+            f"{folder} is not a folder", next="name the folder of the device repository with -C"
+        )
     if answers.host and not answers.dry_run:
         _write_host(device, answers.host)
     if device.kind(FILE) is not None:

@@ -160,3 +160,41 @@ def test_a_thousand_images_are_cut_to_a_number_that_can_be_reviewed() -> None:
     draft = draft_of(files)
     assert len(draft.parts) <= 60
     device_file_room.parse(render(draft).encode(), source="x")
+
+
+@pytest.mark.parametrize(
+    "service",
+    [
+        "{build: ., command: [serve, '--api-token=abcdef']}",
+        "{build: ., command: 'serve --password hunter2'}",
+        "{build: ., command: [serve, 'https://ada:hunter2@example.org']}",
+        "{build: ., healthcheck: {test: ['CMD-SHELL', 'curl -H \"Token: abcdef\" localhost']}}",
+        "{build: {context: ., args: {NPM_TOKEN: abcdef}}}",
+        "{build: ., environment: {DATABASE_URL: 'postgres://a:hunter2@db/x', PGPASSWORD: hunter2}}",
+    ],
+)
+def test_no_secret_of_a_compose_file_is_taken_over(service: str) -> None:
+    draft = draft_of({"Dockerfile": DOCKERFILE, "compose.yml": f"services:\n  a: {service}\n"})
+    text = render(draft) + "\n".join(lines_of(each for part in draft.parts for each in part.remarks))
+    assert "hunter2" not in text
+    assert "abcdef" not in text
+
+
+@pytest.mark.parametrize(
+    "name", ["requirements-test --from=evil x.txt", "requirements-dev$(id).txt", "requirements-test;id.txt"]
+)
+def test_an_odd_name_is_no_part_of_the_suggested_stage(name: str) -> None:
+    files = {"Dockerfile": DOCKERFILE, name: "pytest", "requirements.txt": "", "tests/test_a.py": ""}
+    lines = "\n".join(draft_of(files).parts[0].stage_lines)
+    assert "pip install" in lines
+    assert name not in lines
+
+
+def test_an_odd_folder_gets_no_suggested_stage() -> None:
+    files = {
+        "a b$(id)/Dockerfile": "FROM python AS release\nCOPY tests /t\nCMD a\n",
+        "a b$(id)/requirements.txt": "",
+    }
+    draft = draft_of({**files, "a b$(id)/tests/test_a.py": ""})
+    assert draft.parts[0].stage_lines == ()
+    device_file(draft)

@@ -8,7 +8,7 @@ import re
 
 from autoclave.actions.starter import texts
 from autoclave.actions.starter.facts import Project, Tests, left
-from autoclave.actions.starter.repository import below, matches, relative
+from autoclave.actions.starter.repository import below, is_plain, matches, relative
 from autoclave.actions.starter.stacks.base import RESULTS, Sources, Stack, arrives
 
 _REQUIREMENTS = ("requirements*.txt", "*-requirements.txt")
@@ -102,7 +102,7 @@ def _is_released(sources: Sources, project: dict[str, object], poetry: dict[str,
 
 
 def _stage(sources: Sources) -> tuple[str, ...]:
-    named = sorted(name for name in _lists(sources) if _FOR_TESTS.search(name))
+    named = sorted(name for name in _lists(sources) if _FOR_TESTS.search(name) and is_plain(name))
     nested = sources.first("requirements/test.txt", "requirements/tests.txt", "requirements/dev.txt")
     listed = named[0] if named else relative(nested, sources.folder) if nested else ""
     if not listed:
