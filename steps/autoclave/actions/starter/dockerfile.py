@@ -25,6 +25,7 @@ _LONGEST = 2000  # characters of a value
 _CHOICE = re.compile(
     r"(?P<start>[A-Za-z0-9._-]*)\$\{?(?P<name>[A-Za-z_][A-Za-z0-9_]{0,99})\}?(?P<end>[A-Za-z0-9._-]*)"
 )
+_FOLDER = re.compile(r"/[A-Za-z0-9_./-]{1,200}")
 _STAGE = re.compile(r"[a-z][a-z0-9._-]{0,100}")
 _PORT = re.compile(r"(?P<number>[0-9]{1,5})(?:/(?P<protocol>tcp|udp|sctp))?", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://[^/\s'\"]{1,200}(?P<path>/[^\s'\"|;)\\]{0,500})?")
@@ -52,6 +53,7 @@ class Stage(Struct, frozen=True, kw_only=True):
     starts: bool = False
     user: str = ""
     workdir: str = ""
+    volumes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = {}
@@ -133,6 +135,7 @@ class _Collected:
         self.last = {"USER": "", "WORKDIR": ""}
         self.has_health = False
         self.starts = False
+        self.volumes: list[str] = []
         self.sources: list[str] = []
         self.uses: list[int] = []
         self.arguments: list[str] = []
@@ -152,6 +155,9 @@ class _Collected:
                 self.has_health = each.arguments.strip().upper() != "NONE"
             case "CMD" | "ENTRYPOINT":
                 self.starts = True
+            case "VOLUME":
+                array = each.as_json()
+                self.volumes += text.split_spaces(self.expand(each.arguments)) if array is None else array
             case "COPY" | "ADD":
                 self._add_copy(each)
             case "RUN":
@@ -215,6 +221,7 @@ def _stage(
         starts=facts.starts,
         user=facts.last["USER"],
         workdir=facts.last["WORKDIR"],
+        volumes=tuple(dict.fromkeys(each for each in facts.volumes if _FOLDER.fullmatch(each))),
         sources=tuple(dict.fromkeys(facts.sources)),
         arguments=tuple(dict.fromkeys(facts.arguments)),
         environment=facts.variables,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct, structs
 
-from autoclave.actions.starter import beside, contexts, snippet, stacks
+from autoclave.actions.starter import beside, contexts, snippet, stacks, texts
 from autoclave.actions.starter.beside import Beside
 from autoclave.actions.starter.facts import ComposeService, Project, Remark, Tests, found, left
 from autoclave.actions.starter.images import Image, find_test_stage
@@ -58,6 +58,7 @@ class Part(Struct, frozen=True, kw_only=True):
     arguments: tuple[str, ...] = ()
     environment: Mapping[str, str] = {}
     secrets: tuple[str, ...] = ()
+    volumes: Mapping[str, str] = {}
     stage: str = ""
     stage_lines: tuple[str, ...] = ()
     beside: tuple[Beside, ...] = ()
@@ -95,6 +96,7 @@ def make(image: Image, seen: Findings) -> Part:
         health_command=command,
         has_health=has_health,
         arguments=image.services[0].command if len(image.services) == 1 else (),
+        volumes=_volumes(image),
         secrets=tuple(dict.fromkeys(name for each in image.services for name in each.hidden)),
         environment=next((each.environment for each in image.services), {}),
         beside=beside.find(image, seen.images, seen.services),
@@ -151,6 +153,14 @@ def _health_command(image: Image) -> tuple[str, ...]:
     """Return the health check of a compose file that is no HTTP request."""
     checks = [each.health for each in image.services if each.health and not each.health.path]
     return checks[0].command if checks else ()
+
+
+def _volumes(image: Image) -> dict[str, str]:
+    """Return the folders that the image declares as volumes, each by a name."""
+    found: dict[str, str] = {}
+    for path in dict.fromkeys(each for stage in image.file.chain(image.stage) for each in stage.volumes):
+        found[texts.unique(texts.to_name(path.rstrip("/").rpartition("/")[2]) or "data", found)] = path
+    return found
 
 
 def _more_ports(image: Image, port: int) -> dict[str, str]:

@@ -95,7 +95,10 @@ def _service(part: Part) -> list[str]:
         named = [texts.to_name(each) for each in part.secrets]
         listed = _list(each for each in named if each)
         lines.append(f"# secrets = {listed}   # files in /run/secrets, never in git")
-    lines.append('# volumes = { data = "/var/lib/data" }')
+    if part.volumes:
+        lines.append(f"volumes = {_table(part.volumes)}")
+    else:
+        lines.append('# volumes = { data = "/var/lib/data" }')
     return lines
 
 

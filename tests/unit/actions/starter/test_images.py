@@ -153,3 +153,9 @@ def test_a_command_with_a_variable_is_not_taken_over() -> None:
     compose = "services:\n  a: {build: ., command: 'run --key $KEY'}\n"
     (image,) = images({"Dockerfile": "FROM x\nCMD a\n", "compose.yml": compose})
     assert "arguments" not in image["service"]
+
+
+def test_declared_volumes_are_named() -> None:
+    file = 'FROM x AS a\nVOLUME /var/lib/data /srv/data\nFROM a\nVOLUME ["/log"]\nVOLUME relative $X\nCMD a\n'
+    (image,) = images({"Dockerfile": file})
+    assert image["service"]["volumes"] == {"log": "/log", "data": "/var/lib/data", "data-2": "/srv/data"}
