@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -74,18 +75,27 @@ def pages(root: Path) -> dict[str, str]:
     return found
 
 
+@cache
+def tracked(root: Path) -> frozenset[str]:
+    """Return the files that git tracks: a link to another one, or out of the repository, publishes nothing.
+
+    A checkout of a CI host has a token in .git/config.
+    """
+    listed = subprocess.run(["git", "-C", str(root), "ls-files", "-z"], capture_output=True, check=True)
+    paths = listed.stdout.decode().split("\0")
+    return frozenset(each for each in paths if each and (root / each).resolve() == root.resolve() / each)
+
+
 def linked_files(root: Path) -> set[str]:
     """Return the files that are no pages, and to which a page links."""
     texts = {each.relative_to(root).as_posix(): each.read_text("utf-8") for each in root.glob("docs/**/*.md")}
     linked = {link for path, text in {**texts, **pages(root)}.items() for link in targets(text, path)}
-    return {each for each in linked if not each.startswith("docs/") and (root / each).is_file()} - set(
-        pages(root)
-    )
+    return {each for each in linked & tracked(root) if not each.startswith("docs/")} - set(pages(root))
 
 
 def _linked_pages(page: Path, root: Path) -> list[str]:
     linked = targets(page.read_text("utf-8"), page.relative_to(root).as_posix())
-    return [each for each in linked if each.endswith(".md") and (root / each).is_file()]
+    return [each for each in linked if each.endswith(".md") and each in tracked(root)]
 
 
 def _rewrite_links(text: str, path: str) -> str:

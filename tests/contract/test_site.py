@@ -17,7 +17,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from autoclave.device.schema import json_schema
-from builders.devices import ROOT
+from builders.devices import ROOT, git
 
 SITE = ROOT / "setup" / "site"
 PAGES = sorted(
@@ -141,6 +141,39 @@ def test_a_link_leads_to_the_same_page_on_the_site(
     hooks: ModuleType, path: str, text: str, shown: str
 ) -> None:
     assert hooks.rewrite(text, path) == shown
+
+
+def test_only_what_git_tracks_is_published(hooks: ModuleType, tmp_path: Path) -> None:
+    root = tmp_path / "repository"
+    (root / "docs").mkdir(parents=True)
+    (tmp_path / "secret.txt").write_text("token")
+    (tmp_path / "secret.md").write_text("token")
+    for name in (
+        "README.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "CHANGELOG.md",
+        "shown.toml",
+        "untracked.toml",
+    ):
+        (root / name).touch()
+    (root / "link.toml").symlink_to(tmp_path / "secret.txt")
+    (root / "link.md").symlink_to(tmp_path / "secret.md")
+    names = (
+        "shown.toml",
+        "untracked.toml",
+        "link.toml",
+        "link.md",
+        "../secret.txt",
+        "../secret.md",
+        ".git/config",
+    )
+    (root / "docs" / "page.md").write_text("".join(f"[x](../{name})\n" for name in names))
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "rm", "-q", "--cached", "untracked.toml")
+    assert hooks.linked_files(root) == {"shown.toml"}
+    assert set(hooks.pages(root)) == set(hooks.NAMED)
 
 
 def test_the_reader_of_built_pages_sees_what_differs(hooks: ModuleType) -> None:

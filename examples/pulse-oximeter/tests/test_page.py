@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
+from oximeter import page
+from oximeter.storage import Observation, OpenAlarm
 from werkzeug.test import TestResponse
 
 Send = Callable[..., TestResponse]
@@ -27,10 +30,10 @@ def test_an_empty_page_says_so(client: FlaskClient) -> None:
 def test_alarms_come_most_urgent_first(send: Send, client: FlaskClient) -> None:
     send(patient="p-1", pulse=150)
     send(patient="p-2", device="OX-000124", spo2=80)
-    page = client.get("/").text
-    assert "Active alarms: 2" in page
-    assert 0 < page.index("spo2-critical") < page.index("pulse-high")
-    assert page.index("patient p-2") < page.index("patient p-1")
+    text = client.get("/").text
+    assert "Active alarms: 2" in text
+    assert 0 < text.index("spo2-critical") < text.index("pulse-high")
+    assert text.index("patient p-2") < text.index("patient p-1")
 
 
 @pytest.mark.requirement("SRS-015")
@@ -55,9 +58,9 @@ def test_values_are_shown_with_their_interpretation(
     send: Send, client: FlaskClient, values: tuple[int, int], shown: list[str], mark: str
 ) -> None:
     send(spo2=values[0], pulse=values[1])
-    page = client.get("/").text
-    assert [each for each in shown if each not in page] == []
-    assert f'<li class="{mark}"><span>' in page
+    text = client.get("/").text
+    assert [each for each in shown if each not in text] == []
+    assert f'<li class="{mark}"><span>' in text
 
 
 @pytest.mark.requirement("SRS-015")
@@ -65,16 +68,16 @@ def test_only_the_latest_values_of_a_patient_are_shown(send: Send, client: Flask
     send(taken="2026-03-01T11:00:00Z", spo2=96)
     send(taken="2026-03-01T10:00:00Z", spo2=95)  # delivered late
     send(taken="2026-03-01T09:00:00Z", patient="p-43", device="OX-000124", spo2=94)
-    page = client.get("/").text
-    assert "95 %" not in page
-    assert 0 < page.index("96 %") < page.index("94 %")
+    text = client.get("/").text
+    assert "95 %" not in text
+    assert 0 < text.index("96 %") < text.index("94 %")
 
 
 @pytest.mark.requirement("SRS-016")
 def test_the_page_states_its_time_and_renews_itself(client: FlaskClient) -> None:
-    page = client.get("/").text
-    assert "As of <time>2026-03-01T12:00:00.000Z</time>" in page
-    assert '<meta http-equiv="refresh" content="5">' in page
+    text = client.get("/").text
+    assert "As of <time>2026-03-01T12:00:00.000Z</time>" in text
+    assert '<meta http-equiv="refresh" content="5">' in text
 
 
 @pytest.mark.requirement("SRS-016")
@@ -84,6 +87,17 @@ def test_the_page_loads_nothing_and_is_kept_in_no_cache(send: Send, client: Flas
     assert re.findall(r"(?i)<script|\bsrc=|\bhref=|url\(|@import", answer.text) == []
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none';")
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.requirement("SRS-016")
+def test_what_is_stored_cannot_become_markup() -> None:
+    """No patient's or device's name with markup is accepted; the page does not rely on it."""
+    bad = "<script>alert('x')</script>\""
+    alarm = OpenAlarm("1", bad, bad, bad, bad, bad)
+    row = Observation("1", bad, bad, "spo2", 80, "LL", bad, bad)
+    text = page.write(datetime(2026, 3, 1, tzinfo=UTC), [alarm], [row])
+    assert "<script" not in text
+    assert 'class="&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;&quot;"' in text
 
 
 @pytest.mark.requirement("SRS-016")
