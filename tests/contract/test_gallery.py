@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from autoclave.device.device_file import load
 from autoclave.device.requirements import read
-from autoclave.device.schema import load
 from autoclave.hosts import gitlab, jenkins
 from builders.devices import ROOT
 
