@@ -22,13 +22,16 @@ EVERYTHING = (
     "check", "pyproject.toml", "requirements.lock", "setup/", "steps/autoclave/cli/main.py",
     "tests/conftest.py", "tests/areas.toml",
 )  # fmt: skip
-# Checked by the style checks, the unit and the contract tests, which every ./check runs.
+# Checked by the style checks, the unit and the contract tests, and the build of the site: every ./check runs them.
 NOTHING = (
     "docs/",
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
     "benchmarks/",
+    "mkdocs.yml",
+    "setup/site",
+    "setup/ending.py",
     "tests/unit/",
     "tests/contract/",
 )
