@@ -11,7 +11,7 @@ mkdir -p "$1"
 out="$(cd "$1" && pwd -P)"
 commit="$(git -C "$ROOT" rev-parse --verify --quiet "${2:-HEAD}^{commit}")" ||
     die "there is no revision ${2:-HEAD}" "git does not know it in $ROOT" "name a tag, a branch or a commit"
-python="$ROOT/.venv/bin/python"
+python="${AUTOCLAVE_PYTHON:-$ROOT/.venv/bin/python}"
 [ -x "$python" ] || python=python3 # a CI job has no environment of its own
 
 work="$(mktemp -d)"
