@@ -135,7 +135,7 @@ def test_an_image_with_a_java_archive_is_scanned(tmp_path: Path) -> None:
     with pytest.raises(DatabaseError) as caught:
         scan(scanner, java_image, tmp_path / "without")
     assert caught.value.what == "Trivy's Java database is missing"
-    assert "--download-java-db-only" in caught.value.next
+    assert "autoclave database update" in caught.value.next
     real_trivy.build_java_index(cache)
     facts = scan(scanner, java_image, tmp_path / "with").facts
     assert [(each.name, each.packages, each.judged) for each in facts.ecosystems] == [("maven", 1, True)]

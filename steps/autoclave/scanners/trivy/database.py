@@ -40,7 +40,7 @@ _LATE = timedelta(days=7)
 """How far the newest advisory may be from the time that the metadata states."""
 _MOST_READ = 200_000
 _DATE = re.compile(rb'"(?:PublishedDate|LastModifiedDate)":"(\d{4}-\d{2}-\d{2})T')
-_NEXT = "'trivy image --download-db-only --cache-dir {}' fetches one; 'autoclave doctor' says more"
+_NEXT = "'autoclave database update' fetches one into {}; 'autoclave doctor' says more"
 
 
 class Metadata(Struct, frozen=True, rename="pascal"):

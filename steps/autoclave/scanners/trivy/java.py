@@ -24,7 +24,7 @@ from autoclave.scanners.trivy import database
 NAME = "java"
 _SCHEMA = 1
 _LEAST_ARCHIVES = 1_000_000  # a fraction of those of Maven Central
-_NEXT = "'trivy image --download-java-db-only --cache-dir {}' fetches it"
+_NEXT = "'autoclave database update' fetches it into {}"
 
 
 class _Metadata(Struct, rename="pascal"):

@@ -51,7 +51,7 @@ def test_a_damaged_one_is_refused(file: str, content: bytes, says: str, cache: P
     with pytest.raises(DatabaseError) as caught:
         java.examine(cache)
     assert says in caught.value.what
-    assert "--download-java-db-only" in caught.value.next
+    assert "autoclave database update" in caught.value.next
 
 
 def test_an_empty_one_is_refused(cache: Path) -> None:
