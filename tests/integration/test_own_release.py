@@ -38,7 +38,7 @@ name = "steps"
 context = "device"
 
 [unit-test]
-command = ["python", "/autoclave/tests/check.py"]
+command = ["python", "/autoclave/device/tests/check.py"]
 copy = ["device/tests"]
 
 [[environment]]

@@ -14,7 +14,8 @@ from autoclave.cli.commands import doctor
 from autoclave.cli.commands.doctor import files, machine, programs, scanning
 from autoclave.cli.commands.doctor.subject import Check, Subject, find_subject
 from autoclave.context import Context
-from autoclave.device.schema import Device, parse
+from autoclave.device.device_file import parse
+from autoclave.device.schema import Device
 from autoclave.engines.base import EngineInfo
 from autoclave.errors import DatabaseError, DoctorFailed, EngineError, ToolError
 from autoclave.model.facts import Database
