@@ -20,6 +20,7 @@ DOORS = {
     "store/layout/blobs.py": "a store, by descriptors that a Folder opened",
 }
 SOURCE = {
+    "actions/validate/images.py": "whether the context of the source has what a Dockerfile copies",
     "materials.py": "the Dockerfile of the source, a plain file inside of it",
     "device/files.py": "digests of the source's files",
     "device/requirements/rows.py": "requirements of the source, each resolved inside of it",

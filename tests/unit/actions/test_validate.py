@@ -41,6 +41,10 @@ RUN make
 FROM debian:12 AS release
 ARG VERSION
 COPY --from=build /app /app
+COPY tests/ ./autoclave.* ${VERSION}/x /data/
+COPY <<END /greeting
+hello
+END
 EXPOSE 8080/tcp
 HEALTHCHECK CMD ["/app", "--check"]
 USER 10001
@@ -428,3 +432,32 @@ def test_a_command_ends_with_the_code_of_what_is_wrong(tmp_path: Path) -> None:
     lost = check(device(tmp_path / "b", edited(DEVICE, '["tests"]', '["test"]')))
     assert isinstance(validate.combine(lost), SourceError)
     assert type(validate.combine([*loosened, *lost])) is ConfigError
+
+
+@pytest.mark.parametrize(
+    "source", ["application/target/app.jar", "application/target/*.jar", '["a b", "/x/"]']
+)
+def test_what_was_built_outside_is_no_part_of_the_commit(tmp_path: Path, source: str) -> None:
+    line = source if source.startswith("[") else f"{source} /app/"
+    dockerfile = edited(DOCKERFILE, "COPY --from=build /app /app", f"COPY {line}")
+    each = only(device(tmp_path, dockerfile=dockerfile))
+    assert "is not in the context of image 'app'" in each.what
+    assert (each.kind, each.level) == ("SourceError", Level.ERROR)
+    assert "make it in a stage of the Dockerfile" in each.next
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "COPY . /app",
+        "COPY / /app",
+        "COPY ./Dockerfile /tests/ /app/",
+        "COPY [a-z]*.toml /app/",
+        "ADD --checksum=sha256:%s https://x.example/y.jar /app/" % ("0" * 64),
+        "ADD https://github.com/a/b.git /app/",
+        "COPY --from=build nowhere /app",
+        "COPY --chown=1:1 tests /app",
+    ],
+)
+def test_what_the_context_has_or_may_have_is_no_finding(tmp_path: Path, line: str) -> None:
+    assert check(device(tmp_path, dockerfile=edited(DOCKERFILE, "COPY --from=build /app /app", line))) == []

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
-from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from msgspec import Struct
-
 from autoclave.actions.validate.findings import Findings, Level
+from autoclave.actions.validate.look import Look
+from autoclave.actions.validate.tested import check_files, check_stage
 from autoclave.device.dockerfile import outline
-from autoclave.device.dockerfile.outline import Outline
 from autoclave.device.dockerfile.sources import find_sources
-from autoclave.device.dockerfile.stages import Stages, Target
-from autoclave.device.schema import FILE, Device, Image, UnitTest, resolve_inside
+from autoclave.device.dockerfile.stages import Target
+from autoclave.device.schema import FILE, Device, Image, resolve_inside
 from autoclave.errors import SourceError
 from autoclave.gates.build import is_root, refuse_secret, refused_secrets
 from autoclave.model.platform import Platform
@@ -25,22 +24,6 @@ _LARGEST = 1 << 20  # bytes of a Dockerfile
 _SHOWN = 10  # ports of a message
 _PREDEFINED = re.compile(r"(?i:(http|https|ftp|no|all)_proxy)|BUILDKIT_\w+|SOURCE_DATE_EPOCH|BUILD(ER)?_\w+")
 """Arguments that no ARG has to declare."""
-_RESULTS = re.compile(r"/autoclave/results/([A-Za-z0-9_./-]+\.xml)")
-_IN_CONTAINER = "/autoclave/results/"
-
-
-class _Look(Struct, frozen=True):
-    """One image that is looked at, with its place in messages."""
-
-    image: Image
-    index: int
-    known: Stages
-    released: Outline
-    where: str
-
-    def key(self, name: str) -> str:
-        """Return the path of a key of this image."""
-        return f"image[{self.index}].{name}"
 
 
 def check_images(folder: Path, device: Device, policy: Policy, found: Findings) -> None:
@@ -50,6 +33,8 @@ def check_images(folder: Path, device: Device, policy: Policy, found: Findings) 
         with found.part(f"image[{index}]"):
             look = _look_at(folder, image, index, found)
         if look:
+            with found.part(f"image[{index}].dockerfile"):
+                _check_context(folder, look, found)
             _check_arguments(look, found)
             _check_sources(look, policy, found)
             _check_service(look, device, found)
@@ -65,19 +50,11 @@ def check_images(folder: Path, device: Device, policy: Policy, found: Findings) 
                 then=f"add [unit-test] with a command to {FILE}, or [image.unit-test] below this image",
             )
         elif look:
-            _check_stage(look, tests, found)
-    for key, tests in _listed_tests(device):
-        _check_copied(folder, key, tests, found)
-        _check_reports(key, tests, found)
+            check_stage(look, tests, found)
+    check_files(folder, device, found)
 
 
-def _listed_tests(device: Device) -> list[tuple[str, UnitTest]]:
-    listed = [("unit-test", device.unit_test)]
-    listed += [(f"image[{at}].unit-test", image.unit_test) for at, image in enumerate(device.image)]
-    return [(key, tests) for key, tests in listed if tests]
-
-
-def _look_at(folder: Path, image: Image, index: int, found: Findings) -> _Look | None:
+def _look_at(folder: Path, image: Image, index: int, found: Findings) -> Look | None:
     device = Folder(folder)
     name = PurePosixPath(image.context, image.dockerfile).as_posix()
     key = f"image[{index}]"
@@ -102,7 +79,7 @@ def _look_at(folder: Path, image: Image, index: int, found: Findings) -> _Look |
         known = outline.read_stages(raw, name, image.args)
         with found.part(f"{key}.target"):
             released = outline.outline(known, known.find_target(image.target))
-            return _Look(image, index, known, released, name)
+            return Look(image, index, known, released, name)
     return None
 
 
@@ -112,51 +89,31 @@ def _describe_dockerfiles(context: Folder) -> str:
     return f"the context has: {', '.join(files)}" if files else "the context has no file of such a name"
 
 
-def _check_stage(look: _Look, tests: UnitTest, found: Findings) -> None:
-    """A test stage must start from the released one: otherwise it tests something else."""
-    if not tests.stage:
-        return
-    key = look.key("unit-test.stage") if look.image.unit_test else "unit-test.stage"
-    with found.part(key):
-        stage = outline.outline(look.known, look.known.find_target(tests.stage))
-        released, name = look.released, tests.stage
-        if stage.index == released.index and not look.image.target:
-            found.add(
-                Level.ERROR,
-                look.key("target"),
-                f"image '{look.image.name}': without a target, its test stage '{name}' is what is released",
-                why=f"'{name}' is the last stage of {look.where}",
-                then=f"name the stage to release: {_suggest_target(look, stage)}",
-            )
-        elif stage.index == released.index:
-            found.add(
-                Level.ERROR,
-                key,
-                f"image '{look.image.name}': '{name}' is the released stage itself, and not one on top of it",
-                why=f'target = "{look.image.target}" names it as well',
-                then="leave out unit-test.stage to test the released image, or name a stage for the tests",
-            )
-        elif released.index not in stage.chain:
-            base = look.known.stages[stage.chain[1]].name if len(stage.chain) > 1 else stage.base or "scratch"
-            shown = released.name or f"number {released.index}, the last one"
-            found.add(
-                Level.ERROR,
-                key,
-                f"image '{look.image.name}': the test stage '{name}' does not start from the released stage",
-                why=f"{look.where}, line {stage.line}: it starts from {base or 'another stage'}, and {shown} "
-                "is released: the tests would not see what is released",
-                then=f"begin it with FROM {released.name or 'release'} AS {name}"
-                + ("" if released.name else ", and give the released stage that name and image.target"),
-            )
+def _check_context(folder: Path, look: Look, found: Findings) -> None:
+    """Find what the released stage copies and the context does not have, such as what was built outside."""
+    context = resolve_inside(folder, look.image.context)
+    for line, written in dict.fromkeys(look.released.copied):
+        if _is_there(context, written.strip("/") or "."):
+            continue
+        missing = SourceError(
+            f"{look.where}, line {line}: '{written}' is not in the context of image '{look.image.name}'",
+            why=f"the context is {look.image.context}, as it is committed: what a command before the build "
+            "writes there is no part of it",
+            next="commit the file, or make it in a stage of the Dockerfile: out of what it is must be known",
+        )
+        found.add_error(missing, look.key("dockerfile"))
 
 
-def _suggest_target(look: _Look, stage: Outline) -> str:
-    names = [look.known.stages[each].name for each in stage.chain[1:]]
-    name = next(filter(None, names), "")
-    return f'target = "{name}"' if name else "give it a name (FROM … AS release) and write it as image.target"
+def _is_there(context: Path, written: str) -> bool:
+    if not set(written) & set("*?["):
+        return os.path.lexists(context / written)
+    try:
+        return next(context.glob(written), None) is not None
+    except (ValueError, NotImplementedError, OSError):
+        return True  # the builder itself says what is wrong with such a pattern
 
 
-def _check_arguments(look: _Look, found: Findings) -> None:
+def _check_arguments(look: Look, found: Findings) -> None:
     declared = outline.declared_arguments(look.known)
     for name in look.image.args:
         if name not in declared and not _PREDEFINED.fullmatch(name):
@@ -169,7 +126,7 @@ def _check_arguments(look: _Look, found: Findings) -> None:
             )
 
 
-def _check_sources(look: _Look, policy: Policy, found: Findings) -> None:
+def _check_sources(look: Look, policy: Policy, found: Findings) -> None:
     """Find what cannot be resolved, and what is fetched without a checksum where the policy demands one."""
     target = Target(stage=look.image.target, args=look.image.args, platform=Platform("linux", "amd64"))
     with found.part(look.key("dockerfile")):
@@ -185,7 +142,7 @@ def _check_sources(look: _Look, policy: Policy, found: Findings) -> None:
                 )
 
 
-def _check_service(look: _Look, device: Device, found: Findings) -> None:
+def _check_service(look: Look, device: Device, found: Findings) -> None:
     service = look.image.service
     if service is None:
         return
@@ -230,7 +187,7 @@ def _describe_ports(exposed: tuple[range, ...]) -> str:
     return ", ".join(listed[:_SHOWN]) + (" and more" if len(listed) > _SHOWN else "")
 
 
-def _check_user(look: _Look, policy: Policy, found: Findings) -> None:
+def _check_user(look: Look, policy: Policy, found: Findings) -> None:
     user, base = look.released.user, look.released.base
     if not policy.build.non_root or "$" in (user or "") or (user is not None and not is_root(user)):
         return
@@ -249,30 +206,3 @@ def _check_user(look: _Look, policy: Policy, found: Findings) -> None:
 def _check_secrets(image: Image, index: int, policy: Policy, found: Findings) -> None:
     for name in refused_secrets((each.env for each in image.secrets), policy):
         found.add_error(refuse_secret(image.name, name), f"image[{index}].secrets")
-
-
-def _check_copied(folder: Path, key: str, tests: UnitTest, found: Findings) -> None:
-    for item in tests.copy:
-        with found.part(f"{key}.copy"):
-            if not resolve_inside(folder, item).exists():
-                raise SourceError(
-                    f"'{item}', which {key}.copy names, does not exist",
-                    why=f"it is looked for in {folder}",
-                    next="fix the path, which is relative to autoclave.toml, or add the tests",
-                )
-
-
-def _check_reports(key: str, tests: UnitTest, found: Findings) -> None:
-    """A report that the command names must be one that is read afterwards."""
-    written = dict.fromkeys(_RESULTS.findall(" ".join(tests.command)))
-    read = [*tests.junit, tests.coverage]
-    reports = [name for name in written if name != tests.coverage]
-    if not reports or any(fnmatchcase(name, pattern) for name in reports for pattern in read):
-        return
-    found.add(
-        Level.GAP,
-        f"{key}.junit",
-        f"the test command writes {_IN_CONTAINER}{reports[0]}, but {key}.junit is {', '.join(tests.junit)}",
-        why="what is not named there is not read, and tests without a report do not pass",
-        then=f'write junit = ["{reports[0]}"], or let the command write {_IN_CONTAINER}{tests.junit[0]}',
-    )

@@ -5,6 +5,7 @@ What a base image brings is not known here: `bases` names it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
@@ -17,6 +18,8 @@ from autoclave.model.platform import Platform
 
 _PLATFORM = Platform("linux", "amd64")
 _LARGEST_PORT = 65_535
+_NOT_PLAIN = re.compile(r"""[$"'\\`]|://|^git@|(^|/)\.\.(/|\Z)""")
+"""What makes a source of COPY or ADD something else than a path or a pattern of the context."""
 
 
 class Outline(Struct, frozen=True, kw_only=True):
@@ -24,7 +27,8 @@ class Outline(Struct, frozen=True, kw_only=True):
 
     `base` is the image on which the first of them is based, "" for scratch. `ports` are those that it
     exposes, `None` when a variable decides one. `user` is the last USER as it is written, `None` without one;
-    `health` is whether there is a HEALTHCHECK, `None` when only the base may have one.
+    `health` is whether there is a HEALTHCHECK, `None` when only the base may have one. `copied` are paths
+    and patterns that it copies out of the context, with their lines: those that have no variables.
     """
 
     index: int
@@ -35,6 +39,7 @@ class Outline(Struct, frozen=True, kw_only=True):
     ports: tuple[range, ...] | None
     user: str | None
     health: bool | None
+    copied: tuple[tuple[int, str], ...]
 
 
 def read_stages(raw: bytes, name: str, args: Mapping[str, str]) -> Stages:
@@ -66,6 +71,7 @@ def outline(known: Stages, stage: Stage) -> Outline:
         ports=_ports(instructions),
         user=users[-1].strip() if users else None,
         health=health,
+        copied=tuple(_copied(instructions, known.file.escape)),
     )
 
 
@@ -82,6 +88,18 @@ def _chain(known: Stages, stage: Stage) -> Iterator[Stage]:
     while stage.based_on is not None:
         stage = known.stages[stage.based_on]
         yield stage
+
+
+def _copied(instructions: list[Instruction], escape: str) -> Iterator[tuple[int, str]]:
+    for each in instructions:
+        if each.keyword not in {"COPY", "ADD"} or each.flag_values("from") or each.flag_values("parents"):
+            continue
+        words = each.as_json() or text.split_quoted(each.arguments, escape)
+        if any("<<" in word for word in words):  # a here-document brings its own content
+            continue
+        for word in words[:-1]:
+            if word and not _NOT_PLAIN.search(word):
+                yield each.line, word
 
 
 def _ports(instructions: list[Instruction]) -> tuple[range, ...] | None:
