@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from builders import real_trivy
 from builders.devices import SAMPLE, Repository, copy_device, git
 from pipelines import github_act, jenkins_unit
 from pipelines.gitlab_local import WHOLE_FLOW, GitLab, records
@@ -16,10 +18,8 @@ from worker_results import report
 
 pytestmark = pytest.mark.timeout(1800)  # whole pipelines, on a machine that others use too
 HOSTS = ("laptop", "GitLab", "GitHub", "Jenkins")
+CHECKOUT = "actions/checkout@de0fac2e4500dabe0009e67214ff5f5447ce83dd"
 PLAN = "\nplan:\n  stage: build\n  script: [autoclave plan]\n"
-WORKFLOW = github_act.call(job_image="", job_user="").replace(
-    "jobs:\n", "jobs:\n  plan:\n    runs-on: ubuntu-latest\n    steps: [{run: autoclave plan}]\n"
-)
 JENKINSFILE = IMPORT + "node {\n  checkout scm\n  sh 'autoclave plan'\n}\nautoclavePipeline()\n"
 SAME = ("digest", "passed", "reasons", "policy", "safetyClass", "device", "deviceVersion", "image")
 
@@ -62,11 +62,22 @@ def _github(repository: Repository, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("github")
     git(folder, "clone", "-q", "-b", "main", str(repository.folder), "clone")
     clone = Repository(folder / "clone", folder / "home", repository.port)
-    run = github_act.run(folder, clone, WORKFLOW)
+    run = github_act.run(folder, clone, _workflow())
     assert run.jobs["deploy-staging"] == "success", run.log
     done = Walked(_plan(run.logs["plan"]), records(run.artifact("autoclave-deploy-staging") / "store"))
     repository.remove()
     return done
+
+
+def _workflow() -> str:
+    """Return the one call of our workflow, beside a job that prints the plan."""
+    job = {
+        "runs-on": "ubuntu-latest",
+        "env": real_trivy.job_settings(),
+        "steps": [{"uses": CHECKOUT}, {"run": "autoclave plan"}],
+    }
+    called = github_act.call(job_image="", job_user="")
+    return called.replace("jobs:\n", f"jobs:\n  plan: {json.dumps(job)}\n")
 
 
 def _jenkins(repository: Repository, tmp_path_factory: pytest.TempPathFactory) -> Walked:
