@@ -15,7 +15,10 @@ from builders import shapes
 
 
 def follow(folder: Path) -> None:
-    """Do what `init` leaves to do in Dockerfiles: name the released stage, add the stages of the comments."""
+    """Do what `init` leaves to do: name the released stage, add the stages, bring the jars."""
+    if (folder / "Dockerfile_cli").exists():
+        for name in ("cli", "fhir"):
+            (folder / "application" / "target" / f"{name}-2.1.0.jar").write_text("")
     for part in survey.survey(Folder(folder)).parts:
         if not part.stage_lines:
             continue
