@@ -73,6 +73,7 @@ def context(tmp_path: Path, screen: Screen, monkeypatch: pytest.MonkeyPatch) -> 
         raise EngineError("the container engine does not answer", why="no socket", next="start it")
 
     monkeypatch.setattr("autoclave.engines.create", fail)
+    monkeypatch.setattr(files, "_LEAST_DISK", 0)  # of the folder of tests there may be little
     return Context(options, cast(Any, screen))
 
 
