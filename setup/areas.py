@@ -22,7 +22,7 @@ EVERYTHING = (
     "check", "pyproject.toml", "requirements.lock", "setup/", "steps/autoclave/cli/main.py",
     "tests/conftest.py", "tests/areas.toml",
 )  # fmt: skip
-# Checked by the style checks, the unit and the contract tests, and the build of the site: every ./check runs them.
+# Checked by the style checks, the unit and contract tests, and the build of the site: each ./check has them.
 NOTHING = (
     "docs/",
     "README.md",

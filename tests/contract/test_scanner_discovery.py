@@ -51,6 +51,7 @@ def test_help_offers_the_new_scanner(tree: Path) -> None:
 
 def test_the_new_scanner_scans_and_doctor_names_it(tree: Path, tmp_path: Path) -> None:
     (tmp_path / "autoclave.toml").write_text(DEVICE)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
     write_image(LayoutStore(tmp_path / ".autoclave" / "store"), EMPTY, name="app")
     done = run(tree, "-m", "autoclave", "scan", "--scanner", "toy", "-C", str(tmp_path))
     assert done.returncode == 0, done.stderr

@@ -20,7 +20,7 @@ from autoclave.store.layout import LayoutStore
 from builders import sample_image
 
 HONOURED = {
-    *("build", "unit-test", "scan", "sign", "deploy", "run", "plan", "rollback", "approve", "waive"),
+    *("build", "unit-test", "scan", "sign", "deploy", "run", "plan", "rollback", "approve", "waive", "init"),
     *(
         "gitlab note",
         "gitlab status",
@@ -28,6 +28,7 @@ HONOURED = {
         "gitlab deployment",
         "gitlab approvals",
         "fleet bump",
+        "github summary",
     ),
     *("jenkins approvals", "jenkins describe", "jenkins provision"),
 }

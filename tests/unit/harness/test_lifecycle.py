@@ -1,7 +1,5 @@
 """A container whose program is missing is a mistake in the device file, and not a failure of the engine."""
 
-
-
 from __future__ import annotations
 
 import pytest

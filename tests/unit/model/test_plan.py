@@ -43,11 +43,11 @@ def test_init_writes_the_host_s_file_beside_a_device_file_that_is_there(
     tmp_path: Path, host: str, name: str
 ) -> None:
     (tmp_path / "autoclave.toml").write_text("mine")
-    assert init.run(tmp_path, host) == 0
+    assert init.run(tmp_path, init.Answers(host=host)) == 0
     assert f"v{__version__}" in (tmp_path / name).read_text("utf-8")
     assert (tmp_path / "autoclave.toml").read_text() == "mine"
     with pytest.raises(ConfigError, match="exists already"):
-        init.run(tmp_path, host)
+        init.run(tmp_path, init.Answers(host=host))
 
 
 def test_a_plan_s_hash_covers_everything_in_it() -> None:
