@@ -23,6 +23,7 @@ ARGUMENTS = {
     "import": ["nowhere.tar"],
     "export": ["nowhere.tar"],
     "database update": ["--from", "none"],
+    "tools install": ["nothing-of-this-name"],
 }
 """What a command needs at least."""
 
