@@ -54,7 +54,7 @@ def test_from_a_folder_below_the_device_is_found(tmp_path: Path) -> None:
     repository = copy_device(SAMPLE, tmp_path, name="t-doctor-below")
     below = Repository(repository.folder / "tests", repository.home)
     done = below.run("doctor")
-    assert f"t-doctor-below 1.4.0, class B, in {repository.folder}" in done.out
+    assert f"{repository.name} 1.4.0, class B, in {repository.folder}" in done.out
     assert "✔ git       commit " in done.out
     assert not (repository.folder / "tests" / ".autoclave").exists()
 

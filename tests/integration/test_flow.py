@@ -158,7 +158,7 @@ def test_two_images_are_released_whole_or_not_at_all(device: Callable[..., Repos
     repository = device(ROOT / "tests" / "fixtures" / "two-images", "t-two")
     from builders.devices import free_port
 
-    for port in ("18083", "18084"):
+    for port in ("18085", "18086"):
         repository.edit("autoclave.toml", port, str(free_port()))
     test = repository.folder / "tests" / "check_dashboard.py"
     good = test.read_text("utf-8")

@@ -52,8 +52,15 @@ def serve_index(folder: Path) -> Iterator[str]:
     """Run a package index that takes what is uploaded."""
     programs = output_of(ROOT / "setup/publishing.sh")
     port = free_port()
+    # Its web framework refuses a form with more than 100 KiB in memory: a readme and a part of the wheel.
+    larger = (
+        "import pypiserver.bottle as bottle; bottle.BaseRequest.MEMFILE_MAX = 16 << 20; "
+        "from pypiserver.__main__ import main; main()"
+    )
     argv = [
-        f"{programs}/pypi-server",
+        f"{programs}/python",
+        "-c",
+        larger,
         "run",
         "-i",
         "127.0.0.1",
