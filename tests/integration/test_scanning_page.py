@@ -118,9 +118,14 @@ def test_what_is_judged_is_what_the_page_says(
 def list_judged(facts: ScanFacts) -> list[str]:
     """Return the feeds by which packages were judged; the scanner must have found what they have."""
     judged = [each for each in facts.ecosystems if each.judged and each.packages]
-    found = ID in {name for each in facts.findings for name in (each.id, *each.aliases)}
+    found = has_advisory(facts)
     assert found is bool(judged), f"{facts.scanner} does not judge what it says: {facts.ecosystems}"
     return [each.source for each in judged]
+
+
+def has_advisory(facts: ScanFacts) -> bool:
+    """Return whether a scanner found the advisory that both databases have."""
+    return ID in {name for each in facts.findings for name in (each.id, *each.aliases)}
 
 
 def list_reasons(facts: ScanFacts) -> list[str]:
@@ -134,8 +139,16 @@ def list_reasons(facts: ScanFacts) -> list[str]:
 
 
 def describe_other(facts: ScanFacts) -> str:
-    """Return by what another scanner judges, else the names of the gate's reasons."""
+    """Return by what another scanner judges, else the names of the gate's reasons.
+
+    For a system that names no release, Grype reports the advisories of every release: that is not judged.
+    """
     names = sorted({each.partition(":")[0] for each in list_reasons(facts)})
+    unnamed = [each for each in facts.ecosystems if each.is_system and not each.version]
+    if unnamed and has_advisory(facts):
+        assert not any(each.judged for each in unnamed)
+        names.append("advisories of every release are reported")
+        return "; ".join(names)
     return "; ".join(filter(None, (", ".join(list_judged(facts)), ", ".join(names)))) or "-"
 
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	v6 "github.com/anchore/grype/grype/db/v6"
+	"github.com/anchore/grype/grype/distro"
 	"github.com/spf13/afero"
 )
 
@@ -179,7 +180,12 @@ func affect(writer v6.ReadWriter, feed source, name, id string, one advisory, ab
 	var system *v6.OperatingSystem
 	if kind.ecosystem == "apk" || kind.ecosystem == "deb" || kind.ecosystem == "rpm" {
 		major, minor, _ := strings.Cut(release, ".")
-		system = &v6.OperatingSystem{Name: start, ReleaseID: start, MajorVersion: major, MinorVersion: minor}
+		// As Grype's own builder names systems: rhel is redhat there, with rhel as the id of its releases.
+		family := start
+		if named, known := distro.IDMapping[start]; known {
+			family = named.String()
+		}
+		system = &v6.OperatingSystem{Name: family, ReleaseID: start, MajorVersion: major, MinorVersion: minor}
 		if start == "debian" {
 			system.Codename = codenames[release]
 		}

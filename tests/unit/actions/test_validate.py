@@ -14,7 +14,6 @@ from autoclave.actions.validate.places import USUAL
 from autoclave.errors import ConfigError, PolicyLoosened, SourceError
 
 TODAY = date(2026, 11, 30)
-ROOT = Path(__file__).resolve().parents[3]
 DEVICE = """
 [device]
 name = "pump"
@@ -73,11 +72,6 @@ def only(folder: Path) -> Finding:
 
 def test_a_good_device_has_no_finding(tmp_path: Path) -> None:
     assert check(device(tmp_path)) == []
-
-
-@pytest.mark.parametrize("folder", [".", "examples/pulse-oximeter", "examples/remote-monitoring"])
-def test_our_own_devices_have_none(folder: str) -> None:
-    assert [each for each in check(ROOT / folder) if each.level is not Level.NOTE] == []
 
 
 def edited(text: str, before: str, after: str) -> str:
