@@ -36,16 +36,31 @@ def in_range(version: str, versions: str, purl: str) -> bool:
     return bool(bounds) and all(_is_within(version, sign, bound, type_of(purl)) for sign, bound in bounds)
 
 
-def in_vers(version: str, versions: str) -> bool | None:
-    """Return whether a version is in a range of the form `vers:TYPE/…`; None when that cannot be judged."""
-    from univers.version_range import VersionRange
+def in_vers(version: str, versions: str, purl: str) -> bool | None:
+    """Return whether a package's version is in a range `vers:TYPE/…`; None when that cannot be judged.
 
-    try:
-        found: Any = VersionRange.from_string(versions)  # type: ignore[no-untyped-call]
-        return found.version_class(version) in found
-    except (ValueError, TypeError, AttributeError, NotImplementedError, RecursionError):
-        # What univers ends with for ranges that are malformed, or of a kind that it cannot order.
+    Nor can it by the rules of another ecosystem than the package's: each orders versions in its own way.
+    """
+    found = _read_vers(versions)
+    if found is None or not version or not _is_of(found, type_of(purl)):
         return None
+    try:
+        return bool(found.version_class(version) in found)
+    except _failures():
+        return None
+
+
+def is_open(versions: str) -> bool:
+    """Return whether a range `vers:TYPE/…` has all versions in it, but for single ones that it excludes."""
+    found = _read_vers(versions)
+    if found is None or found.scheme == "none":
+        return False
+    rest = [each for each in found.constraints if each.comparator != "!="]
+    if found.scheme == "all" or not rest or any(each.comparator == "*" for each in rest):
+        return True
+    (first, *others) = rest
+    from_zero = first.comparator in {">", ">="} and re.fullmatch(r"0(\.0)*", first.version.string)
+    return bool(from_zero) and not others
 
 
 def is_range(versions: str) -> bool:
@@ -59,8 +74,42 @@ def _is_within(version: str, sign: str, bound: str, kind: str) -> bool:
         return False
     try:
         return bool(_COMPARE[sign](parsed(version), parsed(bound)))
-    except (ValueError, TypeError):  # univers' InvalidVersion is a ValueError
+    except _failures():
         return False
+
+
+def _read_vers(versions: str) -> Any:
+    """Return a range as univers has it; None when it is malformed or of an unknown kind."""
+    from univers.version_range import VersionRange
+
+    try:
+        return VersionRange.from_string(versions)  # type: ignore[no-untyped-call]
+    except _failures():
+        return None
+
+
+def _is_of(found: Any, kind: str) -> bool:
+    """Return whether a range is by the rules of a type of packages, or the type has none of its own."""
+    from univers.version_range import RANGE_CLASS_BY_SCHEMES
+
+    own = RANGE_CLASS_BY_SCHEMES.get(kind)
+    return kind == "generic" or own is None or type(found) is own
+
+
+@lru_cache
+def _failures() -> tuple[type[Exception], ...]:
+    """Return all that univers ends with for a version or a range that it cannot read or order.
+
+    Its own classes have no common base, and four of them are plain exceptions; what it passes on of Python's
+    is by experiment with random texts of all ecosystems.
+    """
+    from univers.conan.errors import ConanException
+    from univers.nuget import InvalidNuGetVersion
+    from univers.version_constraint import InvalidConstraintsError
+    from univers.version_range import InvalidVersionRange
+
+    own = (ConanException, InvalidNuGetVersion, InvalidConstraintsError, InvalidVersionRange)
+    return (*own, ValueError, TypeError, AttributeError, LookupError, ArithmeticError, RuntimeError)
 
 
 @lru_cache

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from autoclave.gates.version_ranges import in_vers
+from msgspec import structs
+
+from autoclave.gates.version_ranges import in_vers, is_open
 from autoclave.model import purl
 from autoclave.model.facts import Finding
 from autoclave.model.vex import IMAGES, Named, Product, Statement
@@ -38,11 +40,7 @@ def fold(name: str) -> str:
 
 def opens(said: Statement, finding: Finding, product: Product) -> bool:
     """Return whether a statement is certainly about this finding in this image, and names its version."""
-    return (
-        _is_same(said, finding)
-        and _match(said, finding, product) is Match.YES
-        and not explain_open_version(said, product)
-    )
+    return _is_same(said, finding) and _match(_keep_versioned(said, product), finding, product) is Match.YES
 
 
 def warns(said: Statement, finding: Finding, product: Product) -> bool:
@@ -52,22 +50,43 @@ def warns(said: Statement, finding: Finding, product: Product) -> bool:
     return _match(said, finding, product) is not Match.NO
 
 
-def explain_open_version(said: Statement, product: Product) -> str:
-    """Return why a statement is not about a version; empty when it names one, or is about this very image."""
-    if _match_image(said.product, product) is Match.YES and _has_digest(said.product, product):
+def explain_open_version(said: Statement, finding: Finding, product: Product) -> str:
+    """Return why a statement opens no version of what was found; empty when that is not what it lacks."""
+    if _is_pinned(said, product):
         return ""
+    if _match_image_name(said.product, product) is Match.YES and said.product.versions:
+        return "its range is of versions of the image, which cannot be compared: only a digest names one"
+    named, kept = said.part or said.product, _keep_versioned(said, product)
+    if not named.purls:
+        return "it names no package"
+    lost = _match(said, finding, product) is Match.YES and _match(kept, finding, product) is not Match.YES
+    return (
+        "" if (kept.part or kept.product).purls and not lost else "its scope names a package, but no versions"
+    )
+
+
+def _keep_versioned(said: Statement, product: Product) -> Statement:
+    """Leave out the names that say no version, unless the statement is about this very image."""
     named = said.part or said.product
-    ranged = named.versions and not named.versions.endswith("/*")
-    if ranged or any(purl.version_of(each) for each in named.purls):
-        return ""
-    return "its scope names a package, but no versions" if named.purls else "it names no package"
+    if _is_pinned(said, product) or _is_ranged(named):
+        return said
+    kept = structs.replace(named, purls=tuple(each for each in named.purls if purl.version_of(each)))
+    return structs.replace(said, part=kept) if said.part else structs.replace(said, product=kept)
+
+
+def _is_pinned(said: Statement, product: Product) -> bool:
+    return _has_digest(said.product, product) and _has_architecture(said.product, product)
+
+
+def _is_ranged(named: Named) -> bool:
+    return bool(named.versions) and not is_open(named.versions)
 
 
 def may_sign(said: Statement, finding: Finding, product: Product, packages: Sequence[str]) -> bool:
     """Return whether a signer for these packages may sign for a finding: its package, or the image."""
     if purl.is_listed(finding.purl, packages):
         return True
-    if _match_image(said.product, product) is not Match.YES:
+    if _match_image_name(said.product, product) is not Match.YES:
         return False
     return any(purl.is_listed(each, packages) for each in said.product.purls)
 
@@ -133,11 +152,19 @@ def _match_package(named: Named, finding: Finding) -> Match:
 def _match_versions(name: str, versions: str, finding: Finding) -> Match:
     if not versions or purl.version_of(name):
         return Match.YES
-    inside = in_vers(purl.version_of(finding.purl) or finding.version, versions)
+    inside = in_vers(purl.version_of(finding.purl) or finding.version, versions, finding.purl)
     return Match.UNKNOWN if inside is None else Match.YES if inside else Match.NO
 
 
 def _match_image(named: Named, product: Product) -> Match:
+    """Match an image by its names. A range is of tags, which say nothing of this one: a digest alone does."""
+    found = _match_image_name(named, product)
+    if found is Match.YES and named.versions and not _has_digest(named, product):
+        return Match.UNKNOWN
+    return found
+
+
+def _match_image_name(named: Named, product: Product) -> Match:
     if _has_digest(named, product):
         return Match.YES if _has_architecture(named, product) else Match.NO
     if not named.purls and not named.digests:

@@ -179,9 +179,10 @@ def _judge_statement(
         unsigned = structs.replace(signed, defect=why)
         return JudgedWaiver(signed=unsigned, state=WaiverState.REFUSED, why=why, covers=keys)
     if found and not about:
-        unversioned = vex.explain_open_version(said, product)
-        if unversioned and any(vex.warns(said, each, product) for each in found):
-            return JudgedWaiver(signed=signed, state=WaiverState.REFUSED, why=unversioned, covers=keys)
+        unsure = [each for each in found if vex.warns(said, each, product)]
+        open_versions = [why for each in unsure if (why := vex.explain_open_version(said, each, product))]
+        if open_versions:
+            return JudgedWaiver(signed=signed, state=WaiverState.REFUSED, why=open_versions[0], covers=keys)
         why = vex.explain_elsewhere(said, found, product)
         return JudgedWaiver(signed=signed, state=WaiverState.STALE, why=why, covers=keys)
     if expired := _explain_expired(signed.waiver, image.now):
