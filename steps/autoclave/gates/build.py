@@ -11,10 +11,9 @@ from autoclave.model.verdict import Verdict
 from autoclave.policy.schema import Policy
 from autoclave.runtime.variables import is_reserved
 
-_FRONTEND = re.compile(
-    r"frontend (?:[^/@]+/)*docker/dockerfile(?:-upstream)?(?::[^/@]+)?(?:@sha256:[0-9a-f]{64})?"
-)
-"""Docker's own frontend, also from the registry of somebody who mirrors it: the record has its digest."""
+_FRONTEND = re.compile(r"(?:(?:index\.)?docker\.io/)?docker/dockerfile(?:-upstream)?")
+"""Docker's own frontend, from Docker's own registry."""
+_REPOSITORY = re.compile(r"(.+?)(?::[^/@:]+)?(?:@sha256:[0-9a-f]{64})?")
 
 
 def judge(facts: BuildFacts, policy: Policy) -> Verdict:
@@ -40,11 +39,11 @@ def judge(facts: BuildFacts, policy: Policy) -> Verdict:
         )
     reasons += [f"the builder says otherwise about what it used: {each}" for each in facts.contradicted]
     if policy.build.known_materials:
-        reasons += _not_known(facts)
+        reasons += _not_known(facts, policy)
     return Verdict("build", tuple(reasons))
 
 
-def _not_known(facts: BuildFacts) -> list[str]:
+def _not_known(facts: BuildFacts, policy: Policy) -> list[str]:
     """Return why the record cannot name everything that the image was made of."""
     fetched = [each.name.removeprefix("remote ") for each in facts.materials if not each.digest]
     reasons = [
@@ -52,17 +51,27 @@ def _not_known(facts: BuildFacts) -> list[str]:
         "ADD --checksum=sha256:…, or the commit for a repository of git"
         for each in fetched
     ]
-    foreign = [
-        each.name.removeprefix("frontend ")
-        for each in facts.materials
-        if each.name.startswith("frontend ") and not _FRONTEND.fullmatch(each.name)
+    frontends = [
+        each.name.removeprefix("frontend ") for each in facts.materials if each.name.startswith("frontend ")
     ]
     reasons += [
         f"the frontend {each} reads the Dockerfile, and what it makes of it is not known: "
-        "use docker/dockerfile"
-        for each in foreign
+        "use docker/dockerfile, or let the organisation's policy name a mirror in build.frontends"
+        for each in frontends
+        if not _is_known_frontend(each, policy)
     ]
     return reasons
+
+
+def _is_known_frontend(name: str, policy: Policy) -> bool:
+    """Return whether a frontend is Docker's, or from a repository that the organisation vouches for.
+
+    Anybody may call a repository of a registry of their own `docker/dockerfile`.
+    """
+    repository = _REPOSITORY.fullmatch(name)
+    return repository is not None and (
+        _FRONTEND.fullmatch(repository[1]) is not None or repository[1] in policy.build.frontends
+    )
 
 
 def refused_secrets(names: Iterable[str], policy: Policy) -> list[str]:

@@ -92,8 +92,8 @@ def is_blocking(finding: Finding, policy: ScanPolicy, now: datetime) -> bool:
     """Return whether one finding closes the gate at a moment. A secret always does."""
     if finding.kind is Kind.SECRET:
         return True
-    if finding.kind is Kind.UNJUDGED:
-        return finding.id in policy.block_unjudged
+    if finding.kind is Kind.UNJUDGED:  # a gap that no policy can name is one that none can allow
+        return finding.id in policy.block_unjudged or finding.id not in _GAPS
     if finding.kind is Kind.ANALYSIS:
         return finding.blocks or finding.severity in policy.block_reported
     if finding.kind is Kind.MISCONFIGURATION:

@@ -61,6 +61,7 @@ class LostPackage(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class PackageDatabase(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A package database of an image: `kind` is `dpkg`, `apk` or `rpm`, `path` where it is.
 
+    `kind` is `none`, and `path` a system's library, where programs are in the image and no database is.
     `packages` is how many it lists, None when its entries were not read. `defect` is why the scanner cannot
     rely on it as a whole.
     """

@@ -67,6 +67,14 @@ class BuildPolicy(_Section, frozen=True):
             kept=True,
         ),
     ]
+    frontends: Annotated[
+        frozenset[Annotated[str, matching(r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)+")]],
+        _granted(
+            "granted",
+            "repositories with mirrors of Docker's frontend, which may read a Dockerfile as its own does",
+            kept=True,
+        ),
+    ]
 
 
 class UnitTestPolicy(_Section, frozen=True):

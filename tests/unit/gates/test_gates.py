@@ -58,6 +58,18 @@ FETCHED = Material(name="remote https://h/x", digest={}, uri="https://h/x")
             Material(name="frontend evil.example/docker/dockerfile-x:1", digest={"sha256": "1" * 64}),
             "reads the Dockerfile",
         ),
+        *[
+            (Material(name=f"frontend {name}", digest={"sha256": "1" * 64}), f"the frontend {name} reads")
+            for name in (
+                f"evil.example/x/docker/dockerfile@sha256:{'1' * 64}",
+                "evil.example/docker/dockerfile:1",
+                "x/docker/dockerfile",
+                "docker.io/x/docker/dockerfile",
+                "docker.io.evil.example/docker/dockerfile",
+                "localhost:5000/docker/dockerfile:1",
+                "docker/dockerfile/x",
+            )
+        ],
     ],
 )
 def test_what_may_change_unseen_is_refused_where_materials_must_be_known(
@@ -81,6 +93,7 @@ def test_a_builder_that_contradicts_the_record_closes_the_gate_in_every_class() 
         "frontend docker/dockerfile:1.7",
         "frontend docker/dockerfile",
         "frontend docker.io/docker/dockerfile-upstream:master",
+        f"frontend docker/dockerfile:1@sha256:{'1' * 64}",
         f"frontend mirror.example:5000/hub/docker/dockerfile:1@sha256:{'1' * 64}",
         "remote https://h/x",
         "image busybox:1",
@@ -88,7 +101,11 @@ def test_a_builder_that_contradicts_the_record_closes_the_gate_in_every_class() 
 )
 def test_materials_with_a_digest_pass(name: str) -> None:
     facts = replace(BUILD, materials=(Material(name=name, digest={"sha256": "1" * 64}),))
-    assert build.judge(facts, POLICY["C"]).passed
+    mirrors = frozenset({"mirror.example:5000/hub/docker/dockerfile"})
+    assert build.judge(
+        facts, replace(POLICY["C"], build=replace(POLICY["C"].build, frontends=mirrors))
+    ).passed
+    assert build.judge(facts, POLICY["C"]).passed is ("mirror.example" not in name)
 
 
 BAD = TestCase(name="t::a", outcome="failed", message="no")
@@ -146,6 +163,14 @@ def test_what_blocks_depends_on_the_class(finding: Finding, classes: str) -> Non
     facts = replace(SCAN, findings=(finding,))
     closed = [name for name, policy in POLICY.items() if not scan.judge(facts, policy, NOW).passed]
     assert "".join(closed) == classes
+
+
+@pytest.mark.parametrize("name", ["not-searched", "Not-Judged", ""])
+def test_a_gap_that_no_policy_knows_blocks_in_every_class(name: str) -> None:
+    gap = Finding(id=name, kind=Kind.UNJUDGED, severity=Severity.UNKNOWN, title="what is it", target="image")
+    for policy in POLICY.values():
+        allowing = replace(policy, scan=replace(policy.scan, block_unjudged=frozenset()))
+        assert scan.judge(replace(SCAN, findings=(gap,)), allowing, NOW).reasons == (f"{name}: what is it",)
 
 
 def test_many_findings_are_listed_worst_first_and_cut() -> None:

@@ -65,6 +65,18 @@ def test_a_secret_of_a_build_is_a_variable_s_name(tmp_path: Path) -> None:
             effective_policy(device(), organisation(tmp_path, f'[build]\nsecrets = ["{name}"]\n'))
 
 
+def test_only_the_organisation_vouches_for_a_mirror_of_the_frontend(tmp_path: Path) -> None:
+    mirror = "mirror.example:5000/hub/docker/dockerfile"
+    assert effective_policy(device()).build.frontends == frozenset()
+    allowed = organisation(tmp_path, f'[build]\nfrontends = ["{mirror}"]\n')
+    assert effective_policy(device(), allowed).build.frontends == {mirror}
+    with pytest.raises(PolicyLoosened, match=r"build\.frontends"):
+        effective_policy(device(policy={"build": {"frontends": [mirror]}}))
+    for name in ("*", "mirror.example/*", "mirror.example", f"{mirror}:1", "Mirror.example/x", ""):
+        with pytest.raises(ConfigError):
+            effective_policy(device(), organisation(tmp_path, f'[build]\nfrontends = ["{name}"]\n'))
+
+
 TIGHTER = [
     ("release", "clean-tree", True),
     ("scan", "fixable-only", False),

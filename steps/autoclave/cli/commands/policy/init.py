@@ -62,9 +62,10 @@ exempt = [
   # "registry registry.example/trial/*",
 ]
 
-# Allowed here: the variables of a job that a build may read as secrets.
+# Allowed here: the variables of a job that a build may read as secrets, and mirrors of Docker's frontend.
 # [build]
 # secrets = ["PIP_INDEX_TOKEN"]
+# frontends = ["mirror.example/docker/dockerfile"]
 
 # Allowed here: kinds of Kubernetes objects besides the known ones, and where they say what they run.
 # [kubernetes.kinds."Workflow.argoproj.io"]
