@@ -117,3 +117,76 @@ def test_other_ways_to_another_program_are_found() -> None:
 )
 def test_what_an_image_runs_is_at_these_places(command: list[str], folder: str, places: set[str]) -> None:
     assert list_programs(command, folder) == places
+
+
+@pytest.mark.parametrize(
+    ("word", "paths"),
+    [
+        ("exec /srv2/x", {"/srv2/x"}),
+        ("cd /srv2 && exec '/opt/x/run' \"/opt/y\"", {"/srv2", "/opt/x/run", "/opt/y"}),
+        ("/srv2/a;/srv2/b|/srv2/c&/srv2/d", {"/srv2/a", "/srv2/b", "/srv2/c", "/srv2/d"}),
+        ("exec(open('/srv2/x').read())", {"/srv2/x"}),
+        ("python -I/srv2/lib x", {"/srv2/lib"}),
+        ("//srv2/x", {"/srv2/x"}),
+        ("LIB=/srv2/lib exec x", {"/srv2/lib"}),
+        ("exec x >/var/log/x 2> /var/log/y </srv2/in", {"/srv2/in"}),
+        ("exec x >/dev/null;/srv2/x", {"/srv2/x"}),
+        ("curl http://h/srv2/x https://h:8443/y", set()),
+        ("exec $HOME/x ${HOME}/y $(pwd)/z ~/a ./b ../c d/e", set()),
+        ("exec /srv2/$NAME /srv3/*.jar", {"/srv2", "/srv3"}),
+        ("exec x --data-dir=/data --plugins=/srv2", {"/srv2"}),
+    ],
+)
+def test_each_absolute_path_that_a_shell_reads_is_a_place(word: str, paths: set[str]) -> None:
+    found = list_programs(["/bin/sh", "-c", word], "/work")
+    words = {"/" + word.lstrip("/"), "/bin/sh"}  # a word is a place as a whole, too
+    assert all(each.startswith("/work") for each in found - paths - words)
+    assert paths <= found
+
+
+@pytest.mark.parametrize(
+    ("option", "places"),
+    [
+        ("--require=/srv2/hook.js", {"/srv2/hook.js"}),
+        ("--plugins=/srv2", {"/srv2"}),
+        ("-javaagent:/srv2/x.jar=port", {"/srv2/x.jar"}),
+        ("-Xbootclasspath/a:/srv2/x.jar", {"/srv2/x.jar"}),
+        ("-Djava.library.path=/srv2:/srv3/lib", {"/srv2", "/srv3/lib"}),
+        ("-Dlog4j.configurationFile=file:///srv2/x.xml", {"/srv2/x.xml"}),
+        ("--import=file://localhost/srv2/x.mjs", {"/srv2/x.mjs"}),
+        ("-I/srv2/lib", {"/srv2/lib"}),
+        ("@/srv2/options", {"/work", "/work/@/srv2/options", "/srv2/options"}),
+        ("--require=./hook.js", {"/work", "/work/hook.js"}),
+        ("--app=main.py", {"/work", "/work/main.py"}),
+        ("--config=/srv2/config.py", {"/srv2/config.py"}),  # a program by its name
+        ("--config=lib/run.so.1", {"/work", "/work/lib/run.so.1"}),
+        # data, and what is not a path
+        ("--data-dir=/data", set()),
+        ("--storage.tsdb.path=/prometheus", set()),
+        ("--config.file=/etc/pump/pump.yml", set()),
+        ("--log-file=/var/log/x", set()),
+        ("--pid-file=/run/x.pid", set()),
+        ("-Dspring.config.location=/etc/pump/", set()),
+        ("-Djavax.net.ssl.trustStore=/etc/pump/ca", set()),
+        ("--url=https://h/srv2/x", set()),
+        ("--socket=unix:///run/x.sock", set()),
+        ("--mime=text/html", set()),
+        ("--dsn=postgres://u@h:5432/db", set()),
+        ("--address=0.0.0.0:80", set()),
+    ],
+)
+def test_each_absolute_path_in_an_option_is_a_place_but_for_data(option: str, places: set[str]) -> None:
+    assert list_programs(["pump", option], "/work") == places
+
+
+def test_a_volume_over_what_a_shell_runs_is_found() -> None:
+    places = list_programs(["/bin/sh", "-c", "exec /srv2/x/run"], "/")
+    for path, found in (("/srv2", True), ("/srv2/x", True), ("/srv2/x/run", True), ("/srv2/data", False)):
+        container = {"name": "a", "volumeMounts": [{"name": "x", "mountPath": path}]}
+        pod = Pod("Deployment/app", "Deployment", {"containers": [container]}, programs={"a": places})
+        assert any(check.of(pod, container) for check in CHECKS) is found, path
+
+
+def test_a_long_command_is_read_in_time() -> None:
+    for word in ("a." * 50_000, "/" * 100_000, ">" * 100_000, "-" * 100_000, "--a=" * 25_000, "a:/" * 30_000):
+        list_programs(["sh", "-c", word], "/")

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autoclave.gates.hardening.check import Check, Pod, for_containers
+from autoclave.gates.hardening.variables import can_load
 from autoclave.model.facts import Severity
 
 
@@ -53,13 +54,52 @@ def _mounts(pod: Pod, container: Mapping[str, Any]) -> str:
 def list_programs(command: Sequence[str], working_dir: str) -> frozenset[str]:
     """Return the paths at which an image has what it runs, by its entrypoint and command.
 
-    The working directory is one of them where words may be relative to it: a script, a module.
+    The working directory is one of them where words may be relative to it: a script, a module. Every absolute
+    path inside of a word is one: what a shell runs, what an option loads. Whether it is there is not known.
     """
     folder = _normal(working_dir)
     words = [word for word in command[1:] if not word.startswith("-")]
     words += [word for word in command[:1] if "/" in word]  # without a slash it is looked up on PATH
-    places = {posixpath.normpath(posixpath.join(folder, word)) for word in words}
+    words += [value for word in command[1:] for value in _RELATIVE.findall(word) if _is_code(value)]
+    places = {_normal(posixpath.join(folder, word)) for word in words}
+    places |= {_normal(path) for word in command[1:] for path in _find_paths(word)}
     return frozenset(places | ({folder} if any(not word.startswith("/") for word in words) else set()))
+
+
+_ENDS = r"\s'\"`;,|&<>(){}"
+_FILE_URL = re.compile(r"\bfile://(localhost(?=/))?")
+_URL = re.compile(rf"\b[A-Za-z][\w+.-]{{0,30}}://[^{_ENDS}]*")
+_OUTPUT = re.compile(rf">\s*[^{_ENDS}$]+")
+_OPTION = re.compile(rf"(?<![^{_ENDS}])--?(?:D(?=[a-z]))?([\w.-]+)=([^{_ENDS}]*)")
+_RELATIVE = re.compile(rf"\A-[\w.-]+=([^{_ENDS}/:][^{_ENDS}:]*)\Z")
+_PATH = re.compile(rf"(?:(?<![\w.~%}})!/*?-])|(?<=\A-\w)|(?<=\s-\w))/[^{_ENDS}:!=$\\\[\]*?]*")
+_DATA = re.compile(
+    r"data|datadir|dbpath|db|database|storage|store|wal|logs?|logfile|logdir|cache|te?mp|te?mpdir|state|pid|pidfile"
+    r"|socket|sock|uds|uploads?|output|report|config|conf|cfg|settings|certs?|certfile|certificate|key|keyfile"
+    r"|keystore|truststore|ca|cafile|cacert|tls|ssl|secret|token|password|credentials|license"
+)
+_PART_OF_NAME = re.compile(
+    r"dir|directory|path|file|folder|location|additional|tsdb|error|access|worker|client|server|private|public"
+    r"|trusted|root|spring|logging|javax|net"
+)
+
+
+def _find_paths(word: str) -> list[str]:
+    """Return the absolute paths inside of a word, but for URLs, a shell's output, and data."""
+    local = _FILE_URL.sub(" ", word)
+    return _PATH.findall(_OPTION.sub(_blank_data, _OUTPUT.sub(" ", _URL.sub(" ", local))))
+
+
+def _blank_data(option: re.Match[str]) -> str:
+    """Leave out an option whose name says that its value is data, unless that is a program by its name."""
+    words = [each for each in re.split(r"[._-]", option[1].lower()) if each]
+    others = [each for each in words if not _DATA.fullmatch(each)]
+    is_data = len(others) < len(words) and all(_PART_OF_NAME.fullmatch(each) for each in others)
+    return " " if is_data and not _CODE.search(option[2]) else option[0]
+
+
+def _is_code(value: str) -> bool:
+    return value.startswith(("./", "../")) or _CODE.search(value) is not None
 
 
 def _covers(path: str, places: frozenset[str]) -> bool:
@@ -81,41 +121,37 @@ def _covers_program(path: str) -> bool:
     return not path.startswith("/var/") and not _FOLDERS.isdisjoint(path.split("/"))
 
 
-_ALWAYS = ""
-_AGENT = r"-javaagent|-agentpath|-agentlib|-Xbootclasspath|-cp\b|-classpath|(^|\s)@"
-_LOADED: Mapping[str, str] = {
-    **dict.fromkeys(
-        (
-            "LD_PRELOAD", "LD_AUDIT", "LD_LIBRARY_PATH", "GCONV_PATH", "PATH", "BASH_ENV",
-            "PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP",
-            "NODE_PATH", "CLASSPATH", "RUBYLIB", "PERL5LIB", "PERL5DB",
-            "DOTNET_STARTUP_HOOKS", "CORECLR_PROFILER_PATH", "PHPRC", "PHP_INI_SCAN_DIR",
-        ),
-        _ALWAYS,
-    ),
-    **dict.fromkeys(("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "JAVA_OPTS"), _AGENT),
-    "NODE_OPTIONS": r"-r\b|--require|--import|--loader|--experimental-loader",
-    "RUBYOPT": r"-r|-I",
-    "PERL5OPT": r"-[MmI]",
-}  # fmt: skip
-"""Variables by which other code is loaded, and which values of them do; all values where nothing is named."""
-
-
 def _loader(pod: Pod, container: Mapping[str, Any]) -> str:
-    # What comes from elsewhere (`valueFrom`) can be anything.
-    variables = [
-        (str(each.get("name")), None if each.get("valueFrom") else str(each.get("value") or ""))
-        for each in container.get("env") or ()
-    ]
+    variables: list[tuple[str, str | None]] = []
     for source in container.get("envFrom") or ():
         data = pod.settings.get(str((source.get("configMapRef") or {}).get("name"))) or {}
         variables += [(f"{source.get('prefix') or ''}{key}", str(value)) for key, value in data.items()]
-    named = [
-        name
-        for name, value in variables
-        if name in _LOADED and (value is None or re.search(_LOADED[name], value))
-    ]
+    known = dict(variables)
+    for each in container.get("env") or ():
+        name = str(each.get("name"))
+        # What comes from elsewhere (`valueFrom`) can be anything.
+        value = None if each.get("valueFrom") else _expand(str(each.get("value") or ""), known)
+        known[name] = "" if _is_of_pod(each.get("valueFrom")) else value
+        variables.append((name, value))
+    named = dict.fromkeys(name for name, value in variables if can_load(name, value))
     return f"{', '.join(named)} {'is' if len(named) == 1 else 'are'} set" if named else ""
+
+
+def _expand(text: str, known: Mapping[str, str | None]) -> str | None:
+    """Return a value with what Kubernetes puts into it for `$(NAME)`; None when that is not known."""
+    names = [name for name in _REFERENCE.findall(text) if name]
+    if any(known.get(name) is None for name in names):
+        return None
+    return _REFERENCE.sub(lambda found: known[found[1]] or "" if found[1] else "$", text)
+
+
+_REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
+
+
+def _is_of_pod(source: Any) -> bool:
+    """Return whether a value is an address, a name or a number of the pod: nobody chooses its text."""
+    path = str(((source or {}).get("fieldRef") or {}).get("fieldPath") or "")
+    return path.startswith(("status.", "metadata.uid")) or bool((source or {}).get("resourceFieldRef"))
 
 
 _SOURCE = "NIST SP 800-190 4.4.4"
