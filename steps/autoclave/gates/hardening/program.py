@@ -142,7 +142,11 @@ def _expand(text: str, known: Mapping[str, str | None]) -> str | None:
     names = [name for name in _REFERENCE.findall(text) if name]
     if any(known.get(name) is None for name in names):
         return None
-    return _REFERENCE.sub(lambda found: known[found[1]] or "" if found[1] else "$", text)
+
+    def replace(found: re.Match[str]) -> str:
+        return (known[found[1]] or "") if found[1] else "$"  # `$$` is a `$`
+
+    return _REFERENCE.sub(replace, text)
 
 
 _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
