@@ -8,9 +8,8 @@ import msgspec
 
 from autoclave.errors import StoreError
 from autoclave.model.digest import Digest, check_digest, digest_of
+from autoclave.store.image import CONFIG_LIMIT
 from autoclave.store.oci import INDEX, MANIFEST, parse_manifest
-
-_LARGEST_MANIFEST = 4 * 1024 * 1024
 
 
 def split(location: str) -> tuple[Path, str]:
@@ -49,11 +48,17 @@ def write_single(layout: Path, digest: str, folder: Path) -> None:
 def _read_manifest(layout: Path, digest: str) -> bytes:
     try:
         with (layout / "blobs" / "sha256" / Digest(digest).hex).open("rb") as file:
-            raw = file.read(_LARGEST_MANIFEST)
+            raw = file.read(CONFIG_LIMIT + 1)
     except OSError as error:
         raise StoreError(
             f"{digest} is not in {layout}", why=str(error), next="build the image first"
         ) from error
+    if len(raw) > CONFIG_LIMIT:
+        raise StoreError(
+            f"the manifest {digest} is too large",
+            why=f"it has more than {CONFIG_LIMIT:,} bytes",
+            next="check that the digest names an image, not a layer",
+        )
     if digest_of(raw) != digest:
         raise StoreError(f"{digest} is damaged in {layout}", next="build the image again")
     return raw

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from autoclave.errors import ScannerError
 from autoclave.model.facts import Database, Finding, Kind, Rating, Severity
 from autoclave.model.inventory import Ecosystem
+from autoclave.model.purl import type_of
 from autoclave.scanners.aliases import merge_aliases
 from autoclave.scanners.cvss import rate
 from autoclave.scanners.trivy import feeds
@@ -233,7 +234,7 @@ def _languages(results: list[_Result], advisories: Advisories) -> Iterator[Ecosy
     for result in results:
         if result.class_ != _SYSTEM:
             for one in result.packages or ():
-                key = (result.type_, purl_type(one.identifier.purl) or result.type_)
+                key = (result.type_, type_of(one.identifier.purl) or result.type_)
                 counts[key] = counts.get(key, 0) + 1
     merged: dict[tuple[str, str, str], int] = {}
     for (kind, name), count in counts.items():
@@ -248,11 +249,6 @@ def _source(found: Ecosystem, feed: str, why: str, advisories: Advisories) -> Ec
         return replace(found, why=why)
     used = advisories.database
     return replace(found, source=feed, database=used.digest, updated=used.updated)
-
-
-def purl_type(purl: str) -> str:
-    """Return the type in a package URL, or an empty string."""
-    return purl.removeprefix("pkg:").partition("/")[0] if purl.startswith("pkg:") else ""
 
 
 def _findings(report: _Report, results: list[_Result]) -> Iterator[Finding]:
