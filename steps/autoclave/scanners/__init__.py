@@ -18,6 +18,7 @@ HELPERS = frozenset(
         "base",
         "catalogues",
         "cvss",
+        "files",
         "images",
         "options",
         "reports",

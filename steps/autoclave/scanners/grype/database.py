@@ -5,11 +5,11 @@ Tables as in grype/db/v6/models.go of the tested version. The file is read, neve
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,11 +18,12 @@ from msgspec import Struct
 
 from autoclave.errors import DatabaseError
 from autoclave.model.facts import Database
+from autoclave.scanners import files
+from autoclave.scanners.files import FileState
 
 SCHEMA = 6
 """The model of the database that this version of Grype reads: its folder's name, too."""
 
-_CHUNK = 1024 * 1024
 _LONGEST = 100_000_000  # steps of SQLite for all questions: the full database needs a tenth of it
 _STEP = 1_000_000
 # Providers of the full database with fewer vulnerabilities than it has of each by far. All are required.
@@ -66,6 +67,11 @@ def examine(cache: Path) -> Database:
         raise refuse(cache, "is missing", f"there is no file {file}")
     if not (file.parent / "import.json").is_file():
         raise refuse(cache, "has no usable metadata", f"{file.parent} has no import.json with its digest")
+    return _examine(cache, _state_of(cache))
+
+
+@lru_cache(maxsize=4)
+def _examine(cache: Path, file: FileState) -> Database:
     with _open(cache) as database:
         built = _read_time(cache, database)
         counts = dict(
@@ -74,13 +80,13 @@ def examine(cache: Path) -> Database:
         if not database.execute("SELECT 1 FROM affected_package_handles LIMIT 1").fetchone():
             raise refuse(cache, "is empty", "it lists no affected package, so every image would look clean")
         lacks = find_lack(counts, list(_late_data(database, built)))
-    return Database(
-        updated=built,
-        digest=_digest(cache, file),
-        size=file.stat().st_size,
-        complete=not lacks,
-        lacks=lacks,
-    )
+        return Database(
+            updated=built,
+            digest=files.digest_file(file),
+            size=file.size,
+            complete=not lacks,
+            lacks=lacks,
+        )
 
 
 def find_lack(counts: Mapping[str, int], late: list[str]) -> str:
@@ -95,18 +101,20 @@ def find_lack(counts: Mapping[str, int], late: list[str]) -> str:
 
 def find_advisories(cache: Path, database: Database, system: System) -> Advisories:
     """Return what the database has for an image: for its system, and for which kinds of packages."""
+    ecosystems = _list_ecosystems(cache, _state_of(cache))
+    with _open(cache) as opened:
+        found, ended = _find_system(opened, system)
+    return Advisories(database=database, system=found, ended=ended, ecosystems=ecosystems)
+
+
+@lru_cache(maxsize=4)
+def _list_ecosystems(cache: Path, file: FileState) -> frozenset[str]:
     with _open(cache) as opened:
         kinds = opened.execute(
             "SELECT DISTINCT p.ecosystem FROM packages p "
             "JOIN affected_package_handles a ON a.package_id = p.id WHERE a.operating_system_id IS NULL"
         )
-        found, ended = _find_system(opened, system)
-        return Advisories(
-            database=database,
-            system=found,
-            ended=ended,
-            ecosystems=frozenset(str(kind).lower() for (kind,) in kinds),
-        )
+        return frozenset(str(kind).lower() for (kind,) in kinds)
 
 
 def refuse(cache: Path, what: str, why: str) -> DatabaseError:
@@ -233,12 +241,8 @@ def _time(value: Any) -> datetime | None:
     return at if at.tzinfo else None
 
 
-def _digest(cache: Path, file: Path) -> str:
-    total = hashlib.sha256()
+def _state_of(cache: Path) -> FileState:
     try:
-        with file.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                total.update(chunk)
+        return files.state_of(path(cache))
     except OSError as error:
         raise refuse(cache, "cannot be read", str(error)) from error
-    return f"sha256:{total.hexdigest()}"

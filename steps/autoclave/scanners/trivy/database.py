@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +14,13 @@ from msgspec import Meta, Struct
 
 from autoclave.errors import DatabaseError
 from autoclave.model.facts import Database
+from autoclave.scanners import files
+from autoclave.scanners.files import FileState
 from autoclave.scanners.trivy import boltdb
 
 SCHEMA = 2
 """The database schema that this version of Trivy reads."""
 
-_CHUNK = 1024 * 1024
 # Buckets that describe advisories or feeds; every other top-level bucket is one feed's advisories.
 _INDEXES = {"data-source", "vulnerability", "advisory-detail", "trivy", "Red Hat CPE"}
 # What the full database has, in far larger numbers: packages with advisories by the beginning of their feeds'
@@ -64,18 +65,19 @@ def examine(cache: Path, metadata: Metadata | None) -> Database:
     try:
         if not file.is_file():
             raise refuse(cache, "is missing", f"there is no file {file}")
-        buckets = _read_buckets(cache, file)
+        state = files.state_of(file)
+        buckets = _read_buckets(cache, state)
         if metadata is None:
             raise refuse(
                 cache, "has no usable metadata", f"{file.parent / 'metadata.json'} has no version and time"
             )
         if metadata.version != SCHEMA:
             raise refuse(cache, "has another schema", f"schema {metadata.version}, required is {SCHEMA}")
-        lacks = find_lack(buckets) or _find_discrepancy(cache, file, metadata.updated_at)
+        lacks = find_lack(buckets) or _find_discrepancy(cache, state, metadata.updated_at)
         return Database(
             updated=metadata.updated_at,
-            digest=digest_file(file),
-            size=file.stat().st_size,
+            digest=files.digest_file(state),
+            size=state.size,
             complete=not lacks,
             lacks=lacks,
         )
@@ -85,7 +87,10 @@ def examine(cache: Path, metadata: Metadata | None) -> Database:
 
 def read_feeds(cache: Path) -> frozenset[str]:
     """Return the names of the feeds of which the database has an advisory. Raises DatabaseError."""
-    buckets = _read_buckets(cache, path(cache))
+    try:
+        buckets = _read_buckets(cache, files.state_of(path(cache)))
+    except OSError as error:
+        raise refuse(cache, "cannot be read", str(error)) from error
     return frozenset(name for name, count in buckets.items() if count and name not in _INDEXES)
 
 
@@ -121,28 +126,34 @@ def find_lack(buckets: Mapping[str, int]) -> str:
     return f"{known}, and has hardly any advisory of {', '.join(few)}" if few else known
 
 
-def _find_discrepancy(cache: Path, file: Path, updated: datetime) -> str:
+def _find_discrepancy(cache: Path, file: FileState, updated: datetime) -> str:
     """Return in what the dates of the newest advisories contradict the time that the metadata states."""
     # Named by their year: in January, those of December are the newest.
     years = range((updated - _LATE).year, updated.year + 1)
     try:
-        found = {
-            text
-            for year in years
-            for value in boltdb.read_values(
-                file, "vulnerability", f"CVE-{year}-", f"CVE-{year}.", most=_MOST_READ
-            )
-            for text in _DATE.findall(value)
-        }
+        newest = _find_newest(file, years)
     except boltdb.DamagedFile as error:
-        raise refuse(cache, "is damaged", f"{file}: {error}") from error
-    newest = max((day for day in map(_parse_day, found) if day), default=None)
+        raise refuse(cache, "is damaged", f"{file.path}: {error}") from error
     stated = f"{updated:%Y-%m-%d}"
     if newest is None:
         return f"it has no advisory with a date of {updated.year}, and its metadata states {stated}"
     if not -_LATE < newest - updated.date() < _LATE:
         return f"its newest advisory is of {newest}, and its metadata states {stated}"
     return ""
+
+
+@lru_cache(maxsize=4)
+def _find_newest(file: FileState, years: range) -> date | None:
+    """Return the newest day in the vulnerabilities that are named by some years. Raises DamagedFile."""
+    found = {
+        text
+        for year in years
+        for value in boltdb.read_values(
+            file.path, "vulnerability", f"CVE-{year}-", f"CVE-{year}.", most=_MOST_READ
+        )
+        for text in _DATE.findall(value)
+    }
+    return max((day for day in map(_parse_day, found) if day), default=None)
 
 
 def _parse_day(text: bytes) -> date | None:
@@ -152,20 +163,17 @@ def _parse_day(text: bytes) -> date | None:
         return None
 
 
-def _read_buckets(cache: Path, file: Path) -> dict[str, int]:
+def _read_buckets(cache: Path, file: FileState) -> Mapping[str, int]:
     try:
-        buckets = dict(boltdb.read_buckets(file, enough=_LEAST_VULNERABILITIES))
+        buckets = _count(file)
     except boltdb.DamagedFile as error:
-        raise refuse(cache, "is damaged", f"{file}: {error}") from error
+        raise refuse(cache, "is damaged", f"{file.path}: {error}") from error
     if not any(count for name, count in buckets.items() if name not in _INDEXES):
         raise refuse(cache, "is empty", "it lists no advisory of any feed, so every image would look clean")
     return buckets
 
 
-def digest_file(file: Path) -> str:
-    """Return the digest of a file."""
-    total = hashlib.sha256()
-    with file.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            total.update(chunk)
-    return f"sha256:{total.hexdigest()}"
+@lru_cache(maxsize=4)
+def _count(file: FileState) -> Mapping[str, int]:
+    """Return how many elements each bucket has. Raises DamagedFile."""
+    return dict(boltdb.read_buckets(file.path, enough=_LEAST_VULNERABILITIES))

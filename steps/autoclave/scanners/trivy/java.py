@@ -19,7 +19,8 @@ from msgspec import Meta, Struct
 
 from autoclave.errors import DatabaseError
 from autoclave.model.facts import Database
-from autoclave.scanners.trivy import database
+from autoclave.scanners import files
+from autoclave.scanners.files import FileState
 
 NAME = "java"
 _SCHEMA = 1
@@ -46,9 +47,9 @@ def examine(cache: Path) -> Database | None:
     try:
         if not file.is_file():
             return None
-        stat = file.stat()
+        state = files.state_of(file)
         metadata = msgspec.json.decode((file.parent / "metadata.json").read_bytes(), type=_Metadata)
-        archives, digest = _read(file, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        archives, digest = _count(state), files.digest_file(state)
     except (OSError, ValueError, sqlite3.Error) as error:
         raise refuse(cache, "cannot be read", str(error)) from error
     if metadata.version != _SCHEMA:
@@ -60,7 +61,7 @@ def examine(cache: Path) -> Database | None:
         name=NAME,
         updated=metadata.updated_at,
         digest=digest,
-        size=stat.st_size,
+        size=state.size,
         complete=is_complete,
         lacks="" if is_complete else f"it lists {archives:,} Java archives",
     )
@@ -72,9 +73,9 @@ def refuse(cache: Path, what: str, why: str) -> DatabaseError:
 
 
 @lru_cache(maxsize=4)
-def _read(file: Path, inode: int, size: int, modified: int) -> tuple[int, str]:
-    """Return about how many archives it lists, and its digest; once for each state of the file."""
-    address = f"file:{quote(str(file))}?mode=ro&immutable=1"
+def _count(file: FileState) -> int:
+    """Return about how many archives it lists."""
+    address = f"file:{quote(str(file.path))}?mode=ro&immutable=1"
     with closing(sqlite3.connect(address, uri=True)) as connection:
         (last,) = connection.execute("SELECT max(rowid) FROM indices").fetchone()
-    return last or 0, database.digest_file(file)
+    return last or 0

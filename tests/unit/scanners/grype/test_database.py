@@ -12,6 +12,7 @@ import pytest
 
 from autoclave.errors import DatabaseError
 from autoclave.model.facts import Database
+from autoclave.scanners import files
 from autoclave.scanners.grype import database
 from autoclave.scanners.grype.database import System
 
@@ -68,6 +69,29 @@ def test_time_size_and_what_is_missing_are_read(make: Callable[[str], Path]) -> 
     assert found.updated == datetime(2026, 11, 24, 8, 0, 0, 123456, tzinfo=UTC)
     assert found.complete is False
     assert found.lacks.startswith("it describes 1 vulnerabilities, and has hardly any of alpine")
+
+
+def test_the_whole_file_is_read_once_for_each_state_of_it(
+    make: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_TICK", 0)
+    cache = make("")
+    first = database.examine(cache)
+    system = database.System(name="debian", version="12")
+    kinds = database.find_advisories(cache, first, system).ecosystems
+    asked: list[str] = []
+    connect = sqlite3.connect
+
+    def watch(*args: object, **more: object) -> sqlite3.Connection:
+        opened = connect(*args, **more)  # type: ignore[call-overload]
+        opened.set_trace_callback(asked.append)
+        return opened  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(sqlite3, "connect", watch)
+    assert database.examine(cache) == first
+    assert asked == []
+    assert database.find_advisories(cache, first, system).ecosystems == kinds
+    assert not any("DISTINCT" in each for each in asked)
 
 
 def fill(date: str = "2026-11-23 00:00:00+00:00", captured: str = "2026-11-24 07:00:00+00:00") -> str:

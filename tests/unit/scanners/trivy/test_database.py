@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from autoclave.errors import DatabaseError
+from autoclave.model.digest import digest_of
+from autoclave.scanners import files
 from autoclave.scanners.trivy import boltdb, database
 from autoclave.scanners.trivy.database import Metadata
 
@@ -39,6 +41,36 @@ def test_the_feeds_of_a_real_database_are_seen(tmp_path: Path) -> None:
     assert {"debian 12", "data-source", "vulnerability"} < {
         name for name, count in boltdb.read_buckets(file) if count
     }
+
+
+def test_the_whole_file_is_read_once_for_each_state_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+    for name in ("read_buckets", "read_values"):
+        read = getattr(boltdb, name)
+        monkeypatch.setattr(
+            boltdb, name, lambda *_, read=read, **more: (reads.append(""), read(*_, **more))[1]
+        )
+    monkeypatch.setattr(files, "_TICK", 0)
+    monkeypatch.setattr(database, "find_lack", lambda buckets: "")  # so that dates are read, too
+    folder = cache(tmp_path, REAL)
+    first = database.examine(folder, GOOD)
+    count = len(reads)
+    assert count >= 2
+    assert database.examine(folder, GOOD) == first
+    assert "debian 12" in database.read_feeds(folder)
+    assert len(reads) == count
+    database.path(folder).unlink()
+    assert database.examine(cache(tmp_path, REAL + bytes(9)), GOOD).digest != first.digest
+    assert len(reads) > count
+
+
+def test_a_file_that_is_younger_than_its_clock_can_tell_is_read_again(tmp_path: Path) -> None:
+    file = tmp_path / "database"
+    for content in (b"one", b"two", b"six"):
+        file.write_bytes(content)
+        assert files.digest_file(files.state_of(file)) == digest_of(content)
 
 
 @pytest.mark.parametrize("padding", [0, 1, 4096, 120_000_000])
