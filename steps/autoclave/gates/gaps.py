@@ -67,14 +67,21 @@ def _of_database(each: PackageDatabase) -> Iterator[Finding]:
 
 
 def _of_numbers(facts: ScanFacts, contents: Contents) -> Iterator[Finding]:
-    """Yield a finding when a scanner saw fewer packages of the system than its database lists."""
+    """Yield findings when a scanner saw fewer packages of the system than its databases list.
+
+    Of a system that it did not recognise it saw none: no release is named in the image, for example.
+    """
     listed = sum(each.packages or 0 for each in contents.databases)
     systems = [each for each in facts.ecosystems if each.is_system or each.of_system]
     seen = sum(each.packages for each in systems)
-    if systems and seen < listed:
+    if seen < listed:
         path = ", ".join(each.path for each in contents.databases)
         why = f"{listed:,} packages are listed in {path}, but the scanner saw {seen:,} of them"
         yield _gap(Gap.NOT_JUDGED, path, why)
+    for each in contents.databases if not systems else ():
+        if each.packages is None:
+            why = f"there is a package database {each.path}, but the scanner saw no package of a system"
+            yield _gap(Gap.NOT_JUDGED, each.path, why)
 
 
 def _of_releases(facts: ScanFacts, contents: Contents) -> Iterator[Finding]:

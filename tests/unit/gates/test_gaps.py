@@ -108,6 +108,26 @@ def test_packages_that_the_scanner_did_not_see_close_the_gate() -> None:
     assert reasons(seen) == ()
 
 
+@pytest.mark.parametrize("safety_class", "ABC")
+def test_packages_of_a_system_that_the_scanner_did_not_recognise_close_the_gate(safety_class: str) -> None:
+    # No os-release, and a package of a language that was judged.
+    facts = replace(with_database(packages=300), ecosystems=(GO,))
+    assert reasons(facts, safety_class) == (
+        "not-judged: 300 packages are listed in var/lib/dpkg/status, but the scanner saw 0 of them",
+    )
+    assert reasons(replace(with_database(packages=0), ecosystems=(GO,)), safety_class) == ()
+
+
+def test_a_database_that_nobody_counted_closes_the_gate_when_no_system_was_seen() -> None:
+    path = "var/lib/rpm/rpmdb.sqlite"
+    rpm = Contents(databases=(PackageDatabase(kind="rpm", path=path),))
+    assert reasons(replace(SCAN, ecosystems=(GO,), contents=rpm)) == (
+        f"not-judged: there is a package database {path}, but the scanner saw no package of a system",
+    )
+    rocky = replace(DEBIAN, name="rocky", version="9.4")
+    assert reasons(replace(SCAN, ecosystems=(rocky, GO), contents=rpm)) == ()
+
+
 @pytest.mark.parametrize(
     ("releases", "passes"),
     [
