@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from autoclave.inventory import packages
 from autoclave.inventory.rpm import is_rpm
+from autoclave.model.digest import digest_of
 from autoclave.store.archive.overlay import Entry, Files, Layer, Tree
 
 LARGEST, LARGEST_OF_ALL = 64 * 1024 * 1024, 512 * 1024 * 1024
@@ -25,6 +26,14 @@ class State(Struct, frozen=True):
     digests: dict[str, str]
     found: dict[str, packages.Package]
     contents: dict[str, str]
+
+
+class _Seen(Struct, frozen=True):
+    """A file of the layer that is being read: its size, what is kept of it, and whether that is all of it."""
+
+    size: int
+    kept: bytearray
+    is_whole: bool
 
 
 Reader = Callable[[Mapping[str, bytes]], dict[str, packages.Package]]
@@ -60,7 +69,9 @@ class History:
         self.states: dict[str, list[State]] = {kind.name: [] for kind in KINDS}
         self.programs: dict[str, int] = {}
         self.bodies: dict[str, bytes] = {}
-        self._seen: list[tuple[str, int, bytearray, bool]] = []
+        # By path: what a layer has twice is there as it was the last time, as engines extract it.
+        self._seen: dict[str, _Seen] = {}
+        self._described: dict[str, dict[str, str]] = {kind.name: {} for kind in KINDS}
         self._left = LARGEST_OF_ALL
         self._count = 0
 
@@ -73,7 +84,7 @@ class History:
         """Keep the content of a file of a database, and the beginning of every other one."""
         kept = bytearray()
         whole = is_kept(path) and size <= min(LARGEST, self._left)
-        self._seen.append((path, size, kept, whole))
+        self._seen[path] = _Seen(size, kept, whole)
         if whole:
             self._left -= size
             return kept.extend
@@ -81,21 +92,20 @@ class History:
 
     def add(self, layer: Layer, command: str) -> None:
         """Lay a layer, which was just read, over the ones before."""
-        before = {kind.name: self._describe(kind) for kind in KINDS}
         entries = {path: entry for path, entry in layer if entry}
-        for path, size, kept, whole in self._seen:
-            digest = entries[path].content if path in entries else ""
-            if whole:
-                self.bodies[digest] = bytes(kept)
-            if kept.startswith(_ELF) and not kept.endswith(_BUILD_INFO):
-                self.programs[digest] = size
+        for path, seen in self._seen.items():
+            entry = entries.get(path)
+            if entry and entry.kind == "file":
+                self._keep(entry.content, seen)
         self._seen.clear()
         self._tree.lay(layer)
         self._count += 1
         self.written.update(dict.fromkeys(entries, self._count))
         for kind in KINDS:
-            if self._describe(kind) != before[kind.name]:
-                self._remember(kind, command)
+            digests = {path: entry.content for path, entry in self.files.items() if kind.is_part(path)}
+            if digests != self._described[kind.name]:
+                self._described[kind.name] = digests
+                self._remember(kind, command, digests)
 
     def body(self, path: str) -> bytes | None:
         """Return the content of a file as a container sees it, if it is kept."""
@@ -109,11 +119,15 @@ class History:
                 return each, entry
         return None
 
-    def _describe(self, kind: Kind) -> dict[str, str]:
-        return {path: entry.content for path, entry in self.files.items() if kind.is_part(path)}
+    def _keep(self, digest: str, seen: _Seen) -> None:
+        kept = bytes(seen.kept)
+        # A hard link of the same path may have come later: then the path has another file's digest.
+        if seen.is_whole and digest_of(kept) == digest:
+            self.bodies[digest] = kept
+        if kept.startswith(_ELF) and not kept.endswith(_BUILD_INFO):
+            self.programs[digest] = max(seen.size, self.programs.get(digest, 0))
 
-    def _remember(self, kind: Kind, command: str) -> None:
-        digests = self._describe(kind)
+    def _remember(self, kind: Kind, command: str, digests: dict[str, str]) -> None:
         bodies = {path: body for path in digests if (body := self.body(path)) is not None}
         found = kind.read(bodies)
         paths = (path for each in found.values() for path in each.files)
