@@ -22,7 +22,11 @@ _LOCAL = "usr/local/"
 
 def find_claims(history: History, last: State, earlier: list[State]) -> Iterator[LostPackage]:
     """Yield each package of which the list of files names another's: by its place, or since a lower layer."""
-    known = {(key, each.version): set(each.files) for state in earlier for key, each in state.found.items()}
+    known: dict[tuple[str, str], set[str]] = {}
+    for state in earlier:  # the lowest layer that has it counts: a later one may have been edited already
+        for key, each in state.found.items():
+            if (key, each.version) not in known:
+                known[key, each.version] = set(each.files)
     for key, package in last.found.items():
         before = known.get((key, package.version))
         for path in package.files:

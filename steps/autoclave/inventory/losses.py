@@ -31,13 +31,15 @@ def _judge(history: History, kind: Kind, states: list[State]) -> PackageDatabase
     lists = sorted(path for path in last.digests if kind.is_list(path))
     before = sorted({path for state in earlier for path in state.digests if kind.is_list(path)})
     path = next(iter(lists or before or sorted(last.digests)), kind.name)
-    lost = (
-        *_find_lost(history, last, earlier),
+    owned = _find_owned(history, states)
+    found = (
+        *_find_lost(history, last, earlier, owned),
         *find_claims(history, last, earlier),
         *find_other_release(history, states),
     )
+    lost = tuple(dict.fromkeys(found))
     if kind.name == "dpkg":
-        lost += tuple(_find_orphans(history, last, {each.name for each in lost}))
+        lost += tuple(_find_orphans(history, states, owned, {each.name for each in lost}))
     defect = _explain(history, kind, states, lists)
     if not defect and before and not lists and (lost or kind.name == "rpm"):
         defect = "is missing: a lower layer has it"
@@ -64,32 +66,29 @@ def _differs(path: str, below: State, state: State) -> bool:
     return state.digests.get(path, "") != below.digests[path]
 
 
-def _find_lost(history: History, last: State, earlier: list[State]) -> Iterator[LostPackage]:
+def _find_lost(history: History, last: State, earlier: list[State], owned: set[str]) -> Iterator[LostPackage]:
+    """Yield each package that any lower layer listed and that is lost, as often as one did.
+
+    All of them are judged, not the newest alone: one layer may spoil what a later one compares with.
+    """
     now: dict[str, list[Package]] = {}
     for each in last.found.values():
         now.setdefault(each.name, []).append(each)
-    known = {key: (each, state) for state in earlier for key, each in state.found.items()}
-    owners = _owners(history, last)
-    old = {each.name for each, _ in known.values()}
-    for package, state in known.values():
-        there = now.get(package.name, [])
-        if not there:
-            # Another package takes a file over by installing its own: a list that claims it is not enough.
-            owned = {
-                path
-                for path, name in owners.items()
-                if name in old or history.written.get(path, 0) > state.layer
-            }
-            if _is_left(history, package, state, owned):
-                why = "a lower layer lists it, and its files are still there"
-                yield LostPackage(name=package.name, version=package.version, why=why)
-        elif changed := _find_changed(package, there):
-            why = f"its source is now given as '{changed.source}', at the same version"
-            yield LostPackage(name=package.name, version=package.version, why=why)
-        elif package.version not in {each.version for each in there}:
-            files = {*package.files, *(path for each in there for path in each.files)}
-            if _is_untouched(history, files, state):
-                why = f"version {there[0].version} is listed now, but none of its files was replaced"
+    present = {entry.content for entry in history.files.values()} if earlier else set()
+    for state in earlier:
+        for package in state.found.values():
+            why = ""
+            there = now.get(package.name, [])
+            if not there:
+                if _is_left(history, package, state, owned, present):
+                    why = "a lower layer lists it, and its files are still there"
+            elif changed := _find_changed(package, there):
+                why = f"its source is now given as '{changed.source}', at the same version"
+            elif package.version not in {each.version for each in there}:
+                files = {*package.files, *(path for each in there for path in each.files)}
+                if _is_untouched(history, files, state):
+                    why = f"version {there[0].version} is listed now, but none of its files was replaced"
+            if why:
                 yield LostPackage(name=package.name, version=package.version, why=why)
 
 
@@ -99,8 +98,8 @@ def _find_changed(package: Package, there: list[Package]) -> Package | None:
     return same[0] if same and package.source not in {each.source for each in same} else None
 
 
-def _is_left(history: History, package: Package, state: State, owned: set[str]) -> bool:
-    """Return whether files of a package that is not listed any more are still there, and nobody else's."""
+def _is_left(history: History, package: Package, state: State, owned: set[str], present: set[str]) -> bool:
+    """Return whether files that a package had in a layer are still there, and nobody else's."""
     had = [path for path in package.files if path in state.contents and not path.startswith(_SETTINGS)]
     left = [
         (path, there) for path in had if (there := history.find(path)) is not None and there[0] not in owned
@@ -108,8 +107,7 @@ def _is_left(history: History, package: Package, state: State, owned: set[str]) 
     if any(there[1].content == state.contents[path] for path, there in left):
         return True
     programs = {state.contents[path] for path in had} & history.programs.keys()
-    elsewhere = {entry.content for entry in history.files.values()} if programs else set()
-    return bool(programs & elsewhere) or (bool(left) and 2 * len(left) >= len(had))
+    return bool(programs & present) or (bool(left) and 2 * len(left) >= len(had))
 
 
 def _is_untouched(history: History, files: set[str], state: State) -> bool:
@@ -117,29 +115,54 @@ def _is_untouched(history: History, files: set[str], state: State) -> bool:
     return bool(there) and all(history.written.get(path, 0) <= state.layer for path in there)
 
 
-def _find_orphans(history: History, last: State, reported: set[str]) -> Iterator[LostPackage]:
-    """Yield packages of which dpkg's list of files is there, with files of it, but no entry."""
-    bodies = {path: body for path in last.digests if (body := history.body(path)) is not None}
-    names = {each.name for each in last.found.values()} | reported
-    owned = _owners(history, last)
-    for package in read_dpkg_lists(bodies).values():
-        left = [
-            path
-            for path in package.files
-            if not path.startswith(_SETTINGS) and (there := history.find(path)) and there[0] not in owned
-        ]
-        if package.name not in names and left:
-            why = f"the list of its files is there, and {len(left)} of them are"
-            yield LostPackage(name=package.name, version="", why=why)
+def _find_orphans(
+    history: History, states: list[State], owned: set[str], reported: set[str]
+) -> Iterator[LostPackage]:
+    """Yield packages of which a layer has dpkg's list of files, with files of it, but no layer the entry."""
+    *earlier, last = states
+    listed = {each.name for state in earlier for each in state.found.values()}  # and judged by that
+    done = {each.name for each in last.found.values()} | reported
+    read: set[tuple[str, str]] = set()
+    for state in reversed(states):
+        fresh = state.digests.items() - read
+        read |= fresh
+        bodies = {path: body for path, digest in fresh if (body := history.bodies.get(digest)) is not None}
+        for package in read_dpkg_lists(bodies).values():
+            if package.name in done or (state is not last and package.name in listed):
+                continue
+            left = [
+                path
+                for path in package.files
+                if not path.startswith(_SETTINGS) and (there := history.find(path)) and there[0] not in owned
+            ]
+            if left:
+                done.add(package.name)
+                where = "is there" if state is last else "is in a lower layer"
+                why = f"the list of its files {where}, and {len(left)} of them are"
+                yield LostPackage(name=package.name, version="", why=why)
 
 
-def _owners(history: History, state: State) -> dict[str, str]:
-    """Return the name of a package that lists each file."""
+def _find_owned(history: History, states: list[State]) -> set[str]:
+    """Return the files of the packages that are listed now.
+
+    A package takes a file over by installing its own: a list that names one which was there before is not
+    enough. What the lowest layer with a database lists is taken as it is.
+    """
+    since: dict[str, dict[str, int]] = {}
+    before: dict[str, Package] = {}
+    for state in states:
+        layer = state.layer if state is not states[0] else 0
+        for key, each in state.found.items():
+            if before.get(key) != each:
+                first = since.setdefault(each.name, {})
+                for path in each.files:
+                    first.setdefault(path, layer)
+        before = state.found
     return {
-        there[0]: each.name
-        for each in state.found.values()
+        there[0]
+        for each in states[-1].found.values()
         for path in each.files
-        if (there := history.find(path))
+        if (there := history.find(path)) and history.written.get(there[0], 0) >= since[each.name][path]
     }
 
 

@@ -245,3 +245,77 @@ def test_a_release_that_came_with_its_package_is_not_lost() -> None:
     upgraded = {STATUS: entry("base-files", "12.4+deb12u9"), "etc/debian_version": "12.9"}
     assert lost(RELEASE, upgraded) == []
     assert lost(RELEASE, {"etc/issue": "a device", "app/x": "y"}) == []
+
+
+MORE: Change = {STATUS: CURL + ZLIB + entry("tree", "2"), f"{INFO}/tree.list": "/usr/bin/tree\n"}
+SHORT = {f"{INFO}/curl.list": "/etc/curlrc\n"}
+
+
+@pytest.mark.parametrize(
+    "prepared",
+    [
+        {f"{INFO}/curl.list": None},
+        SHORT,
+        {f"{INFO}/curl.list": "/usr/bin/curl\n" + "".join(f"/usr/bin/{n}\n" for n in range(9))},
+        {STATUS: CURL.replace("7.88.1-10", "99") + ZLIB, f"{INFO}/curl.list": None},
+    ],
+    ids=["list", "short list", "long list", "version and list"],
+)
+def test_a_layer_between_that_spoils_the_list_of_files_hides_no_package(prepared: Change) -> None:
+    others: Change = {f"usr/bin/{n}": str(n) for n in range(9)}
+    base = {**BASE, **others}
+    changed = {**RM, "usr/bin/curl": "the program."}
+    assert "curl 7.88.1-10" in lost(base, prepared, changed)
+
+
+def test_a_package_that_went_with_its_files_after_its_list_is_not_lost() -> None:
+    assert lost(BASE, {f"{INFO}/curl.list": None}, {**RM, **GONE}) == []
+    assert lost(BASE, SHORT, {**RM, **GONE}) == []
+
+
+def test_packages_of_another_layer_hide_no_edit_before_them() -> None:
+    for edited, why in (
+        (CURL.replace("7.88.1-10", "99"), "version 99 is listed now"),
+        (CURL.replace("Architecture", "Source: harmless\nArchitecture"), "its source is now given as"),
+    ):
+        more = {**MORE, STATUS: edited + ZLIB + entry("tree", "2"), "usr/bin/tree": "a program"}
+        (found,) = judge(BASE, {STATUS: edited + ZLIB}, more).lost
+        assert (found.name, found.version) == ("curl", "7.88.1-10")
+        assert found.why.startswith(why)
+    path = "usr/lib/python3/x.dist-info/METADATA"
+    edited_list = {f"{INFO}/curl.list": f"/usr/bin/curl\n/{path}\n"}
+    assert lost({**BASE, path: "of another"}, edited_list, {**MORE, "usr/bin/tree": "x"}) == [
+        "curl 7.88.1-10"
+    ]
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {STATUS: CURL + ZLIB + entry("fake", "1"), f"{INFO}/fake.list": "/usr/bin/curl\n"},
+        {f"{INFO}/zlib1g:amd64.list": "/lib/libz.so.1\n/usr/bin/curl\n"},
+    ],
+    ids=["new package", "known package"],
+)
+def test_files_that_a_package_claimed_a_layer_before_are_still_lost(claim: Change) -> None:
+    rest = str(claim.get(STATUS, CURL + ZLIB)).replace(CURL, "")
+    assert lost(BASE, claim, {**RM, STATUS: rest}) == ["curl 7.88.1-10"]
+    # A package that brought the file itself has taken it over.
+    assert lost(BASE, {**claim, "usr/bin/curl": "another"}, {**RM, STATUS: rest}) == []
+
+
+def test_a_list_of_files_that_a_layer_removes_later_shows_the_lost_entry() -> None:
+    base = {**BASE, STATUS: ZLIB}
+    (found,) = judge(base, {f"{INFO}/curl.list": None}).lost
+    assert (found.name, found.why) == ("curl", "the list of its files is in a lower layer, and 1 of them are")
+    assert lost(base, {f"{INFO}/curl.list": None, **GONE}) == []
+
+
+def test_upgrades_in_several_layers_lose_nothing() -> None:
+    second = {STATUS: entry("curl", "8") + ZLIB, "usr/bin/curl": "8"}
+    third = {STATUS: entry("curl", "9") + ZLIB, "usr/bin/curl": "9"}
+    assert lost(BASE, second, third) == []
+    assert lost(BASE, second, {**MORE, STATUS: entry("curl", "8") + ZLIB + entry("tree", "2")}) == []
+    assert lost(BASE, second, third, {**RM, **GONE}) == []
+    again = {STATUS: CURL + ZLIB, "usr/bin/curl": "the program"}
+    assert lost(BASE, second, again) == []
