@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from msgspec.structs import replace
+
 from autoclave.inventory.claims import find_claims, find_other_release
 from autoclave.inventory.history import History, Kind, State, list_states
 from autoclave.inventory.packages import Package, read_dpkg_lists
+from autoclave.inventory.rpm import has_form
 from autoclave.model.inventory import LostPackage, PackageDatabase
 
 _COPIES = ("COPY", "ADD", "/bin/sh -c #(nop) COPY", "/bin/sh -c #(nop) ADD")
@@ -19,11 +22,16 @@ _LIBRARIES = ("libc.so.6", "ld-musl-")
 def find_losses(history: History) -> tuple[PackageDatabase, ...]:
     """Return each package database that any layer had, with what is wrong with it."""
     found = [_judge(history, kind, states) for kind, states in list_states(history)]
-    library = "" if any(each.packages is None or each.packages for each in found) else _find_library(history)
+    if any(each.packages is None or each.packages for each in found):
+        return tuple(found)
+    library = _find_library(history)
     if library and not found:
         why = "is there, but no package database says of which version: the system's was left out"
-        found.append(PackageDatabase(kind="none", path=library, packages=0, defect=why))
-    return tuple(found)
+        return (PackageDatabase(kind="none", path=library, packages=0, defect=why),)
+    if library:
+        why = f"lists no package, and the C library of a system is there: {library}"
+        return tuple(replace(each, defect=each.defect or why) for each in found)
+    return tuple(found)  # a static program next to an empty one, for example
 
 
 def _judge(history: History, kind: Kind, states: list[State]) -> PackageDatabase:
@@ -54,6 +62,8 @@ def _explain(history: History, kind: Kind, states: list[State], lists: list[str]
     for path in lists:
         if history.body(path) is None:
             return "cannot be read: it is a link, or larger than 64 MiB"
+    if kind.name == "rpm" and lists and not any(has_form(path, history.body(path) or b"") for path in lists):
+        return "is not a package database of RPM"
     for below, state in pairwise(states):
         if state.command.startswith(_COPIES):
             changed = [path for path in below.digests if kind.is_list(path) and _differs(path, below, state)]

@@ -154,13 +154,46 @@ def test_losses_of_a_distroless_database_are_found_as_well() -> None:
     assert lost({**DISTROLESS, "var/lib/dpkg/status.d/curl": "spoiled"}) == ["curl"]
 
 
-@pytest.mark.parametrize("path", ["var/lib/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/Packages.db"])
-def test_an_rpm_database_that_went_is_missing(path: str) -> None:
-    assert judge({path: "database"}) == PackageDatabase(kind="rpm", path=path)
-    assert judge({path: "database"}, {path: None}).defect == "is missing: a lower layer has it"
+SQLITE, NDB = "SQLite format 3\0", "RpmP\0\0\0\0"
+BERKELEY = b"\0" * 12 + bytes.fromhex("61150600") + b"\0" * 99
+
+
+@pytest.mark.parametrize(
+    ("path", "form"),
+    [
+        ("var/lib/rpm/rpmdb.sqlite", SQLITE),
+        ("usr/lib/sysimage/rpm/Packages.db", NDB),
+        ("usr/share/rpm/rpmdb.sqlite", SQLITE),
+    ],
+)
+def test_an_rpm_database_that_went_is_missing(path: str, form: str) -> None:
+    database = form + "database"
+    assert judge({path: database}) == PackageDatabase(kind="rpm", path=path)
+    assert judge({path: database}, {path: None}).defect == "is missing: a lower layer has it"
     copied = "COPY rpm /var/lib/rpm # buildkit"
-    assert judge({path: "database"}, (copied, {path: "other"})).defect == f"was overwritten: {copied}"
-    assert judge({path: "database"}, {path: "dnf installed more"}).defect == ""
+    assert judge({path: database}, (copied, {path: form + "other"})).defect == f"was overwritten: {copied}"
+    assert judge({path: database}, {path: form + "dnf installed more"}).defect == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "raw", "is_one"),
+    [
+        ("var/lib/rpm/Packages", BERKELEY, True),
+        ("var/lib/rpm/Packages", BERKELEY[:12] + BERKELEY[15:11:-1] + bytes(99), True),
+        ("var/lib/rpm/Packages", b"", False),
+        ("var/lib/rpm/rpmdb.sqlite", b"", False),
+        ("var/lib/rpm/rpmdb.sqlite", b"\0" * 4096, False),
+        ("usr/lib/sysimage/rpm/Packages.db", b"a text", False),
+        ("var/lib/rpmmanifest/container-manifest-2", b"probe\t1.0-1\n", True),
+        ("var/lib/rpmmanifest/container-manifest-2", b"\n", False),
+    ],
+)
+def test_a_file_that_is_no_database_of_rpm_is_named(path: str, raw: bytes, is_one: bool) -> None:
+    assert judge({path: raw}).defect == ("" if is_one else "is not a package database of RPM")
+
+
+def test_an_old_empty_file_of_rpm_next_to_its_database_is_no_defect() -> None:
+    assert judge({"var/lib/rpm/Packages": "", "var/lib/rpm/rpmdb.sqlite": SQLITE}).defect == ""
 
 
 def test_a_systems_library_without_any_database_is_named() -> None:
@@ -168,6 +201,27 @@ def test_a_systems_library_without_any_database_is_named() -> None:
     (found,) = find_losses(history({path: "glibc", "app/program": "x"}))
     assert (found.kind, found.path) == ("none", path)
     assert find_losses(history({"app/program": "x", "app/libc.so.6": "x"})) == ()
+
+
+@pytest.mark.parametrize(
+    ("path", "raw"),
+    [
+        (STATUS, b""),
+        (STATUS, b"\xff\0 no text"),
+        (STATUS, entry("curl", "1", "deinstall ok config-files").encode()),
+        ("var/lib/dpkg/status.d/base", b"planted"),
+        ("lib/apk/db/installed", b"\n"),
+    ],
+)
+def test_a_database_without_packages_next_to_a_systems_library_is_refused(path: str, raw: bytes) -> None:
+    library = "lib/x86_64-linux-gnu/libc.so.6"
+    found = judge({path: raw, library: "glibc"})
+    why = f"lists no package, and the C library of a system is there: {library}"
+    assert (found.path, found.packages, found.defect) == (path, 0, why)
+    # A static program with an empty database is a whole image, and an empty one may be next to a true one.
+    assert judge({path: raw, "app/program": "x"}).defect == ""
+    rpm = {"var/lib/rpm/rpmdb.sqlite": SQLITE}
+    assert [each.defect for each in find_losses(history({path: raw, library: "glibc", **rpm}))] == ["", ""]
 
 
 def test_a_hostile_database_is_read_within_bounds() -> None:
