@@ -68,7 +68,16 @@ class BuildPolicy(_Section, frozen=True):
         ),
     ]
     frontends: Annotated[
-        frozenset[Annotated[str, matching(r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)+")]],
+        frozenset[
+            Annotated[
+                str,
+                matching(
+                    r"[a-z0-9][a-z0-9.-]*(:[0-9]+)?(/[a-z0-9][a-z0-9._-]*)+",
+                    says="a repository with its registry, without a tag",
+                    example="mirror.example/docker/dockerfile",
+                ),
+            ]
+        ],
         _granted(
             "granted",
             "repositories with mirrors of Docker's frontend, which may read a Dockerfile as its own does",
