@@ -40,6 +40,8 @@ def merge_aliases(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 def _prefer_cve(finding: Finding) -> Finding:
     """Give a finding its CVE as id when it has one, and keep vendors' bulletins apart from the aliases."""
+    if not finding.aliases:  # nearly all
+        return finding
     names = dict.fromkeys((finding.id, *(name for name in finding.aliases if name.startswith(_SINGLE))))
     bulletins = tuple(dict.fromkeys(name for name in finding.aliases if name not in names))
     first = next((name for name in names if name.startswith("CVE-")), finding.id)
